@@ -1,0 +1,150 @@
+"""The values between *observe* and *forget*: what is live, what a dry run said, what is planned, what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from gitopsd.model.digest import Digest
+from gitopsd.model.errors import GitopsdError
+from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.model.manifest import Body, Manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ours:
+    """Carries the owner labels of this instance's app."""
+
+    app: ObjectRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmanaged:
+    """Nobody's, or kubectl's: `managers` are the field managers seen."""
+
+    managers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """Another engine's: Flux, Argo CD, Helm, another gitopsd instance, a cloud's addon manager. `name` is for people."""
+
+    name: str
+
+
+Owner = Ours | Unmanaged | Engine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """An object as the cluster has it. `mark` digests its uid and our own field ownership: a differing mark is drift.
+
+    `mark` is '' while we own nothing of it. `body` carries no managedFields.
+    """
+
+    id: ResourceId
+    version: str
+    uid: str
+    resource_version: str
+    owner: Owner
+    mark: str
+    terminating: bool = False
+    body: Body = field(repr=False)
+    contested: tuple[str, ...] = ()
+    """Other managers that would lose fields in a takeover (kubectl's entries)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """The server's answer to a dry run: the object as it would be, or the refusal.
+
+    `waits` marks an object that cannot be rehearsed yet, because its kind or namespace comes in the same run.
+    """
+
+    id: ResourceId
+    body: Body | None = field(default=None, repr=False)
+    mark: str = ""
+    error: GitopsdError | None = None
+    immutable: bool = False
+    """The refusal really means that a field cannot be changed in place."""
+    waits: bool = False
+
+
+class Action(StrEnum):
+    """What a plan does with one object."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    RECREATE = "recreate"
+    ADOPT = "adopt"
+    DELETE = "delete"
+    UNCHANGED = "unchanged"
+    SKIP = "skip"
+    HOLD = "hold"
+    REFUSE = "refuse"
+
+    @property
+    def writes(self) -> bool:
+        """True where carrying it out sends a write."""
+        return self in {Action.CREATE, Action.UPDATE, Action.RECREATE, Action.ADOPT, Action.DELETE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldChange:
+    """One changed field: dotted path with list keys in brackets, values before and after (None: absent), masked already."""
+
+    path: str
+    before: Any = None
+    after: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is done with one object, why, and on what ground it was decided."""
+
+    id: ResourceId
+    action: Action
+    reason: str = ""
+    fields: tuple[FieldChange, ...] = ()
+    manifest: Manifest | None = None
+    live: Live | None = None
+    deletion: bool = False
+    """The id is no longer wanted: also true for a deletion that is held, skipped or refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All changes of an app, in the order they are carried out. `digest` is what an approval names."""
+
+    app: ObjectRef
+    changes: tuple[Change, ...]
+    digest: Digest
+
+    def count(self) -> Mapping[Action, int]:
+        """Changes by action, only those that occur."""
+        counts: dict[Action, int] = {}
+        for change in self.changes:
+            counts[change.action] = counts.get(change.action, 0) + 1
+        return counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of one change. `error` is a value; `mark` is the object's new mark after a write."""
+
+    id: ResourceId
+    action: Action
+    mark: str = ""
+    error: GitopsdError | None = None
+    live: Live | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One thing that a watch saw. `live` None: gone, or no longer ours to see; `relist`: events may have been missed."""
+
+    id: ResourceId | None = None
+    live: Live | None = None
+    relist: bool = False

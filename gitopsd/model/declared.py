@@ -1,0 +1,142 @@
+"""What the user declared, and what it means to the core.
+
+A document becomes a neutral `Intent` by its `Kind`. The core works on intents only: it knows sources and apps, never a
+GitRepository or a Kustomization. What belongs to one plugin alone travels as opaque `spec`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from gitopsd.model.digest import Digest
+from gitopsd.model.identity import ObjectRef, ResourceId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a document stands: a file and a line (1-based), or the app that rendered it (then `file` names it)."""
+
+    file: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """One declared document. `generation` grows when its spec changes; `parent` is the app that rendered it."""
+
+    ref: ObjectRef
+    document: Mapping[str, Any] = field(repr=False)
+    place: Place
+    spec: Digest
+    """Digest of its spec and of gitopsd's annotations: equal digest, equal intent."""
+    generation: int = 1
+    parent: ObjectRef | None = None
+
+
+class Deletion(StrEnum):
+    """What happens to an app's objects when the app itself is deleted (Flux's deletionPolicy)."""
+
+    MIRROR_PRUNE = "MirrorPrune"
+    DELETE = "Delete"
+    WAIT = "WaitForTermination"
+    ORPHAN = "Orphan"
+
+
+class Adopt(StrEnum):
+    """Which foreign objects an app may take over."""
+
+    NEVER = "never"
+    UNMANAGED = "unmanaged"
+    ALWAYS = "always"
+
+
+class Atomic(StrEnum):
+    """What one refused object holds back: its whole stage, or itself only."""
+
+    STAGE = "stage"
+    OBJECT = "object"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """An app's own decisions about safety, read from its annotations by its kind. None: the setting decides."""
+
+    adopt: Adopt | None = None
+    atomic: Atomic | None = None
+    approved: frozenset[str] = frozenset()
+    """Digests of plans whose deletions are approved in Git."""
+    delete_confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceIntent:
+    """A source to keep up to date. `spec` is the plugin's own frozen value; `content` digests what decides the content."""
+
+    ref: ObjectRef
+    spec: Any = field(repr=False)
+    content: Digest
+    interval: timedelta
+    timeout: timedelta
+    suspended: bool = False
+    unsupported: tuple[str, ...] = ()
+    """Fields that are set and not served yet: the object stalls and is never fetched."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthCheck:
+    """One object outside or inside the app that must be healthy; `version` as in its apiVersion."""
+
+    id: ResourceId
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppIntent:
+    """An app to keep equal to its source: what to render, where to apply it, and how careful to be."""
+
+    ref: ObjectRef
+    source: ObjectRef
+    renderer: str
+    spec: Mapping[str, Any] = field(repr=False)
+    """JSON value for the renderer, crosses into a worker process; part of the render's cache key."""
+    interval: timedelta
+    retry_interval: timedelta
+    timeout: timedelta
+    prune: bool
+    deletion: Deletion = Deletion.MIRROR_PRUNE
+    depends_on: tuple[ObjectRef, ...] = ()
+    wait: bool = False
+    health_checks: tuple[HealthCheck, ...] = ()
+    suspended: bool = False
+    cluster: str | None = None
+    policy: Policy = Policy()
+    unsupported: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unserved:
+    """A kind that Flux has and gitopsd does not serve yet: listed as such, counted nowhere, stops nothing."""
+
+    ref: ObjectRef
+
+
+Intent = SourceIntent | AppIntent | Unserved
+
+
+class ObjectRule(StrEnum):
+    """What a marker on a managed object asks for, read by the app's kind."""
+
+    APPLY = "apply"
+    CREATE_ONLY = "create-only"
+    IGNORE = "ignore"
+    KEEP = "keep"
+    """Applied as any other, never pruned."""

@@ -1,0 +1,50 @@
+"""What an app owns in a cluster, as remembered there: written before the first other write, shrunk after the last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gitopsd.model.identity import ObjectRef, ResourceId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owned:
+    """One object of an app. `intended`: about to be written, perhaps never was. `children`: objects of a child app."""
+
+    id: ResourceId
+    version: str
+    intended: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspension:
+    """Who suspended an app, when, why, and until when."""
+
+    actor: str
+    since: datetime
+    reason: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """Who approved the deletions of the plan with this digest."""
+
+    plan: str
+    actor: str
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """An app's record in the cluster. `token` is the record's resourceVersion ('' before the first write)."""
+
+    app: ObjectRef
+    cluster_uid: str
+    owned: Mapping[ResourceId, Owned] = field(default_factory=dict)
+    suspension: Suspension | None = None
+    approvals: tuple[Approval, ...] = ()
+    token: str = ""

@@ -1,0 +1,60 @@
+"""What a renderer delivers: Kubernetes objects as plain mappings with their identity, in the order they were rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gitopsd.model.digest import Digest
+from gitopsd.model.identity import ResourceId
+
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One wanted object. `version` is the version part of its apiVersion; `body` is never changed in place."""
+
+    id: ResourceId
+    version: str
+    body: Body = field(repr=False)
+    digest: Digest
+    """Digest of `body`; keyed where the body holds secrets."""
+
+    @property
+    def api_version(self) -> str:
+        """The apiVersion as written in a manifest."""
+        return f"{self.id.group}/{self.version}" if self.id.group else self.version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Manifests that are written together. After a stage with `settle`, its kinds must be usable before the next."""
+
+    name: str
+    manifests: tuple[Manifest, ...]
+    settle: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """One thing that a render looked at: a file, a listing, or a look-up that found nothing (`digest` is None then)."""
+
+    path: str
+    listing: bool = False
+    digest: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """The outcome of a render. Equal `reads` under an equal intent means that nothing needs to be rendered again."""
+
+    manifests: tuple[Manifest, ...]
+    reads: tuple[Read, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def sensitive(self) -> bool:
+        """True where a Secret is among the manifests: such a set is never stored in the clear."""
+        return any(m.id.kind == "Secret" and not m.id.group for m in self.manifests)
