@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from typing import Any, NewType
 
@@ -16,4 +17,13 @@ def of_bytes(content: bytes) -> Digest:
 
 def of_value(value: Any) -> Digest:
     """The digest of a JSON value, independent of the order of its keys."""
-    return of_bytes(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+    return of_bytes(_canonical(value))
+
+
+def of_secret(value: Any, key: bytes) -> Digest:
+    """The keyed digest of a value that holds secrets: without the key nothing can be guessed from it."""
+    return Digest(f"hmac-sha256:{hmac.new(key, _canonical(value), hashlib.sha256).hexdigest()}")
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")

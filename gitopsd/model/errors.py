@@ -8,6 +8,7 @@
     │   └── VerificationFailed
     ├── Retrying              retried with back-off, `retry_after` seconds at the earliest
     │   ├── Transient         the network, a server that is down, a limit that was hit
+    │   │   └── Conflict      somebody else wrote in between: read again, merge, write again
     │   └── Rejected          the other side understood and said no (422, 403, a failed render)
     ├── HeldElsewhere         another process is the actor for this instance and cluster
     └── UsageError            the command line or the settings are wrong: exit code 2
@@ -72,6 +73,10 @@ class Retrying(GitopsdError):  # noqa: N818
 
 class Transient(Retrying):
     """The network or a server failed in a way that passes."""
+
+
+class Conflict(Transient):
+    """The record changed since it was read."""
 
 
 class Rejected(Retrying):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gitopsd.model import digest as digests
 from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ResourceId
 
@@ -21,6 +22,24 @@ class Manifest:
     body: Body = field(repr=False)
     digest: Digest
     """Digest of `body`; keyed where the body holds secrets."""
+
+    @classmethod
+    def of(cls, body: Body, *, key: bytes = b"") -> Manifest:
+        """The manifest of an object. `key` keys the digest of a Secret. Raises ValueError naming what is missing."""
+        api_version, kind, metadata = body.get("apiVersion"), body.get("kind"), body.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, Mapping) else None
+        for field_name, value in (("apiVersion", api_version), ("kind", kind), ("metadata.name", name)):
+            if not isinstance(value, str) or not value:
+                raise ValueError(f"{field_name} is missing or not a string")
+        group, _, version = api_version.rpartition("/")
+        namespace = metadata.get("namespace") or ""
+        secret = kind == "Secret" and not group
+        return cls(
+            id=ResourceId(group=group, kind=kind, namespace=namespace, name=name),
+            version=version,
+            body=body,
+            digest=digests.of_secret(body, key) if secret and key else digests.of_value(body),
+        )
 
     @property
     def api_version(self) -> str:

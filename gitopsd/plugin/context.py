@@ -1,0 +1,57 @@
+"""What a plugin is given to work with: the only way to the network, to other processes, to credentials and to the clock.
+
+Nothing of it is global. A plugin never reads the environment, never starts a process, and opens no connection but through
+its `Context`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from gitopsd.plugin.http import Http
+from gitopsd.plugin.tree import Intake
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+
+class Work(Protocol):
+    """CPU-bound work in spawned, killable, niced worker processes."""
+
+    async def run(self, job: str, payload: bytes, *, timeout: float, memory: int = 0) -> bytes:
+        """Run `module:function` as `function(payload: bytes, intake: Intake) -> bytes` in a worker process.
+
+        `timeout` in seconds; the process is killed when it passes, and when the caller is cancelled. `memory` in bytes (0:
+        the setting). An error of the gitopsd tree raised by the job is raised here again as its class; a killed or crashed
+        worker is `Rejected`, naming the limit.
+        """
+        ...
+
+
+class Credentials(Protocol):
+    """Secrets and config maps by name, read again at each use. Where they come from is the home's affair."""
+
+    async def secret(self, namespace: str, name: str) -> Mapping[str, bytes]:
+        """The decoded data of a Secret. Raises `NotReady` that names every place where it was looked for."""
+        ...
+
+    async def config(self, namespace: str, name: str) -> Mapping[str, bytes]:
+        """The data of a ConfigMap, likewise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Passed to every plugin call. `cache(name)` is a private folder that may vanish between runs (mode 0700)."""
+
+    http: Http
+    work: Work
+    credentials: Credentials
+    intake: Intake
+    now: Callable[[], datetime]
+    log: FilteringBoundLogger
+    cache: Callable[[str], Path]

@@ -1,0 +1,21 @@
+"""Every `gitopsd.io/*` key that gitopsd reads or writes, in one table; `docs/configuration.md` explains each."""
+
+from __future__ import annotations
+
+GROUP = "gitopsd.io"
+
+# On applied objects: whose they are.
+OWNER_INSTANCE = "gitopsd.io/instance"
+OWNER_KIND = "gitopsd.io/kind"
+OWNER_NAMESPACE = "gitopsd.io/namespace"
+OWNER_NAME = "gitopsd.io/name"
+OWNER_FULL = "gitopsd.io/owner"
+"""Annotation with the owner's full name where a label had to be hashed (over 63 characters)."""
+
+# On declared objects: our extensions of Flux's kinds.
+ADOPT = "gitopsd.io/adopt"
+APPROVE = "gitopsd.io/approve"
+ATOMIC = "gitopsd.io/atomic"
+CLUSTER = "gitopsd.io/cluster"
+DELETE = "gitopsd.io/delete"
+DEPENDS_ON = "gitopsd.io/depends-on"

@@ -1,0 +1,241 @@
+"""What a plugin can be. Typed protocols without policy: a role says how, the core decides whether and when.
+
+A plugin module registers objects of these roles through the hooks of `gitopsd.plugin.hooks`; each role has a conformance
+suite in `gitopsd.plugin.conformance`. Roles of the design that nothing calls yet (verifier, decryptor, notifier) are added
+together with their first caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from anyio.abc import ObjectReceiveStream
+
+from gitopsd.model.change import Change, Live, Rehearsal, Result, Seen
+from gitopsd.model.declared import Declared, HealthCheck, Intent, ObjectRule, SourceIntent
+from gitopsd.model.health import Verdict
+from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.model.inventory import Inventory
+from gitopsd.model.manifest import Body, Manifest, Rendered, Stage
+from gitopsd.model.outcome import Outcome
+from gitopsd.model.tree import Artifact, Revision
+from gitopsd.plugin.context import Context
+from gitopsd.plugin.http import Tls
+from gitopsd.plugin.tree import Stored, Tree
+
+
+class Kind(Protocol):
+    """Gives a declared kind its meaning: document -> neutral intent, neutral outcome -> that kind's own status."""
+
+    group: str
+    kind: str
+    versions: tuple[str, ...]
+    """Versions of the group that are read alike, newest first."""
+    aliases: tuple[str, ...]
+    """Names for the command line, for example `ks`, `kustomizations`."""
+
+    def read(self, declared: Declared) -> Intent:
+        """Decode the document. Raises `SpecError` where it does not fit; unserved fields go into the intent."""
+        ...
+
+    def status(self, declared: Declared, outcome: Outcome, previous: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The `.status` of the object after this outcome, given the previous one ({} at first)."""
+        ...
+
+    def rule(self, manifest: Manifest) -> tuple[ObjectRule, str]:
+        """What markers on an object that this kind applies ask for, and the reason in words ('' for APPLY)."""
+        ...
+
+    def schema(self) -> Mapping[str, Any]:
+        """JSON Schema of the whole document, for editors."""
+        ...
+
+
+class Source(Protocol):
+    """Where content comes from. `kind` is the declared kind that it serves."""
+
+    kind: str
+
+    async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
+        """The revision that the intent names now, with one small request."""
+        ...
+
+    async def fetch(self, intent: SourceIntent, revision: Revision, base: Artifact | None, ctx: Context) -> Stored:
+        """Bring exactly this revision into the store as a tree; `base` is what was stored last, of the same source."""
+        ...
+
+
+class Renderer(Protocol):
+    """Makes manifests of a tree. A class without constructor arguments: it is instantiated again in a worker process.
+
+    It is a function of its inputs: same tree content and spec, same result. `version` changes when its results may.
+    """
+
+    name: str
+    version: str
+
+    def render(self, tree: Tree, spec: Mapping[str, Any]) -> Rendered:
+        """The objects, in order. Raises `Rejected` naming file and field; reads only through `tree`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How to reach one cluster: the lines that every summary shows, and the credentials that it never shows."""
+
+    cluster: str
+    server: str
+    context: str = ""
+    tls: Tls = field(default=Tls(), repr=False)
+    proxy: str = ""
+    headers: Callable[[], Awaitable[Mapping[str, str]]] | None = field(default=None, repr=False)
+    """Authentication headers, asked for at each request; the provider caches and refreshes."""
+
+
+class ClusterAccess(Protocol):
+    """One way to reach a cluster, chosen by the field of the same name in a `Cluster` object's spec."""
+
+    name: str
+
+    def open(self, cluster: str, spec: Mapping[str, Any], ctx: Context) -> AbstractAsyncContextManager[Access]:
+        """Access for as long as the context lasts. Raises `Misconfigured` naming file and field."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who writes: the instance's name, its field manager, where its records live, and whether it may write at all."""
+
+    instance: str
+    field_manager: str
+    namespace: str
+    holder: str
+    """Machine and instance: the same after a restart, so that the lease is taken over at once."""
+    read_only: bool = False
+    concurrency: int = 16
+    """Requests in flight to this target."""
+
+
+class Sink(Protocol):
+    """Where manifests go."""
+
+    name: str
+
+    def connect(self, access: Access, actor: Actor, ctx: Context) -> AbstractAsyncContextManager[Target]:
+        """One destination under one identity; connections, watches and caches live as long as the context."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Qualified:
+    """Manifests with their namespaces settled. `unknown`: kinds that the server does not know (yet)."""
+
+    manifests: tuple[Manifest, ...]
+    unknown: frozenset[ResourceId] = frozenset()
+
+
+Versioned = tuple[ResourceId, str]
+"""An id and the version in which it is read."""
+
+
+class Target(Protocol):
+    """One cluster under one identity; the only code that changes it. Errors of single objects are values.
+
+    Every method may raise `Transient` (server down, 429 after its own retries) or `Rejected` (403) for the whole call.
+    """
+
+    access: Access
+    uid: str
+    """Identifies the cluster itself (the uid of its kube-system namespace), not the way to it."""
+
+    def lease(self) -> AbstractAsyncContextManager[None]:
+        """Be the one actor of this instance here, while the context lasts. Raises `HeldElsewhere` naming the holder."""
+        ...
+
+    def stages(self, manifests: Sequence[Manifest]) -> tuple[Stage, ...]:
+        """The order in which manifests are written; deletions go in reverse. Pure."""
+        ...
+
+    async def qualify(self, manifests: Sequence[Manifest]) -> Qualified:
+        """Set namespaces where the kind needs one and drop them where it has none. Uses cached discovery."""
+        ...
+
+    async def observe(self, ids: Collection[Versioned]) -> Mapping[ResourceId, Live]:
+        """Live state; an id that is not in the answer does not exist. One paged list per kind where many are asked."""
+        ...
+
+    async def rehearse(self, manifest: Manifest, app: ObjectRef, live: Live | None) -> Rehearsal:
+        """What the server would make of it: a dry run of exactly what `apply` would send."""
+        ...
+
+    async def apply(self, change: Change, app: ObjectRef) -> Result:
+        """Carry out a create, update, recreate or adopt. Adoption first moves `live.contested` managers' fields to us."""
+        ...
+
+    async def delete(self, change: Change) -> Result:
+        """Delete with uid and resourceVersion as preconditions, in the background; gone already is success."""
+        ...
+
+    async def settle(self, stage: Stage, timeout: float) -> Sequence[ResourceId]:
+        """Wait until the kinds and namespaces of the stage can be used; what is not after `timeout` seconds."""
+        ...
+
+    async def collateral(self, live: Live) -> Sequence[Live]:
+        """What deleting a Namespace or a definition would take along, housekeeping objects of the server left out.
+
+        A kind that cannot be listed counts as present: its entry has an empty name.
+        """
+        ...
+
+    async def inventory(self, app: ObjectRef) -> Inventory | None:
+        """The app's record; None when there is none. Raises `Misconfigured` on a newer format."""
+        ...
+
+    async def inventories(self) -> Sequence[Inventory]:
+        """All records of this instance, with one list."""
+        ...
+
+    async def remember(self, inventory: Inventory) -> Inventory:
+        """Write the record, creating the namespace when needed; the result carries the new token.
+
+        Raises `Conflict` when it changed since it was read: read again, merge, write again.
+        """
+        ...
+
+    async def discard(self, inventory: Inventory) -> None:
+        """Remove the record of an app that owns nothing any more."""
+        ...
+
+    def watch(self, kinds: Collection[tuple[str, str, str]]) -> AbstractAsyncContextManager[ObjectReceiveStream[Seen]]:
+        """Everything that happens to objects with this instance's labels, by (group, version, kind).
+
+        First one `Seen` for each that is there, then one per event. `relist=True` says that events may have been missed and
+        that a full picture follows. Silence, disconnects and expired versions are handled inside.
+        """
+        ...
+
+    def follow(self, checks: Collection[HealthCheck]) -> AbstractAsyncContextManager[ObjectReceiveStream[Seen]]:
+        """The same for single objects of any owner, until the context ends; absence is a `Seen` without `live`."""
+        ...
+
+    async def explain(self, live: Live) -> str:
+        """Why it is not healthy, in one sentence from its pods or events; '' when nothing is to be found."""
+        ...
+
+    async def rights(self, kinds: Collection[tuple[str, str, str]]) -> Sequence[str]:
+        """Sentences about what this identity may not do; empty when it may do everything it needs."""
+        ...
+
+
+class HealthRule(Protocol):
+    """Assesses one kind of object. Pure."""
+
+    group: str
+    kind: str
+
+    def assess(self, body: Body) -> Verdict:
+        """The object's health; the rules common to all kinds (deletion, observedGeneration) were applied before."""
+        ...

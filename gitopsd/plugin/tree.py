@@ -1,0 +1,197 @@
+"""How a renderer reads a tree, and how a source writes one.
+
+`Tree` is the only way to files: paths are resolved inside the root, symbolic links are entries that resolve inside it too,
+so no path can escape, and everything that was looked at is recorded, misses included. What an unchanged record means is
+decided by `Tree.unchanged`. Behind it stands any `Objects`: the store, or a folder for `gitopsd build`.
+
+It must not know where bytes come from, nor what they mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gitopsd.model.digest import Digest, of_value
+from gitopsd.model.errors import Rejected
+from gitopsd.model.manifest import Read
+from gitopsd.model.tree import Changes, Entry, File, Folder, Link, Node
+
+MAX_LINKS = 40
+MAX_DEPTH = 100
+
+
+class PathError(Rejected):
+    """A path that is missing, of the wrong sort, leaves the tree, or loops. The message names it."""
+
+
+class Objects(Protocol):
+    """Content by digest. Calls are short and synchronous; both raise `Transient` for content that is not there or damaged."""
+
+    def node(self, digest: Digest) -> Node:
+        """The entries of one directory."""
+        ...
+
+    def blob(self, digest: Digest) -> bytes:
+        """The bytes of one file, checked against the digest."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """Bytes to keep. `key` is the source's native id of them (a Git oid, an etag), '' without one."""
+
+    data: bytes
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A tree that is in the store: its root, bytes of all files, number of files."""
+
+    tree: Digest
+    size: int
+    files: int
+
+
+class Intake(Objects, Protocol):
+    """The store as a source sees it. What was put is kept for a grace period, then only while an artifact refers to it."""
+
+    def known(self, keys: Sequence[str]) -> Mapping[str, File]:
+        """Which of these native ids are in the store already; the `executable` bit is not part of it."""
+        ...
+
+    def add(self, contents: Iterable[Content]) -> Sequence[File]:
+        """Keep bytes, in batches of any size; equal content is stored once. Returns one `File` per content, in order."""
+        ...
+
+    def put(self, changes: Changes) -> Stored:
+        """Make the tree that differs by `changes` from its base; work is proportional to the changes."""
+        ...
+
+
+class Tree:
+    """A read-only view of one root, recording every look at it. Not shared between renders."""
+
+    def __init__(self, objects: Objects, root: Digest) -> None:
+        self._objects = objects
+        self.root = root
+        self._reads: dict[tuple[str, bool], Digest | None] = {}
+
+    def read(self, path: str) -> bytes:
+        """The bytes of a file. Raises `PathError` when there is none."""
+        entry = self.find(path)
+        if not isinstance(entry, File):
+            raise PathError(f"{path}: {'is a directory' if isinstance(entry, Folder) else 'no such file'}")
+        return self._objects.blob(entry.digest)
+
+    def list(self, path: str = "") -> Mapping[str, Entry]:
+        """The entries of a directory by name, links not followed. Raises `PathError` when there is none."""
+        path = normal(path)
+        entry = self._resolve(path)
+        if not isinstance(entry, Folder):
+            self._note(path, entry)
+            raise PathError(f"{path or '.'}: {'is not a directory' if entry else 'no such directory'}")
+        node = self._objects.node(entry.digest)
+        self._reads[path, True] = _listing(node)
+        return node
+
+    def find(self, path: str) -> File | Folder | None:
+        """What stands at a path, links followed; None when nothing does. Raises `PathError` when it leaves the tree."""
+        path = normal(path)
+        entry = self._resolve(path)
+        self._note(path, entry)
+        return entry
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """Everything looked at so far, sorted."""
+        return tuple(
+            Read(path=path, listing=listing, digest=digest) for (path, listing), digest in sorted(self._reads.items())
+        )
+
+    def unchanged(self, reads: Iterable[Read]) -> bool:
+        """True when every recorded look would see the same in this tree."""
+        return all(self._same(read) for read in reads)
+
+    def _same(self, read: Read) -> bool:
+        try:
+            entry = self._resolve(read.path)
+        except PathError:
+            return False
+        if read.listing:
+            return isinstance(entry, Folder) and _listing(self._objects.node(entry.digest)) == read.digest
+        return _seen(entry) == read.digest
+
+    def _note(self, path: str, entry: File | Folder | None) -> None:
+        self._reads[path, False] = _seen(entry)
+
+    def _resolve(self, path: str) -> File | Folder | None:
+        todo = path.split("/")[::-1] if path else []
+        if len(todo) > MAX_DEPTH:
+            raise PathError(f"{path}: deeper than {MAX_DEPTH} directories")
+        walked: list[tuple[str, Folder]] = []
+        at: File | Folder = Folder(digest=self.root)
+        links = 0
+        while todo:
+            name = todo.pop()
+            if name in {"", "."}:
+                continue
+            if name == "..":
+                if not walked:
+                    raise PathError(f"{path}: leaves the tree")
+                at = walked.pop()[1]
+                continue
+            if not isinstance(at, Folder):
+                return None
+            entry = self._objects.node(at.digest).get(name)
+            if entry is None:
+                return None
+            if isinstance(entry, Link):
+                links += 1
+                if links > MAX_LINKS:
+                    raise PathError(f"{path}: too many symbolic links")
+                if entry.target.startswith("/"):
+                    raise PathError(f"{path}: the link {name!r} leaves the tree")
+                todo.extend(entry.target.split("/")[::-1])
+                continue
+            walked.append((name, at))
+            at = entry
+        return at
+
+
+def normal(path: str) -> str:
+    """A path relative to the root without blanks segments, `.` and `..`. Raises `PathError` when it leaves the root.
+
+    `..` is taken back textually, as kustomize does for paths in its files.
+    """
+    if "\0" in path:
+        raise PathError(f"{path!r}: holds a NUL character")
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part in {"", "."}:
+            continue
+        if part == "..":
+            if not parts:
+                raise PathError(f"{path}: leaves the tree")
+            parts.pop()
+        else:
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _listing(node: Node) -> Digest:
+    """What a listing shows: names and sorts, not contents."""
+    return of_value({name: type(entry).__name__ for name, entry in node.items()})
+
+
+def _seen(entry: File | Folder | None) -> Digest | None:
+    """What a look-up shows: a file's content, that it is a directory, or nothing."""
+    match entry:
+        case File():
+            return entry.digest
+        case Folder():
+            return Digest("folder")
+        case None:
+            return None
