@@ -26,11 +26,11 @@ class Manifest:
     @classmethod
     def of(cls, body: Body, *, key: bytes = b"") -> Manifest:
         """The manifest of an object. `key` keys the digest of a Secret. Raises ValueError naming what is missing."""
-        api_version, kind, metadata = body.get("apiVersion"), body.get("kind"), body.get("metadata")
-        name = metadata.get("name") if isinstance(metadata, Mapping) else None
-        for field_name, value in (("apiVersion", api_version), ("kind", kind), ("metadata.name", name)):
-            if not isinstance(value, str) or not value:
-                raise ValueError(f"{field_name} is missing or not a string")
+        metadata = body.get("metadata")
+        if not isinstance(metadata, Mapping):
+            raise ValueError("metadata is missing or not a mapping")
+        api_version, kind = _text(body, "apiVersion"), _text(body, "kind")
+        name = _text(metadata, "name")
         group, _, version = api_version.rpartition("/")
         namespace = metadata.get("namespace") or ""
         secret = kind == "Secret" and not group
@@ -45,6 +45,13 @@ class Manifest:
     def api_version(self) -> str:
         """The apiVersion as written in a manifest."""
         return f"{self.id.group}/{self.version}" if self.id.group else self.version
+
+
+def _text(mapping: Mapping[str, Any], field_name: str) -> str:
+    value = mapping.get(field_name)
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{field_name} is missing or not a string")
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
