@@ -112,6 +112,8 @@ class Change:
     live: Live | None = None
     deletion: bool = False
     """The id is no longer wanted: also true for a deletion that is held, skipped or refused."""
+    error: GitopsdError | None = None
+    """What a refusal concludes with: `Misconfigured` for a matter of ownership, else what the rehearsal met."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +141,14 @@ class Result:
     mark: str = ""
     error: GitopsdError | None = None
     live: Live | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What was written last for an id: the manifest's digest, and the object's mark right after."""
+
+    manifest: Digest
+    mark: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

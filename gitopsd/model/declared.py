@@ -84,6 +84,7 @@ class SourceIntent:
     content: Digest
     interval: timedelta
     timeout: timedelta
+    depends_on: tuple[ObjectRef, ...] = ()
     suspended: bool = False
     unsupported: tuple[str, ...] = ()
     """Fields that are set and not served yet: the object stalls and is never fetched."""

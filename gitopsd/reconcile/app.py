@@ -1,0 +1,219 @@
+"""One attempt at an app, readable from top to bottom: every step of the architecture page in its order.
+
+    artifact -> require -> render -> remember -> stages (stage.py) -> prune (removal.py) -> forget -> gate -> conclude
+
+Dying at any await is safe: the record in the cluster is grown before the first write and shrunk after the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import anyio
+
+from gitopsd.model.change import Action, Change
+from gitopsd.model.declared import AppIntent, HealthCheck
+from gitopsd.model.errors import GitopsdError, Misconfigured, Transient, Unsupported
+from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.model.inventory import Inventory, Suspension
+from gitopsd.model.manifest import Manifest, Rendered
+from gitopsd.model.outcome import Outcome, Step
+from gitopsd.model.tree import Artifact
+from gitopsd.plugin.roles import Target
+from gitopsd.reconcile import children, conclude, gate, inventory, plan, record, removal, render, require, stage
+from gitopsd.reconcile.conclude import Run
+from gitopsd.reconcile.world import Render, Standing, World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What an app wants now: the objects for the cluster, the declared objects for us, and whose they are already."""
+
+    render: Render
+    manifests: tuple[Manifest, ...]
+    declared: tuple[Manifest, ...]
+    taken: Mapping[ResourceId, ObjectRef]
+
+    @property
+    def ids(self) -> frozenset[ResourceId]:
+        """Everything wanted."""
+        return frozenset(m.id for m in (*self.manifests, *self.declared))
+
+    @property
+    def checks(self) -> tuple[HealthCheck, ...]:
+        """The objects in the cluster, with the versions in which they are written."""
+        return tuple(HealthCheck(id=m.id, version=m.version) for m in self.manifests)
+
+
+async def attempt(
+    ref: ObjectRef, world: World, *, superseded: anyio.Event, token: str = "", plan_only: bool = False
+) -> Outcome:
+    """Make the cluster equal to what the app's source says now, and conclude. `plan_only` stops after planning."""
+    intent = world.board.intents[ref]
+    assert isinstance(intent, AppIntent)
+    run = Run(declared=world.board.declared[ref], started=world.ctx.now(), token=token, warnings=intent.warnings)
+    plan_only = plan_only or world.safety.read_only
+    try:
+        return await _attempt(intent, run, world, superseded, plan_only)
+    except TimeoutError:
+        late = Transient(f"{ref}: not finished within {intent.timeout.total_seconds():g} s, at step {run.step}")
+        return conclude.failed(run, late, world.ctx.now())
+    except GitopsdError as error:
+        return conclude.failed(run, error, world.ctx.now())
+
+
+async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.Event, plan_only: bool) -> Outcome:
+    removing = intent.ref in world.board.removals or intent.policy.delete_confirmed
+    if intent.suspended and not removing:
+        return conclude.suspended(run, world.ctx.now())
+    with anyio.fail_after(intent.timeout.total_seconds()):
+        target = await _connected(intent, run, world)
+        run.inventory = await record.read(intent.ref, target, world)
+        run.suspension = _suspension(run.inventory, world)
+        if run.suspension and not removing:
+            return conclude.suspended(run, world.ctx.now())
+        if removing:
+            await removal.removed(intent, run, target, world)
+            return conclude.deleted(run, world.ctx.now())
+        made, artifact, fresh = await _made(intent, run, world)
+        if not _stands(intent, made, target, world):
+            wanted = await _wanted(intent, artifact, made, fresh, target, world)
+            await _applied(intent, wanted, run, target, world, plan_only=plan_only)
+    if plan_only:
+        return conclude.would_change(run, world.ctx.now())
+    await _gated(intent, run, target, world, superseded)
+    run.applied = made.revision
+    return conclude.ready(run, world.ctx.now())
+
+
+async def _connected(intent: AppIntent, run: Run, world: World) -> Target:
+    run.step = Step.ACCEPT
+    if intent.unsupported:
+        raise Unsupported(f"{intent.ref}: {', '.join(intent.unsupported)}: not served yet; remove to go on")
+    run.step = Step.CONNECT
+    target = await world.target(intent.cluster)
+    run.cluster = target.access.cluster
+    return target
+
+
+def _suspension(known: Inventory, world: World) -> Suspension | None:
+    held = known.suspension
+    expired = held is not None and held.until is not None and held.until <= world.ctx.now()
+    return None if expired else held
+
+
+async def _made(intent: AppIntent, run: Run, world: World) -> tuple[Render, Artifact, Rendered | None]:
+    """artifact -> require -> render."""
+    run.step = Step.ARTIFACT
+    artifact = require.artifact(intent, world.board.intents, world.board.artifacts)
+    run.attempted = artifact.revision
+    run.step = Step.REQUIRE
+    require.dependencies(
+        intent, str(artifact.revision), world.board.intents, world.board.declared, world.board.outcomes
+    )
+    run.step = Step.RENDER
+    made, fresh = await render.current(intent, artifact, world)
+    run.rendered, run.warnings = made.digest, (*intent.warnings, *made.warnings)
+    world.board.renders[intent.ref] = made
+    return made, artifact, fresh
+
+
+def _stands(intent: AppIntent, made: Render, target: Target, world: World) -> bool:
+    """True when all this was applied already, watches say that it still is so, and nothing waits to be pruned."""
+    standing = world.board.standing.get(intent.ref)
+    owned = world.board.inventories.get(intent.ref)
+    return (
+        standing is not None
+        and owned is not None
+        and standing.render == made.digest
+        and standing.cluster_uid == target.uid
+        and owned.owned.keys() == standing.ids
+        and not world.mirror.drifted(intent.ref)
+        and world.mirror.holds(target.access.cluster, {(c.id.group, c.id.kind) for c in standing.checks})
+    )
+
+
+async def _wanted(
+    intent: AppIntent, artifact: Artifact, made: Render, fresh: Rendered | None, target: Target, world: World
+) -> Wanted:
+    """The manifests, the declared objects among them handed on, and the claims that follow."""
+    manifests = fresh.manifests if fresh else await render.manifests(intent, artifact, made, world)
+    for_cluster, declared = children.split(manifests, world.registry)
+    world.adopt_children(intent.ref, declared)
+    qualified = await target.qualify(for_cluster)
+    taken = world.claims.claim(intent.ref, target.uid, (m.id for m in qualified.manifests))
+    return Wanted(render=made, manifests=qualified.manifests, declared=declared, taken=taken)
+
+
+async def _applied(
+    intent: AppIntent, wanted: Wanted, run: Run, target: Target, world: World, *, plan_only: bool
+) -> None:
+    """remember -> stages -> prune -> forget."""
+    world.board.standing.pop(intent.ref, None)
+    assert run.inventory is not None
+    old = run.inventory
+    _refuse_empty(intent, wanted, old, world)
+    if not plan_only:
+        run.step = Step.REMEMBER
+        run.inventory = await record.written(
+            old, lambda i: inventory.before(i, (*wanted.manifests, *wanted.declared)), target, world
+        )
+    changes = await stage.all_of(intent, wanted.manifests, wanted.taken, run, target, world, plan_only=plan_only)
+    error = stage.first_error(changes, run)
+    if not stage.blocked(changes, run):
+        run.step = Step.PRUNE
+        changes += await removal.pruned(intent, wanted.ids, run, target, world, plan_only=plan_only)
+    run.plan = plan.of(intent.ref, target.uid, changes)
+    if plan_only:
+        return
+    _note_holds(intent.ref, changes, world)
+    step, run.step = run.step, Step.FORGET
+    run.inventory = await record.written(run.inventory, lambda i: _after(i, changes, wanted, run), target, world)
+    stage.keep_marks(run, changes, target, world)
+    run.step = step
+    if error is not None:
+        raise error
+    removal.complain(intent, run)
+    world.board.standing[intent.ref] = Standing(
+        render=wanted.render.digest, cluster_uid=target.uid, ids=wanted.ids, checks=_kept(wanted, changes)
+    )
+
+
+def _kept(wanted: Wanted, changes: Sequence[Change]) -> tuple[HealthCheck, ...]:
+    """What is ours in the cluster: skipped objects are not, so nobody waits for their health."""
+    skipped = {c.id for c in changes if c.action is Action.SKIP and not c.deletion}
+    return tuple(check for check in wanted.checks if check.id not in skipped)
+
+
+def _note_holds(app: ObjectRef, changes: Sequence[Change], world: World) -> None:
+    if any(c.deletion and c.action is Action.HOLD for c in changes):
+        world.board.holding.add(app)
+    else:
+        world.board.holding.discard(app)
+
+
+def _after(known: Inventory, changes: Sequence[Change], wanted: Wanted, run: Run) -> Inventory:
+    """What is owned after the run; declared objects are owned by being declared."""
+    left = inventory.after(known, changes, run.results)
+    ours = {m.id: replace(left.owned[m.id], intended=False) for m in wanted.declared if m.id in left.owned}
+    return replace(left, owned={**left.owned, **ours})
+
+
+def _refuse_empty(intent: AppIntent, wanted: Wanted, old: Inventory, world: World) -> None:
+    if world.safety.empty_render and intent.prune and not wanted.ids and old.owned:
+        raise Misconfigured(
+            f"{intent.ref}: the render is empty although {len(old.owned)} objects are in the inventory; nothing was deleted. "
+            "Correct spec.path, or delete the object itself to remove what it applied",
+            reason="EmptyRender",
+        )
+
+
+async def _gated(intent: AppIntent, run: Run, target: Target, world: World, superseded: anyio.Event) -> None:
+    run.step = Step.GATE
+    checks = world.board.standing[intent.ref].checks if intent.wait else intent.health_checks
+    if not checks:
+        return
+    run.healthy = False
+    await gate.passed(checks, target, world, run, timeout=intent.timeout.total_seconds(), superseded=superseded)
+    run.healthy = True

@@ -1,0 +1,28 @@
+"""PURE. Declared objects among rendered manifests: in the file home they join the declared set, with the app as parent.
+
+They are remembered in the parent's inventory like any object, but never written to the cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.model.manifest import Manifest
+from gitopsd.plugin.registry import Registry
+
+
+def split(manifests: Sequence[Manifest], registry: Registry) -> tuple[tuple[Manifest, ...], tuple[Manifest, ...]]:
+    """(objects for the cluster, declared objects)."""
+    ours = tuple(m for m in manifests if is_declared(m.id, registry))
+    return tuple(m for m in manifests if m not in ours) if ours else tuple(manifests), ours
+
+
+def is_declared(id: ResourceId, registry: Registry) -> bool:
+    """True for kinds that gitopsd reads itself, served or not."""
+    return (id.group, id.kind) in registry.kinds or (id.group, id.kind) in registry.unserved
+
+
+def ref(id: ResourceId, *, namespace: str = "flux-system") -> ObjectRef:
+    """The declared object of this id."""
+    return ObjectRef(kind=id.kind, namespace=id.namespace or namespace, name=id.name)

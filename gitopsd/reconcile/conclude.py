@@ -1,0 +1,138 @@
+"""PURE. Everything that happened in an attempt, or the error that ended it, becomes one `Outcome`. The only place that does.
+
+The class of the error is the decision: NotReady waits to be woken, Stalling stalls until spec or revision changes, all else
+is retried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gitopsd.model.change import Plan, Result
+from gitopsd.model.declared import Declared
+from gitopsd.model.errors import GitopsdError, NotReady, Retrying, Stalling
+from gitopsd.model.health import Verdict
+from gitopsd.model.identity import ResourceId
+from gitopsd.model.inventory import Inventory, Suspension
+from gitopsd.model.outcome import LedgerRow, Outcome, Phase, Step
+from gitopsd.model.tree import Artifact, Revision
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """What happened so far in one attempt; the steps write it down as they go, so that a cut is concluded truthfully."""
+
+    declared: Declared
+    started: datetime
+    token: str = ""
+    step: Step = Step.ACCEPT
+    attempted: Revision | None = None
+    applied: Revision | None = None
+    artifact: Artifact | None = None
+    fetched: bool = False
+    inventory: Inventory | None = None
+    plan: Plan | None = None
+    results: dict[ResourceId, Result] = field(default_factory=dict)
+    health: Mapping[ResourceId, Verdict] = field(default_factory=dict)
+    healthy: bool | None = None
+    rendered: str = ""
+    suspension: Suspension | None = None
+    warnings: tuple[str, ...] = ()
+    cluster: str = ""
+
+
+def ready(run: Run, now: datetime) -> Outcome:
+    """All that was asked for is so."""
+    return _outcome(run, Phase.READY, now, message=_done(run))
+
+
+def suspended(run: Run, now: datetime) -> Outcome:
+    """Nothing was touched, because a person said so."""
+    by = run.suspension
+    message = f"suspended by {by.actor}" + (f": {by.reason}" if by.reason else "") if by else "suspended"
+    return _outcome(run, Phase.SUSPENDED, now, message=message)
+
+
+def progressing(run: Run, now: datetime) -> Outcome:
+    """Under way; shown while a health gate is open."""
+    return _outcome(run, Phase.PROGRESSING, now, message=f"waiting for health checks, revision {run.attempted}")
+
+
+def deleted(run: Run, now: datetime) -> Outcome:
+    """The app's objects are gone, or were left as its deletion policy says."""
+    return _outcome(run, Phase.DELETED, now, message="deleted")
+
+
+def would_change(run: Run, now: datetime) -> Outcome:
+    """Read-only: planned, not written."""
+    count = sum(1 for change in run.plan.changes if change.action.writes) if run.plan else 0
+    return _outcome(
+        run, Phase.READY, now, message=f"read-only: would change {count} objects" if count else "read-only: no change"
+    )
+
+
+def failed(run: Run, error: GitopsdError, now: datetime) -> Outcome:
+    """The attempt ended at `run.step` with this error."""
+    match error:
+        case NotReady():
+            phase = Phase.WAITING
+        case Stalling():
+            phase = Phase.STALLED
+        case _:
+            phase = Phase.RETRYING
+    reason = error.reason if error.reason not in {"Failed", "DependencyNotReady", "Stalled", "Misconfigured"} else ""
+    after = error.retry_after if isinstance(error, Retrying) else None
+    return _outcome(run, phase, now, message=str(error), reason=reason, retry_after=after)
+
+
+def _outcome(
+    run: Run, phase: Phase, now: datetime, *, message: str, reason: str = "", retry_after: float | None = None
+) -> Outcome:
+    return Outcome(
+        ref=run.declared.ref,
+        phase=phase,
+        generation=run.declared.generation,
+        step=run.step,
+        reason=reason,
+        message=message,
+        started=run.started,
+        finished=now,
+        attempted=run.attempted,
+        applied=run.applied if phase is Phase.READY else None,
+        artifact=run.artifact,
+        inventory=run.inventory,
+        plan=run.plan,
+        results=tuple(run.results.values()),
+        health=run.health,
+        healthy=run.healthy,
+        rendered=run.rendered,
+        suspension=run.suspension,
+        token=run.token,
+        warnings=run.warnings,
+        retry_after=retry_after,
+    )
+
+
+def _done(run: Run) -> str:
+    if run.artifact is not None and run.plan is None and run.inventory is None and not run.rendered:
+        return f"stored artifact for revision '{run.artifact.revision}'"
+    return f"Applied revision: {run.applied}"
+
+
+def ledger(outcome: Outcome, *, cluster: str, actor: str) -> LedgerRow | None:
+    """The row for an outcome that changed something; None for one that did not."""
+    counts = {str(action): number for action, number in outcome.changed.items()}
+    if not counts:
+        return None
+    return LedgerRow(
+        at=outcome.finished,
+        ref=outcome.ref,
+        cluster=cluster,
+        revision=str(outcome.attempted or ""),
+        plan=outcome.plan.digest if outcome.plan else "",
+        counts=counts,
+        actor=actor,
+        reason=outcome.message,
+    )

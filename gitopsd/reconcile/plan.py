@@ -1,0 +1,141 @@
+"""PURE. What to do with each object, and why.
+
+`wanted` decides for the manifests of one stage, `unwanted` for ids that an app owns and wants no more. Both look only at
+what was observed and rehearsed; nothing here waits, asks or writes. Field changes come masked from `diff`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from gitopsd.model import digest
+from gitopsd.model.change import Action, Applied, Change, Engine, Live, Ours, Plan, Rehearsal, Unmanaged
+from gitopsd.model.declared import Adopt, Atomic, ObjectRule
+from gitopsd.model.errors import GitopsdError, Misconfigured, Transient
+from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.model.manifest import Manifest
+from gitopsd.reconcile import diff
+
+FOREIGN = "OwnedByAnother"
+CONTESTED = "ClaimedByAnother"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """Everything that a decision about wanted objects rests on."""
+
+    app: ObjectRef
+    adopt: Adopt
+    atomic: Atomic
+    live: Mapping[ResourceId, Live]
+    applied: Mapping[ResourceId, Applied] = field(default_factory=dict)
+    rehearsals: Mapping[ResourceId, Rehearsal] = field(default_factory=dict)
+    rules: Mapping[ResourceId, tuple[ObjectRule, str]] = field(default_factory=dict)
+    taken: Mapping[ResourceId, ObjectRef] = field(default_factory=dict)
+
+
+def differing(manifests: Iterable[Manifest], ground: Ground) -> tuple[Manifest, ...]:
+    """The manifests that a digest, a mark or an owner says may have to be written: those worth a rehearsal."""
+    return tuple(m for m in manifests if _settled(m, ground) is None)
+
+
+def wanted(manifests: Sequence[Manifest], ground: Ground) -> tuple[Change, ...]:
+    """One change per manifest, in order. Under `Atomic.STAGE` one failed rehearsal turns every write of the stage back."""
+    changes = tuple(_settled(m, ground) or _rehearsed(m, ground) for m in manifests)
+    failed = next((r for m in manifests if (r := ground.rehearsals.get(m.id)) and r.error), None)
+    if ground.atomic is Atomic.OBJECT or failed is None:
+        return changes
+    return tuple(_turned_back(change, failed) for change in changes)
+
+
+def _settled(manifest: Manifest, ground: Ground) -> Change | None:
+    """The decision where no rehearsal is needed."""
+    id, live = manifest.id, ground.live.get(manifest.id)
+
+    def change(action: Action, reason: str = "") -> Change:
+        return Change(id=id, action=action, reason=reason, manifest=manifest, live=live)
+
+    def refused(error: GitopsdError) -> Change:
+        named = type(error)(f"{ground.app}: {id}: {error}", reason=error.reason)
+        return Change(id=id, action=Action.REFUSE, reason=str(error), manifest=manifest, live=live, error=named)
+
+    rule, why = ground.rules.get(id, (ObjectRule.APPLY, ""))
+    holder = ground.taken.get(id)
+    if holder is not None:
+        return refused(Misconfigured(f"{holder} wants it too; an object can belong to one app only", reason=CONTESTED))
+    if rule is ObjectRule.IGNORE or (rule is ObjectRule.CREATE_ONLY and live is not None):
+        return change(Action.SKIP, why)
+    if live is None:
+        return None
+    if live.terminating:
+        return refused(Transient("it is being deleted; it is applied again once it is gone"))
+    foreign = _foreign(live, ground)
+    if foreign:
+        return refused(Misconfigured(foreign, reason=FOREIGN))
+    applied = ground.applied.get(id)
+    if live.owner == Ours(app=ground.app) and applied == Applied(manifest=manifest.digest, mark=live.mark):
+        return change(Action.UNCHANGED)
+    return None
+
+
+def _foreign(live: Live, ground: Ground) -> str:
+    match live.owner:
+        case Engine(name=name) if ground.adopt is not Adopt.ALWAYS:
+            return (
+                f'it is managed by {name}; to take it over set the annotation gitopsd.io/adopt: "true" on {ground.app}'
+            )
+        case Unmanaged(managers=managers) if ground.adopt is Adopt.NEVER:
+            by = f" (managers: {', '.join(managers)})" if managers else ""
+            return f"it exists already and is not ours{by}; Settings.adopt says never"
+    return ""
+
+
+def _rehearsed(manifest: Manifest, ground: Ground) -> Change:
+    live, rehearsal = ground.live.get(manifest.id), ground.rehearsals.get(manifest.id)
+    change = Change(id=manifest.id, action=Action.CREATE, manifest=manifest, live=live)
+    if rehearsal is not None and rehearsal.error is not None:
+        return replace(change, action=Action.REFUSE, reason=str(rehearsal.error), error=rehearsal.error)
+    predicted = rehearsal.body if rehearsal is not None and rehearsal.body is not None else manifest.body
+    fields = diff.differences(live.body if live else None, predicted, secret=_secret(manifest.id))
+    if live is None:
+        waits = rehearsal is not None and rehearsal.waits
+        return replace(change, reason="its kind or namespace comes with this app" if waits else "", fields=fields)
+    if live.owner != Ours(app=ground.app):
+        return replace(change, action=Action.ADOPT, reason=_adopted_from(live), fields=fields)
+    if rehearsal is None or rehearsal.body is None:
+        return replace(change, action=Action.UPDATE, reason="not compared yet")
+    if rehearsal.mark == live.mark:
+        return replace(change, action=Action.UNCHANGED)
+    return replace(change, action=Action.UPDATE, reason="" if fields else "field ownership only", fields=fields)
+
+
+def _adopted_from(live: Live) -> str:
+    match live.owner:
+        case Ours(app=app):
+            return f"moved from {app}"
+        case Engine(name=name):
+            return f"taken over from {name}"
+        case Unmanaged(managers=managers):
+            return f"taken over from {', '.join(managers) or 'nobody'}"
+
+
+def _turned_back(change: Change, failed: Rehearsal) -> Change:
+    if not change.action.writes:
+        return change
+    return replace(change, action=Action.HOLD, reason=f"nothing of this stage is written: {failed.id} was refused")
+
+
+def _secret(id: ResourceId) -> bool:
+    return id.kind == "Secret" and not id.group
+
+
+def of(app: ObjectRef, cluster_uid: str, changes: Iterable[Change]) -> Plan:
+    """The whole plan. Its digest names the deletions only: it stays the same while other objects come and go."""
+    changes = tuple(changes)
+    gone = sorted(str((c.id.group, c.id.kind, c.id.namespace, c.id.name)) for c in changes if _deletes(c))
+    return Plan(app=app, changes=changes, digest=digest.of_value([str(app), cluster_uid, gone]))
+
+
+def _deletes(change: Change) -> bool:
+    return change.deletion and change.action in {Action.DELETE, Action.REFUSE}

@@ -1,0 +1,47 @@
+"""The app's record in the cluster, read once and then kept in step: grow before writing, shrink after, merge on conflict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from gitopsd.model.errors import Conflict
+from gitopsd.model.identity import ObjectRef
+from gitopsd.model.inventory import Inventory
+from gitopsd.plugin.roles import Target
+from gitopsd.reconcile import inventory
+from gitopsd.reconcile.world import World
+
+TRIES = 5
+
+
+async def read(app: ObjectRef, target: Target, world: World) -> Inventory:
+    """The app's record in this very cluster. A record of another cluster behind the same name counts as none."""
+    known = world.board.inventories.get(app)
+    if known is None or known.cluster_uid != target.uid:
+        known = await target.inventory(app)
+    if known is None:
+        return inventory.at_first(app, target.uid)
+    if known.cluster_uid != target.uid:
+        return replace(inventory.at_first(app, target.uid), token=known.token)
+    return known
+
+
+async def written(old: Inventory, change: Callable[[Inventory], Inventory], target: Target, world: World) -> Inventory:
+    """Write what `change` makes of the record; skipped when nothing changes. Re-reads, merges and tries again on 409."""
+    wanted = change(old)
+    for _ in range(TRIES):
+        if inventory.same(wanted, old):
+            return _kept(wanted, world)
+        try:
+            return _kept(await target.remember(wanted), world)
+        except Conflict:
+            theirs = await target.inventory(old.app)
+            old = theirs if theirs is not None else inventory.at_first(old.app, target.uid)
+            wanted = change(inventory.merged(wanted, theirs))
+    raise Conflict(f"{old.app}: its inventory keeps changing under our hands; is another gitopsd at work here?")
+
+
+def _kept(record: Inventory, world: World) -> Inventory:
+    world.board.inventories[record.app] = record
+    return record

@@ -1,0 +1,219 @@
+"""What is no longer wanted: pruning within a reconcile, and the end of a whole app. Prune never waits inside a reconcile.
+
+The decisions are `prune`'s; here they are given their ground and carried out, in reverse order of the stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from gitopsd.model.change import Action, Change, Live, Result
+from gitopsd.model.declared import AppIntent, Deletion, ObjectRule
+from gitopsd.model.errors import GitopsdError, NotReady
+from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.model.inventory import Inventory
+from gitopsd.model.manifest import Manifest
+from gitopsd.model.outcome import Phase, Step
+from gitopsd.plugin.roles import Target
+from gitopsd.reconcile import apply, children, inventory, plan, prune, record
+from gitopsd.reconcile.conclude import Run
+from gitopsd.reconcile.prune import Budget, Ground
+from gitopsd.reconcile.world import World
+
+NOT_APPROVED = "DeletionNotApproved"
+
+
+async def pruned(
+    intent: AppIntent, wanted: frozenset[ResourceId], run: Run, target: Target, world: World, *, plan_only: bool
+) -> tuple[Change, ...]:
+    """Delete what is owned and not wanted, as far as the rules allow; returns a change for each such id."""
+    assert run.inventory is not None
+    owned = run.inventory
+    if not set(owned.owned) - wanted:
+        return ()
+    late = _hold_is_over(intent, world)
+    waiting = () if late else _others(intent, run, world)
+    ground = await _ground(intent, owned, wanted, target, world, waiting=waiting)
+    changes = prune.unwanted(owned, wanted, ground)
+    budget = replace(await _budget(changes, target, world), overdue=_others(intent, run, world) if late else ())
+    approved = _approved(plan.of(intent.ref, target.uid, changes).digest, intent, owned)
+    changes = prune.budgeted(changes, owned, ground, budget, approved=approved)
+    if not plan_only:
+        await _delete(changes, run, target, world)
+    return changes
+
+
+async def removed(intent: AppIntent, run: Run, target: Target, world: World) -> None:
+    """The end of an app: its objects go or stay as its deletion policy says, then its record goes.
+
+    Whoever asked for it has approved it; objects that another app wants, or that are not ours any more, stay all the same.
+    """
+    assert run.inventory is not None
+    run.step = Step.PRUNE
+    keeps = intent.deletion is Deletion.ORPHAN or (intent.deletion is Deletion.MIRROR_PRUNE and not intent.prune)
+    world.claims.release(intent.ref)
+    if not keeps:
+        await _all_deleted(intent, run, target, world)
+    run.step = Step.FORGET
+    await target.discard(run.inventory)
+    world.store.forget_applied(intent.ref)
+    for table in (world.board.inventories, world.board.renders, world.board.standing):
+        table.pop(intent.ref, None)
+
+
+async def _all_deleted(intent: AppIntent, run: Run, target: Target, world: World) -> None:
+    assert run.inventory is not None
+    nothing: frozenset[ResourceId] = frozenset()
+    ground = await _ground(intent, run.inventory, nothing, target, world, ending=True)
+    changes = prune.unwanted(run.inventory, nothing, ground)
+    run.plan = plan.of(intent.ref, target.uid, changes)
+    await _delete(changes, run, target, world)
+    run.inventory = await record.written(
+        run.inventory, lambda i: inventory.after(i, changes, run.results), target, world
+    )
+    error = _first(run.results.values())
+    if error is not None:
+        raise error
+    waiting = [c for c in changes if c.action is Action.HOLD]
+    if waiting or (intent.deletion is Deletion.WAIT and await _still_there(changes, target)):
+        names = ", ".join(f"{c.id}: {c.reason}" for c in waiting[:3]) or "objects that are being deleted"
+        raise NotReady(f"{intent.ref}: waits for {names}", reason="Terminating")
+
+
+async def _still_there(changes: Iterable[Change], target: Target) -> bool:
+    deleted = [(c.id, c.live.version) for c in changes if c.action is Action.DELETE and c.live is not None]
+    return bool(await target.observe(deleted)) if deleted else False
+
+
+async def _ground(
+    intent: AppIntent,
+    owned: Inventory,
+    wanted: frozenset[ResourceId],
+    target: Target,
+    world: World,
+    *,
+    waiting: tuple[ObjectRef, ...] = (),
+    ending: bool = False,
+) -> Ground:
+    unwanted = [entry for id, entry in owned.owned.items() if id not in wanted]
+    ours = {e.id: _objects(e.id, world) for e in unwanted if children.is_declared(e.id, world.registry)}
+    live = await target.observe([(e.id, e.version) for e in unwanted if e.id not in ours])
+    movers = {e.id: h for e in unwanted if (h := world.claims.holder(target.uid, e.id)) not in {None, intent.ref}}
+    return Ground(
+        app=intent.ref,
+        enabled=intent.prune or ending,
+        live=live,
+        rules=_rules(intent, live, world),
+        movers=movers,
+        tracked=frozenset(id for id, holder in movers.items() if _tracks(holder, id, world)),
+        waiting=waiting,
+        children=ours,
+    )
+
+
+def _rules(
+    intent: AppIntent, live: Mapping[ResourceId, Live], world: World
+) -> Mapping[ResourceId, tuple[ObjectRule, str]]:
+    kind = world.registry.kind_named(intent.ref.kind)
+    return {id: kind.rule(Manifest.of(seen.body)) for id, seen in live.items()} if kind else {}
+
+
+def _tracks(app: ObjectRef, id: ResourceId, world: World) -> bool:
+    record = world.board.inventories.get(app)
+    return record is not None and id in record.owned
+
+
+def _objects(child: ResourceId, world: World) -> int:
+    """How many objects go with a declared object: those of its own record, or itself."""
+    known = world.board.inventories.get(children.ref(child))
+    return len(known.owned) if known and known.owned else 1
+
+
+def _hold_is_over(intent: AppIntent, world: World) -> bool:
+    return world.ctx.now() - world.board.artifacts[intent.source].stored > world.safety.hold_timeout
+
+
+def _others(intent: AppIntent, run: Run, world: World) -> tuple[ObjectRef, ...]:
+    """Apps of the same source and cluster that have not rendered this revision."""
+    renders = world.board.renders
+    others = [
+        (app.ref, app.source, str(made.revision) if (made := renders.get(app.ref)) else None)
+        for app in world.board.apps()
+        if app.cluster == intent.cluster
+    ]
+    return prune.holders(intent.ref, intent.source, str(run.attempted), others)
+
+
+async def _budget(changes: Sequence[Change], target: Target, world: World) -> Budget:
+    collateral = {}
+    if world.safety.collateral:
+        for change in changes:
+            if (
+                change.action is Action.DELETE
+                and change.live
+                and change.id.kind in {"Namespace", "CustomResourceDefinition"}
+            ):
+                collateral[change.id] = await target.collateral(change.live)
+    return Budget(mass_deletion=world.safety.mass_deletion, volumes=world.safety.volumes, collateral=collateral)
+
+
+def _approved(digest: str, intent: AppIntent, owned: Inventory) -> bool:
+    return digest in intent.policy.approved or any(a.plan == digest for a in owned.approvals)
+
+
+async def _delete(changes: Sequence[Change], run: Run, target: Target, world: World) -> None:
+    """Children by their own rules, the rest by DELETE: what was applied last goes first."""
+    for change in changes:
+        if change.action is Action.DELETE and children.is_declared(change.id, world.registry):
+            _end_child(change, run, world)
+    rest = [c for c in changes if c.action is Action.DELETE and c.id not in run.results]
+    world.mirror.writing(target.access.cluster, [c.id for c in rest])
+    for batch in _reversed(rest, target):
+        await apply.carried_out(batch, run.declared.ref, target, run.results)
+
+
+def _reversed(changes: Sequence[Change], target: Target) -> list[list[Change]]:
+    by_id = {c.id: c for c in changes}
+    stages = target.stages([Manifest.of(c.live.body) for c in changes if c.live is not None])
+    return [[by_id[m.id] for m in reversed(stage.manifests)] for stage in reversed(stages)]
+
+
+def _end_child(change: Change, run: Run, world: World) -> None:
+    """Start a child's own deletion; its id leaves our record once it is gone."""
+    ref = children.ref(change.id)
+    known = world.board.outcomes.get(ref)
+    if ref not in world.board.intents or (known is not None and known.phase is Phase.DELETED):
+        run.results[change.id] = Result(id=change.id, action=Action.DELETE)
+        return
+    world.board.removals.add(ref)
+    world.wake(ref, f"no longer declared by {run.declared.ref}")
+    run.results[change.id] = Result(
+        id=change.id, action=Action.DELETE, error=NotReady(f"{run.declared.ref}: waits for the deletion of {ref}")
+    )
+
+
+def complain(intent: AppIntent, run: Run) -> None:
+    """Raise what a run with unfinished deletions concludes with: refused ones first, then failed ones.
+
+    Held deletions are no error: the app is what its revision says; the render that they wait for wakes it.
+    """
+    assert run.plan is not None
+    refused = [c for c in run.plan.changes if c.deletion and c.action is Action.REFUSE]
+    if refused:
+        names = ", ".join(str(c.id) for c in refused[:3]) + (
+            f" and {len(refused) - 3} more" if len(refused) > 3 else ""
+        )
+        raise NotReady(
+            f"{intent.ref}: {refused[0].reason} ({names}). Everything else was applied. To allow it: "
+            f"gitopsd approve {intent.ref.kind}/{intent.ref.namespace}/{intent.ref.name}, or in Git the annotation "
+            f"gitopsd.io/approve: {run.plan.digest}",
+            reason=NOT_APPROVED,
+        )
+    error = _first(run.results.values())
+    if error is not None:
+        raise error
+
+
+def _first(results: Iterable[Result]) -> GitopsdError | None:
+    return next((r.error for r in results if r.error is not None), None)

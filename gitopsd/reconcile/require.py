@@ -1,0 +1,57 @@
+"""PURE. Whether what an app depends on is ready, and if not, which one is waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gitopsd.model.declared import AppIntent, Declared, Intent
+from gitopsd.model.errors import NotReady
+from gitopsd.model.identity import ObjectRef
+from gitopsd.model.outcome import Outcome, Phase
+from gitopsd.model.tree import Artifact
+
+
+def artifact(app: AppIntent, intents: Mapping[ObjectRef, Intent], artifacts: Mapping[ObjectRef, Artifact]) -> Artifact:
+    """The artifact to render. Raises `NotReady` naming the source."""
+    if app.source not in intents:
+        raise NotReady(f"{app.ref}: {app.source} is not declared; declare it or correct the source reference")
+    found = artifacts.get(app.source)
+    if found is None:
+        raise NotReady(f"{app.ref}: {app.source} has no artifact yet")
+    return found
+
+
+def dependencies(
+    app: AppIntent,
+    revision: str,
+    intents: Mapping[ObjectRef, Intent],
+    declared: Mapping[ObjectRef, Declared],
+    outcomes: Mapping[ObjectRef, Outcome],
+) -> None:
+    """Raise `NotReady` for the first dependency that is not ready, or not at this revision where the source is shared."""
+    for ref in app.depends_on:
+        reason = _lacks(ref, app, revision, intents, declared, outcomes)
+        if reason:
+            raise NotReady(f"{app.ref}: dependency {ref} {reason}")
+
+
+def _lacks(
+    ref: ObjectRef,
+    app: AppIntent,
+    revision: str,
+    intents: Mapping[ObjectRef, Intent],
+    declared: Mapping[ObjectRef, Declared],
+    outcomes: Mapping[ObjectRef, Outcome],
+) -> str:
+    intent, outcome = intents.get(ref), outcomes.get(ref)
+    if intent is None:
+        return "is not declared"
+    if outcome is None:
+        return "has not been reconciled yet"
+    if outcome.phase is not Phase.READY:
+        return f"is not ready: {outcome.message}" if outcome.message else "is not ready"
+    if outcome.generation != declared[ref].generation:
+        return "has a newer declaration that is not reconciled yet"
+    if isinstance(intent, AppIntent) and intent.source == app.source and str(outcome.applied) != revision:
+        return f"is at {outcome.applied}, not at {revision} yet"
+    return ""

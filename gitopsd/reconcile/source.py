@@ -1,0 +1,83 @@
+"""One attempt at a source: resolve -> fetch -> put -> conclude.
+
+A failed or half fetch leaves the last artifact in service. The reference to a new tree is written last, so that nobody
+sees a tree that is not whole.
+"""
+
+from __future__ import annotations
+
+import anyio
+
+from gitopsd.model.declared import SourceIntent
+from gitopsd.model.errors import GitopsdError, Misconfigured, Transient, Unsupported
+from gitopsd.model.identity import ObjectRef
+from gitopsd.model.outcome import Outcome, Step
+from gitopsd.model.tree import Artifact, Revision
+from gitopsd.plugin.roles import Source
+from gitopsd.reconcile import conclude
+from gitopsd.reconcile.conclude import Run
+from gitopsd.reconcile.world import World
+
+
+async def attempt(ref: ObjectRef, world: World, *, token: str = "") -> Outcome:
+    """Bring the source up to date and conclude."""
+    intent = world.board.intents[ref]
+    assert isinstance(intent, SourceIntent)
+    run = Run(declared=world.board.declared[ref], started=world.ctx.now(), token=token, warnings=intent.warnings)
+    run.artifact = world.store.artifact(ref)
+    if intent.suspended:
+        return conclude.suspended(run, world.ctx.now())
+    try:
+        with anyio.fail_after(intent.timeout.total_seconds()):
+            await _steps(intent, run, world)
+    except TimeoutError:
+        late = Transient(f"{ref}: not finished within {intent.timeout.total_seconds():g} s at step {run.step}")
+        return conclude.failed(run, late, world.ctx.now())
+    except GitopsdError as error:
+        return conclude.failed(run, error, world.ctx.now())
+    return conclude.ready(run, world.ctx.now())
+
+
+async def _steps(intent: SourceIntent, run: Run, world: World) -> None:
+    run.step = Step.ACCEPT
+    if intent.unsupported:
+        raise Unsupported(f"{intent.ref}: {', '.join(intent.unsupported)}: not served yet; remove to go on")
+    source = _plugin(intent, world)
+    run.step = Step.RESOLVE
+    revision = await source.resolve(intent, world.ctx)
+    run.attempted = revision
+    if run.artifact is None or not _current(run.artifact, revision, intent):
+        run.artifact = await _fetched(source, intent, revision, run, world)
+    run.applied = revision
+    world.board.artifacts[intent.ref] = run.artifact
+
+
+def _current(artifact: Artifact, revision: Revision, intent: SourceIntent) -> bool:
+    return artifact.revision == revision and artifact.spec == intent.content
+
+
+async def _fetched(source: Source, intent: SourceIntent, revision: Revision, run: Run, world: World) -> Artifact:
+    run.step = Step.FETCH
+    base = run.artifact if run.artifact and run.artifact.spec == intent.content else None
+    async with world.slots.fetch:
+        stored = await source.fetch(intent, revision, base, world.ctx)
+    run.step = Step.PUT
+    artifact = Artifact(
+        source=intent.ref,
+        revision=revision,
+        tree=stored.tree,
+        size=stored.size,
+        files=stored.files,
+        stored=world.ctx.now(),
+        spec=intent.content,
+    )
+    world.store.refer(artifact)
+    run.fetched = True
+    return artifact
+
+
+def _plugin(intent: SourceIntent, world: World) -> Source:
+    source = world.registry.sources.get(intent.ref.kind)
+    if source is None:
+        raise Misconfigured(f"{intent.ref}: no plugin fetches {intent.ref.kind}{world.registry.failures()}")
+    return source

@@ -1,0 +1,155 @@
+"""observe -> rehearse -> plan -> apply -> settle, stage by stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from gitopsd.model.change import Action, Applied, Change, Live
+from gitopsd.model.declared import AppIntent, Atomic, ObjectRule
+from gitopsd.model.errors import GitopsdError, Misconfigured, Rejected
+from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.model.manifest import Manifest, Stage
+from gitopsd.model.outcome import Step
+from gitopsd.plugin.roles import Target
+from gitopsd.reconcile import apply, plan
+from gitopsd.reconcile.conclude import Run
+from gitopsd.reconcile.plan import Ground
+from gitopsd.reconcile.world import World
+
+SETTLE = 60.0
+"""Seconds that a stage's definitions and namespaces get until they must be usable."""
+
+
+async def all_of(
+    intent: AppIntent,
+    manifests: Sequence[Manifest],
+    taken: Mapping[ResourceId, ObjectRef],
+    run: Run,
+    target: Target,
+    world: World,
+    *,
+    plan_only: bool,
+) -> tuple[Change, ...]:
+    """Every stage in order, up to the first that was turned back; what went wrong is in `first_error`."""
+    applied = world.store.applied(target.uid, intent.ref)
+    live = await _observed(intent, manifests, applied, run, target, world)
+    changes: tuple[Change, ...] = ()
+    for stage in target.stages(manifests):
+        ground = await _ground(intent, stage, live, applied, taken, run, target, world, plan_only=plan_only)
+        planned = plan.wanted(stage.manifests, ground)
+        changes += planned
+        if plan_only:
+            continue
+        await _written(stage, planned, run, target, world)
+        if ground.atomic is Atomic.STAGE and blocked(planned, run):
+            break
+    return changes
+
+
+async def _observed(
+    intent: AppIntent,
+    manifests: Sequence[Manifest],
+    applied: Mapping[ResourceId, Applied],
+    run: Run,
+    target: Target,
+    world: World,
+) -> Mapping[ResourceId, Live]:
+    """Live state: from the watches where they hold, else asked for."""
+    run.step = Step.OBSERVE
+    cluster = target.access.cluster
+    live: dict[ResourceId, Live] = {}
+    unknown: list[tuple[ResourceId, str]] = []
+    for manifest in manifests:
+        seen = None
+        if world.mirror.holds(cluster, {(manifest.id.group, manifest.id.kind)}):
+            seen = world.mirror.live(cluster, manifest.id)
+        if seen is not None and seen.version == manifest.version:
+            live[manifest.id] = seen
+        else:
+            unknown.append((manifest.id, manifest.version))
+    return {**live, **(await target.observe(unknown) if unknown else {})}
+
+
+async def _ground(
+    intent: AppIntent,
+    stage: Stage,
+    live: Mapping[ResourceId, Live],
+    applied: Mapping[ResourceId, Applied],
+    taken: Mapping[ResourceId, ObjectRef],
+    run: Run,
+    target: Target,
+    world: World,
+    *,
+    plan_only: bool,
+) -> Ground:
+    kind = world.registry.kind_named(intent.ref.kind)
+    rules: dict[ResourceId, tuple[ObjectRule, str]] = {m.id: kind.rule(m) for m in stage.manifests} if kind else {}
+    ground = Ground(
+        app=intent.ref,
+        adopt=intent.policy.adopt or world.safety.adopt,
+        atomic=intent.policy.atomic or Atomic.STAGE,
+        live=live,
+        applied=applied,
+        rules=rules,
+        taken=taken,
+    )
+    if ground.atomic is Atomic.OBJECT and not plan_only:
+        return ground
+    run.step = Step.REHEARSE
+    rehearsals = await apply.rehearsed(plan.differing(stage.manifests, ground), intent.ref, live, target)
+    return replace(ground, rehearsals=rehearsals)
+
+
+async def _written(stage: Stage, planned: Sequence[Change], run: Run, target: Target, world: World) -> None:
+    run.step = Step.APPLY
+    app = run.declared.ref
+    world.mirror.writing(target.access.cluster, [c.id for c in planned if c.action.writes])
+    await apply.carried_out(planned, app, target, run.results)
+    if not stage.settle or not any(c.action.writes for c in planned) or blocked(planned, run):
+        return
+    run.step = Step.SETTLE
+    late = await target.settle(stage, SETTLE)
+    if late:
+        names = ", ".join(str(id) for id in late)
+        raise Rejected(f"{app}: not usable after {SETTLE:g} s: {names}")
+
+
+def blocked(changes: Iterable[Change], run: Run) -> bool:
+    """True when a rehearsal or a write failed: nothing is pruned then. A refusal over ownership blocks nothing else."""
+    return any(not isinstance(error, Misconfigured) for error in _errors(changes, run))
+
+
+def first_error(changes: Sequence[Change], run: Run) -> GitopsdError | None:
+    """What the run concludes with: the first failed rehearsal or write, else the first refusal; the others are counted."""
+    errors = sorted(_errors(changes, run), key=lambda error: isinstance(error, Misconfigured))
+    if not errors:
+        return None
+    first, others = errors[0], len(errors) - 1
+    return type(first)(f"{first} (and {others} more)", reason=first.reason) if others else first
+
+
+def _errors(changes: Iterable[Change], run: Run) -> list[GitopsdError]:
+    results = (run.results.get(change.id) for change in changes)
+    failed = [result.error for result in results if result is not None and result.error is not None]
+    return failed + [change.error for change in changes if change.error is not None]
+
+
+def keep_marks(run: Run, changes: Iterable[Change], target: Target, world: World) -> None:
+    """Note how each object looks now, so that the next run and the watches can tell drift from our own doing."""
+    app = run.declared.ref
+    marks = {c.id: applied for c in changes if not c.deletion and (applied := _mark(c, run))}
+    gone = [c.id for c in changes if c.deletion or c.id not in marks]
+    world.store.keep_applied(target.uid, app, marks, gone)
+    world.mirror.expect(app, target.access.cluster, {id: applied.mark for id, applied in marks.items()})
+
+
+def _mark(change: Change, run: Run) -> Applied | None:
+    if change.manifest is None:
+        return None
+    if change.action is Action.UNCHANGED and change.live is not None:
+        return Applied(manifest=change.manifest.digest, mark=change.live.mark)
+    result = run.results.get(change.id)
+    if result is None or result.error is not None:
+        return None
+    return Applied(manifest=change.manifest.digest, mark=result.mark)

@@ -1,0 +1,147 @@
+"""What the steps share: the plugins, the store, the way to clusters, and the board of what every object came to last.
+
+The board is the only mutable state of the core. It lives on the event loop; nothing here awaits, so every read and write
+is atomic. Nothing on it is precious: the store, the clusters and the sources can tell it all again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+import anyio
+
+from gitopsd.model.change import Live
+from gitopsd.model.declared import Adopt, AppIntent, Declared, HealthCheck, Intent, SourceIntent
+from gitopsd.model.digest import Digest
+from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.model.inventory import Inventory
+from gitopsd.model.manifest import Manifest, Read
+from gitopsd.model.outcome import Outcome
+from gitopsd.model.tree import Artifact, Revision
+from gitopsd.plugin.context import Context
+from gitopsd.plugin.registry import Registry
+from gitopsd.plugin.roles import Target
+from gitopsd.reconcile.claims import Claims
+from gitopsd.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Safety:
+    """The rules that keep things from being deleted or taken over by accident; each can be turned off for strict parity."""
+
+    adopt: Adopt = Adopt.UNMANAGED
+    mass_deletion: bool = True
+    collateral: bool = True
+    volumes: bool = True
+    empty_render: bool = True
+    hold_timeout: timedelta = timedelta(hours=1)
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Render:
+    """What an app's newest render wants: the ids, by whose reading of which revision."""
+
+    intent: Digest
+    revision: Revision
+    tree: Digest
+    reads: tuple[Read, ...]
+    digest: Digest
+    ids: frozenset[ResourceId]
+    warnings: tuple[str, ...] = ()
+    kept: tuple[Manifest, ...] | None = None
+    """The manifests themselves, only where they hold secrets: such a set is never stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What was true when an app was last concluded READY: while it still holds there is nothing to do."""
+
+    render: Digest
+    cluster_uid: str
+    ids: frozenset[ResourceId]
+    """Everything it owns, declared objects included."""
+    checks: tuple[HealthCheck, ...]
+    """The objects in the cluster, with the versions they were applied in."""
+
+
+class Mirror(Protocol):
+    """What watches say about a cluster right now, without a request."""
+
+    def holds(self, cluster: str, kinds: Iterable[tuple[str, str]]) -> bool:
+        """True when a live watch covers each of these (group, kind)."""
+        ...
+
+    def live(self, cluster: str, id: ResourceId) -> Live | None:
+        """The object as last seen; None when no watch has seen it."""
+        ...
+
+    def drifted(self, app: ObjectRef) -> frozenset[ResourceId]:
+        """The app's objects whose mark differs from the expected one, or that are gone."""
+        ...
+
+    def expect(self, app: ObjectRef, cluster: str, marks: Mapping[ResourceId, str]) -> None:
+        """After a reconcile: this is how the app's objects should look from now on."""
+        ...
+
+    def writing(self, cluster: str, ids: Iterable[ResourceId]) -> None:
+        """Events of these are not judged until the next `expect` of their app."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Board:
+    """What every declared object is and came to last."""
+
+    declared: dict[ObjectRef, Declared] = field(default_factory=dict)
+    intents: dict[ObjectRef, Intent] = field(default_factory=dict)
+    artifacts: dict[ObjectRef, Artifact] = field(default_factory=dict)
+    outcomes: dict[ObjectRef, Outcome] = field(default_factory=dict)
+    renders: dict[ObjectRef, Render] = field(default_factory=dict)
+    standing: dict[ObjectRef, Standing] = field(default_factory=dict)
+    inventories: dict[ObjectRef, Inventory] = field(default_factory=dict)
+    holding: set[ObjectRef] = field(default_factory=set)
+    """Apps with deletions that wait for another app's render."""
+    removals: set[ObjectRef] = field(default_factory=set)
+    """Apps that are to be deleted: asked for by a person, or gone from their parent's render."""
+
+    def apps(self) -> Iterable[AppIntent]:
+        """Every declared app."""
+        return (intent for intent in self.intents.values() if isinstance(intent, AppIntent))
+
+    def source(self, ref: ObjectRef) -> SourceIntent | None:
+        """A declared source."""
+        intent = self.intents.get(ref)
+        return intent if isinstance(intent, SourceIntent) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slots:
+    """How much of each kind of work happens at once."""
+
+    fetch: anyio.CapacityLimiter
+    render: anyio.CapacityLimiter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Handed to every attempt. The callables are the runtime's ears: they only note something and return."""
+
+    registry: Registry
+    store: Store
+    ctx: Context
+    safety: Safety
+    slots: Slots
+    board: Board
+    claims: Claims
+    mirror: Mirror
+    target: Callable[[str | None], Awaitable[Target]]
+    """The target by cluster name, connected; None for the only one. Raises `Misconfigured` or `Transient`."""
+    adopt_children: Callable[[ObjectRef, tuple[Manifest, ...]], None]
+    """The declared objects among an app's manifests, after each render."""
+    wake: Callable[[ObjectRef, str], None]
+    progress: Callable[[Outcome], None]
+    """An attempt is under way; shown, not stored."""
