@@ -1,0 +1,76 @@
+"""The reader: a text to its documents, or one error with the place and the remedy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from yaml.error import YAMLError
+from yaml.events import Event
+
+from gitopsd.plugin.yaml import events, position
+from gitopsd.plugin.yaml.builder import Builder, DuplicateKey
+from gitopsd.plugin.yaml.errors import YamlError
+from gitopsd.plugin.yaml.limits import DEFAULT, Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a stream: its value, and the line (from 1) on which that value begins."""
+
+    value: Any
+    line: int
+
+
+def read_all(
+    data: bytes | str, *, file: str = "", limits: Limits = DEFAULT, unique_keys: bool = True
+) -> list[Document]:
+    """Read every document of a stream; documents that say nothing but comments are left out.
+
+    Values are what JSON can say, in dicts and lists that share nothing. `file` is only named in messages.
+    With `unique_keys` off the last of several equal keys wins, as Go's non-strict reading has it. Everything that
+    is wrong with the text is a `YamlError`.
+    """
+    encoded = events.encoded(data, file)
+    if len(encoded) > limits.max_bytes:
+        what = f"the text has {len(encoded):,} bytes, more than {limits.max_bytes:,}"
+        raise YamlError(what, remedy="split the file", line=1, column=1, file=file)
+    try:
+        return _documents(encoded, file, limits, unique_keys=unique_keys)
+    except YAMLError as error:
+        raise events.translate(error, encoded, file) from error
+    except DuplicateKey as error:
+        raise _duplicate(error, encoded, file) from None
+
+
+def read(data: bytes | str, *, file: str = "", limits: Limits = DEFAULT, unique_keys: bool = True) -> Any:
+    """Read a text of exactly one document; None when it says nothing, an error when there is a second one."""
+    documents = read_all(data, file=file, limits=limits, unique_keys=unique_keys)
+    if len(documents) > 1:
+        what, remedy = "a second document begins here, and one is expected", "remove it, or keep it in its own file"
+        raise YamlError(what, remedy=remedy, line=documents[1].line, column=1, file=file)
+    return documents[0].value if documents else None
+
+
+def _documents(encoded: bytes, file: str, limits: Limits, *, unique_keys: bool) -> list[Document]:
+    builder = Builder(events.source(encoded), file=file, limits=limits, unique_keys=unique_keys)
+    documents: list[Document] = []
+    while (built := builder.document()) is not None:
+        value, root = built
+        if events.is_empty(root):
+            continue
+        if len(documents) == limits.max_documents:
+            raise _refused(f"the text has more than {limits.max_documents:,} documents", "split the file", root, file)
+        documents.append(Document(value, events.place(root)[0]))
+    return documents
+
+
+def _refused(what: str, remedy: str, event: Event, file: str) -> YamlError:
+    line, column = events.place(event)
+    return YamlError(what, remedy=remedy, line=line, column=column, file=file)
+
+
+def _duplicate(error: DuplicateKey, encoded: bytes, file: str) -> YamlError:
+    line, column = position.first_key(encoded, error.start, error.key)
+    what = f"key {error.key!r} is there already, at line {line}, column {column}"
+    return _refused(what, "keep one of them", error.event, file)
