@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -28,8 +28,8 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 class SpecError(Misconfigured):
     """A document that does not fit its kind. `path` is the place in it, for example `("spec", "ref", "branch")`."""
 
-    def __init__(self, message: str, *, path: tuple[str | int, ...] = ()) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, path: tuple[str | int, ...] = (), reason: str | None = None) -> None:
+        super().__init__(message, reason=reason)
         self.path = path
 
 
@@ -37,10 +37,13 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The base of every struct that users write. Subclasses repeat `frozen=True, kw_only=True`."""
 
 
-def decode(document: Mapping[str, Any], kind: type[T]) -> T:
-    """Read a JSON value as `kind`. Raises `SpecError` with the path of the first misfit."""
+def decode(document: Mapping[str, Any], kind: type[T], hook: Callable[[Any, Any], Any] | None = None) -> T:
+    """Read a JSON value as `kind`. Raises `SpecError` with the path of the first misfit.
+
+    `hook(type, value)` reads types of the caller's own; the ValueError that it raises is worded for the user.
+    """
     try:
-        return msgspec.convert(document, kind)
+        return msgspec.convert(document, kind, dec_hook=hook)
     except msgspec.ValidationError as error:
         raise _explained(str(error), document, kind) from error
 

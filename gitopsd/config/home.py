@@ -1,0 +1,213 @@
+"""The file home: what the `-c` paths declare, as one checked value, or every reason why not.
+
+Three steps, because plugins give kinds their meaning and the settings say which plugins are loaded:
+
+    gathered = documents.gather(paths)                           # no kind is known yet
+    registry = plugin.registry.load(disabled=home.settings(gathered).plugins.disabled)
+    declared = home.declare(gathered, registry)
+
+Rendered manifests join by `children`. Nothing here writes, waits, or keeps state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gitopsd.config import cluster, documents, kinds, quantities, references, secrets
+from gitopsd.config.cluster import Cluster
+from gitopsd.config.declared_set import Children, DeclaredSet, Key
+from gitopsd.config.documents import CLUSTER, SETTINGS, Gathered, Identity, Written
+from gitopsd.config.problems import ConfigError, Problem, near
+from gitopsd.config.references import Misfit
+from gitopsd.config.secrets import Data
+from gitopsd.config.settings import Settings, SettingsDocument
+from gitopsd.plugin import Declared, Intent, Misconfigured, ObjectRef, Place, SpecError, spec
+from gitopsd.plugin.registry import Registry
+
+SECRET = ("", "Secret")
+CONFIG_MAP = ("", "ConfigMap")
+KUSTOMIZE = "skipped, as a file of kustomize's own declares nothing; name the files that it lists"
+PART_OF = "app.kubernetes.io/part-of"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reading:
+    """What was understood so far."""
+
+    registry: Registry
+    settings: Settings
+    clusters: dict[str, Cluster] = field(default_factory=dict)
+    objects: dict[ObjectRef, Declared] = field(default_factory=dict)
+    intents: dict[ObjectRef, Intent] = field(default_factory=dict)
+    secrets: dict[Key, Data] = field(default_factory=dict)
+    config_maps: dict[Key, Data] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+
+def settings(gathered: Gathered) -> Settings:
+    """The settings that are in force: those of the last `-c` that has any, else the defaults. Raises `ConfigError`."""
+    merged, _ = documents.overridden(gathered.layers)
+    document = next((d for i, d in merged.items() if _pair(i) == SETTINGS), None)
+    if document is None:
+        return Settings()
+    try:
+        return spec.decode(document.value, SettingsDocument, quantities.decode).spec
+    except SpecError as error:
+        raise ConfigError([document.problem(str(error), error.path)]) from error
+
+
+def declare(gathered: Gathered, registry: Registry) -> DeclaredSet:
+    """Everything that the documents declare. Raises one `ConfigError` with all that is wrong with them."""
+    merged, duplicates = documents.overridden(gathered.layers)
+    reading = _Reading(registry=registry, settings=Settings(), problems=[*gathered.problems, *duplicates])
+    reading.warnings.extend(Problem(place=place, message=KUSTOMIZE) for place in gathered.skipped)
+    try:
+        reading.settings = settings(gathered)
+    except ConfigError as error:
+        reading.problems.extend(error.problems)
+    _check_kinds(merged, reading)
+    _read_all(merged, reading)
+    _check_references(merged, reading)
+    if reading.problems:
+        raise ConfigError(reading.problems)
+    return DeclaredSet(
+        settings=reading.settings,
+        clusters=reading.clusters,
+        objects=reading.objects,
+        intents=reading.intents,
+        secrets=reading.secrets,
+        config_maps=reading.config_maps,
+        warnings=tuple(reading.warnings),
+    )
+
+
+def children(
+    bodies: Iterable[Mapping[str, Any]],
+    *,
+    parent: ObjectRef,
+    known: Mapping[ObjectRef, Declared],
+    registry: Registry,
+    settings: Settings,
+) -> Children:
+    """The declared objects among an app's rendered manifests; all other manifests are passed over.
+
+    `known` is every declared object of the moment, children included. What a file or another app declares is left to it.
+    Generations go on from `known`. A broken child is a problem of its own and stops no other one.
+    """
+    place = Place(file=f"rendered by {parent}")
+    objects: dict[ObjectRef, Declared] = {}
+    intents: dict[ObjectRef, Intent] = {}
+    problems: list[Problem] = []
+    left: set[ObjectRef] = set()
+    for body in bodies:
+        if not declares(body, registry):
+            continue
+        try:
+            document = documents.written(body, place)
+        except SpecError as error:
+            problems.append(Problem(place=place, message=str(error), path=error.path))
+            continue
+        before = known.get(document.identity.ref)
+        if before is not None and before.parent != parent:
+            left.add(before.ref)
+            continue
+        child = kinds.declared(document, parent)
+        objects[child.ref] = kinds.succeeding(before, child)
+        try:
+            intents[child.ref] = kinds.intent(document, objects[child.ref], registry, settings.kinds)
+        except Misconfigured as error:
+            problems.append(document.problem(str(error), getattr(error, "path", ())))
+    return Children(objects=objects, intents=intents, problems=tuple(problems), left=frozenset(left))
+
+
+def declares(body: Mapping[str, Any], registry: Registry) -> bool:
+    """True for a manifest that is a declared object, not one to apply."""
+    group = str(body.get("apiVersion", "")).rpartition("/")[0]
+    return kinds.known(registry, group, str(body.get("kind", "")))
+
+
+def _read_all(merged: Mapping[Identity, Written], reading: _Reading) -> None:
+    skipped: list[Written] = []
+    for document in merged.values():
+        if _is_flux_itself(document, reading.registry):
+            skipped.append(document)
+            continue
+        try:
+            _read(document, reading)
+        except Misconfigured as error:
+            reading.problems.append(document.problem(str(error), getattr(error, "path", ())))
+    reading.warnings.extend(_skipped(skipped))
+
+
+def _read(document: Written, reading: _Reading) -> None:
+    identity = document.identity
+    match _pair(identity):
+        case pair if pair == SETTINGS:
+            return
+        case pair if pair == CLUSTER:
+            found = cluster.read(document, reading.registry.accesses)
+            reading.clusters[found.name] = found
+        case pair if pair == SECRET:
+            reading.secrets[identity.namespace, identity.name] = secrets.secret(document.value)
+        case pair if pair == CONFIG_MAP:
+            reading.config_maps[identity.namespace, identity.name] = secrets.config_map(document.value)
+        case _:
+            declared = kinds.declared(document)
+            reading.objects[declared.ref] = declared
+            reading.intents[declared.ref] = kinds.intent(document, declared, reading.registry, reading.settings.kinds)
+
+
+def _is_flux_itself(document: Written, registry: Registry) -> bool:
+    """True for the manifests of Flux's controllers, which `flux bootstrap` puts beside its declared objects."""
+    labels = document.value["metadata"].get("labels") or {}
+    return labels.get(PART_OF) == "flux" and not kinds.known(registry, document.identity.group, document.identity.kind)
+
+
+def _skipped(found: list[Written]) -> Iterable[Problem]:
+    """One warning for each file that holds foreign documents."""
+    by_file: dict[str, list[Written]] = {}
+    for document in found:
+        by_file.setdefault(document.place.file, []).append(document)
+    for written in by_file.values():
+        names = ", ".join(str(document.identity) for document in written[:3]) + (", ..." if len(written) > 3 else "")
+        message = f"skipped, as gitopsd needs none of Flux's controllers: {names}"
+        yield Problem(place=written[0].place, message=message)
+
+
+def _check_kinds(merged: Mapping[Identity, Written], reading: _Reading) -> None:
+    """`Settings.kinds` must name kinds that exist."""
+    names = {kind for _, kind in {*reading.registry.kinds, *reading.registry.unserved}}
+    for index, name in enumerate(reading.settings.kinds):
+        if name not in names:
+            document = next(d for i, d in merged.items() if _pair(i) == SETTINGS)
+            message = f"unknown kind {name!r}{near(name, names)}{reading.registry.failures()}"
+            reading.problems.append(document.problem(message, ("spec", "kinds", index)))
+
+
+def _check_references(merged: Mapping[Identity, Written], reading: _Reading) -> None:
+    by_ref = {d.identity.ref: d for i, d in merged.items() if i.ref in reading.objects}
+    misfits = (
+        *references.dangling(reading.intents, reading.objects),
+        *references.clusterless(reading.intents, _named(merged)),
+        *references.cyclic(reading.intents),
+    )
+    for misfit in misfits:
+        found = _located(misfit, by_ref[misfit.ref])
+        (reading.problems if misfit.certain else reading.warnings).append(found)
+
+
+def _named(merged: Mapping[Identity, Written]) -> set[str]:
+    """The clusters that are declared, broken ones included: those have a message of their own."""
+    return {identity.name for identity in merged if _pair(identity) == CLUSTER}
+
+
+def _located(misfit: Misfit, document: Written) -> Problem:
+    path = misfit.path or (references.mention(document.value, misfit.mentioned) if misfit.mentioned else ())
+    return document.problem(misfit.message, path)
+
+
+def _pair(identity: Identity) -> tuple[str, str]:
+    return identity.group, identity.kind

@@ -1,0 +1,100 @@
+"""What a declared document means: the kind that serves it is asked, or it is said why none does."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from gitopsd.config.documents import Identity, Written
+from gitopsd.config.problems import near
+from gitopsd.plugin import (
+    AppIntent,
+    Declared,
+    Digest,
+    Intent,
+    ObjectRef,
+    SourceIntent,
+    SpecError,
+    Unserved,
+    digest,
+    keys,
+)
+from gitopsd.plugin.registry import Registry
+
+DEPENDS_ON = ("metadata", "annotations", keys.DEPENDS_ON)
+
+
+def known(registry: Registry, group: str, kind: str) -> bool:
+    """True for kinds that are declared rather than applied, served or not."""
+    return (group, kind) in registry.kinds or (group, kind) in registry.unserved
+
+
+def declared(document: Written, parent: ObjectRef | None = None) -> Declared:
+    """The document as the core keeps it, at generation 1."""
+    return Declared(
+        ref=document.identity.ref,
+        document=_complete(document),
+        place=document.place,
+        spec=_content(document.value),
+        parent=parent,
+    )
+
+
+def succeeding(before: Declared | None, now: Declared) -> Declared:
+    """The object with the generation that follows from the one before: it grows when the content differs."""
+    if before is None:
+        return now
+    return replace(now, generation=before.generation + (before.spec != now.spec))
+
+
+def intent(document: Written, declared: Declared, registry: Registry, only: Collection[str]) -> Intent:
+    """What the document asks for. `only` names the kinds to serve, empty for all. Raises `SpecError` and `Misconfigured`."""
+    group, name = document.identity.group, document.identity.kind
+    kind = registry.kinds.get((group, name))
+    if kind is None and (group, name) not in registry.unserved:
+        raise SpecError(_unknown(document.identity, registry), path=("kind",))
+    if kind is None or (only and name not in only):
+        return Unserved(ref=declared.ref)
+    if document.version not in kind.versions:
+        served = ", ".join(f"{group}/{version}" for version in kind.versions)
+        raise SpecError(f"version {document.version!r} is not served; use {served}", path=("apiVersion",))
+    return _with_dependencies(kind.read(declared), declared)
+
+
+def _unknown(identity: Identity, registry: Registry) -> str:
+    pairs = {*registry.kinds, *registry.unserved}
+    elsewhere = sorted(group for group, kind in pairs if kind == identity.kind)
+    if elsewhere:
+        hint = f"; did you mean the group {' or '.join(elsewhere)}?"
+    else:
+        hint = near(identity.kind, [kind for _, kind in pairs] + ["Settings", "Cluster", "Secret", "ConfigMap"])
+    group = identity.group or "the core group"
+    return f"unknown kind {identity.kind!r} in {group}{hint}{registry.failures()}"
+
+
+def _with_dependencies(intent: Intent, declared: Declared) -> Intent:
+    """Add what `gitopsd.io/depends-on` names, which any kind may carry, to what the kind itself found."""
+    text = _annotations(declared.document).get(keys.DEPENDS_ON, "")
+    if not text.strip() or not isinstance(intent, AppIntent | SourceIntent):
+        return intent
+    try:
+        refs = [ObjectRef.parse(part, namespace=declared.ref.namespace) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise SpecError(f"{error}; write KIND/NAMESPACE/NAME, several with commas between", path=DEPENDS_ON) from error
+    return replace(intent, depends_on=tuple(dict.fromkeys((*intent.depends_on, *refs))))
+
+
+def _complete(document: Written) -> Mapping[str, Any]:
+    """The document with its namespace written out, so that a kind needs no default of its own."""
+    metadata = {**document.value["metadata"], "namespace": document.identity.namespace}
+    return {**document.value, "metadata": metadata}
+
+
+def _content(value: Mapping[str, Any]) -> Digest:
+    ours = {key: text for key, text in _annotations(value).items() if key.startswith(f"{keys.GROUP}/")}
+    return digest.of_value({"spec": value.get("spec"), "annotations": ours})
+
+
+def _annotations(value: Mapping[str, Any]) -> Mapping[str, str]:
+    return value["metadata"].get("annotations") or {}

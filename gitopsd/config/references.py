@@ -1,0 +1,112 @@
+"""Do the declared objects fit together? References that lead nowhere, clusters that nobody declared, cycles. Pure.
+
+A source or a dependency that no file declares may still come out of another app's render. So it is an error only where no
+other app could bring it, else a warning; at run time such an app is not ready until the object is there.
+"""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gitopsd.config.kinds import DEPENDS_ON
+from gitopsd.config.problems import Path, near
+from gitopsd.plugin import AppIntent, Intent, ObjectRef, SourceIntent, keys
+
+CLUSTER = ("metadata", "annotations", keys.CLUSTER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misfit:
+    """A reference of `ref` that does not fit; `mentioned` is what it names. `certain` is False for a mere warning."""
+
+    ref: ObjectRef
+    message: str
+    mentioned: ObjectRef | None = None
+    path: Path = ()
+    certain: bool = True
+
+
+def dangling(intents: Mapping[ObjectRef, Intent], known: Collection[ObjectRef]) -> Iterator[Misfit]:
+    """References to sources and dependencies that are not in `known`."""
+    for ref, intent in intents.items():
+        for target in _targets(intent):
+            if target in known:
+                continue
+            brought = any(_may_bring(other, known) for other in intents.values() if other.ref != ref)
+            if brought:
+                message = f"{target} is not declared in the files; waiting until an app brings it"
+            else:
+                message = f"{target} is not declared{near(str(target), _alike(target, known))}"
+            yield Misfit(ref=ref, message=message, mentioned=target, certain=not brought)
+
+
+def clusterless(intents: Mapping[ObjectRef, Intent], clusters: Collection[str]) -> Iterator[Misfit]:
+    """Apps whose `gitopsd.io/cluster` names a cluster that is not declared."""
+    for ref, intent in intents.items():
+        if isinstance(intent, AppIntent) and intent.cluster and intent.cluster not in clusters:
+            message = f"Cluster/{intent.cluster} is not declared{near(intent.cluster, clusters)}"
+            yield Misfit(ref=ref, message=message, path=CLUSTER)
+
+
+def cyclic(intents: Mapping[ObjectRef, Intent]) -> Iterator[Misfit]:
+    """One misfit for each cycle of dependencies, its message the path around it."""
+    graph = {ref: set(_targets(intent)) for ref, intent in intents.items()}
+    while cycle := _cycle(graph):
+        message = f"depends on itself: {' -> '.join(str(ref) for ref in cycle)}; remove one of these dependencies"
+        yield Misfit(ref=cycle[0], message=message, mentioned=cycle[1])
+        graph = {ref: targets - set(cycle) for ref, targets in graph.items() if ref not in cycle}
+
+
+def order(intents: Mapping[ObjectRef, Intent]) -> Sequence[ObjectRef]:
+    """The objects, each after its source and its dependencies. Raises `graphlib.CycleError`; `cyclic` finds these."""
+    graph = {ref: [t for t in _targets(intent) if t in intents] for ref, intent in sorted(intents.items())}
+    return list(graphlib.TopologicalSorter(graph).static_order())
+
+
+def mention(document: Mapping[str, Any], ref: ObjectRef) -> Path:
+    """Where a document names another object: the path of a mapping with its name and kind, () when there is none."""
+    found = next(_mentions(document.get("spec"), ref, ("spec",)), ())
+    annotations = document["metadata"].get("annotations") or {}
+    return found or (DEPENDS_ON if ref.name in annotations.get(keys.DEPENDS_ON, "") else ())
+
+
+def _targets(intent: Intent) -> Iterable[ObjectRef]:
+    match intent:
+        case AppIntent():
+            return dict.fromkeys((intent.source, *intent.depends_on))
+        case SourceIntent():
+            return intent.depends_on
+    return ()
+
+
+def _may_bring(intent: Intent, known: Collection[ObjectRef]) -> bool:
+    return isinstance(intent, AppIntent) and intent.source in known
+
+
+def _alike(target: ObjectRef, known: Collection[ObjectRef]) -> Iterable[str]:
+    return (str(ref) for ref in known if ref.kind == target.kind)
+
+
+def _cycle(graph: Mapping[ObjectRef, set[ObjectRef]]) -> Sequence[ObjectRef]:
+    """One cycle, its first object again at its end, beginning with the smallest; empty without one."""
+    try:
+        graphlib.TopologicalSorter({ref: sorted(targets) for ref, targets in graph.items()}).prepare()
+    except graphlib.CycleError as error:
+        ring = list(error.args[1])[:0:-1]  # graphlib names what comes before first, users read what is needed by whom
+        start = ring.index(min(ring))
+        return [*ring[start:], *ring[:start], ring[start]]
+    return ()
+
+
+def _mentions(value: Any, ref: ObjectRef, path: Path) -> Iterator[Path]:
+    if isinstance(value, Mapping):
+        if value.get("name") == ref.name and value.get("kind", ref.kind) == ref.kind:
+            yield path
+        for key, below in value.items():
+            yield from _mentions(below, ref, (*path, key))
+    elif isinstance(value, list):
+        for index, below in enumerate(value):
+            yield from _mentions(below, ref, (*path, index))

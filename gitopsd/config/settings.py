@@ -1,0 +1,149 @@
+"""gitopsd's own settings: the spec of the one `Settings` object, each field with its default and what it does.
+
+`config/gitopsd.yaml` shows the same to users; a test keeps both equal. A setting is here only if something honours it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from gitopsd.config.quantities import Duration, Size, duration, size
+from gitopsd.plugin import Adopt, Spec
+
+Label = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+"""A DNS label: lower case letters, digits and '-', at most 63 characters."""
+AbsolutePath = Annotated[str, Meta(pattern=r"^(/.*)?$")]
+"""A path from the root, or nothing: the daemon's own folder means nothing to users."""
+Count = Annotated[int, Meta(ge=1, le=1000)]
+
+
+class Limits(Spec, frozen=True, kw_only=True):
+    """How much happens at once, and how large one piece of it may get."""
+
+    fetches: Count = 8
+    """Sources that are fetched at the same time."""
+    renders: Count = 2
+    """Worker processes, which is also how many renders run at the same time."""
+    applies: Count = 16
+    """Requests in flight to one cluster."""
+    worker_memory: Size = size("1Gi")
+    """Memory of one worker process; a render that needs more fails with a message that says so."""
+    render_timeout: Duration = duration("5m")
+    """Longest time that one render may take."""
+
+
+class Retry(Spec, frozen=True, kw_only=True):
+    """The back-off of failures for which an object does not name its own retry interval."""
+
+    min: Duration = duration("1s")
+    """First wait; each further failure doubles it."""
+    max: Duration = duration("15m")
+    """Longest wait."""
+
+    def __post_init__(self) -> None:
+        if not self.min or self.min > self.max:
+            raise ValueError(f"min is {self.min}, max {self.max}; min must be more than 0s and at most max")
+
+
+class Safety(Spec, frozen=True, kw_only=True):
+    """The rules against deletion by accident, each to be turned off for strict parity with Flux."""
+
+    mass_deletion: bool = True
+    """Deleting more than half of an app's objects, if that is at least 3, needs an approval."""
+    namespace_deletion: bool = True
+    """Deleting a Namespace or CRD that would take along objects outside of the plan needs an approval."""
+    volume_deletion: bool = True
+    """Deleting a PersistentVolume or a PersistentVolumeClaim needs an approval."""
+    empty_render: bool = True
+    """An app that renders to nothing prunes nothing."""
+    shrunken_set: bool = True
+    """A reload that loses over half of the declared objects, or all, is rejected."""
+    orphan_vanished: bool = True
+    """What an object applied is kept when its declaration vanishes from the files."""
+
+
+class Plugins(Spec, frozen=True, kw_only=True):
+    """Which plugins are used."""
+
+    disabled: tuple[str, ...] = ()
+    """Names of plugins (see `gitopsd plugins`) that are not loaded."""
+
+
+class Log(Spec, frozen=True, kw_only=True):
+    """What is logged, and in which form."""
+
+    format: Literal["auto", "console", "json"] = "auto"
+    """`auto` is JSON under systemd and in containers, else for people."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe messages that are shown."""
+
+
+class Gc(Spec, frozen=True, kw_only=True):
+    """What the store on disk keeps."""
+
+    interval: Duration = duration("1h")
+    """Time between two collections."""
+    grace: Duration = duration("1h")
+    """Content that nothing refers to is kept this long."""
+    keep: Duration = duration("720h")
+    """Past states of a source and of what was rendered are kept this long; the current one always."""
+
+
+class Settings(Spec, frozen=True, kw_only=True):
+    """The spec of gitopsd's own kind `Settings`."""
+
+    instance: Label = "default"
+    """Name of this gitopsd; a label of all that it applies. Two that share a cluster need different names."""
+    kinds: tuple[str, ...] = ()
+    """Serve these kinds only, the others are listed and left alone; empty for all."""
+    read_only: bool = False
+    """Send no write to any cluster: plans only."""
+    adopt: Adopt = Adopt.UNMANAGED
+    """Existing objects that may be taken over: `never`, `unmanaged` (nobody's or kubectl's), `always`."""
+    field_manager: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[!-~]+$")] = "gitopsd"
+    """Field manager under which objects are applied."""
+    inventory_namespace: Label = "gitopsd-system"
+    """Namespace of the records of what gitopsd applied, in each cluster; made when missing."""
+    state_dir: AbsolutePath = ""
+    """Folder of the store and the keys; empty: $STATE_DIRECTORY, /var/lib/gitopsd for root, else the user's state folder."""
+    secrets_dir: str = ""
+    """Folder with secrets as [NAMESPACE/]NAME/KEY; empty: `secrets.d` in the first config folder."""
+    socket: AbsolutePath = ""
+    """Control socket; empty: gitopsd.sock in $RUNTIME_DIRECTORY, /run/gitopsd for root, else the user's run-time folder."""
+    interval_jitter_percent: Annotated[int, Meta(ge=0, le=50)] = 5
+    """Spread of intervals, so that not all objects are due at once."""
+    hold_timeout: Duration = duration("1h")
+    """How long a broken or suspended app may hold back the deletion of objects that it might still want."""
+    full_check_interval: Duration = duration("1h")
+    """Time between two comparisons of everything in the cluster, beside the watches."""
+    limits: Limits = field(default_factory=Limits)
+    """How much happens at once."""
+    retry: Retry = field(default_factory=Retry)
+    """Back-off after failures."""
+    safety: Safety = field(default_factory=Safety)
+    """Rules against deletion by accident."""
+    plugins: Plugins = field(default_factory=Plugins)
+    """Which plugins are used."""
+    log: Log = field(default_factory=Log)
+    """Logging."""
+    gc: Gc = field(default_factory=Gc)
+    """The store's garbage collection."""
+
+
+class Named(Spec, frozen=True, kw_only=True):
+    """The metadata of a `Settings` document; its name is for the reader only, there is one `Settings`."""
+
+    name: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+
+
+class SettingsDocument(Spec, frozen=True, kw_only=True):
+    """A whole `Settings` document."""
+
+    api_version: Literal["gitopsd.io/v1alpha1"]
+    kind: Literal["Settings"]
+    metadata: Named = field(default_factory=Named)
+    spec: Settings = field(default_factory=Settings)
