@@ -1,0 +1,97 @@
+"""Keeps one connected target per cluster, each in a task of its own: a cluster that is down keeps no other one waiting.
+
+A target lives as long as its lease and its watches hold. When it ends, whoever asks next has it connected again, not more
+often than the back-off allows. Knows neither Kubernetes nor kubeconfigs: `connect` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+
+import anyio
+from anyio.abc import TaskGroup
+
+from gitopsd.model.errors import GitopsdError, Misconfigured, Transient
+from gitopsd.plugin.roles import Target
+
+AGAIN = 5.0
+"""Seconds between two attempts to connect to the same cluster."""
+
+Connect = Callable[[str, Callable[[Target], Awaitable[None]]], Awaitable[None]]
+"""Open the cluster of this name, hand its target to the callable, and stay until the connection or the lease is lost."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Line:
+    """The line to one cluster: connected, or failed at `tried` with `error`."""
+
+    target: Target | None = None
+    error: GitopsdError | None = None
+    tried: float = 0.0
+    settled: anyio.Event = field(default_factory=anyio.Event)
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+
+
+class Clusters:
+    """The lines to all declared clusters. Belongs to one event loop and one task group."""
+
+    def __init__(self, tasks: TaskGroup, connect: Connect) -> None:
+        self._tasks = tasks
+        self._connect = connect
+        self._names: frozenset[str] = frozenset()
+        self._lines: dict[str, _Line] = {}
+
+    def declare(self, names: Iterable[str]) -> None:
+        """These clusters are declared now; lines to others are cut."""
+        self._names = frozenset(names)
+        for name in self._lines.keys() - self._names:
+            self._lines.pop(name).scope.cancel()
+
+    @property
+    def connected(self) -> tuple[Target, ...]:
+        """Every target at hand."""
+        return tuple(line.target for line in self._lines.values() if line.target)
+
+    async def target(self, name: str | None) -> Target:
+        """The target of this cluster, connecting it when needed; None means the only declared one.
+
+        Raises `Misconfigured` for a name that is not declared, and whatever connecting met.
+        """
+        line = self._line(self._chosen(name))
+        await line.settled.wait()
+        if line.target is not None:
+            return line.target
+        raise line.error or Transient(f"cluster {name}: the connection was lost")
+
+    def _chosen(self, name: str | None) -> str:
+        if name is None and len(self._names) == 1:
+            return next(iter(self._names))
+        if name is None:
+            declared = ", ".join(sorted(self._names)) or "none"
+            raise Misconfigured(f"which cluster? Name it with the annotation gitopsd.io/cluster (declared: {declared})")
+        if name not in self._names:
+            raise Misconfigured(f"the cluster {name!r} is not declared; add a Cluster object of that name")
+        return name
+
+    def _line(self, name: str) -> _Line:
+        line = self._lines.get(name)
+        over = line is not None and line.target is None and line.settled.is_set()
+        if line is None or (over and anyio.current_time() - line.tried >= AGAIN):
+            line = self._lines[name] = _Line(tried=anyio.current_time())
+            self._tasks.start_soon(self._hold, name, line, name=f"cluster {name}")
+        return line
+
+    async def _hold(self, name: str, line: _Line) -> None:
+        async def serve(target: Target) -> None:
+            line.target = target
+            line.settled.set()
+            await anyio.sleep_forever()
+
+        with line.scope:
+            try:
+                await self._connect(name, serve)
+            except GitopsdError as error:
+                line.error = error
+        line.target, line.tried = None, anyio.current_time()
+        line.settled.set()

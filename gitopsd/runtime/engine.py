@@ -1,0 +1,323 @@
+"""The engine: the declared set, the world that steps share, the workers and the clusters, put together and kept in step.
+
+It is what the web server and the command line talk to: read views, hand in requests. It decides nothing about content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from random import Random
+from typing import Any
+
+import anyio
+from anyio.abc import TaskGroup
+
+from gitopsd.config import home
+from gitopsd.config.declared_set import DeclaredSet
+from gitopsd.model.declared import AppIntent, Declared, Deletion, Place, SourceIntent
+from gitopsd.model.digest import Digest
+from gitopsd.model.errors import NotReady, UsageError
+from gitopsd.model.identity import ObjectRef
+from gitopsd.model.inventory import Approval, Inventory, Suspension
+from gitopsd.model.manifest import Manifest
+from gitopsd.model.outcome import Outcome, Phase
+from gitopsd.plugin.context import Context
+from gitopsd.plugin.registry import Registry
+from gitopsd.plugin.roles import Target
+from gitopsd.reconcile import app, conclude, record, source
+from gitopsd.reconcile.claims import Claims
+from gitopsd.reconcile.world import Board, Mirror, Safety, Slots, World
+from gitopsd.runtime import views
+from gitopsd.runtime.attempt import Attempt
+from gitopsd.runtime.clusters import Clusters, Connect
+from gitopsd.runtime.due import Pace
+from gitopsd.runtime.scheduled import Scheduled
+from gitopsd.runtime.scheduler import Scheduler
+from gitopsd.runtime.view import Branch, View
+from gitopsd.runtime.wake import Reason
+from gitopsd.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What an engine is made of."""
+
+    registry: Registry
+    store: Store
+    ctx: Context
+    safety: Safety
+    slots: Slots
+    mirror: Mirror
+    connect: Connect
+    pace: Pace
+    rng: Random
+    actor: str
+    """Who is named in the ledger for what nobody asked for by hand."""
+    on_outcome: Callable[[Outcome], None]
+    """Hears of every outcome, for logs and progress displays."""
+
+
+class Engine:
+    """One running gitopsd. Belongs to the event loop and the task group that it was made in."""
+
+    def __init__(self, tasks: TaskGroup, parts: Parts) -> None:
+        self._parts = parts
+        self._declared = DeclaredSet()
+        self._children: dict[ObjectRef, Mapping[ObjectRef, Declared]] = {}
+        self._statuses: dict[ObjectRef, Mapping[str, Any]] = dict(parts.store.statuses())
+        self._progress: dict[ObjectRef, Outcome] = {}
+        self.board = Board()
+        self.clusters = Clusters(tasks, parts.connect)
+        self.scheduler = Scheduler(
+            tasks, self._carry, on_outcome=self._concluded, now=parts.ctx.now, rng=parts.rng, pace=parts.pace
+        )
+        self.world = World(
+            registry=parts.registry,
+            store=parts.store,
+            ctx=parts.ctx,
+            safety=parts.safety,
+            slots=parts.slots,
+            board=self.board,
+            claims=Claims(),
+            mirror=parts.mirror,
+            target=self.clusters.target,
+            adopt_children=self._adopt_children,
+            wake=lambda ref, _why: self.scheduler.wake(ref, Reason.RELEASED),
+            progress=self._progressed,
+        )
+
+    # --- the declared set -------------------------------------------------------------------------------------------
+
+    def declare(self, declared: DeclaredSet) -> None:
+        """Replace what the files declare. Apps whose declaration vanished are kept as orphans: nothing of theirs is pruned."""
+        gone = self._declared.objects.keys() - declared.objects.keys()
+        self._declared = declared
+        for ref in gone:
+            self._orphan(ref)
+        for ref, document in declared.objects.items():
+            generation = self._parts.store.generation(ref, document.spec)
+            self.board.declared[ref] = replace(document, generation=generation)
+            self.board.intents[ref] = declared.intents[ref]
+        self.clusters.declare(declared.clusters)
+        self._schedule()
+
+    def _orphan(self, ref: ObjectRef) -> None:
+        intent = self.board.intents.pop(ref, None)
+        if isinstance(intent, AppIntent) and ref in self.board.inventories:
+            self._statuses.setdefault(ref, {})
+        else:
+            self._forget(ref)
+
+    def _forget(self, ref: ObjectRef) -> None:
+        for table in (self.board.declared, self.board.intents, self.board.artifacts, self.board.outcomes):
+            table.pop(ref, None)
+        self._statuses.pop(ref, None)
+        self._parts.store.forget(ref)
+
+    def _schedule(self) -> None:
+        known = self.board.declared
+        self.scheduler.declare(Scheduled.of(known[ref], intent) for ref, intent in self.board.intents.items())
+
+    def _adopt_children(self, parent: ObjectRef, manifests: tuple[Manifest, ...]) -> None:
+        if not manifests and parent not in self._children:
+            return
+        found = home.children(
+            [m.body for m in manifests],
+            parent=parent,
+            known=self.board.declared,
+            registry=self._parts.registry,
+            settings=self._declared.settings,
+        )
+        for problem in found.problems:
+            self._parts.ctx.log.error(
+                "a declared object among the manifests is broken", parent=str(parent), problem=str(problem)
+            )
+        self._children[parent] = found.objects
+        for ref, document in found.objects.items():
+            generation = self._parts.store.generation(ref, document.spec)
+            self.board.declared[ref] = replace(document, generation=generation)
+            if ref in found.intents:
+                self.board.intents[ref] = found.intents[ref]
+                self.board.removals.discard(ref)
+        self._schedule()
+
+    # --- attempts ---------------------------------------------------------------------------------------------------
+
+    async def _carry(self, attempt: Attempt) -> Outcome:
+        token = attempt.tokens[-1] if attempt.tokens else ""
+        if Reason.CHECK in attempt.reasons:
+            self.board.standing.pop(attempt.ref, None)
+        match self.board.intents.get(attempt.ref):
+            case SourceIntent():
+                return await source.attempt(attempt.ref, self.world, token=token)
+            case AppIntent():
+                return await app.attempt(attempt.ref, self.world, superseded=attempt.superseded, token=token)
+        now = self._parts.ctx.now()
+        return Outcome(
+            ref=attempt.ref, phase=Phase.UNSERVED, generation=1, message="not served yet", started=now, finished=now
+        )
+
+    def _progressed(self, outcome: Outcome) -> None:
+        self._progress[outcome.ref] = outcome
+        self._parts.on_outcome(outcome)
+
+    def _concluded(self, outcome: Outcome) -> None:
+        ref = outcome.ref
+        self._progress.pop(ref, None)
+        self.board.outcomes[ref] = outcome
+        self._keep_status(outcome)
+        row = conclude.ledger(outcome, cluster=self._cluster(ref), actor=self._parts.actor)
+        if row is not None:
+            self._parts.store.append(row)
+        self._parts.on_outcome(outcome)
+        self._release(outcome)
+        if outcome.phase is Phase.DELETED:
+            self._ended(ref)
+
+    def _keep_status(self, outcome: Outcome) -> None:
+        declared = self.board.declared.get(outcome.ref)
+        kind = self._parts.registry.kind_named(outcome.ref.kind)
+        if declared is None or kind is None or outcome.phase is Phase.UNSERVED:
+            return
+        status = kind.status(declared, outcome, self._statuses.get(outcome.ref, {}))
+        self._statuses[outcome.ref] = status
+        self._parts.store.keep_status(outcome.ref, status)
+
+    def _release(self, outcome: Outcome) -> None:
+        """Apps whose deletions wait for others' renders look again once somebody has rendered."""
+        if outcome.ref not in self.board.renders:
+            return
+        for holder in self.board.holding - {outcome.ref}:
+            self.scheduler.wake(holder, Reason.RELEASED)
+
+    def _ended(self, ref: ObjectRef) -> None:
+        """A deleted app leaves; its parent may now let go of it."""
+        declared = self.board.declared.get(ref)
+        self.board.removals.discard(ref)
+        if declared is not None and declared.parent is None and ref in self._declared.objects:
+            return
+        for child in self._children.pop(ref, {}):
+            self.board.removals.add(child)
+            self.scheduler.wake(child, Reason.REQUEST)
+        self._forget(ref)
+        self._schedule()
+        if declared is not None and declared.parent is not None:
+            self.scheduler.wake(declared.parent, Reason.RELEASED)
+
+    def _cluster(self, ref: ObjectRef) -> str:
+        intent = self.board.intents.get(ref)
+        name = intent.cluster if isinstance(intent, AppIntent) else None
+        if name is None and len(self._declared.clusters) == 1:
+            name = next(iter(self._declared.clusters))
+        return name or ""
+
+    def loaded(self, target: Target, inventories: Iterable[Inventory]) -> None:
+        """A cluster was reached: take over what is recorded there, apps in the order of their names."""
+        for inventory in sorted(inventories, key=lambda i: i.app):
+            if inventory.cluster_uid != target.uid:
+                continue
+            self.board.inventories[inventory.app] = inventory
+            if inventory.app in self.board.intents:
+                self.world.claims.claim(inventory.app, target.uid, inventory.owned)
+
+    # --- what people ask --------------------------------------------------------------------------------------------
+
+    def views(self) -> tuple[View, ...]:
+        """Every declared object and every orphan, sorted."""
+        refs = {*self.board.intents, *(ref for ref in self.board.inventories if ref not in self.board.intents)}
+        return tuple(self.view(ref) for ref in sorted(refs))
+
+    def view(self, ref: ObjectRef) -> View:
+        """One object as it stands."""
+        outcome = self._progress.get(ref) or self.board.outcomes.get(ref)
+        shown = views.of(ref, self.board, outcome, self._statuses.get(ref, {}))
+        return replace(shown, cluster=self._cluster(ref), due=self.scheduler.due_in(ref))
+
+    def tree(self, refs: Iterable[ObjectRef] = ()) -> tuple[Branch, ...]:
+        """What the objects applied and declared, all top-level objects when none is named."""
+        roots = tuple(refs) or tuple(v.ref for v in self.views() if v.parent is None)
+        return tuple(self._branch(ref, depth=0) for ref in roots)
+
+    def _branch(self, ref: ObjectRef, depth: int) -> Branch:
+        below = self._children.get(ref, {}) if depth < views.DEPTH else {}
+        return Branch(
+            view=self.view(ref),
+            leaves=views.leaves(ref, self.board, self._parts.registry),
+            branches=tuple(self._branch(child, depth + 1) for child in sorted(below)),
+        )
+
+    def find(self, name: str) -> tuple[ObjectRef, ...]:
+        """The objects that `NAME`, `KIND/NAME`, `NAMESPACE/NAME` or `KIND/NAMESPACE/NAME` means. Raises `UsageError` for none."""
+        found = views.named(name, [v.ref for v in self.views()], self._parts.registry)
+        if not found:
+            raise UsageError(f"{name}: no such object; `gitopsd get` lists what is declared")
+        return found
+
+    async def reconcile(self, ref: ObjectRef, token: str) -> Outcome:
+        """Look at an object now and answer with what came of it."""
+        self.board.standing.pop(ref, None)
+        return await self.scheduler.request(ref, token)
+
+    async def plan(self, ref: ObjectRef) -> Outcome:
+        """What a reconcile of the app would do right now; nothing is written."""
+        if not isinstance(self.board.intents.get(ref), AppIntent):
+            raise UsageError(f"{ref}: has no plan; only apps have")
+        return await app.attempt(ref, self.world, superseded=anyio.Event(), plan_only=True)
+
+    async def approve(self, ref: ObjectRef, *, actor: str, reason: str = "", plan: str = "") -> str:
+        """Approve the deletions that wait (of the plan with this digest, when one is given); answers with the digest."""
+        outcome = self.board.outcomes.get(ref)
+        waiting = outcome.plan.digest if outcome and outcome.plan and outcome.phase is not Phase.READY else ""
+        if not waiting or (plan and plan != waiting):
+            raise UsageError(f"{ref}: no such plan waits for an approval; `gitopsd diff {ref}` shows the plan of now")
+        approval = Approval(plan=waiting, actor=actor, at=self._parts.ctx.now(), reason=reason)
+        await self._rewrite(ref, lambda i: replace(i, approvals=(*i.approvals[-9:], approval)))
+        self.scheduler.wake(ref, Reason.RELEASED)
+        return waiting
+
+    async def suspend(self, ref: ObjectRef, *, actor: str, reason: str = "", until: datetime | None = None) -> None:
+        """Leave the app alone until it is resumed or `until` has come; kept in the cluster beside its inventory."""
+        held = Suspension(actor=actor, since=self._parts.ctx.now(), reason=reason, until=until)
+        await self._rewrite(ref, lambda i: replace(i, suspension=held))
+        self.scheduler.wake(ref, Reason.REQUEST)
+
+    async def resume(self, ref: ObjectRef) -> None:
+        """End a suspension made by `suspend`; one in the object's own spec stays."""
+        await self._rewrite(ref, lambda i: replace(i, suspension=None))
+        self.scheduler.wake(ref, Reason.REQUEST)
+
+    async def _rewrite(self, ref: ObjectRef, change: Callable[[Inventory], Inventory]) -> None:
+        intent = self.board.intents.get(ref)
+        if not isinstance(intent, AppIntent):
+            raise UsageError(f"{ref}: only apps can be suspended or approved here; for a source set spec.suspend")
+        target = await self.clusters.target(intent.cluster)
+        await record.written(await record.read(ref, target, self.world), change, target, self.world)
+
+    async def delete(self, ref: ObjectRef, token: str) -> Outcome:
+        """Delete an app with what it applied, by its deletion policy; of an orphan, everything that it owns."""
+        if ref not in self.board.intents:
+            self._revive(ref)
+        if not isinstance(self.board.intents[ref], AppIntent):
+            raise UsageError(f"{ref}: a source owns nothing in a cluster; remove its declaration")
+        self.board.removals.add(ref)
+        return await self.scheduler.request(ref, token)
+
+    def _revive(self, orphan: ObjectRef) -> None:
+        """Give an orphan an intent that only ends it."""
+        if orphan not in self.board.inventories:
+            raise NotReady(f"{orphan}: is not declared and owns nothing")
+        self.board.declared[orphan] = Declared(
+            ref=orphan, document={}, place=Place(file="(orphan)"), spec=Digest("orphan")
+        )
+        self.board.intents[orphan] = views.ending(orphan, Deletion.DELETE)
+        self._schedule()
+
+    async def once(self, refs: Iterable[ObjectRef] = ()) -> Mapping[ObjectRef, Outcome]:
+        """Wait until all that is declared (or these and what they wait for) rests. The caller brings the time-out."""
+        return await self.scheduler.settle(refs)
+
+    async def stop(self, grace: float = 10.0) -> None:
+        """End all workers, running writes within `grace` seconds."""
+        await self.scheduler.stop(grace)

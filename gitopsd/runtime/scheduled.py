@@ -1,0 +1,49 @@
+"""A declared object as the scheduler sees it: when to look, and whose news to listen to. Nothing of what it means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gitopsd.model.declared import AppIntent, Declared, Intent, SourceIntent, Unserved
+from gitopsd.model.digest import Digest
+from gitopsd.model.identity import ObjectRef
+from gitopsd.runtime.due import Timing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduled:
+    """One object with a worker. An app begins when its `source` has concluded once; `depends_on` only wakes it."""
+
+    ref: ObjectRef
+    spec: Digest
+    generation: int
+    timing: Timing
+    source: ObjectRef | None = None
+    depends_on: tuple[ObjectRef, ...] = ()
+
+    @classmethod
+    def of(cls, declared: Declared, intent: Intent) -> Scheduled:
+        """The schedule that an intent asks for."""
+        app = intent if isinstance(intent, AppIntent) else None
+        return cls(
+            ref=declared.ref,
+            spec=declared.spec,
+            generation=declared.generation,
+            timing=_timing(intent),
+            source=app.source if app else None,
+            depends_on=() if isinstance(intent, Unserved) else intent.depends_on,
+        )
+
+    @property
+    def listens_to(self) -> frozenset[ObjectRef]:
+        """Everything whose news wakes this object."""
+        return frozenset(self.depends_on) | ({self.source} if self.source else set())
+
+
+def _timing(intent: Intent) -> Timing:
+    match intent:
+        case AppIntent():
+            return Timing(interval=intent.interval.total_seconds(), retry=intent.retry_interval.total_seconds())
+        case SourceIntent():
+            return Timing(interval=intent.interval.total_seconds(), polls_when_stalled=True)
+    return Timing()

@@ -1,0 +1,120 @@
+"""PURE. From the board to what is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from gitopsd.model.declared import AppIntent, Deletion, Intent, Unserved
+from gitopsd.model.health import Verdict
+from gitopsd.model.identity import ObjectRef
+from gitopsd.model.outcome import Outcome, Phase
+from gitopsd.plugin.registry import Registry
+from gitopsd.reconcile import children
+from gitopsd.reconcile.world import Board
+from gitopsd.runtime.view import Leaf, View
+
+DEPTH = 20
+"""Levels of declared objects within declared objects that a tree shows."""
+
+_READY: Mapping[Phase, bool | None] = {Phase.READY: True, Phase.PROGRESSING: None, Phase.UNSERVED: None}
+
+
+def of(ref: ObjectRef, board: Board, outcome: Outcome | None, status: Mapping[str, Any]) -> View:
+    """The view of one object, from its declaration, its last outcome and its stored status."""
+    declared, intent = board.declared.get(ref), board.intents.get(ref)
+    orphan = intent is None
+    phase = Phase.ORPHANED if orphan else Phase.UNSERVED if isinstance(intent, Unserved) else _phase(outcome)
+    return View(
+        ref=ref,
+        phase=phase,
+        ready=_READY.get(phase, False) if phase else None,
+        message=_message(phase, outcome),
+        revision=_revision(outcome),
+        suspended=phase is Phase.SUSPENDED or _suspended(intent),
+        counted=phase is not Phase.UNSERVED,
+        parent=declared.parent if declared else None,
+        place=str(declared.place) if declared else "",
+        plan=outcome.plan.digest if outcome and outcome.reason == "DeletionNotApproved" and outcome.plan else "",
+        document={
+            **(declared.document if declared else _nameless(ref)),
+            **({"status": dict(status)} if status else {}),
+        },
+    )
+
+
+def _phase(outcome: Outcome | None) -> Phase | None:
+    return outcome.phase if outcome else None
+
+
+def _message(phase: Phase | None, outcome: Outcome | None) -> str:
+    match phase:
+        case Phase.ORPHANED:
+            return "its declaration vanished; what it applied is kept until `gitopsd delete`"
+        case Phase.UNSERVED:
+            return "not served yet"
+        case None:
+            return "waiting to be reconciled"
+    return outcome.message if outcome else ""
+
+
+def _revision(outcome: Outcome | None) -> str:
+    if outcome is None:
+        return ""
+    if outcome.applied is not None:
+        return str(outcome.applied)
+    return str(outcome.artifact.revision) if outcome.artifact else str(outcome.attempted or "")
+
+
+def _suspended(intent: Intent | None) -> bool:
+    return not isinstance(intent, Unserved | None) and intent.suspended
+
+
+def _nameless(ref: ObjectRef) -> Mapping[str, Any]:
+    return {"kind": ref.kind, "metadata": {"namespace": ref.namespace, "name": ref.name}}
+
+
+def leaves(ref: ObjectRef, board: Board, registry: Registry) -> tuple[Leaf, ...]:
+    """The objects in the cluster that an app owns, with the health that was seen last."""
+    inventory, outcome = board.inventories.get(ref), board.outcomes.get(ref)
+    verdicts = outcome.health if outcome else {}
+    owned = sorted(inventory.owned) if inventory else ()
+    return tuple(
+        _leaf(id.kind, id.namespace, id.name, verdicts.get(id))
+        for id in owned
+        if not children.is_declared(id, registry)
+    )
+
+
+def _leaf(kind: str, namespace: str, name: str, verdict: Verdict | None) -> Leaf:
+    health = str(verdict.health) if verdict else ""
+    return Leaf(kind=kind, namespace=namespace, name=name, health=health, message=verdict.message if verdict else "")
+
+
+def named(name: str, refs: Iterable[ObjectRef], registry: Registry) -> tuple[ObjectRef, ...]:
+    """The objects that a person means by a name, with the kind in any of its usual forms."""
+    return tuple(ref for ref in refs if name in _names(ref, registry))
+
+
+def _names(ref: ObjectRef, registry: Registry) -> set[str]:
+    kind = registry.kind_named(ref.kind)
+    kinds = {ref.kind, ref.kind.lower(), *(kind.aliases if kind else ())}
+    short = {ref.name, f"{ref.namespace}/{ref.name}"}
+    return short | {f"{k}/{ref.name}" for k in kinds} | {f"{k}/{ref.namespace}/{ref.name}" for k in kinds}
+
+
+def ending(ref: ObjectRef, deletion: Deletion) -> AppIntent:
+    """An intent for an app that nobody declares any more: good for its deletion only."""
+    soon = timedelta(minutes=5)
+    return AppIntent(
+        ref=ref,
+        source=ref,
+        renderer="",
+        spec={},
+        interval=soon,
+        retry_interval=soon,
+        timeout=soon,
+        prune=True,
+        deletion=deletion,
+    )

@@ -1,0 +1,49 @@
+"""Why an object is looked at again. A wake carries no data: whoever is woken reads the world anew.
+
+Which wakes count depends on how the object is: a stalled one would fail in the same way again, so that only a new spec or
+revision, or a person, moves it; drift means nothing to one that may not write yet. Pure.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from gitopsd.model.outcome import Phase
+
+
+class Reason(StrEnum):
+    """What woke an object, as the log shows it."""
+
+    START = "start"
+    DUE = "due"
+    SPEC = "spec changed"
+    REVISION = "new revision"
+    REQUEST = "requested"
+    DEPENDENCY = "dependency moved"
+    RELEASED = "released"
+    """What it was refused before may be granted now: an approval was given, an object was let go by another app."""
+    DRIFT = "drift"
+    CHECK = "full check"
+    """Look at everything in the target, whatever watches say."""
+
+
+SUPERSEDES = frozenset({Reason.SPEC, Reason.REVISION, Reason.REQUEST})
+"""Reasons for which a health gate that is still open ends early: its answer is no longer asked for."""
+
+_MOVES_STALLED = SUPERSEDES | {Reason.RELEASED}
+_HEEDED = {
+    Phase.READY: frozenset(Reason) - {Reason.DEPENDENCY},
+    Phase.WAITING: frozenset(Reason) - {Reason.DRIFT},
+    Phase.STALLED: _MOVES_STALLED,
+    Phase.SUSPENDED: _MOVES_STALLED,
+    Phase.ORPHANED: _MOVES_STALLED,
+    Phase.UNSERVED: _MOVES_STALLED,
+    Phase.DELETED: frozenset({Reason.SPEC, Reason.REQUEST}),
+}
+
+
+def heeded(reason: Reason, phase: Phase | None) -> bool:
+    """True when an object in this phase (None: never attempted) acts on the wake. DUE is heeded always: it was asked for."""
+    if phase is None or reason is Reason.DUE:
+        return True
+    return reason in _HEEDED.get(phase, frozenset(Reason))

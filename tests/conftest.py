@@ -1,0 +1,11 @@
+"""What every test relies on."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+def pytest_configure() -> None:
+    # looptime asks for the current loop before each synchronous test too, which would make one that nobody closes:
+    # once a loop was set on purpose, even to none, asking makes no new one.
+    asyncio.set_event_loop(None)
