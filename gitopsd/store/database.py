@@ -1,0 +1,129 @@
+"""One SQLite file, used by many threads and processes at once. Knows transactions; must not know what the tables mean.
+
+Write-ahead logging lets readers go on while one writer writes. A writer takes the lock at the start of its transaction
+(`BEGIN IMMEDIATE`): a lock taken later could only fail. Connections are lent to one user at a time and kept for the next,
+so that threads never wait for each other's. Spawned processes open their own; a `Database` must not cross a fork.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+
+from gitopsd.store.failures import translated
+from gitopsd.store.schema import Schema
+
+BUSY = 30.0
+"""Seconds to wait for another writer. Transactions take milliseconds: longer means that something is wrong."""
+
+_CHECKPOINT = 4000
+"""Pages in the log before they move to the main file: a large put then syncs seldom (16 MB each)."""
+
+
+class NewerDatabase(Exception):  # noqa: N818 - the name is the state
+    """The file was written by a newer gitopsd, with this schema number."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"schema {version}")
+        self.version = version
+
+
+class Database:
+    """An open database. Made by `open_database`."""
+
+    def __init__(self, path: Path, schema: Schema) -> None:
+        self.path = path
+        self._schema = schema
+        self._idle: list[sqlite3.Connection] = []
+        self._closed = False
+        self._lock = Lock()
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A connection for queries; each statement sees the newest state. Nobody is waited for."""
+        with translated(self.path), self._lent() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A transaction: all of it, or nothing when the body raises. Keep it short: other writers wait."""
+        with translated(self.path), self._lent() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close every connection; one that is lent, when it comes back."""
+        with self._lock:
+            idle, self._idle, self._closed = self._idle, [], True
+        for connection in idle:
+            connection.close()
+
+    @contextmanager
+    def _lent(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            connection = self._idle.pop() if self._idle else None
+        connection = connection or self._connect()
+        try:
+            yield connection
+        except sqlite3.Error:
+            connection.close()
+            raise
+        except BaseException:
+            self._give_back(connection)
+            raise
+        self._give_back(connection)
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            keep = not self._closed
+            if keep:
+                self._idle.append(connection)
+        if not keep:
+            connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        connection.execute(f"PRAGMA synchronous = {'FULL' if self._schema.durable else 'NORMAL'}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
+        connection.execute(f"PRAGMA journal_size_limit = {_CHECKPOINT * 4096}")
+        return connection
+
+
+def open_database(path: Path, schema: Schema) -> Database:
+    """Open the file, made with mode 0600 where it is missing. Call it with the folder's lock held.
+
+    Raises `NewerDatabase`, `DamagedDatabase`, or what `translated` makes of the disk's errors.
+    """
+    database = Database(path, schema)
+    try:
+        with translated(path):
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        with database.read() as connection:
+            _prepare(connection, schema)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _prepare(connection: sqlite3.Connection, schema: Schema) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > schema.version:
+        raise NewerDatabase(version)
+    if version == schema.version:
+        return
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # takes effect only before the first table
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.executescript(f"BEGIN IMMEDIATE; {schema.script} PRAGMA user_version = {schema.version}; COMMIT;")

@@ -1,0 +1,30 @@
+"""The ledger: what changed, when, by whom and why. The one thing on this disk that is no cache.
+
+It has a database of its own, so that nothing that befalls the cache takes it along. Rows are only ever appended, which the
+tables themselves enforce.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from gitopsd.model.identity import ObjectRef
+from gitopsd.model.outcome import LedgerRow
+from gitopsd.store.database import Database
+
+_DECODER = msgspec.json.Decoder(LedgerRow)
+
+
+def append(database: Database, row: LedgerRow) -> None:
+    """Write a row; it is on the disk when this returns."""
+    body = msgspec.json.encode(row)
+    with database.write() as connection:
+        connection.execute("INSERT INTO ledger (ref, body) VALUES (?, ?)", (str(row.ref), body))
+
+
+def latest(database: Database, limit: int, ref: ObjectRef | None = None) -> tuple[LedgerRow, ...]:
+    """The latest rows, the newest first; only those of `ref` where one is given."""
+    where, values = ("WHERE ref = ?", (str(ref),)) if ref else ("", ())
+    with database.read() as connection:
+        rows = connection.execute(f"SELECT body FROM ledger {where} ORDER BY id DESC LIMIT ?", (*values, limit))
+        return tuple(_DECODER.decode(body) for (body,) in rows)

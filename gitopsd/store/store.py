@@ -1,0 +1,223 @@
+"""The store's one face: everything that gitopsd keeps on the local disk, in one folder.
+
+It may be opened by any number of processes and used by any number of threads. All calls are synchronous; those that touch
+one object take well under a millisecond, those that take a list of contents or walk the whole store belong into a worker
+process. Everything but the ledger may be lost at any time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from gitopsd.model.change import Applied
+from gitopsd.model.digest import Digest
+from gitopsd.model.errors import UsageError
+from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.model.manifest import Rendered
+from gitopsd.model.outcome import LedgerRow
+from gitopsd.model.tree import Artifact, Changes, File, Node
+from gitopsd.plugin.tree import Content, Stored
+from gitopsd.store import applied, artifacts, blobs, folder, gc, growth, ledger, rendered, secret_key, status, verify
+from gitopsd.store.database import Database, NewerDatabase, open_database
+from gitopsd.store.failures import DamagedDatabase
+from gitopsd.store.nodes import Nodes
+from gitopsd.store.retention import Clock
+from gitopsd.store.schema import CACHE, LEDGER
+
+
+def wall_clock() -> int:
+    """Seconds since 1970."""
+    return int(time.time())
+
+
+class Store:
+    """An open store; made by `Store.open`, closed by `close` or as a context manager.
+
+    `warnings` says what had to be set aside while opening, in sentences for the log.
+    """
+
+    def __init__(
+        self, *, path: Path, cache: Database, ledger: Database, key: bytes, warnings: tuple[str, ...], now: Clock
+    ) -> None:
+        self.path = path
+        self.warnings = warnings
+        self._cache = cache
+        self._ledger = ledger
+        self._key = key
+        self._now = now
+        self._nodes = Nodes(cache)
+
+    @classmethod
+    def open(cls, path: Path, *, now: Clock = wall_clock) -> Store:
+        """Open the store in this folder, made where it is missing (for its owner only).
+
+        A cache that is damaged or was written by a newer gitopsd is set aside and a fresh one made, with a warning. Raises
+        `UsageError` for a folder without access and for a ledger that cannot be read, `Transient` for a full disk.
+        """
+        folder.make(path)
+        with folder.locked(path):
+            key = secret_key.read(path)
+            book = _open_ledger(path)
+            cache, warnings = _open_cache(path / "cache")
+        return cls(path=path, cache=cache, ledger=book, key=key, warnings=warnings, now=now)
+
+    def close(self) -> None:
+        """Close both databases."""
+        self._cache.close()
+        self._ledger.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def key(self) -> bytes:
+        """The 32 random bytes that key the digests of secret content."""
+        return self._key
+
+    # Trees: the protocols `Objects` and `Intake`.
+
+    def node(self, digest: Digest) -> Node:
+        """The entries of one directory. Raises `Transient` where it is missing or damaged."""
+        return self._nodes.node(digest)
+
+    def blob(self, digest: Digest) -> bytes:
+        """The bytes of one file, checked. Raises `Transient` where they are missing or damaged.
+
+        Damaged content is dropped with every artifact that needs it: `artifact` gives None, so the source fetches again.
+        """
+        return blobs.read(self._cache, digest)
+
+    def known(self, keys: Sequence[str]) -> Mapping[str, File]:
+        """Which of these native ids are in the store; they are kept for the grace period from now on."""
+        return blobs.known(self._cache, keys, self._now)
+
+    def add(self, contents: Iterable[Content]) -> Sequence[File]:
+        """Keep bytes, in short transactions of up to 500; one `File` per content, in order."""
+        return blobs.add(self._cache, contents, self._now)
+
+    def put(self, changes: Changes) -> Stored:
+        """Make the tree that differs by `changes` from its base; see `growth.put` for what replaces what."""
+        return growth.put(self._cache, self._nodes, changes, self._now)
+
+    # References
+
+    def refer(self, artifact: Artifact, *, keep: int = 3) -> None:
+        """Make this the source's artifact; the latest `keep` stay, for rollback and plans. Raises `Transient`."""
+        artifacts.refer(self._cache, artifact, keep, self._now)
+
+    def artifact(self, source: ObjectRef) -> Artifact | None:
+        """The source's artifact; None where it has none or it was found damaged: fetch it."""
+        return artifacts.current(self._cache, source)
+
+    def artifacts(self, source: ObjectRef) -> tuple[Artifact, ...]:
+        """The artifacts that are kept, the newest first."""
+        return artifacts.history(self._cache, source)
+
+    def forget(self, ref: ObjectRef) -> None:
+        """Drop all that is known about a declared object that is gone: everything but its rows in the ledger."""
+        with self._cache.write() as connection:
+            artifacts.forget(connection, ref, self._now())
+            rendered.forget(connection, ref)
+            applied.forget(connection, ref)
+            status.forget(connection, ref)
+
+    # Rendered sets and what was applied
+
+    def rendered(self, key: Digest) -> Rendered | None:
+        """The rendered set of this key."""
+        return rendered.by_key(self._cache, key)
+
+    def last_rendered(self, app: ObjectRef, intent: Digest) -> tuple[Digest, Rendered] | None:
+        """Key and set that were kept last for this app under this intent: see whether `tree.unchanged(set.reads)`."""
+        return rendered.latest(self._cache, app, intent)
+
+    def keep_rendered(self, key: Digest, rendered_set: Rendered, *, app: ObjectRef, intent: Digest) -> None:
+        """Keep a set, and the two before it. Raises ValueError for a `sensitive` one: it is never stored."""
+        rendered.keep(self._cache, key, app, intent, rendered_set)
+
+    def applied(self, cluster_uid: str, app: ObjectRef) -> Mapping[ResourceId, Applied]:
+        """What this app applied to this cluster last, with the marks from then."""
+        return applied.of_app(self._cache, cluster_uid, app)
+
+    def keep_applied(
+        self,
+        cluster_uid: str,
+        app: ObjectRef,
+        entries: Mapping[ResourceId, Applied],
+        removed: Collection[ResourceId] = (),
+    ) -> None:
+        """Add or replace entries and drop removed ones, in one short transaction."""
+        applied.keep(self._cache, cluster_uid, app, entries, removed)
+
+    # Status
+
+    def status(self, ref: ObjectRef) -> Mapping[str, Any] | None:
+        """The status that was kept last."""
+        return status.of_object(self._cache, ref)
+
+    def statuses(self) -> Mapping[ObjectRef, Mapping[str, Any]]:
+        """Every status, sorted by object."""
+        return status.of_all(self._cache)
+
+    def keep_status(self, ref: ObjectRef, value: Mapping[str, Any]) -> None:
+        """Replace the status of an object."""
+        status.keep(self._cache, ref, value)
+
+    def generation(self, ref: ObjectRef, spec: Digest) -> int:
+        """The object's generation: 1 at first, one more whenever `spec` differs from the time before."""
+        return status.generation(self._cache, ref, spec)
+
+    # Ledger
+
+    def append(self, row: LedgerRow) -> None:
+        """Write a row into the ledger; it is on the disk when this returns."""
+        ledger.append(self._ledger, row)
+
+    def ledger(self, limit: int, ref: ObjectRef | None = None) -> tuple[LedgerRow, ...]:
+        """The latest rows, the newest first."""
+        return ledger.latest(self._ledger, limit, ref)
+
+    # Upkeep: for `gitopsd store` and a worker process.
+
+    def gc(self, grace: timedelta, now: datetime) -> gc.Report:
+        """Remove what no artifact reaches and nobody used for `grace` (at least ten minutes)."""
+        return gc.collect(self._cache, grace, now)
+
+    def verify(self) -> verify.Report:
+        """Check everything; what is damaged or incomplete is dropped, so that it is fetched again."""
+        return verify.verify(self._cache)
+
+
+def _open_ledger(path: Path) -> Database:
+    file = path / "ledger.db"
+    try:
+        return open_database(file, LEDGER)
+    except NewerDatabase as error:
+        raise UsageError(
+            f"{file} was written by a newer gitopsd ({error}); use that version, or name another state folder"
+        ) from error
+    except DamagedDatabase as error:
+        raise UsageError(f"{error}; restore it from a backup, or move it away to start a new ledger") from error
+
+
+def _open_cache(path: Path) -> tuple[Database, tuple[str, ...]]:
+    folder.make(path)
+    try:
+        return open_database(path / "cache.db", CACHE), ()
+    except NewerDatabase as error:
+        aside = folder.set_aside(path, f"newer-{error.version}")
+        warning = f"{path} was written by a newer gitopsd ({error}); it is kept as {aside}, a fresh cache is made"
+    except DamagedDatabase as error:
+        aside = folder.set_aside(path, "damaged")
+        warning = f"{error}; it is kept as {aside}, a fresh cache is made"
+    folder.make(path)
+    return open_database(path / "cache.db", CACHE), (warning,)

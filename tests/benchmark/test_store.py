@@ -1,0 +1,103 @@
+"""The store's figures, printed as `name: value`; nothing is asserted on a clock."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gitopsd.model.tree import Changes, Folder
+from gitopsd.plugin.tree import Content, Tree
+from gitopsd.store import Store
+
+FILES = 20_000
+SIZE = 2048
+READER = """
+import random, sys
+from pathlib import Path
+from gitopsd.model.digest import Digest
+from gitopsd.plugin.tree import Tree
+from gitopsd.store import Store
+with Store.open(Path(sys.argv[1])) as store:
+    tree = Tree(store, Digest(sys.argv[2]))
+    paths = [f"{d}/{name}" for d in tree.list() for name in tree.list(d)]
+    print("reading", flush=True)
+    while True:
+        tree.read(random.choice(paths))
+"""
+
+pytestmark = pytest.mark.benchmark
+
+
+def paths() -> list[str]:
+    return [f"dir-{number // 100:03}/file-{number:05}.yaml" for number in range(FILES)]
+
+
+def contents(seed: int) -> Iterator[Content]:
+    words = random.Random(seed)
+    for number in range(FILES):
+        text = "".join(f"key-{words.getrandbits(40)}: value-{words.getrandbits(40)}\n" for _ in range(60))
+        yield Content(data=text.encode()[:SIZE], key=f"{seed}-{number:040}")
+
+
+def put_all(store: Store, contents: list[Content]) -> tuple[float, float, Folder]:
+    start = time.perf_counter()
+    files = store.add(contents)
+    added = time.perf_counter()
+    stored = store.put(Changes(entries=dict(zip(paths(), files, strict=True))))
+    return added - start, time.perf_counter() - added, Folder(digest=stored.tree)
+
+
+def test_figures_of_trees(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "state") as store:
+        content = list(contents(1))
+        add, put, top = put_all(store, content)
+        print(f"\nput of {FILES} files: {add + put:.2f} s (bytes {add:.2f}, tree {put:.2f})")
+        print(f"next revision with one change: {next_revision(store, top):.2f} ms")
+    with Store.open(tmp_path / "state") as store:
+        print(f"100 reads after opening: {reads(store, top, 100):.2f} ms")
+        print(f"100 reads again: {reads(store, top, 100):.2f} ms")
+        start = time.perf_counter()
+        known = store.known([c.key for c in content])
+        print(f"{len(known)} native ids looked up: {(time.perf_counter() - start) * 1000:.0f} ms")
+
+
+def test_figures_beside_readers(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with Store.open(state) as store:
+        _, _, top = put_all(store, list(contents(1)))
+        content = list(contents(2))
+        command = [sys.executable, "-c", READER, str(state), top.digest]
+        readers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(4)]
+        try:
+            for reader in readers:
+                assert reader.stdout
+                reader.stdout.readline()
+            add, put, _ = put_all(store, content)
+            print(f"\nput of {FILES} files beside four busy readers: {add + put:.2f} s")
+            print(f"100 reads beside them: {reads(store, top, 100):.2f} ms")
+        finally:
+            for reader in readers:
+                reader.kill()
+                reader.communicate()
+
+
+def next_revision(store: Store, top: Folder) -> float:
+    start = time.perf_counter()
+    (file,) = store.add([Content(data=b"changed")])
+    store.put(Changes(entries={paths()[12_345]: file}, base=top.digest))
+    return (time.perf_counter() - start) * 1000
+
+
+def reads(store: Store, top: Folder, count: int) -> float:
+    chosen = random.Random(3).sample(paths(), count)
+    start = time.perf_counter()
+    tree = Tree(store, top.digest)
+    for path in chosen:
+        tree.read(path)
+    return (time.perf_counter() - start) * 1000
