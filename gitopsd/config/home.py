@@ -37,7 +37,7 @@ class _Reading:
     """What was understood so far."""
 
     registry: Registry
-    settings: Settings
+    settings: Settings = field(default_factory=Settings)
     clusters: dict[str, Cluster] = field(default_factory=dict)
     objects: dict[ObjectRef, Declared] = field(default_factory=dict)
     intents: dict[ObjectRef, Intent] = field(default_factory=dict)
@@ -62,7 +62,7 @@ def settings(gathered: Gathered) -> Settings:
 def declare(gathered: Gathered, registry: Registry) -> DeclaredSet:
     """Everything that the documents declare. Raises one `ConfigError` with all that is wrong with them."""
     merged, duplicates = documents.overridden(gathered.layers)
-    reading = _Reading(registry=registry, settings=Settings(), problems=[*gathered.problems, *duplicates])
+    reading = _Reading(registry=registry, problems=[*gathered.problems, *duplicates])
     reading.warnings.extend(Problem(place=place, message=KUSTOMIZE) for place in gathered.skipped)
     try:
         reading.settings = settings(gathered)
@@ -94,8 +94,7 @@ def children(
 ) -> Children:
     """The declared objects among an app's rendered manifests; all other manifests are passed over.
 
-    `known` is every declared object of the moment, children included. What a file or another app declares is left to it.
-    Generations go on from `known`. A broken child is a problem of its own and stops no other one.
+    `known` is every declared object of the moment, children included. What a file or another app declares is left to it. A broken child is a problem of its own and stops no other one.
     """
     place = Place(file=f"rendered by {parent}")
     objects: dict[ObjectRef, Declared] = {}
@@ -115,9 +114,9 @@ def children(
             left.add(before.ref)
             continue
         child = kinds.declared(document, parent)
-        objects[child.ref] = kinds.succeeding(before, child)
+        objects[child.ref] = child
         try:
-            intents[child.ref] = kinds.intent(document, objects[child.ref], registry, settings.kinds)
+            intents[child.ref] = kinds.intent(document, child, registry, settings.kinds)
         except Misconfigured as error:
             problems.append(document.problem(str(error), getattr(error, "path", ())))
     return Children(objects=objects, intents=intents, problems=tuple(problems), left=frozenset(left))

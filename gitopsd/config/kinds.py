@@ -31,7 +31,7 @@ def known(registry: Registry, group: str, kind: str) -> bool:
 
 
 def declared(document: Written, parent: ObjectRef | None = None) -> Declared:
-    """The document as the core keeps it, at generation 1."""
+    """The document as the core keeps it, at generation 1: who remembers earlier ones counts on from there."""
     return Declared(
         ref=document.identity.ref,
         document=_complete(document),
@@ -39,13 +39,6 @@ def declared(document: Written, parent: ObjectRef | None = None) -> Declared:
         spec=_content(document.value),
         parent=parent,
     )
-
-
-def succeeding(before: Declared | None, now: Declared) -> Declared:
-    """The object with the generation that follows from the one before: it grows when the content differs."""
-    if before is None:
-        return now
-    return replace(now, generation=before.generation + (before.spec != now.spec))
 
 
 def intent(document: Written, declared: Declared, registry: Registry, only: Collection[str]) -> Intent:

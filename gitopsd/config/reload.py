@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
 
-from gitopsd.config import kinds
 from gitopsd.config.declared_set import DeclaredSet
 from gitopsd.plugin import ObjectRef, UsageError
 
@@ -48,8 +47,8 @@ def compare(old: DeclaredSet, new: DeclaredSet) -> Reload:
     )
 
 
-def succeeding(old: DeclaredSet, new: DeclaredSet) -> DeclaredSet:
-    """The new set with generations that go on from the old one. Raises `UsageError` when it shrank suspiciously.
+def check(old: DeclaredSet, new: DeclaredSet) -> None:
+    """Refuse a set that shrank suspiciously. Raises `UsageError`.
 
     That is by over half, or to nothing: more often a vanished mount than a decision. The last good set then stays in force;
     a restart, or the setting in the new files, lets the new one in.
@@ -61,7 +60,6 @@ def succeeding(old: DeclaredSet, new: DeclaredSet) -> DeclaredSet:
             "if that is meant, restart gitopsd or set safety.shrunkenSet: false",
             reason="SetShrunken",
         )
-    return replace(new, objects={r: kinds.succeeding(old.objects.get(r), d) for r, d in new.objects.items()})
 
 
 def _differs(old: DeclaredSet, new: DeclaredSet, ref: ObjectRef) -> bool:

@@ -86,9 +86,9 @@ class Gc(Spec, frozen=True, kw_only=True):
     interval: Duration = duration("1h")
     """Time between two collections."""
     grace: Duration = duration("1h")
-    """Content that nothing refers to is kept this long."""
-    keep: Duration = duration("720h")
-    """Past states of a source and of what was rendered are kept this long; the current one always."""
+    """Content that nothing refers to is kept this long, at least 10m."""
+    keep: Count = 3
+    """Revisions of each source that are kept, the current one included, for plans and rollbacks."""
 
 
 class Settings(Spec, frozen=True, kw_only=True):
