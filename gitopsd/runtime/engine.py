@@ -35,7 +35,7 @@ from gitopsd.runtime.clusters import Clusters, Connect
 from gitopsd.runtime.due import Pace
 from gitopsd.runtime.scheduled import Scheduled
 from gitopsd.runtime.scheduler import Scheduler
-from gitopsd.runtime.view import Branch, View
+from gitopsd.runtime.view import Branch, ClusterView, View
 from gitopsd.runtime.wake import Reason
 from gitopsd.store import Store
 
@@ -234,6 +234,21 @@ class Engine:
         outcome = self._progress.get(ref) or self.board.outcomes.get(ref)
         shown = views.of(ref, self.board, outcome, self._statuses.get(ref, {}))
         return replace(shown, cluster=self._cluster(ref), due=self.scheduler.due_in(ref))
+
+    def shown(self, outcome: Outcome) -> View:
+        """An object as this outcome, which need not be its last one, has it."""
+        shown = views.of(outcome.ref, self.board, outcome, self._statuses.get(outcome.ref, {}))
+        return replace(shown, cluster=self._cluster(outcome.ref))
+
+    def cluster_views(self) -> tuple[ClusterView, ...]:
+        """The declared clusters and how they are reached."""
+        lines = {target.access.cluster: target.access for target in self.clusters.connected}
+        return tuple(
+            ClusterView(name=name, server=lines[name].server, context=lines[name].context, connected=True)
+            if name in lines
+            else ClusterView(name=name)
+            for name in sorted(self._declared.clusters)
+        )
 
     def tree(self, refs: Iterable[ObjectRef] = ()) -> tuple[Branch, ...]:
         """What the objects applied and declared, all top-level objects when none is named."""

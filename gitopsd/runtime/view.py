@@ -18,6 +18,8 @@ class View:
     phase: Phase | None
     ready: bool | None
     message: str
+    reason: str = ""
+    """The word for it, where the outcome has one of its own."""
     revision: str = ""
     cluster: str = ""
     suspended: bool = False
@@ -50,3 +52,47 @@ class Branch:
     view: View
     leaves: tuple[Leaf, ...] = ()
     branches: tuple[Branch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldView:
+    """One changed field of a plan; values are masked already."""
+
+    path: str
+    before: Any = None
+    after: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeView:
+    """One object of a plan, or of what a reconcile did; `error` is '' where all went well."""
+
+    action: str
+    kind: str
+    namespace: str
+    name: str
+    reason: str = ""
+    error: str = ""
+    fields: tuple[FieldView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """An app's plan, or what a reconcile came to, with the cluster that it is about."""
+
+    view: View
+    cluster: str = ""
+    server: str = ""
+    context: str = ""
+    digest: str = ""
+    changes: tuple[ChangeView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterView:
+    """A declared cluster: how it is reached, and whether it is."""
+
+    name: str
+    server: str = ""
+    context: str = ""
+    connected: bool = False

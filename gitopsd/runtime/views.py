@@ -31,6 +31,7 @@ def of(ref: ObjectRef, board: Board, outcome: Outcome | None, status: Mapping[st
         phase=phase,
         ready=_READY.get(phase, False) if phase else None,
         message=_message(phase, outcome),
+        reason=outcome.reason if outcome else "",
         revision=_revision(outcome),
         suspended=phase is Phase.SUSPENDED or _suspended(intent),
         counted=phase is not Phase.UNSERVED,

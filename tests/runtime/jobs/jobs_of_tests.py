@@ -1,0 +1,108 @@
+"""What the worker processes of the tests run; found through `sys.path`, as any plugin's package is."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import resource
+import signal
+import sys
+from typing import Any
+
+from gitopsd.model.errors import Misconfigured, Transient
+
+
+class SpecialError(Misconfigured):
+    """Takes other arguments than its base."""
+
+    def __init__(self, *, place: tuple[str | int, ...]) -> None:
+        super().__init__(f"no good at {place}", reason="SpecialReason")
+        self.place = place
+        self.unsendable = object()
+
+
+def echo(payload: bytes, intake: Any) -> bytes:
+    return payload
+
+
+def pid(payload: bytes, intake: Any) -> bytes:
+    return str(os.getpid()).encode()
+
+
+def open_intake(argument: str) -> str:
+    return f"intake of {argument}"
+
+
+def name_intake(payload: bytes, intake: Any) -> bytes:
+    return str(intake).encode()
+
+
+def read_blob(payload: bytes, intake: Any) -> bytes:
+    content: bytes = intake.blob(payload.decode())
+    return content
+
+
+def surroundings(payload: bytes, intake: Any) -> bytes:
+    dumpable = ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)
+    core = resource.getrlimit(resource.RLIMIT_CORE)[0]
+    return repr((sorted(os.environ), os.getpriority(os.PRIO_PROCESS, 0), dumpable, core, os.getcwd())).encode()
+
+
+def forever(payload: bytes, intake: Any) -> bytes:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if payload:
+        with open(payload, "w") as file:
+            file.write(str(os.getpid()))
+    while True:
+        pass
+
+
+def hoard(payload: bytes, intake: Any) -> bytes:
+    kept = []
+    while True:
+        kept.append(bytearray(8 << 20))
+
+
+def grow(payload: bytes, intake: Any) -> bytes:
+    held = bytearray(b"x") * (100 << 20)
+    del held
+    gc.collect()
+    return str(os.getpid()).encode()
+
+
+def crash(payload: bytes, intake: Any) -> bytes:
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return b""
+
+
+def leave(payload: bytes, intake: Any) -> bytes:
+    sys.stderr.write("goodbye\n")
+    sys.stderr.flush()
+    os._exit(3)
+
+
+def stall(payload: bytes, intake: Any) -> bytes:
+    raise SpecialError(place=("spec", 0))
+
+
+def be_told_to_wait(payload: bytes, intake: Any) -> bytes:
+    raise Transient("busy", retry_after=7.5)
+
+
+def bug(payload: bytes, intake: Any) -> bytes:
+    raise ZeroDivisionError("one of ours")
+
+
+def chat(payload: bytes, intake: Any) -> bytes:
+    print("on standard output")  # noqa: T201 - what a library may do
+    sys.stderr.write("x" * 100_000)
+    return b"said"
+
+
+def wrong_type(payload: bytes, intake: Any) -> Any:
+    return "text"
+
+
+def too_large(payload: bytes, intake: Any) -> bytes:
+    return bytes((256 << 20) + 1)
