@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import anyio
 from anyio.abc import Process as Child
@@ -40,6 +41,7 @@ class Process:
     def __init__(self, child: Child, setup: Setup) -> None:
         self._child = child
         self._setup: Setup | None = setup
+        self._handle = _handle(child.pid)
         self._killed = False
         self._said = bytearray()
         self._reached_end = anyio.Event()
@@ -75,9 +77,12 @@ class Process:
 
     def kill(self) -> None:
         """End it now, whatever it does."""
-        if self.alive:
-            self._killed = True
-            self._child.send_signal(signal.SIGKILL)
+        self._killed = True
+        # By handle: `send_signal` of the standard library may reap the process and with it the signal that ended it, and a
+        # bare pid may be somebody else's by now.
+        if self._handle is not None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
     async def ask(self, job: Job) -> Reply:
         """Its answer to one job. Raises `EndedError`, and `FrameError` when it does not speak as it should."""
@@ -103,9 +108,23 @@ class Process:
             self.kill()
             with anyio.CancelScope(shield=True):  # it was killed: this takes as long as the system needs to say so
                 await self._child.aclose()
+            self._release()
+
+    def _release(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
 
     async def _listen(self) -> None:
         assert self._child.stderr is not None  # as opened above
         async for chunk in self._child.stderr:
             self._said += chunk
             del self._said[:-MAX_SAID]
+
+
+def _handle(pid: int) -> int | None:
+    """A descriptor of the process; None when it has ended and gone already."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
