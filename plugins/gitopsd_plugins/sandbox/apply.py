@@ -1,0 +1,159 @@
+"""Server-side apply and the ownership that other writes leave behind: objects and owners in, objects and owners out.
+
+Pure. The rules: a manager owns what its last apply stated; what it no longer states and nobody else owns is removed; a
+stated value that changes another manager's field is a conflict unless forced, and then takes the field; any other write
+makes its manager own what it changed, and takes that from all others. Fields that identify an object have no owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gitopsd_plugins.sandbox import fields, merge, owned
+from gitopsd_plugins.sandbox.compare import Difference, compare
+from gitopsd_plugins.sandbox.fields import FieldSet
+from gitopsd_plugins.sandbox.owners import Owner
+from gitopsd_plugins.sandbox.schema import Json, Schema
+
+Paths = tuple[tuple[str, ...], ...]
+
+IDENTIFYING = (
+    "name",
+    "namespace",
+    "creationTimestamp",
+    "selfLink",
+    "uid",
+    "clusterName",
+    "generation",
+    "managedFields",
+    "resourceVersion",
+)
+UNOWNED: Paths = (("f:apiVersion",), ("f:kind",), *(("f:metadata", f"f:{name}") for name in IDENTIFYING))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """Fields of another manager that an apply would change."""
+
+    owner: Owner
+    fields: FieldSet
+
+
+class Conflicts(Exception):  # noqa: N818 - it carries them
+    """The apply was not forced and touches fields of others."""
+
+    def __init__(self, conflicts: Sequence[Conflict]) -> None:
+        super().__init__("conflicts")
+        self.conflicts = conflicts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """Who writes and how: the manager, its API version, the subresource, and the fields that this endpoint resets."""
+
+    manager: str
+    version: str
+    subresource: str = ""
+    force: bool = False
+    time: str
+    reset: Paths = ()
+
+
+Outcome = tuple[Json, tuple[Owner, ...]]
+
+
+def apply(live: Json, owners: Sequence[Owner], stated: Json, schema: Schema, write: Write) -> Outcome:
+    """The object and its owners after `stated` is applied. Raises `owned.Untyped` and `Conflicts`."""
+    ours = _tidy(owned.of(stated, schema), write.reset)
+    mine = next((owner for owner in owners if owner.is_applier(write.manager, write.subresource)), None)
+    others = [owner for owner in owners if owner is not mine]
+    changed: Json = merge.merge(live, stated, schema)
+    if mine and mine.fields:
+        changed = _pruned(changed, mine.fields, [*(owner.fields for owner in others), ours], schema)
+    difference = compare(live, changed, schema)
+    kept = _dispossessed(others, difference, force=write.force)
+    if not ours:
+        return changed, tuple(kept)
+    same = not (difference.added or difference.modified or difference.removed)
+    entry = Owner(
+        manager=write.manager,
+        operation="Apply",
+        version=write.version,
+        subresource=write.subresource,
+        time=mine.time if same and mine else write.time,
+        fields=ours,
+    )
+    return changed, (*kept, entry)
+
+
+def update(live: Json, owners: Sequence[Owner], new: Json, schema: Schema, write: Write) -> tuple[Owner, ...]:
+    """The owners after any write but an apply turned `live` into `new`."""
+    difference = compare(live, new, schema)
+    kept = _dispossessed(owners, difference, force=True)
+    taken = _tidy(fields.union(difference.added, difference.modified), write.reset)
+    if not taken:
+        return tuple(kept)
+    mine = next((o for o in kept if o.is_updater(write.manager, write.version, write.subresource)), None)
+    entry = Owner(
+        manager=write.manager,
+        operation="Update",
+        version=write.version,
+        subresource=write.subresource,
+        time=write.time,
+        fields=fields.union(mine.fields, taken) if mine else taken,
+    )
+    return (*(owner for owner in kept if owner is not mine), entry)
+
+
+def _pruned(merged: Json, last: FieldSet, owned_sets: Sequence[FieldSet], schema: Schema) -> Json:
+    """`merged` without what the manager's last apply owned and nobody owns now.
+
+    Removing all of `last` takes unowned fields along that lie below it; they come back in two steps, first whatever is
+    owned, then whatever `last` did not own, so that a defaulted field survives beside its owned siblings.
+    """
+    last = owned.named(last, schema)
+    wanted: FieldSet = {}
+    for each in owned_sets:
+        wanted = fields.union(wanted, each)
+    wanted = owned.named(wanted, schema)
+    if not fields.difference(last, wanted):
+        return merged
+    everything = _all(merged, schema)
+    bare: Json = merge.remove(merged, last, schema)
+    kept = fields.union(_all(bare, schema), wanted)
+    restored: Json = merge.remove(merged, fields.difference(everything, kept), schema)
+    lost = fields.difference(everything, _all(restored, schema))
+    result: Json = merge.remove(merged, fields.intersection(lost, last), schema)
+    return result
+
+
+def _all(value: Json, schema: Schema) -> FieldSet:
+    return owned.named(owned.of(value, schema, lenient=True), schema)
+
+
+def _dispossessed(others: Sequence[Owner], difference: Difference, *, force: bool) -> list[Owner]:
+    """The owners without what the write changed or removed. Raises `Conflicts` unless forced."""
+    touched = fields.union(difference.modified, difference.added)
+    if not touched and not difference.removed:
+        return list(others)
+    if not force:
+        conflicts = [
+            Conflict(owner=o, fields=common) for o in others if (common := fields.intersection(o.fields, touched))
+        ]
+        if conflicts:
+            raise Conflicts(conflicts)
+    lost = fields.union(touched, difference.removed)
+    remaining = [owner.holding(fields.difference(owner.fields, lost)) for owner in others]
+    return [owner for owner in remaining if owner.fields]
+
+
+def _tidy(held: FieldSet, reset: Paths) -> FieldSet:
+    """The set without the fields that nobody owns, and without a `metadata` that holds nothing else."""
+    metadata = held.get("f:metadata")
+    held = fields.without(held, UNOWNED + reset)
+    if metadata is not None and not held.get("f:metadata"):
+        held = {element: node for element, node in held.items() if element != "f:metadata"}
+    elif metadata is not None and "." in held["f:metadata"]:
+        held = {**held, "f:metadata": {element: node for element, node in held["f:metadata"].items() if element != "."}}
+    return held

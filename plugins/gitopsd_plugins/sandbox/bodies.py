@@ -1,0 +1,151 @@
+"""Bytes of a request to an object of the resource that the URL names, and the refusals where they do not fit.
+
+Decodes JSON and, for applies, YAML through the project's own reader; checks apiVersion, kind and name; treats unknown
+fields as `fieldValidation` says. It stores nothing and knows no live objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from gitopsd_plugins.sandbox import status
+from gitopsd_plugins.sandbox.call import Call
+from gitopsd_plugins.sandbox.decoding import Reader, WrongType
+from gitopsd_plugins.sandbox.manifest import YamlError, load_yaml
+from gitopsd_plugins.sandbox.resources import Resource
+from gitopsd_plugins.sandbox.schema import Json
+
+BODY_LIMIT = 3 * 1024 * 1024
+"""Bytes of a request, as the API server limits them."""
+
+
+def document(call: Call) -> Json:
+    """The object of a create or update. Raises `Refused`."""
+    kind = call.resource.kind
+    try:
+        value = load_yaml(call.body) if "yaml" in call.content_type else msgspec.json.decode(call.body)
+    except (msgspec.DecodeError, YamlError) as error:
+        shown = call.body[:200].decode(errors="replace")
+        why = f"couldn't get version/kind; json parse error: {error} ({shown})"
+        raise status.bad_request(f"the object provided is unrecognized (must be of type {kind}): {why}") from error
+    if not isinstance(value, dict):
+        raise status.bad_request(f"the object provided is unrecognized (must be of type {kind})")
+    _check_kind(call.resource, value)
+    return _with_metadata(call.resource, value)
+
+
+def _check_kind(resource: Resource, value: Json) -> None:
+    kind, version = value.get("kind") or resource.kind, value.get("apiVersion") or resource.api_version
+    if kind != resource.kind or version.rpartition("/")[0] != resource.group:
+        shown = version.rpartition("/")[2]
+        why = f'{kind} in version "{shown}" cannot be handled as a {resource.kind}'
+        raise status.bad_request(why)
+    if version != resource.api_version:
+        why = (
+            f"the API version in the data ({version}) does not match the expected API version ({resource.api_version})"
+        )
+        raise status.bad_request(why)
+
+
+def _with_metadata(resource: Resource, value: Json) -> Json:
+    metadata = value.get("metadata")
+    if not isinstance(metadata, dict):
+        metadata = {}
+    return {**value, "apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
+
+
+def read(call: Call, value: Json) -> Json:
+    """The object as the server's typed decoding leaves it. Raises `Refused`; warnings go to the call."""
+    resource = call.resource
+    version, kind = resource.version, resource.kind
+    try:
+        body, unknown = typed(resource, value)
+    except WrongType as error:
+        raise status.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {error}') from error
+    if unknown and _validation(call) == "Strict":
+        told = f"strict decoding error: {_listed(unknown)}"
+        raise status.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {told}')
+    warn(call, unknown)
+    return body
+
+
+def typed(resource: Resource, value: Json) -> tuple[Json, Sequence[str]]:
+    """The object without nulls and unknown fields, and the paths of those. Raises `WrongType`."""
+    reader = Reader(resource.kind, typed=not resource.custom)
+    body = reader.read(value, resource.schema)
+    return body, reader.unknown
+
+
+def _validation(call: Call) -> str:
+    return call.query.get("fieldValidation") or "Warn"
+
+
+def _listed(unknown: Sequence[str]) -> str:
+    return ", ".join(f'unknown field "{path}"' for path in unknown)
+
+
+def warn(call: Call, unknown: Sequence[str]) -> None:
+    """Warn about unknown fields where the request wants to be warned."""
+    if _validation(call) == "Warn":
+        call.warnings.extend(f'unknown field "{path}"' for path in unknown)
+
+
+def refuse_patched(call: Call, why: str) -> status.Refused:
+    """422 for a patch whose result cannot be decoded."""
+    cause = status.Cause("patch", "FieldValueInvalid", f"Invalid value: {why}")
+    return status.invalid("", "", "", [cause])
+
+
+def read_patched(call: Call, value: Json) -> Json:
+    """As `read`, for the result of a patch. Raises `Refused` (422)."""
+    try:
+        body, unknown = typed(call.resource, value)
+    except WrongType as error:
+        raise refuse_patched(call, f"{_quoted(value)}: {error}") from error
+    if unknown and _validation(call) == "Strict":
+        raise refuse_patched(call, f"{_quoted(value)}: strict decoding error: {_listed(unknown)}")
+    warn(call, unknown)
+    return body
+
+
+def _quoted(value: Json) -> str:
+    text = msgspec.json.encode(value).decode()
+    return msgspec.json.encode(text).decode()
+
+
+def patch(call: Call) -> Any:
+    """The patch of a PATCH request that is no apply. Raises `Refused`."""
+    try:
+        return msgspec.json.decode(call.body)
+    except msgspec.DecodeError as error:
+        raise status.bad_request(f"error decoding patch: {error}") from error
+
+
+def stated(call: Call) -> Json:
+    """The manifest of a server-side apply. Raises `Refused`."""
+    try:
+        value = load_yaml(call.body)
+    except YamlError as error:
+        raise status.bad_request(f"error decoding YAML: {error}") from error
+    if not isinstance(value, dict):
+        raise status.bad_request("error decoding YAML: the document is not an object")
+    resource = call.resource
+    if "apiVersion" not in value or "kind" not in value:
+        missing = "apiVersion" if "apiVersion" not in value else "kind"
+        raise status.bad_request(f"Object '{missing}' is missing in 'unstructured object has no {missing}'")
+    if value["kind"] != resource.kind or value["apiVersion"] != resource.api_version:
+        group, _, version = str(value["apiVersion"]).rpartition("/")
+        raise status.bad_request(f"invalid object type: {group}/{version}, Kind={value['kind']}")
+    return _with_metadata(resource, value)
+
+
+def decoded(call: Call) -> Json:
+    """A JSON object of any kind. Raises `Refused`."""
+    try:
+        value = msgspec.json.decode(call.body)
+    except msgspec.DecodeError as error:
+        raise status.bad_request(f"couldn't decode the body: {error}") from error
+    return value if isinstance(value, dict) else {}

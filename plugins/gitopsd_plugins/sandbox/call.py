@@ -1,0 +1,201 @@
+"""One API request, taken apart: verb, resource, namespace, name, subresource, options, user and body.
+
+It knows URLs and options as the API server reads them, and refuses what no handler should see. It does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from gitopsd_plugins.sandbox import status
+from gitopsd_plugins.sandbox.resources import Resource, Resources, Subresource
+from gitopsd_plugins.sandbox.schema import Json
+
+APPLY_TYPES = ("application/apply-patch+yaml", "application/apply-patch+cbor")
+PATCH_TYPES = (
+    "application/apply-patch+yaml",
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Who asks, after impersonation."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a URL path names. `name` is '' for a collection, `subresource` is '' for the object itself."""
+
+    resource: Resource
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request to one resource."""
+
+    verb: str
+    target: Target
+    query: Mapping[str, str] = field(default_factory=dict)
+    user: User
+    agent: str = ""
+    content_type: str = ""
+    accept: str = ""
+    body: bytes = b""
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def resource(self) -> Resource:
+        """The resource in the version that the URL names."""
+        return self.target.resource
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether nothing is to be stored."""
+        return self.query.get("dryRun") == "All"
+
+    @property
+    def manager(self) -> str:
+        """The field manager: as given, else the program that the User-Agent names."""
+        return self.query.get("fieldManager") or self.agent.partition("/")[0].strip()[:128] or "unknown"
+
+    def is_apply(self) -> bool:
+        """Whether this is a server-side apply."""
+        return self.content_type in APPLY_TYPES
+
+    def kept(self) -> Subresource | None:
+        """The subresource that is asked for, if the resource has it."""
+        return self.resource.subresources.get(self.target.subresource)
+
+
+def parse(path: str, resources: Resources) -> Target | None:
+    """What a path below /api or /apis names; None when it is no resource path. Raises `Refused` for an unknown one."""
+    parts = path.strip("/").split("/")
+    if parts[0] == "api" and len(parts) >= 3:
+        group, version, rest = "", parts[1], parts[2:]
+    elif parts[0] == "apis" and len(parts) >= 4:
+        group, version, rest = parts[1], parts[2], parts[3:]
+    else:
+        return None
+    if version not in resources.versions(group):
+        return None
+    return _target(group, version, rest, resources)
+
+
+def _target(group: str, version: str, rest: list[str], resources: Resources) -> Target:
+    namespace = ""
+    if (
+        rest[0] == "namespaces"
+        and len(rest) >= 3
+        and not (group == "" and len(rest) == 3 and rest[2] in ("status", "finalize"))
+    ):
+        namespace, rest = rest[1], rest[2:]
+    resource = resources.find(group, version, rest[0])
+    if resource is None or len(rest) > 3 or (namespace and not resource.namespaced):
+        raise status.no_such_resource()
+    name = rest[1] if len(rest) > 1 else ""
+    subresource = rest[2] if len(rest) > 2 else ""
+    if subresource and subresource not in resource.subresources:
+        raise status.no_such_resource()
+    if name and resource.namespaced and not namespace:
+        raise status.no_such_resource()
+    return Target(resource=resource, namespace=namespace, name=name, subresource=subresource)
+
+
+_COLLECTION_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
+_OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+def verb(method: str, target: Target, query: Mapping[str, str]) -> str:
+    """The verb of a request. Raises `Refused` (405) where the resource does not allow it."""
+    method = "GET" if method == "HEAD" else method
+    if not target.name:
+        found = _COLLECTION_VERBS.get(method, "")
+        if found == "list" and query.get("watch", "false") in ("true", "1"):
+            found = "watch"
+        if (
+            found == "create"
+            and target.resource.namespaced
+            and not target.namespace
+            and "list" in target.resource.verbs
+        ):
+            raise status.method_not_allowed()
+    elif target.subresource and method == "POST":
+        found = "create"
+    else:
+        found = _OBJECT_VERBS.get(method, "")
+    allowed = target.resource.subresources[target.subresource].verbs if target.subresource else target.resource.verbs
+    if found not in allowed:
+        raise status.method_not_allowed()
+    return found
+
+
+def check_options(call: Call) -> None:
+    """Refuse unknown values of options that every write has."""
+    kind = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}.get(
+        call.verb, "DeleteOptions"
+    )
+    causes = []
+    dry_run, validation = call.query.get("dryRun", ""), call.query.get("fieldValidation", "")
+    if dry_run not in ("", "All"):
+        message = f'Unsupported value: [{msgspec.json.encode(dry_run).decode()}]: supported values: "All"'
+        causes.append(status.Cause("dryRun", "FieldValueNotSupported", message))
+    if validation not in ("", "Strict", "Warn", "Ignore"):
+        message = f'Unsupported value: "{validation}": supported values: "", "Ignore", "Strict", "Warn"'
+        causes.append(status.Cause("fieldValidation", "FieldValueNotSupported", message))
+    if call.verb == "patch":
+        causes.extend(_patch_causes(call))
+    if causes:
+        raise status.invalid("meta.k8s.io", kind, "", causes)
+
+
+def _patch_causes(call: Call) -> list[status.Cause]:
+    if call.is_apply() and not call.query.get("fieldManager"):
+        return [status.Cause("fieldManager", "FieldValueRequired", "Required value: is required for apply patch")]
+    if not call.is_apply() and "force" in call.query:
+        return [status.Cause("force", "FieldValueForbidden", "Forbidden: may not be specified for non-apply patch")]
+    return []
+
+
+def decode_json(body: bytes) -> Any:
+    """The JSON of a body. Raises msgspec.DecodeError."""
+    return msgspec.json.decode(body)
+
+
+def flag(query: Mapping[str, str], name: str) -> bool:
+    """A boolean option."""
+    return query.get(name, "").lower() in ("true", "1")
+
+
+def whole(query: Mapping[str, str], name: str) -> int:
+    """A numeric option, 0 when absent. Raises `Refused`."""
+    text = query.get(name, "")
+    if text and not text.isdigit():
+        raise status.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    return int(text or 0)
+
+
+def options(call: Call) -> Json:
+    """The DeleteOptions of a request: its body, else its query. Raises `Refused`."""
+    found: Json = {}
+    if call.body:
+        try:
+            decoded = decode_json(call.body)
+        except msgspec.DecodeError as error:
+            raise status.bad_request(f"couldn't decode the delete options: {error}") from error
+        found = decoded if isinstance(decoded, dict) else {}
+    if "propagationPolicy" in call.query:
+        found = {"propagationPolicy": call.query["propagationPolicy"], **found}
+    return found

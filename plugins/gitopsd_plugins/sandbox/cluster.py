@@ -1,0 +1,62 @@
+"""The state of one sandbox cluster: resources, objects, rules of access, addresses, clock. No HTTP.
+
+`Cluster` only holds; reads are in `reads.py`, writes in `writes.py`, and what happens by itself in `controllers/`. Tests
+and the server share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from gitopsd_plugins.sandbox.access import Access
+from gitopsd_plugins.sandbox.prepare import Addresses
+from gitopsd_plugins.sandbox.reads import Pages
+from gitopsd_plugins.sandbox.resources import Resources
+from gitopsd_plugins.sandbox.store import Store
+from gitopsd_plugins.sandbox.watch import Watchers
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the cluster behaves."""
+
+    settling: float = 0.3
+    """Seconds until a workload reaches its state, a custom resource definition is established, a namespace is empty."""
+    history: int = 20_000
+    """Events kept for watches; older versions are answered with 410."""
+    pods: bool = True
+    """Whether workloads get ReplicaSet and Pod objects."""
+    clock: Callable[[], datetime] = _utc_now
+
+
+@dataclass(slots=True, kw_only=True)
+class Cluster:
+    """Everything that one sandbox cluster knows."""
+
+    settings: Settings = field(default_factory=Settings)
+    resources: Resources = field(default_factory=Resources)
+    store: Store = field(default_factory=Store)
+    access: Access = field(default_factory=Access)
+    addresses: Addresses = field(default_factory=Addresses)
+    watchers: Watchers = field(default_factory=Watchers)
+    pages: Pages = field(default_factory=Pages)
+    service_account_tokens: dict[str, str] = field(default_factory=dict)
+    """Token -> user name, of tokens that were asked for."""
+
+    def __post_init__(self) -> None:
+        self.store.history = self.settings.history
+        self.store.listeners.append(self.watchers.notify)
+
+    def now(self) -> str:
+        """The time as objects carry it, in whole seconds."""
+        return self.now_plus(0)
+
+    def now_plus(self, seconds: float) -> str:
+        """The time in `seconds`, as objects carry it."""
+        return (self.settings.clock() + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")

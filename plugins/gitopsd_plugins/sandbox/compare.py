@@ -1,0 +1,112 @@
+"""What differs between two versions of an object, as three sets of fields: the basis of conflicts and of ownership.
+
+Interior nodes that appear or vanish are members too, so that an update owns the map that it created (`"."` in
+managedFields). Parts that both versions share by identity are skipped. It knows no managers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from gitopsd_plugins.sandbox import elements
+from gitopsd_plugins.sandbox.fields import MEMBER, FieldSet, marked
+from gitopsd_plugins.sandbox.schema import ANY, Json, Schema
+
+_MISSING: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Fields that only the new version has, that both have with other values, that only the old version has."""
+
+    added: FieldSet = field(default_factory=dict)
+    modified: FieldSet = field(default_factory=dict)
+    removed: FieldSet = field(default_factory=dict)
+
+
+def compare(old: Json, new: Json, schema: Schema) -> Difference:
+    """The difference between two objects of one type."""
+    return Difference(*_map(old, new, schema))
+
+
+_Sets = tuple[FieldSet, FieldSet, FieldSet]
+_NONE: _Sets = ({}, {}, {})
+
+
+def _node(old: Any, new: Any, schema: Schema) -> _Sets | None:
+    """The three sets below a field; None when nothing differs. An empty set in a tuple is a member only at a leaf."""
+    if old is new:
+        return None
+    if schema.shape in ("map", "any") and _maps(old, new) and not schema.atomic and (old or new):
+        return _map({} if old is _MISSING else old, {} if new is _MISSING else new, schema)
+    if schema.shape == "list" and not schema.atomic and _lists(old, new) and (old or new):
+        return _list([] if old is _MISSING else old, [] if new is _MISSING else new, schema)
+    return _NONE
+
+
+def _maps(old: Any, new: Any) -> bool:
+    return (isinstance(old, dict) or old is _MISSING) and (isinstance(new, dict) or new is _MISSING)
+
+
+def _lists(old: Any, new: Any) -> bool:
+    return (isinstance(old, list) or old is _MISSING) and (isinstance(new, list) or new is _MISSING)
+
+
+def _same(old: Any, new: Any) -> bool:
+    """Equality of leaves as JSON has it: numbers by value, but true is not 1."""
+    if isinstance(old, bool) is not isinstance(new, bool):
+        return False
+    return bool(old == new)
+
+
+def _map(old: Json, new: Json, schema: Schema) -> _Sets:
+    sets: _Sets = ({}, {}, {})
+    for name, value in new.items():
+        before = old.get(name, _MISSING)
+        if before is not value:
+            _put(sets, f"f:{name}", before, value, schema.child(name) or ANY)
+    for name, value in old.items():
+        if name not in new:
+            _put(sets, f"f:{name}", value, _MISSING, schema.child(name) or ANY)
+    return sets
+
+
+def _list(old: list[Any], new: list[Any], schema: Schema) -> _Sets:
+    sets: _Sets = ({}, {}, {})
+    held, wanted = _items(old, schema), _items(new, schema)
+    for name, value in wanted.items():
+        _put(sets, name, held.get(name, _MISSING), value, schema.element or ANY)
+    for name, value in held.items():
+        if name not in wanted:
+            _put(sets, name, value, _MISSING, schema.element or ANY)
+    return sets
+
+
+def _items(items: list[Any], schema: Schema) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for index, item in enumerate(items):
+        try:
+            found.setdefault(elements.of(item, schema), item)
+        except elements.Unnamed:
+            found[f"i:{index}"] = item
+    return found
+
+
+def _put(sets: _Sets, element: str, old: Any, new: Any, schema: Schema) -> None:
+    """Enter what differs at and below one element into the sets."""
+    below = _node(old, new, schema)
+    if below is None:
+        return
+    added, modified, removed = sets
+    if old is _MISSING:
+        added[element] = marked(below[0])
+    elif new is _MISSING:
+        removed[element] = marked(below[2])
+    elif below is _NONE:
+        if not _same(old, new):
+            modified[element] = MEMBER
+    else:
+        for target, node in zip(sets, below, strict=True):
+            if node:
+                target[element] = node

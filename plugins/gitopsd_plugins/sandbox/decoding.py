@@ -1,0 +1,146 @@
+"""Reads an object as the API server would: unknown fields are noted and dropped, wrong types refused, nulls left out.
+
+`read` returns the value itself where nothing had to change, so that unchanged parts keep their identity. For built-in
+types it also rewrites quantities, because the server's typed decoding does. It decides nothing about unknown fields:
+`Decoded.unknown` goes to the caller, who warns, refuses or ignores.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from dataclasses import dataclass, field
+from typing import Any
+
+from gitopsd_plugins.sandbox import quantity
+from gitopsd_plugins.sandbox.schema import ANY, Json, Schema
+
+
+class WrongType(Exception):  # noqa: N818 - says what the value has
+    """A value that the field's type cannot hold; the message follows Go's JSON decoder."""
+
+
+@dataclass(slots=True)
+class Reader:
+    """One pass over one object. `typed` is False for custom resources, whose types are validated later."""
+
+    kind: str
+    typed: bool = True
+    unknown: list[str] = field(default_factory=list)
+    """Paths of unknown fields, in order of appearance."""
+
+    def read(self, value: Json, schema: Schema) -> Json:
+        """The object without nulls and unknown fields. Raises `WrongType`."""
+        return self._map(value, schema, "")
+
+    def _node(self, value: Any, schema: Schema, path: str) -> Any:
+        match schema.shape:
+            case "scalar":
+                return self._scalar(value, schema, path) if self.typed else value
+            case "list":
+                if isinstance(value, list):
+                    return self._items(value, schema.element or ANY, path)
+                self._refuse(value, "[]" + _go_type(schema.element or ANY), path)
+            case "map":
+                if isinstance(value, dict):
+                    return self._map(value, schema, path)
+                self._refuse(value, _go_type(schema), path)
+        return value
+
+    def _refuse(self, value: Any, wanted: str, path: str) -> None:
+        if self.typed:
+            raise WrongType(
+                f"json: cannot unmarshal {_json_type(value)} into Go struct field {self.kind}.{path} of type {wanted}"
+            )
+
+    def _items(self, value: list[Any], schema: Schema, path: str) -> list[Any]:
+        if schema.shape == "any" or (schema.shape == "scalar" and not self.typed):
+            return value
+        result = [self._node(item, schema, f"{path}[{index}]") for index, item in enumerate(value)]
+        return value if all(new is old for new, old in zip(result, value, strict=True)) else result
+
+    def _map(self, value: Json, schema: Schema, path: str) -> Json:
+        result: Json | None = None
+        prefix = f"{path}." if path else ""
+        fields, element = schema.fields, schema.element
+        for name, item in value.items():
+            below = fields.get(name) or element
+            if below is None or item is None:
+                result = dict(value) if result is None else result
+                del result[name]
+                if below is None:
+                    self.unknown.append(f"{prefix}{name}")
+                continue
+            if below.shape == "any":
+                continue
+            new = self._node(item, below, path if name not in fields else f"{prefix}{name}")
+            if new is not item:
+                result = dict(value) if result is None else result
+                result[name] = new
+        return value if result is None else result
+
+    def _scalar(self, value: Any, schema: Schema, path: str) -> Any:
+        kind = schema.scalar
+        if kind == "quantity" and isinstance(value, str | int | float) and not isinstance(value, bool):
+            return self._quantity(value)
+        wanted, accepted = _GO.get(kind, ("", ()))
+        if accepted and (not isinstance(value, accepted) or (isinstance(value, bool) and kind != "boolean")):
+            self._refuse(value, wanted, path)
+        if isinstance(value, float) and kind in ("integer", "int32", "int64"):
+            if value != int(value):
+                raise WrongType(
+                    f"json: cannot unmarshal number {value} into Go struct field {self.kind}.{path} of type {wanted}"
+                )
+            return int(value)
+        if kind == "byte":
+            _check_base64(value)
+        return value
+
+    def _quantity(self, value: str | int | float) -> str:
+        try:
+            text = quantity.canonical(str(value))
+        except ValueError as error:
+            raise WrongType(str(error)) from error
+        return value if text == value else text  # type: ignore[return-value]  # equal to a str only when it is one
+
+
+def _check_base64(value: str) -> None:
+    try:
+        b64decode(value, validate=True)
+    except binascii.Error as error:
+        alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+        wrong = next((index for index, char in enumerate(value) if char not in alphabet), len(value) - len(value) % 4)
+        raise WrongType(f"illegal base64 data at input byte {wrong}") from error
+
+
+_GO: dict[str, tuple[str, tuple[type, ...]]] = {
+    "string": ("string", (str,)),
+    "boolean": ("bool", (bool,)),
+    "integer": ("int64", (int, float)),
+    "int32": ("int32", (int, float)),
+    "int64": ("int64", (int, float)),
+    "double": ("float64", (int, float)),
+    "number": ("float64", (int, float)),
+    "byte": ("[]uint8", (str,)),
+    "date-time": ("Time", (str,)),
+    "int-or-string": ("IntOrString", (str, int)),
+    "quantity": ("Quantity", (str, int, float)),
+}
+
+
+def _go_type(schema: Schema) -> str:
+    """The Go type's name as error messages have it."""
+    if schema.type_name:
+        version, _, name = schema.type_name.rpartition(".")
+        return f"{version.rpartition('.')[2]}.{name}"
+    if schema.shape == "scalar":
+        return _GO.get(schema.scalar, (schema.scalar, ()))[0]
+    if schema.shape == "list":
+        return "[]" + _go_type(schema.element or ANY)
+    return f"map[string]{_go_type(schema.element or ANY)}" if schema.element else "interface {}"
+
+
+def _json_type(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    return {str: "string", int: "number", float: "number", list: "array", dict: "object"}.get(type(value), "null")

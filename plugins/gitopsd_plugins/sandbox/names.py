@@ -1,0 +1,92 @@
+"""What the API server accepts as names, labels, annotations and data keys, with its messages.
+
+It knows texts, no objects. Each check gives the reason why a text is refused, or ''.
+"""
+
+from __future__ import annotations
+
+import re
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_DNS1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
+_DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
+
+_SUBDOMAIN_MESSAGE = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with "
+    "an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+_LABEL_MESSAGE = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an "
+    "alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+)
+_DNS1035_MESSAGE = (
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with "
+    "an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
+)
+_QUALIFIED_MESSAGE = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+    "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+_VALUE_MESSAGE = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
+_KEY_MESSAGE = (
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', "
+    "regex used for validation is '[-._a-zA-Z0-9]+')"
+)
+
+PATH_NAMED = {"clusterroles", "clusterrolebindings", "roles", "rolebindings"}
+LABEL_NAMED = {"namespaces"}
+DNS1035_NAMED: set[str] = set()
+
+
+def object_name(text: str, plural: str) -> str:
+    """An object's name; roles may have almost any, namespaces and Services only one label."""
+    if plural in PATH_NAMED:
+        return "" if text not in (".", "..") and not set(text) & {"/", "%"} else "may not contain '/' or '%'"
+    if plural in LABEL_NAMED:
+        return _checked(text, _LABEL, 63, _LABEL_MESSAGE)
+    if plural in DNS1035_NAMED:
+        return _checked(text, _DNS1035, 63, _DNS1035_MESSAGE)
+    return _checked(text, _SUBDOMAIN, 253, _SUBDOMAIN_MESSAGE)
+
+
+def label(text: str) -> str:
+    """A DNS label: a container's or port's name."""
+    return _checked(text, _LABEL, 63, _LABEL_MESSAGE)
+
+
+def qualified(text: str) -> str:
+    """The key of a label or annotation: an optional DNS prefix and a name."""
+    prefix, slash, name = text.rpartition("/")
+    if slash and not prefix:
+        return "prefix part must be non-empty"
+    if prefix and (reason := _checked(prefix, _SUBDOMAIN, 253, _SUBDOMAIN_MESSAGE)):
+        return f"prefix part {reason}"
+    if not name:
+        return "name part must be non-empty"
+    if len(name) > 63:
+        return "name part must be no more than 63 bytes"
+    return "" if _QUALIFIED.fullmatch(name) else _QUALIFIED_MESSAGE
+
+
+def label_value(text: str) -> str:
+    """The value of a label."""
+    return _checked(text, _VALUE, 63, _VALUE_MESSAGE)
+
+
+def data_key(text: str) -> str:
+    """A key in a ConfigMap or Secret."""
+    return _checked(text, _DATA_KEY, 253, _KEY_MESSAGE)
+
+
+def _checked(text: str, pattern: re.Pattern[str], longest: int, message: str) -> str:
+    if len(text) > longest:
+        return f"must be no more than {longest} bytes"
+    return "" if pattern.fullmatch(text) else message

@@ -1,0 +1,145 @@
+"""Which fields a value states: the set that an apply makes its manager own, and the checks that go with it.
+
+`of` walks a manifest along its schema and refuses what the schema does not know, in the API server's words, because a
+field without a schema has no owner. `named` gives the struct fields above a set, which pruning treats as its members.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gitopsd_plugins.sandbox import elements
+from gitopsd_plugins.sandbox.fields import MEMBER, FieldSet, marked
+from gitopsd_plugins.sandbox.schema import ANY, Json, Schema
+
+
+class Untyped(Exception):  # noqa: N818 - says what the value is
+    """The value does not fit its schema; the message names the path, for example `.spec.foo: field not declared in schema`."""
+
+
+def of(value: Json, schema: Schema, *, lenient: bool = False) -> FieldSet:
+    """The fields that an object states. Raises `Untyped`; `lenient` takes what a live object may hold as it is."""
+    return _map(value, schema, "", lenient) or {}
+
+
+def _node(value: Any, schema: Schema, path: str, lenient: bool) -> FieldSet | None:
+    """The node below a field; MEMBER for a leaf, None where there is nothing to own."""
+    if value is None:
+        return MEMBER
+    match schema.shape:
+        case "scalar":
+            if not lenient:
+                _check_scalar(value, schema, path)
+            return MEMBER
+        case "list":
+            return _list(value, schema, path, lenient)
+        case "map":
+            return _struct(value, schema, path, lenient)
+    return _map(value, schema, path, lenient) if isinstance(value, dict) else MEMBER
+
+
+def _struct(value: Any, schema: Schema, path: str, lenient: bool) -> FieldSet | None:
+    if not isinstance(value, dict):
+        raise Untyped(f"{path}: expected map, got {_shown(value)}")
+    if schema.atomic:
+        _map(value, schema, path, lenient)
+        return MEMBER
+    return _map(value, schema, path, lenient)
+
+
+def _map(value: Json, schema: Schema, path: str, lenient: bool) -> FieldSet | None:
+    """The members below a map; None when it has keys but nothing to own below them (an empty associative list)."""
+    result: FieldSet = {}
+    for name, item in value.items():
+        below = schema.child(name)
+        if below is None and lenient:
+            below = ANY
+        if below is None:
+            raise Untyped(f"{path}.{name}: field not declared in schema")
+        node = _node(item, below, f"{path}.{name}", lenient)
+        if name not in schema.fields:
+            node = marked(node or MEMBER)
+        if node is not None:
+            result[f"f:{name}"] = node
+    return result if result or not value else None
+
+
+def _list(value: Any, schema: Schema, path: str, lenient: bool) -> FieldSet | None:
+    if not isinstance(value, list):
+        raise Untyped(f"{path}: expected list, got {_shown(value)}")
+    if schema.atomic:
+        for index, item in enumerate(value):
+            _node(item, schema.element or ANY, f"{path}[{index}]", lenient)
+        return MEMBER
+    result: FieldSet = {}
+    for index, item in enumerate(value):
+        try:
+            element = elements.of(item, schema)
+        except elements.Unnamed as error:
+            if lenient:
+                continue
+            raise Untyped(f"{path}: element {index}: {error}") from error
+        if element in result and not lenient:
+            raise Untyped(f"{path}: duplicate entries for key {_keys(element)}")
+        node = _node(item, schema.element or ANY, f"{path}{_keys(element)}", lenient)
+        result[element] = marked(node or MEMBER)
+    return result or None
+
+
+def _keys(element: str) -> str:
+    if element.startswith("v:"):
+        return f"[={element[2:]}]"
+    keys: Json = msgspec.json.decode(element[2:])
+    return "[" + ",".join(f"{name}={msgspec.json.encode(item).decode()}" for name, item in keys.items()) + "]"
+
+
+_EXPECTED: dict[str, tuple[str, tuple[type, ...]]] = {
+    "boolean": ("boolean", (bool,)),
+    "integer": ("numeric (int or float)", (int, float)),
+    "int32": ("numeric (int or float)", (int, float)),
+    "int64": ("numeric (int or float)", (int, float)),
+    "number": ("numeric (int or float)", (int, float)),
+    "double": ("numeric (int or float)", (int, float)),
+    "string": ("string", (str,)),
+    "byte": ("string", (str,)),
+}
+
+
+def _check_scalar(value: Any, schema: Schema, path: str) -> None:
+    wanted = _EXPECTED.get(schema.scalar)
+    if isinstance(value, dict | list):
+        raise Untyped(f"{path}: expected {wanted[0] if wanted else 'scalar'}, got {_shown(value)}")
+    if wanted and (not isinstance(value, wanted[1]) or (isinstance(value, bool) and wanted[1] != (bool,))):
+        raise Untyped(f"{path}: expected {wanted[0]}, got {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    """The value in the words of the server's error messages."""
+    text = msgspec.json.encode(value).decode() if not isinstance(value, str) else value
+    return (
+        f"&value.valueUnstructured{{Value:{msgspec.json.encode(value).decode() if isinstance(value, str) else text}}}"
+    )
+
+
+def named(fields: FieldSet, schema: Schema) -> FieldSet:
+    """The set with the struct fields above its members as members too; keys of maps and items of lists stay as they are."""
+    result: FieldSet = {}
+    for element, node in fields.items():
+        if element == "." or not node:
+            result[element] = node
+            continue
+        below = _below(element, schema)
+        inner = named(node, below)
+        is_struct_field = element.startswith("f:") and element[2:] in schema.fields
+        result[element] = marked(inner) if is_struct_field else inner
+    return result
+
+
+def _below(element: str, schema: Schema) -> Schema:
+    if schema.shape == "any":
+        return ANY
+    if element.startswith("f:"):
+        return schema.child(element[2:]) or ANY
+    return schema.element or ANY

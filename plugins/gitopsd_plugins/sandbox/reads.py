@@ -1,0 +1,195 @@
+"""Get, list and the start of a watch: selection, paging and resource versions as the API server has them.
+
+A list with `limit` is consistent over its pages: the first page keeps the objects that it saw (they are never changed in
+place, so that costs references only) for later pages. It knows no HTTP; it answers with bytes and watchers.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gitopsd_plugins.sandbox import selectors, status, views
+from gitopsd_plugins.sandbox.call import Call, flag, whole
+from gitopsd_plugins.sandbox.resources import Resource
+from gitopsd_plugins.sandbox.store import Stored, encode
+from gitopsd_plugins.sandbox.views import View
+from gitopsd_plugins.sandbox.watch import Watcher
+
+if TYPE_CHECKING:  # Cluster holds Pages
+    from gitopsd_plugins.sandbox.cluster import Cluster
+
+KEPT_LISTS = 64
+TOO_OLD = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without the "
+    "continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with "
+    "the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the "
+    "first chunk was returned and now may show up in the list."
+)
+
+
+@dataclass(slots=True)
+class Pages:
+    """What unfinished paged lists still have to send, the newest lists only."""
+
+    kept: OrderedDict[str, tuple[int, list[Stored]]] = field(default_factory=OrderedDict)
+    issued: int = 0
+
+    def keep(self, version: int, rest: list[Stored]) -> str:
+        """A token for the rest of a list."""
+        self.issued += 1
+        key = str(self.issued)
+        self.kept[key] = (version, rest)
+        while len(self.kept) > KEPT_LISTS:
+            self.kept.popitem(last=False)
+        return urlsafe_b64encode(encode({"v": "meta.k8s.io/v1", "rv": version, "start": key})).decode().rstrip("=")
+
+    def rest(self, token: str) -> tuple[int, list[Stored]]:
+        """The version and what is left of a list. Raises `Refused`."""
+        try:
+            key = msgspec.json.decode(urlsafe_b64decode(token + "=" * (-len(token) % 4)))["start"]
+        except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+            raise status.bad_request("invalid continue token: continue key is not valid") from error
+        if key not in self.kept:
+            raise status.expired(TOO_OLD)
+        return self.kept[key]
+
+
+def found(cluster: Cluster, call: Call) -> Stored:
+    """The object that a request names. Raises `Refused` (404)."""
+    target = call.target
+    stored = cluster.store.get(target.resource.key, (target.namespace, target.name))
+    if stored is None:
+        raise status.not_found(target.resource.group, target.resource.plural, target.name)
+    return stored
+
+
+def selected(cluster: Cluster, call: Call) -> list[Stored]:
+    """The objects of a collection that the request selects, by namespace and name."""
+    target = call.target
+    predicate = selectors.combined(
+        target.resource, call.query.get("labelSelector", ""), call.query.get("fieldSelector", "")
+    )
+    objects = [
+        stored
+        for key, stored in cluster.store.objects.get(target.resource.key, {}).items()
+        if (not target.namespace or key[0] == target.namespace) and (predicate is None or predicate(stored.body))
+    ]
+    objects.sort(key=_key)
+    return objects
+
+
+def _key(stored: Stored) -> tuple[str, str]:
+    return stored.key
+
+
+def listed(cluster: Cluster, call: Call) -> bytes:
+    """The answer to a list."""
+    if token := call.query.get("continue"):
+        version, objects = cluster.pages.rest(token)
+    else:
+        version, objects = _checked_version(cluster, call), selected(cluster, call)
+    limit = whole(call.query, "limit")
+    metadata: dict[str, object] = {"resourceVersion": str(version)}
+    if limit and len(objects) > limit:
+        metadata["continue"] = cluster.pages.keep(version, objects[limit:])
+        if not call.query.get("labelSelector") and not call.query.get("fieldSelector"):
+            metadata["remainingItemCount"] = len(objects) - limit
+        objects = objects[:limit]
+    return _list(call.resource, metadata, objects, wants_partial(call))
+
+
+def list_of(cluster: Cluster, call: Call, objects: Sequence[Stored]) -> bytes:
+    """A list of given objects, at the present version."""
+    return _list(call.resource, {"resourceVersion": str(cluster.store.version)}, objects, wants_partial(call))
+
+
+def _list(resource: Resource, metadata: dict[str, object], objects: Sequence[Stored], partial: bool) -> bytes:
+    view = views.partial if partial else views.item
+    kind, version = ("PartialObjectMetadata", "meta.k8s.io/v1") if partial else (resource.kind, resource.api_version)
+    items = b",".join([view(resource, stored) for stored in objects])
+    start = b'{"kind":"%sList","apiVersion":"%s","metadata":' % (kind.encode(), version.encode())
+    return b"".join((start, encode(metadata), b',"items":[', items, b"]}"))
+
+
+def wants_partial(call: Call) -> bool:
+    """Whether only metadata is wanted."""
+    return "as=PartialObjectMetadata" in call.accept
+
+
+def view(call: Call) -> View:
+    """How objects are shown in the answer."""
+    return views.partial if wants_partial(call) else views.whole
+
+
+def _asked_version(call: Call) -> int | None:
+    """The resourceVersion option; None when it is not set. Raises `Refused`."""
+    text = call.query.get("resourceVersion", "")
+    if not text:
+        return None
+    if not text.isdigit():
+        why = f'strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise status.bad_request(f'invalid resource version: resourceVersion: Invalid value: "{text}": {why}')
+    return int(text)
+
+
+def _checked_version(cluster: Cluster, call: Call) -> int:
+    """The version that a list shows. Raises `Refused` for one that is ahead, or an exact one that is past."""
+    asked, now = _asked_version(call), cluster.store.version
+    if asked is not None and asked > now:
+        raise too_large(asked, now)
+    if call.query.get("resourceVersionMatch") == "Exact" and asked != now:
+        raise status.expired(f"too old resource version: {asked} ({now})")
+    return now
+
+
+def too_large(asked: int, now: int) -> status.Refused:
+    """504 for a version that the server has not reached."""
+    cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+    details = {"causes": [cause], "retryAfterSeconds": 1}
+    message = f"Timeout: Too large resource version: {asked}, current: {now}"
+    return status.Refused(504, "Timeout", message, details=details, retry_after=1)
+
+
+def watch(cluster: Cluster, call: Call) -> Watcher:
+    """An open watch with all that it must send first. Raises `Refused`."""
+    _check_watch(call)
+    target = call.target
+    predicate = selectors.combined(
+        target.resource, call.query.get("labelSelector", ""), call.query.get("fieldSelector", "")
+    )
+    namespace = target.namespace
+    watcher = Watcher(target.resource, namespace, predicate, view(call))
+    asked, bookmarks = _asked_version(call), flag(call.query, "allowWatchBookmarks")
+    initial = call.query.get("sendInitialEvents")
+    now = cluster.store.version
+    if flag(call.query, "sendInitialEvents") or (initial is None and asked in (None, 0)):
+        watcher.begin_with(selected(cluster, call))
+        if initial and bookmarks:
+            watcher.bookmark(now, initial_end=True)
+    elif asked and asked < cluster.store.forgotten:
+        body = status.expired(f"too old resource version: {asked} ({cluster.store.forgotten})").body
+        watcher.push(views.event("ERROR", encode(body)))
+        watcher.end()
+    else:
+        watcher.catch_up(cluster.store.since(now if asked is None else asked, target.resource.key))
+    cluster.watchers.add(watcher)
+    return watcher
+
+
+def _check_watch(call: Call) -> None:
+    match = call.query.get("resourceVersionMatch", "")
+    if "sendInitialEvents" in call.query and match != "NotOlderThan":
+        why = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+    elif match and "sendInitialEvents" not in call.query:
+        why = "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+    else:
+        return
+    cause = status.Cause("resourceVersionMatch", "FieldValueForbidden", why)
+    raise status.invalid("meta.k8s.io", "ListOptions", "", [cause])

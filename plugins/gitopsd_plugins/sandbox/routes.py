@@ -1,0 +1,176 @@
+"""One request to one answer, without HTTP's details: paths to handlers, users, refusals, warnings.
+
+`answer` is synchronous and complete but for watches, which it opens and the server writes out. It is what tests may call
+in process, and the only place that maps verbs to `reads.py`, `writes.py`, `deletion.py` and `subresources.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gitopsd_plugins.sandbox import call as calls
+from gitopsd_plugins.sandbox import deletion, discovery, reads, status, subresources, views, writes
+from gitopsd_plugins.sandbox.call import Call, User
+from gitopsd_plugins.sandbox.cluster import Cluster
+from gitopsd_plugins.sandbox.schema import Json
+from gitopsd_plugins.sandbox.store import Stored, encode
+from gitopsd_plugins.sandbox.watch import Watcher
+
+PROBES = ("/healthz", "/livez", "/readyz")
+"""Paths that need no token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request as HTTP delivers it. Header names are lower case."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    user: User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What to send. `watcher` stands for a body that goes on."""
+
+    code: int = 200
+    body: bytes = b""
+    content_type: str = "application/json"
+    warnings: tuple[str, ...] = ()
+    retry_after: int = 0
+    watcher: Watcher | None = None
+
+
+def answer(cluster: Cluster, asked: Asked) -> Answer:
+    """Carry out one request."""
+    try:
+        target = calls.parse(asked.path, cluster.resources)
+        if target is None:
+            return _other(cluster, asked)
+        return _resource(cluster, _call(asked, target))
+    except status.Refused as refused:
+        return Answer(code=refused.code, body=encode(refused.body), retry_after=refused.retry_after)
+
+
+def _call(asked: Asked, target: calls.Target) -> Call:
+    return Call(
+        verb=calls.verb(asked.method, target, asked.query),
+        target=target,
+        query=asked.query,
+        user=asked.user,
+        agent=asked.headers.get("user-agent", ""),
+        content_type=asked.headers.get("content-type", "").partition(";")[0].strip(),
+        accept=asked.headers.get("accept", ""),
+        body=asked.body,
+    )
+
+
+def _resource(cluster: Cluster, call: Call) -> Answer:
+    cluster.access.check(call)
+    _check_types(call)
+    match call.verb:
+        case "get" if call.target.subresource in ("", "status"):
+            return Answer(body=reads.view(call)(call.resource, reads.found(cluster, call)))
+        case "list":
+            return Answer(body=reads.listed(cluster, call))
+        case "watch":
+            return Answer(watcher=reads.watch(cluster, call))
+        case "delete":
+            return _shown(call, deletion.delete(cluster, call, reads.found(cluster, call)), 200)
+        case "deletecollection":
+            return _delete_collection(cluster, call)
+    return _write(cluster, call)
+
+
+def _check_types(call: Call) -> None:
+    """Refuse bodies and answers in forms that the sandbox does not speak."""
+    if call.verb == "patch" and call.content_type not in calls.PATCH_TYPES:
+        raise status.unsupported_media_type()
+    if call.verb in ("create", "update") and call.content_type not in ("application/json", "application/yaml", ""):
+        raise status.unsupported_media_type()
+    if call.accept and "json" not in call.accept and "*/*" not in call.accept:
+        offered = "application/json, application/json;stream=watch"
+        raise status.Refused(
+            406, "NotAcceptable", f"406: Not Acceptable\n\nAvailable representations: {offered}", details={}
+        )
+
+
+def _write(cluster: Cluster, call: Call) -> Answer:
+    calls.check_options(call)
+    special = subresources.answer(cluster, call)
+    if special is not None:
+        return _shown(call, special, 201 if call.verb == "create" else 200)
+    if call.verb == "create":
+        return _shown(call, writes.create(cluster, call), 201)
+    if call.verb == "update":
+        return _shown(call, writes.update(cluster, call), 200)
+    key = call.resource.key, (call.target.namespace, call.target.name)
+    existed = cluster.store.get(*key) is not None
+    return _shown(call, writes.change(cluster, call), 200 if existed else 201)
+
+
+def _shown(call: Call, written: Stored | Json, code: int) -> Answer:
+    warnings = tuple(call.warnings)
+    if isinstance(written, Stored):
+        return Answer(code=code, body=reads.view(call)(call.resource, written), warnings=warnings)
+    if (
+        written["kind"] == call.resource.kind
+        and call.target.subresource in ("", "status")
+        and "list" in call.resource.verbs
+    ):
+        return Answer(code=code, body=views.body(call.resource, written), warnings=warnings)
+    return Answer(code=code, body=encode(written), warnings=warnings)
+
+
+def _delete_collection(cluster: Cluster, call: Call) -> Answer:
+    asked = calls.options(call)
+    selected = reads.selected(cluster, call)
+    for stored in selected:
+        deletion.check(call, stored, asked)
+    if not call.dry_run:
+        for stored in selected:
+            deletion.mark(cluster, stored, asked)
+    return Answer(body=reads.list_of(cluster, call, selected))
+
+
+def _other(cluster: Cluster, asked: Asked) -> Answer:
+    """Paths that name no resource: probes, discovery, OpenAPI."""
+    path = asked.path.rstrip("/")
+    if path in PROBES or path.startswith(tuple(f"{probe}/" for probe in PROBES)):
+        return Answer(body=b"ok", content_type="text/plain")
+    document = _document(cluster, asked, path)
+    if document is None:
+        return Answer(code=404, body=b"404 page not found\n", content_type="text/plain")
+    aggregated = document.get("kind") == "APIGroupDiscoveryList"
+    return Answer(body=encode(document), content_type=discovery.AGGREGATED if aggregated else "application/json")
+
+
+def _document(cluster: Cluster, asked: Asked, path: str) -> Json | None:
+    accept, known = asked.headers.get("accept", ""), cluster.resources
+    aggregated = "as=APIGroupDiscoveryList" in accept and "v=v2;" in accept + ";"
+    parts = path.strip("/").split("/")
+    match parts:
+        case ["version"]:
+            return discovery.version()
+        case ["api"]:
+            address = asked.headers.get("host", "")
+            return discovery.aggregated(known, core=True) if aggregated else discovery.api_versions(address)
+        case ["apis"]:
+            return discovery.aggregated(known, core=False) if aggregated else discovery.group_list(known)
+        case ["api", "v1"]:
+            return discovery.resource_list(known, "", "v1")
+        case ["apis", group] if group and group in known.groups():
+            return {"kind": "APIGroup", "apiVersion": "v1", **discovery.group(known, group)}
+        case ["apis", group, version] if version in known.versions(group):
+            return discovery.resource_list(known, group, version)
+        case ["openapi", "v3"]:
+            return discovery.openapi_paths(known)
+        case ["openapi", "v3", "api", "v1"]:
+            return discovery.openapi(known, "", "v1")
+        case ["openapi", "v3", "apis", group, version] if version in known.versions(group):
+            return discovery.openapi(known, group, version)
+    return None

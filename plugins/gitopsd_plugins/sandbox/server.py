@@ -1,0 +1,209 @@
+"""HTTP on top of a cluster: connections, tokens, faults, the journal, and watches written out line by line.
+
+aiohttp's low-level server without router or middleware, because every path is parsed by `call.py` anyway and the
+sandbox also serves benchmarks. Use it as
+
+    async with serve() as running:
+        running.url, running.token, running.kubeconfig(), running.cluster, running.faults, running.journal
+
+The server answers on loopback, in plain HTTP unless TLS is asked for; every path but the health probes needs the token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+
+from gitopsd_plugins.sandbox import certificates, kubeconfig, persistence, routes, startup, status
+from gitopsd_plugins.sandbox.access import ADMIN
+from gitopsd_plugins.sandbox.bodies import BODY_LIMIT
+from gitopsd_plugins.sandbox.call import User, flag, whole
+from gitopsd_plugins.sandbox.cluster import Cluster, Settings
+from gitopsd_plugins.sandbox.controllers import Controllers
+from gitopsd_plugins.sandbox.faults import Fault, Faults
+from gitopsd_plugins.sandbox.journal import Journal, Request
+from gitopsd_plugins.sandbox.routes import PROBES, Answer, Asked
+from gitopsd_plugins.sandbox.store import encode
+from gitopsd_plugins.sandbox.watch import Watcher
+
+BOOKMARK_EVERY = 60.0
+"""Seconds between bookmarks of a watch that wants them."""
+LONGEST_WATCH = 3600.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Running:
+    """A server that answers now."""
+
+    cluster: Cluster
+    token: str
+    url: str = ""
+    authority: str = ""
+    """The PEM of the authority that signed the server's certificate; '' without TLS."""
+    faults: Faults = field(default_factory=Faults)
+    journal: Journal = field(default_factory=Journal)
+
+    def kubeconfig(self) -> str:
+        """A kubeconfig for kubectl and others, as YAML text. It holds the token."""
+        return kubeconfig.text(self.url, self.token, self.authority)
+
+    def cut_watches(self) -> None:
+        """End all open watches; what they have queued is still sent."""
+        self.cluster.watchers.end_all()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one HTTP request."""
+        method, path, query = request.method, request.path, request.query
+        user = self._user(request.headers, path)
+        self.journal.add(
+            Request(
+                method=method,
+                path=path,
+                query=dict(query),
+                user=user.name if user else "",
+                agent=request.headers.get("User-Agent", ""),
+            )
+        )
+        fault = self.faults.met(method, path)
+        if fault is not None and fault.effect != "cut":
+            return await _failed(request, fault)
+        if user is None:
+            return _response(Answer(code=401, body=encode(UNAUTHORIZED.body)))
+        body = await request.read() if request.body_exists else b""
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        asked = Asked(method=method, path=path, query=query, headers=headers, body=body, user=user)
+        answer = routes.answer(self.cluster, asked)
+        if answer.watcher is None:
+            return _response(answer)
+        if fault is not None:
+            answer.watcher.end()
+        return await self._stream(request, answer.watcher)
+
+    def _user(self, headers: Mapping[str, str], path: str) -> User | None:
+        """Who asks; None without a token that is known."""
+        scheme, _, token = headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and secrets.compare_digest(token.encode(), self.token.encode()):
+            name = headers.get("Impersonate-User")
+            if not name:
+                return ADMIN
+            groups = headers.getall("Impersonate-Group", []) if hasattr(headers, "getall") else []
+            return User(name=name, groups=(*groups, "system:authenticated"))
+        if account := self.cluster.service_account_tokens.get(token):
+            return User(name=account, groups=("system:serviceaccounts", "system:authenticated"))
+        return User(name="system:anonymous", groups=("system:unauthenticated",)) if path in PROBES else None
+
+    async def _stream(self, request: web.BaseRequest, watcher: Watcher) -> web.StreamResponse:
+        response = web.StreamResponse(
+            headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
+        )
+        try:
+            await response.prepare(request)
+            await self._send(response, watcher, request.query)
+        except ConnectionError:  # the reader went away, which is how most watches end
+            return response
+        finally:
+            self.cluster.watchers.remove(watcher)
+        return response
+
+    async def _send(self, response: web.StreamResponse, watcher: Watcher, query: Mapping[str, str]) -> None:
+        """Write lines as they come, until the watch ends or its time is over."""
+        loop = asyncio.get_running_loop()
+        seconds = whole(query, "timeoutSeconds") or LONGEST_WATCH
+        deadline = loop.time() + min(seconds, LONGEST_WATCH)
+        bookmarks = flag(query, "allowWatchBookmarks")
+        while True:
+            if lines := watcher.take():
+                await response.write(lines)
+                continue
+            left = deadline - loop.time()
+            if watcher.ended or left <= 0:
+                break
+            try:
+                async with asyncio.timeout(min(left, BOOKMARK_EVERY)):
+                    await watcher.filled.wait()
+            except TimeoutError:
+                if bookmarks:
+                    watcher.bookmark(self.cluster.store.version)
+        await response.write_eof()
+
+
+UNAUTHORIZED = status.Refused(401, "Unauthorized", "Unauthorized")
+
+
+def _response(answer: Answer) -> web.Response:
+    response = web.Response(status=answer.code, body=answer.body, headers={"Content-Type": answer.content_type})
+    if answer.retry_after:
+        response.headers["Retry-After"] = str(answer.retry_after)
+    for warning in answer.warnings:
+        response.headers.add("Warning", f'299 - "{_quoted(warning)}"')
+    return response
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+async def _failed(request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
+    """Carry out a fault other than a cut watch."""
+    match fault.effect:
+        case "hang":
+            await asyncio.Event().wait()
+        case "drop":
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionResetError("dropped by a fault")
+    reasons = {429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable", 504: "Timeout"}
+    refused = status.Refused(fault.status, reasons.get(fault.status, ""), "asked for by a fault")
+    response = web.Response(
+        status=fault.status, body=encode(refused.body), headers={"Content-Type": "application/json"}
+    )
+    if fault.retry_after is not None:
+        response.headers["Retry-After"] = f"{fault.retry_after:g}"
+    return response
+
+
+@asynccontextmanager
+async def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    token: str | None = None,
+    tls: bool = False,
+    persist: Path | None = None,
+    settings: Settings | None = None,
+) -> AsyncIterator[Running]:
+    """A sandbox cluster that answers for as long as the context lasts.
+
+    `port` 0 takes a free one; without `token` a random one is made. `persist` is a folder: the state is read from it at
+    the start and written to it, in one step, at a clean end. `tls` makes an authority of its own and speaks https, which
+    kubectl needs to send a token. Raises OSError when the port is taken.
+    """
+    cluster = Cluster(settings=settings or Settings())
+    if persist is None or not persistence.load(cluster, persist):
+        startup.furnish(cluster)
+    running = Running(cluster=cluster, token=token or secrets.token_urlsafe(32))
+    server = web.Server(running.handle, access_log=None)
+    runner = web.ServerRunner(server, shutdown_timeout=1.0)
+    made = certificates.make(host) if tls else None
+    await runner.setup()
+    try:
+        async with Controllers(cluster):
+            site = web.TCPSite(runner, host, port, ssl_context=made.context if made else None)
+            await site.start()
+            bound = runner.addresses[0]
+            running.url = (
+                f"{'https' if made else 'http'}://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}"
+            )
+            running.authority = made.authority if made else ""
+            yield running
+    finally:
+        cluster.watchers.end_all()
+        await runner.cleanup()
+        if persist is not None:
+            persistence.save(cluster, persist)

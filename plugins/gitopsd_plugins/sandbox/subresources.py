@@ -1,0 +1,178 @@
+"""Requests that are not reads or writes of whole objects: scale, eviction, tokens, namespace finalization, reviews.
+
+Each takes a request and gives the object to answer with. Writes go through `writes.py`, so that owners and rules hold.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import Any
+
+from gitopsd_plugins.sandbox import bodies, deletion, patch, reads, status, writes
+from gitopsd_plugins.sandbox.access import Attributes
+from gitopsd_plugins.sandbox.call import Call, Target
+from gitopsd_plugins.sandbox.cluster import Cluster
+from gitopsd_plugins.sandbox.schema import Json
+from gitopsd_plugins.sandbox.store import Stored
+
+BUILT_IN_SCALE: Json = {
+    "specReplicasPath": ".spec.replicas",
+    "statusReplicasPath": ".status.replicas",
+    "labelSelectorPath": ".spec.selector",
+}
+
+
+def scale(cluster: Cluster, call: Call) -> Json:
+    """Get, put or patch a scale subresource. Raises `Refused`."""
+    stored = reads.found(cluster, call)
+    paths = call.resource.scale or BUILT_IN_SCALE
+    shown = _scale(stored, paths)
+    if call.verb == "get":
+        return shown
+    wanted = (
+        bodies.document(_as_json(call)) if call.verb == "update" else writes.patched(call, shown, bodies.patch(call))
+    )
+    replicas = (wanted.get("spec") or {}).get("replicas", 0)
+    body = patch.merge(stored.body, _nested(paths["specReplicasPath"], replicas))
+    whole = replace(call, target=replace(call.target, subresource=""))
+    written = writes.replace(cluster, whole, stored, {**body, "metadata": {**stored.metadata}})
+    return _scale(written, paths) if isinstance(written, Stored) else {**shown, "spec": {"replicas": replicas}}
+
+
+def _as_json(call: Call) -> Call:
+    """The request as one for the Scale kind, whose body has another kind than the resource."""
+    sub = call.resource.subresources["scale"]
+    group, version = sub.group or "autoscaling", sub.version or "v1"
+    resource = replace(call.resource, kind="Scale", group=group, version=version)
+    return replace(call, target=Target(resource=resource, namespace=call.target.namespace, name=call.target.name))
+
+
+def _scale(stored: Stored, paths: Json) -> Json:
+    metadata = {
+        name: stored.metadata[name]
+        for name in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+        if name in stored.metadata
+    }
+    result: Json = {"replicas": _at(stored.body, paths.get("statusReplicasPath", "")) or 0}
+    selector = _at(stored.body, paths.get("labelSelectorPath", ""))
+    if text := _selector_text(selector):
+        result["selector"] = text
+    spec = {"replicas": _at(stored.body, paths["specReplicasPath"]) or 0}
+    return {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec, "status": result}
+
+
+def _at(body: Any, path: str) -> Any:
+    for key in path.strip(".").split("."):
+        body = body.get(key) if isinstance(body, dict) else None
+    return body
+
+
+def _nested(path: str, value: Any) -> Json:
+    for key in reversed(path.strip(".").split(".")):
+        value = {key: value}
+    result: Json = value
+    return result
+
+
+def _selector_text(selector: Any) -> str:
+    if isinstance(selector, str):
+        return selector
+    labels = (selector or {}).get("matchLabels") or {}
+    return ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
+
+
+def evict(cluster: Cluster, call: Call) -> Json:
+    """POST pods/NAME/eviction: deletes the pod; disruption budgets are not counted."""
+    stored = reads.found(cluster, call)
+    if not call.dry_run:
+        deletion.mark(cluster, stored, {})
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+
+
+def token(cluster: Cluster, call: Call) -> Json:
+    """POST serviceaccounts/NAME/token: a token that this server takes for that account."""
+    stored = reads.found(cluster, call)
+    body = bodies.decoded(call)
+    issued = secrets.token_urlsafe(24)
+    namespace, name = stored.key
+    if not call.dry_run:
+        cluster.service_account_tokens[issued] = f"system:serviceaccount:{namespace}:{name}"
+    expiry = {"token": issued, "expirationTimestamp": cluster.now_plus(3600)}
+    return {
+        "kind": "TokenRequest",
+        "apiVersion": "authentication.k8s.io/v1",
+        "metadata": {},
+        "spec": body.get("spec", {}),
+        "status": expiry,
+    }
+
+
+def finalize(cluster: Cluster, call: Call) -> Stored:
+    """PUT namespaces/NAME/finalize: sets `spec.finalizers`."""
+    stored = reads.found(cluster, call)
+    body = bodies.document(call)
+    writes.check_preconditions(call, stored, body["metadata"])
+    new = {**stored.body, "spec": body.get("spec", {})}
+    new["metadata"] = {**stored.metadata}
+    return deletion.finish_if_free(cluster, cluster.store.put(stored.collection, stored.key, new))
+
+
+def review(cluster: Cluster, call: Call) -> Json:
+    """The reviews of authorization.k8s.io and authentication.k8s.io."""
+    body = bodies.decoded(call)
+    kind = call.resource.kind
+    spec = body.get("spec") or {}
+    answer: Json = {"kind": kind, "apiVersion": call.resource.api_version, "metadata": {}, "spec": spec}
+    user = {"username": call.user.name, "groups": list(call.user.groups)}
+    if kind == "SelfSubjectReview":
+        return {**{k: v for k, v in answer.items() if k != "spec"}, "status": {"userInfo": user}}
+    if kind == "TokenReview":
+        return {**answer, "status": {"authenticated": True, "user": user}}
+    if kind == "SelfSubjectRulesReview":
+        return {**answer, "spec": {}, "status": _rules()}
+    return {**answer, "status": {"allowed": _allowed(cluster, call, spec)}}
+
+
+def _rules() -> Json:
+    everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
+    urls = {"verbs": ["*"], "nonResourceURLs": ["*"]}
+    return {"resourceRules": [everything], "nonResourceRules": [urls], "incomplete": False}
+
+
+def _allowed(cluster: Cluster, call: Call, spec: Json) -> bool:
+    asked = spec.get("resourceAttributes")
+    if asked is None:
+        return True
+    user = (
+        replace(call.user, name=spec["user"], groups=tuple(spec.get("groups", ()))) if spec.get("user") else call.user
+    )
+    return cluster.access.allows(
+        Attributes(
+            user=user,
+            verb=asked.get("verb", ""),
+            group=asked.get("group", ""),
+            resource=asked.get("resource", ""),
+            subresource=asked.get("subresource", ""),
+            namespace=asked.get("namespace", ""),
+            name=asked.get("name", ""),
+        )
+    )
+
+
+def answer(cluster: Cluster, call: Call) -> Stored | Json | None:
+    """The answer to a request for such a subresource or review; None where it is an ordinary one."""
+    if call.target.subresource == "scale":
+        return scale(cluster, call)
+    match (call.resource.plural, call.target.subresource):
+        case ("pods", "eviction"):
+            return evict(cluster, call)
+        case ("serviceaccounts", "token"):
+            return token(cluster, call)
+        case ("namespaces", "finalize"):
+            return finalize(cluster, call)
+    if call.resource.group in ("authorization.k8s.io", "authentication.k8s.io"):
+        return review(cluster, call)
+    if call.target.subresource not in ("", "status", "resize", "ephemeralcontainers", "approval"):
+        raise status.method_not_allowed()
+    return None
