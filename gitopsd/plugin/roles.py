@@ -93,6 +93,8 @@ class Access:
     proxy: str = ""
     headers: Callable[[], Awaitable[Mapping[str, str]]] | None = field(default=None, repr=False)
     """Authentication headers, asked for at each request; the provider caches and refreshes."""
+    expire: Callable[[], None] | None = field(default=None, repr=False)
+    """Called after a 401: the next `headers` must not come from a cache."""
 
 
 class ClusterAccess(Protocol):

@@ -1,0 +1,227 @@
+"""Requests to one API server: JSON both ways, few at a time, patient with a server that asks for patience.
+
+It knows HTTP and the server's conventions (Status, Retry-After, dry run), no kinds. Refusals are values (`Reply`), so that
+each caller decides what a 404 or 409 means to it; what stops every request alike is raised: `Transient` when the server cannot
+be reached or stays busy, `Rejected` when it does not accept the credentials. This is the one place that holds back writes
+of a read-only actor.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import msgspec
+
+from gitopsd.plugin import Access, Actor, Context, Rejected, Transient
+from gitopsd_plugins.kubernetes import refusal
+from gitopsd_plugins.kubernetes.refusal import Reply
+
+if TYPE_CHECKING:
+    import aiohttp
+
+JSON = "application/json"
+APPLY = "application/apply-patch+yaml"
+JSON_PATCH = "application/json-patch+json"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+_TRIES = 6
+_LONGEST_WAIT = 10.0
+"""Seconds; a server that asks for more gets its wish from the scheduler, not from a held slot."""
+_MAX_ANSWER = 256 * 1024 * 1024
+_BUSY = frozenset({429, 502, 503, 504})
+_DRY = {"dryRun": "All"}
+
+
+class Client:
+    """Sends requests while its context is open. Safe for concurrent use."""
+
+    def __init__(self, access: Access, actor: Actor, ctx: Context) -> None:
+        self._access, self._actor, self._ctx = access, actor, ctx
+        self._slots = anyio.CapacityLimiter(actor.concurrency)
+        self._base = access.server.rstrip("/")
+        self._proxy = access.proxy or ctx.http.proxy(access.server)
+        self._tls_name = access.tls.name or None
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Client:
+        self._session = self._ctx.http.session(tls=self._access.tls, limit=self._actor.concurrency)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None, *, accept: str = JSON) -> Reply:
+        """Read."""
+        return await self.send("GET", path, params=params, accept=accept)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+    ) -> Reply:
+        """One request, repeated while the server is busy or away. Raises `Transient`, or `Rejected` for a 401."""
+        self._refuse_writes(method, path, params)
+        data = None if body is None else msgspec.json.encode(body)
+        renewed = False
+        for attempt in range(1, _TRIES + 1):
+            last = attempt == _TRIES
+            try:
+                async with self._slots:
+                    reply = await self._once(method, path, params, data, content_type, accept)
+            except Transient:
+                if last or method == "POST":
+                    raise
+                await anyio.sleep(_pause(attempt))
+                continue
+            if reply.status == 401:
+                if renewed or self._access.expire is None:
+                    raise self._unauthorized(reply)
+                renewed = True
+                self._access.expire()
+                continue
+            if reply.status not in _BUSY or last:
+                return reply
+            wait = reply.retry_after if reply.retry_after is not None else _pause(attempt)
+            if wait > _LONGEST_WAIT:
+                return reply
+            await anyio.sleep(wait)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, params: Mapping[str, str], *, silence: float
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A long answer to read piece by piece, on a connection of its own; `silence` in seconds ends it."""
+        import aiohttp
+
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=silence)
+        async with self._ctx.http.session(tls=self._access.tls, limit=1) as session:
+            headers = await self._headers(JSON, None)
+            try:
+                response = await session.get(
+                    self._base + path,
+                    params=params,
+                    headers=headers,
+                    proxy=self._proxy,
+                    server_hostname=self._tls_name,
+                    timeout=timeout,
+                    allow_redirects=False,
+                )
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise self._unreachable(error) from error
+            async with response:
+                yield response
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        data: bytes | None,
+        content_type: str,
+        accept: str,
+    ) -> Reply:
+        import aiohttp
+
+        assert self._session is not None, "the client is used outside its context"
+        headers = await self._headers(accept, content_type if data is not None else None)
+        try:
+            async with self._session.request(
+                method,
+                self._base + path,
+                params=params,
+                data=data,
+                headers=headers,
+                proxy=self._proxy,
+                server_hostname=self._tls_name,
+                allow_redirects=False,
+            ) as response:
+                return _reply(response, await _content(response))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self._unreachable(error) from error
+
+    async def _headers(self, accept: str, content_type: str | None) -> Mapping[str, str]:
+        from multidict import CIMultiDict
+
+        headers: CIMultiDict[str] = CIMultiDict(await self._access.headers() if self._access.headers else {})
+        headers["Accept"] = accept
+        if content_type:
+            headers["Content-Type"] = content_type
+        return headers
+
+    def _refuse_writes(self, method: str, path: str, params: Mapping[str, str] | None) -> None:
+        dry = (params or {}).get("dryRun") == "All"
+        if self._actor.read_only and method != "GET" and not dry:
+            raise Rejected(f"{method} {path} was not sent: gitopsd runs read-only", reason="ReadOnly")
+
+    def _unreachable(self, error: Exception) -> Transient:
+        words = str(error) or type(error).__name__
+        return Transient(f"cluster {self._access.cluster}: {self._access.server} cannot be reached: {words}")
+
+    def _unauthorized(self, reply: Reply) -> Rejected:
+        return Rejected(
+            f"cluster {self._access.cluster}: {self._access.server} does not accept the credentials: {reply.message}; "
+            "renew the token or certificate that the Cluster names",
+            reason="Unauthorized",
+        )
+
+
+def dry(params: Mapping[str, str]) -> dict[str, str]:
+    """The parameters of a request that changes nothing."""
+    return {**params, **_DRY}
+
+
+async def _content(response: aiohttp.ClientResponse) -> bytes:
+    length = response.content_length
+    if length is not None and length <= _MAX_ANSWER:
+        return await response.read()
+    content = bytearray()
+    async for piece in response.content.iter_any():
+        content += piece
+        if len(content) > _MAX_ANSWER:
+            raise Rejected(f"{response.url.path}: the answer is larger than {_MAX_ANSWER // 2**20} MiB")
+    return bytes(content)
+
+
+def _reply(response: aiohttp.ClientResponse, content: bytes) -> Reply:
+    try:
+        body = msgspec.json.decode(content) if content else {}
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        body = {"message": content[:200].decode("utf-8", "replace").strip()}
+        if response.status < 400:
+            raise Transient(f"{response.url.path}: the answer is not JSON: {body['message']}") from None
+    if not isinstance(body, dict):
+        body = {"message": str(body)[:200]}
+    return Reply(status=response.status, body=body, retry_after=_retry_after(response, body))
+
+
+def _retry_after(response: aiohttp.ClientResponse, body: Mapping[str, Any]) -> float | None:
+    text = response.headers.get("Retry-After", "")
+    if text.isdigit():
+        return float(text[:6])
+    details = body.get("details") if response.status >= 400 else None
+    seconds = details.get("retryAfterSeconds") if isinstance(details, dict) else None
+    return float(seconds) if isinstance(seconds, int) and seconds > 0 else None
+
+
+def _pause(attempt: int) -> float:
+    """0.1, 0.2, 0.4 ... seconds, half of it by chance, so that many clients do not come back at once."""
+    return 0.1 * 2.0 ** (attempt - 1) * (0.5 + random.random() / 2)  # jitter, not a secret
+
+
+def checked(reply: Reply, what: str) -> Mapping[str, Any]:
+    """The body of an answer that must be a success. Raises the error of a refusal."""
+    if not reply.ok:
+        raise refusal.error(reply, what)
+    return reply.body

@@ -1,0 +1,55 @@
+"""An object of the API server as the core's `Live`, with the mark that tells drift.
+
+Pure. The mark digests the uid and our own Apply entry's fields and time: the server rewrites that entry whenever somebody
+else changes or takes a field that we state, and leaves it alone on status, foreign fields and equal values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gitopsd.plugin import Actor, Body, Live, digest
+from gitopsd_plugins.kubernetes import owner as owners
+from gitopsd_plugins.kubernetes.discovery import Resource
+
+
+def of(body: Body, resource: Resource, actor: Actor) -> Live:
+    """The object as it stands. List items carry no kind of their own; the resource has it."""
+    metadata = body.get("metadata") or {}
+    owner = owners.of(body, actor.instance)
+    return Live(
+        id=resource.id(metadata.get("namespace", ""), metadata.get("name", "")),
+        version=resource.version,
+        uid=metadata.get("uid", ""),
+        resource_version=metadata.get("resourceVersion", ""),
+        owner=owner,
+        mark=mark(body, actor.field_manager),
+        terminating=bool(metadata.get("deletionTimestamp")),
+        body=_without_managers(body, resource),
+        contested=owners.contested(body, owner),
+    )
+
+
+def mark(body: Body, manager: str) -> str:
+    """Digest of our hold on the object; '' while we own nothing of it."""
+    metadata = body.get("metadata") or {}
+    entry = own_entry(metadata.get("managedFields") or [], manager)
+    return digest.of_value([metadata.get("uid", ""), entry.get("fieldsV1"), entry.get("time")]) if entry else ""
+
+
+def own_entry(entries: list[Mapping[str, Any]], manager: str) -> Mapping[str, Any] | None:
+    """The entry of our server-side apply among an object's managedFields."""
+    return next(
+        (
+            entry
+            for entry in entries
+            if entry.get("manager") == manager and entry.get("operation") == "Apply" and not entry.get("subresource")
+        ),
+        None,
+    )
+
+
+def _without_managers(body: Body, resource: Resource) -> Body:
+    metadata = {key: value for key, value in (body.get("metadata") or {}).items() if key != "managedFields"}
+    return {**body, "apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}

@@ -1,0 +1,90 @@
+"""Live state of many objects with few requests: a paged list per kind where many are asked for, single reads where few are.
+
+The list asks for our instance's labels only, so its size is that of what we own, not of the cluster; what it does not show (not
+ours yet, or not there) is read one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+import anyio
+
+from gitopsd.plugin import Actor, Live, ResourceId, Versioned
+from gitopsd_plugins.kubernetes import live as lives
+from gitopsd_plugins.kubernetes import owner, pages, refusal
+from gitopsd_plugins.kubernetes.client import Client
+from gitopsd_plugins.kubernetes.discovery import Discovery, Resource
+
+_FEW = 8
+"""Up to so many objects of a kind are read one by one: a list costs the server about as much."""
+
+
+async def observed(
+    client: Client, discovery: Discovery, actor: Actor, ids: Collection[Versioned]
+) -> Mapping[ResourceId, Live]:
+    """What is there of `ids`. Raises `Rejected` where the identity may not read a kind, `Transient` where no answer comes."""
+    found: dict[ResourceId, Live] = {}
+    for resource, wanted in (await _by_resource(discovery, ids)).items():
+        rest = wanted
+        if len(wanted) > _FEW:
+            listed = await _listed(client, resource, actor, {it.namespace for it in wanted})
+            found.update((it, listed[it]) for it in wanted if it in listed)
+            rest = wanted - listed.keys()
+        found.update(await _read_each(client, resource, actor, rest))
+    return found
+
+
+async def one(client: Client, resource: Resource, actor: Actor, it: ResourceId) -> Live | None:
+    """One object; None where it is not there."""
+    reply = await client.get(resource.path(it.namespace, it.name))
+    if reply.status == 404:
+        return None
+    if not reply.ok:
+        raise refusal.error(reply, f"{it} could not be read")
+    return lives.of(reply.body, resource, actor)
+
+
+async def _by_resource(discovery: Discovery, ids: Collection[Versioned]) -> Mapping[Resource, set[ResourceId]]:
+    """Ids by the resource to read them from; those of a kind that the server does not have cannot exist."""
+    groups: dict[Resource, set[ResourceId]] = {}
+    for it, version in ids:
+        resource = await discovery.find(it.group, it.kind, version) or discovery.kinds.find(it.group, it.kind)
+        if resource is not None:
+            groups.setdefault(resource, set()).add(it)
+    return groups
+
+
+async def _listed(
+    client: Client, resource: Resource, actor: Actor, namespaces: Iterable[str]
+) -> Mapping[ResourceId, Live]:
+    params = {"labelSelector": owner.selector(actor.instance)}
+    listing = await pages.read(client, resource.path(), params)
+    listings = [listing]
+    if listing.refusal is not None and listing.refusal.status == 403 and resource.namespaced:
+        listings = [await pages.read(client, resource.path(namespace), params) for namespace in sorted(namespaces)]
+    listed = (lives.of(body, resource, actor) for listing in listings for body in listing.items)
+    return {live.id: live for live in listed}
+
+
+async def _read_each(
+    client: Client, resource: Resource, actor: Actor, ids: Iterable[ResourceId]
+) -> dict[ResourceId, Live]:
+    found: dict[ResourceId, Live] = {}
+    failures: list[Exception] = []
+
+    async def read(it: ResourceId) -> None:
+        try:
+            live = await one(client, resource, actor, it)
+        except Exception as error:  # noqa: BLE001 - carried out of the task group as a value, raised again below
+            failures.append(error)
+            return
+        if live is not None:
+            found[it] = live
+
+    async with anyio.create_task_group() as tasks:
+        for it in ids:
+            tasks.start_soon(read, it)
+    if failures:
+        raise failures[0]
+    return found

@@ -1,0 +1,128 @@
+"""One cluster under one identity: the `Target` that the core writes to. It composes; each verb has its own file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from anyio.abc import ObjectReceiveStream
+
+from gitopsd.plugin import (
+    Access,
+    Actor,
+    Change,
+    HealthCheck,
+    Inventory,
+    Live,
+    Manifest,
+    ObjectRef,
+    Qualified,
+    Rehearsal,
+    ResourceId,
+    Result,
+    Seen,
+    Stage,
+    Versioned,
+)
+from gitopsd_plugins.kubernetes import collateral, explain, observe, qualify, rights, settle, stages
+from gitopsd_plugins.kubernetes.client import Client
+from gitopsd_plugins.kubernetes.discovery import Discovery
+from gitopsd_plugins.kubernetes.feed import Feed
+from gitopsd_plugins.kubernetes.lease import Lease
+from gitopsd_plugins.kubernetes.records import Records
+from gitopsd_plugins.kubernetes.write import Writer
+
+
+@dataclass(slots=True, kw_only=True)
+class KubernetesTarget:
+    """See `gitopsd.plugin.roles.Target` for what each method promises."""
+
+    access: Access
+    uid: str
+    actor: Actor
+    client: Client
+    discovery: Discovery
+    writer: Writer
+    records: Records
+    feed: Feed
+    leases: Lease
+
+    def lease(self) -> AbstractAsyncContextManager[None]:
+        """Be the one actor of this instance here."""
+        return self.leases.held()
+
+    def stages(self, manifests: Sequence[Manifest]) -> tuple[Stage, ...]:
+        """Definitions, classes, the rest."""
+        return stages.of(manifests)
+
+    async def qualify(self, manifests: Sequence[Manifest]) -> Qualified:
+        """Settle the namespaces."""
+        return await qualify.settled(manifests, self.discovery)
+
+    async def observe(self, ids: Collection[Versioned]) -> Mapping[ResourceId, Live]:
+        """Live state of these ids."""
+        self.feed.namespaces.add({it.namespace for it, _ in ids})
+        return await observe.observed(self.client, self.discovery, self.actor, ids)
+
+    async def rehearse(self, manifest: Manifest, app: ObjectRef, live: Live | None) -> Rehearsal:
+        """Dry run. What is live plays no part: the server compares."""
+        del live
+        return await self.writer.rehearse(manifest, app)
+
+    async def apply(self, change: Change, app: ObjectRef) -> Result:
+        """Create, update, re-create, adopt."""
+        self.feed.namespaces.add({change.id.namespace})
+        return await self.writer.apply(change, app)
+
+    async def delete(self, change: Change) -> Result:
+        """Delete what was looked at."""
+        return await self.writer.delete(change)
+
+    async def settle(self, stage: Stage, timeout: float) -> Sequence[ResourceId]:
+        """Wait for definitions and namespaces."""
+        return await settle.settled(self.client, self.discovery, stage, timeout)
+
+    async def collateral(self, live: Live) -> Sequence[Live]:
+        """What would go too."""
+        return await collateral.of(self.client, self.discovery, self.actor, live)
+
+    async def inventory(self, app: ObjectRef) -> Inventory | None:
+        """The app's record."""
+        inventory = await self.records.read(app)
+        self._note(() if inventory is None else (inventory,))
+        return inventory
+
+    async def inventories(self) -> Sequence[Inventory]:
+        """All records of this instance."""
+        inventories = await self.records.read_all()
+        self._note(inventories)
+        return inventories
+
+    async def remember(self, inventory: Inventory) -> Inventory:
+        """Write the record."""
+        self._note((inventory,))
+        return await self.records.write(inventory)
+
+    async def discard(self, inventory: Inventory) -> None:
+        """Remove the record."""
+        await self.records.discard(inventory)
+
+    def watch(self, kinds: Collection[tuple[str, str, str]]) -> AbstractAsyncContextManager[ObjectReceiveStream[Seen]]:
+        """Everything of this instance."""
+        return self.feed.of_kinds(kinds)
+
+    def follow(self, checks: Collection[HealthCheck]) -> AbstractAsyncContextManager[ObjectReceiveStream[Seen]]:
+        """Single objects."""
+        return self.feed.of_objects(checks)
+
+    async def explain(self, live: Live) -> str:
+        """Why it is not healthy."""
+        return await explain.of(self.client, live)
+
+    async def rights(self, kinds: Collection[tuple[str, str, str]]) -> Sequence[str]:
+        """What this identity may not do."""
+        return await rights.missing(self.client, self.discovery, self.actor, kinds)
+
+    def _note(self, inventories: Sequence[Inventory]) -> None:
+        self.feed.namespaces.add({it.namespace for inventory in inventories for it in inventory.owned})

@@ -1,0 +1,168 @@
+"""One watch: a full list, then events, for ever. Whatever breaks it ends in a new list, and what vanished meanwhile is told too.
+
+It knows one resource, one namespace (or all) and one selector. Silence for 90 s is death (the server sends a bookmark every
+minute), 410 comes as an ERROR event inside a 200 answer, and DELETED may only mean that the object no longer matches the
+selector: it is read again before it is called gone.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import msgspec
+from anyio.abc import ObjectSendStream
+
+from gitopsd.plugin import Actor, Body, Context, GitopsdError, Live, Rejected, ResourceId, Seen, Transient
+from gitopsd_plugins.kubernetes import live as lives
+from gitopsd_plugins.kubernetes import observe, pages, refusal
+from gitopsd_plugins.kubernetes.client import Client
+from gitopsd_plugins.kubernetes.discovery import Resource
+from gitopsd_plugins.kubernetes.lines import LineTooLong, Splitter
+from gitopsd_plugins.kubernetes.refusal import Reply
+
+SILENCE = 90.0
+"""Seconds without a byte after which a watch counts as dead."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 60.0
+_FORBIDDEN_PAUSE = 600.0
+
+
+class Forbidden(Exception):  # noqa: N818 - the name is the state
+    """The identity may not list or watch this scope."""
+
+    def __init__(self, refused: Rejected) -> None:
+        super().__init__(str(refused))
+        self.refused = refused
+
+
+class _Expired(Exception):  # noqa: N818
+    """Events since the last one are no longer known to the server."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Watch:
+    """Sends what it sees into `out`. `expected`: an id that is reported as absent when the first list lacks it."""
+
+    client: Client
+    actor: Actor
+    ctx: Context
+    resource: Resource
+    selector: Mapping[str, str]
+    out: ObjectSendStream[Seen]
+    namespace: str = ""
+    expected: ResourceId | None = None
+    silence: float = SILENCE
+    _known: set[ResourceId] = field(default_factory=set)
+    _version: str = ""
+    _listed: bool = False
+
+    async def run(self) -> None:
+        """Until cancelled. Raises `Forbidden` where even the list is denied."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                if not self._version:
+                    await self._list()
+                await self._follow()
+                pause = _FIRST_PAUSE
+            except _Expired:
+                self._version = ""
+            except GitopsdError as error:
+                self.ctx.log.debug("watch interrupted", kind=self.resource.kind, error=str(error))
+                await anyio.sleep(pause * (0.5 + random.random() / 2))  # jitter, not a secret
+                pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _list(self) -> None:
+        listing = await pages.read(self.client, self._path, self.selector)
+        if listing.refusal is not None:
+            raise self._refused(listing.refusal)
+        found = [lives.of(body, self.resource, self.actor) for body in listing.items]
+        if self._listed:
+            await self.out.send(Seen(relist=True))
+        for live in found:
+            await self.out.send(Seen(id=live.id, live=live))
+        missing = self._known - {live.id for live in found}
+        if self.expected is not None and not found:
+            missing = {self.expected}
+        self._known = {live.id for live in found}
+        self._listed = True
+        for it in missing:
+            await self._decide(it)
+        self._version = listing.resource_version
+
+    async def _follow(self) -> None:
+        """One connection's worth of events; a normal end (the server closes after some minutes) returns."""
+        params = {
+            **self.selector,
+            "watch": "true",
+            "resourceVersion": self._version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(random.randint(240, 300)),  # spread, so that not all end at once
+        }
+        async with self.client.stream(self._path, params, silence=self.silence) as response:
+            if response.status != 200:
+                raise self._refused(_reply(response.status, await response.content.read(65536)))
+            async with aclosing(_events(response)) as events:
+                async for event in events:
+                    await self._handle(event)
+
+    async def _handle(self, event: Mapping[str, Any]) -> None:
+        body: Body = event.get("object") or {}
+        if event.get("type") == "ERROR":
+            raise self._refused(Reply(status=int(body.get("code") or 500), body=body))
+        self._version = (body.get("metadata") or {}).get("resourceVersion") or self._version
+        if event.get("type") == "BOOKMARK":
+            return
+        live = lives.of(body, self.resource, self.actor)
+        if event.get("type") == "DELETED":
+            self._known.discard(live.id)
+            await self._decide(live.id)
+        else:
+            self._known.add(live.id)
+            await self.out.send(Seen(id=live.id, live=live))
+
+    async def _decide(self, it: ResourceId) -> None:
+        """Gone, or only out of the selector's sight?"""
+        live: Live | None = await observe.one(self.client, self.resource, self.actor, it)
+        await self.out.send(Seen(id=it, live=live))
+
+    def _refused(self, reply: Reply) -> Exception:
+        if reply.status == 410 or reply.reason in {"Expired", "Gone"}:
+            return _Expired()
+        self._version = ""
+        error = refusal.error(
+            reply, f"{self.resource.kind} {self.namespace or 'in all namespaces'} could not be watched"
+        )
+        if reply.status == 403 and isinstance(error, Rejected):
+            return Forbidden(error)
+        return error
+
+    @property
+    def _path(self) -> str:
+        return self.resource.path(self.namespace)
+
+
+async def _events(response: Any) -> AsyncGenerator[Mapping[str, Any]]:
+    import aiohttp
+
+    splitter = Splitter()
+    try:
+        async for piece in response.content.iter_any():
+            for line in splitter.feed(piece):
+                yield msgspec.json.decode(line, type=dict[str, Any])
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise Transient(f"the watch broke off: {error or type(error).__name__}") from error
+    except (LineTooLong, msgspec.DecodeError) as error:
+        raise Transient(f"the watch sent what cannot be read: {error}") from error
+
+
+def _reply(status: int, content: bytes) -> Reply:
+    try:
+        body = msgspec.json.decode(content, type=dict[str, Any])
+    except msgspec.DecodeError:
+        body = {"message": content[:200].decode("utf-8", "replace")}
+    return Reply(status=status, body=body)

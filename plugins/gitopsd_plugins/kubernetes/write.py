@@ -1,0 +1,164 @@
+"""Writing one object: server-side apply, its rehearsal, takeover, re-creation and deletion. Errors are values.
+
+What is rehearsed and what is applied is made by one function, `_request`, so that a plan cannot differ from the write. Applies are
+forced: a field that Git states is ours. Deletions carry uid and resourceVersion, so that only the object that was looked
+at can go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+
+from gitopsd.plugin import (
+    Action,
+    Actor,
+    Change,
+    Conflict,
+    GitopsdError,
+    Live,
+    Manifest,
+    NotReady,
+    ObjectRef,
+    Rehearsal,
+    Result,
+    Transient,
+)
+from gitopsd_plugins.kubernetes import client as clients
+from gitopsd_plugins.kubernetes import live as lives
+from gitopsd_plugins.kubernetes import owner, refusal, takeover
+from gitopsd_plugins.kubernetes.client import APPLY, JSON_PATCH, Client
+from gitopsd_plugins.kubernetes.discovery import Discovery, Resource
+from gitopsd_plugins.kubernetes.refusal import Reply
+
+_GONE_WITHIN = 60.0
+"""Seconds that a re-creation waits for the old object's finalizers."""
+
+
+class Writer:
+    """Carries out single changes for one actor."""
+
+    def __init__(self, client: Client, discovery: Discovery, actor: Actor) -> None:
+        self._client, self._discovery, self._actor = client, discovery, actor
+
+    async def rehearse(self, manifest: Manifest, app: ObjectRef) -> Rehearsal:
+        """The server's dry run of what `apply` would send."""
+        try:
+            resource = await self._resource(manifest)
+            reply = await self._apply(resource, manifest, app, dry=True)
+        except NotReady as error:
+            return Rehearsal(id=manifest.id, error=error, waits=True)
+        except GitopsdError as error:
+            return Rehearsal(id=manifest.id, error=error)
+        if reply.ok:
+            live = lives.of(reply.body, resource, self._actor)
+            return Rehearsal(id=manifest.id, body=live.body, mark=live.mark)
+        return Rehearsal(
+            id=manifest.id,
+            error=refusal.error(reply, f"{manifest.id} dry-run failed"),
+            immutable=refusal.is_immutable(reply),
+            waits=refusal.is_missing_namespace(reply, manifest.id.namespace) or _is_unserved(reply),
+        )
+
+    async def apply(self, change: Change, app: ObjectRef) -> Result:
+        """Create, update, re-create or adopt."""
+        try:
+            live = await self._applied(change, app)
+        except GitopsdError as error:
+            return Result(id=change.id, action=change.action, error=error)
+        return Result(id=change.id, action=change.action, mark=live.mark, live=live)
+
+    async def delete(self, change: Change) -> Result:
+        """Delete in the background what `change.live` says; gone already is success."""
+        if change.live is None:
+            return Result(id=change.id, action=change.action)
+        try:
+            await self._delete(change.live)
+        except GitopsdError as error:
+            return Result(id=change.id, action=change.action, error=error)
+        return Result(id=change.id, action=change.action)
+
+    async def _applied(self, change: Change, app: ObjectRef) -> Live:
+        manifest = change.manifest
+        assert manifest is not None, f"{change.action} of {change.id} without a manifest"
+        resource = await self._resource(manifest)
+        if change.action is Action.RECREATE and change.live is not None:
+            await self._delete(change.live)
+            await self._await_gone(resource, change.live)
+        elif change.action is Action.ADOPT and change.live is not None:
+            await self._take_over(resource, change.live)
+        reply = await self._apply(resource, manifest, app, dry=False)
+        return lives.of(clients.checked(reply, f"{manifest.id} apply failed"), resource, self._actor)
+
+    async def _apply(self, resource: Resource, manifest: Manifest, app: ObjectRef, *, dry: bool) -> Reply:
+        params = {"fieldManager": self._actor.field_manager, "force": "true"}
+        return await self._client.send(
+            "PATCH",
+            resource.path(manifest.id.namespace, manifest.id.name),
+            params=clients.dry(params) if dry else params,
+            body=owner.marked(manifest.body, self._actor.instance, app),
+            content_type=APPLY,
+        )
+
+    async def _take_over(self, resource: Resource, live: Live) -> None:
+        """Move the contested managers' fields into our entry, if the object is still the one that was looked at."""
+        path = resource.path(live.id.namespace, live.id.name)
+        body = clients.checked(await self._client.get(path), f"{live.id} could not be read for its takeover")
+        if body["metadata"].get("uid") != live.uid:
+            raise Conflict(f"{live.id} was replaced by another object meanwhile; it is looked at again")
+        patch = takeover.patch(body, live.contested, self._actor.field_manager)
+        if patch:
+            params = {"fieldManager": self._actor.field_manager}
+            reply = await self._client.send("PATCH", path, params=params, body=patch, content_type=JSON_PATCH)
+            clients.checked(reply, f"{live.id} takeover failed")
+
+    async def _delete(self, live: Live) -> None:
+        resource = await self._discovery.find(live.id.group, live.id.kind, live.version)
+        resource = resource or self._discovery.kinds.find(live.id.group, live.id.kind)
+        if resource is None:
+            return  # no such kind any more, so no such object
+        preconditions = {"uid": live.uid, "resourceVersion": live.resource_version}
+        reply = await self._client.send(
+            "DELETE",
+            resource.path(live.id.namespace, live.id.name),
+            body={
+                "apiVersion": "v1",
+                "kind": "DeleteOptions",
+                "preconditions": {key: value for key, value in preconditions.items() if value},
+                "propagationPolicy": "Background",
+            },
+        )
+        if reply.status != 404:
+            clients.checked(reply, f"{live.id} delete failed")
+
+    async def _await_gone(self, resource: Resource, live: Live) -> None:
+        pause = 0.05
+        with anyio.move_on_after(_GONE_WITHIN):
+            while True:
+                reply = await self._client.get(resource.path(live.id.namespace, live.id.name))
+                if reply.status == 404 or (reply.ok and _uid(reply.body) != live.uid):
+                    return
+                await anyio.sleep(pause)
+                pause = min(pause * 2, 2.0)
+        raise Transient(f"{live.id} is still being deleted after {_GONE_WITHIN:.0f} s; see its metadata.finalizers")
+
+    async def _resource(self, manifest: Manifest) -> Resource:
+        resource = await self._discovery.find(manifest.id.group, manifest.id.kind, manifest.version)
+        if resource is None:
+            raise NotReady(
+                f'{manifest.id}: no matches for kind "{manifest.id.kind}" in version "{manifest.api_version}"; '
+                "is its CustomResourceDefinition applied before it?",
+                reason="NoMatch",
+            )
+        return resource
+
+
+def _is_unserved(reply: Reply) -> bool:
+    """The path itself is unknown: the definition is there, but not served yet (or no longer)."""
+    return reply.status == 404 and not reply.body.get("details")
+
+
+def _uid(body: Mapping[str, Any]) -> str:
+    return str((body.get("metadata") or {}).get("uid", ""))
