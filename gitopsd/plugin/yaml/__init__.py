@@ -1,9 +1,22 @@
 """YAML as Kubernetes reads and writes it; everything in gitopsd that touches YAML goes through here."""
 
+from gitopsd.plugin.yaml.dialect import KUBERNETES, KUSTOMIZE, Dialect
 from gitopsd.plugin.yaml.errors import YamlError
 from gitopsd.plugin.yaml.limits import Limits
 from gitopsd.plugin.yaml.position import locate
 from gitopsd.plugin.yaml.reader import Document, read, read_all
 from gitopsd.plugin.yaml.writer import write, write_all
 
-__all__ = ["Document", "Limits", "YamlError", "locate", "read", "read_all", "write", "write_all"]
+__all__ = [
+    "KUBERNETES",
+    "KUSTOMIZE",
+    "Dialect",
+    "Document",
+    "Limits",
+    "YamlError",
+    "locate",
+    "read",
+    "read_all",
+    "write",
+    "write_all",
+]

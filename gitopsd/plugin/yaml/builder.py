@@ -26,7 +26,8 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from gitopsd.plugin.yaml import events, keys, scalars, tags
+from gitopsd.plugin.yaml import events, keys, scalars, tags, timestamps
+from gitopsd.plugin.yaml.dialect import Dialect
 from gitopsd.plugin.yaml.errors import YamlError
 from gitopsd.plugin.yaml.events import NextEvent
 from gitopsd.plugin.yaml.limits import Limits
@@ -53,6 +54,7 @@ class Builder:
     __slots__ = (
         "_aliased",
         "_anchors",
+        "_dialect",
         "_file",
         "_keys",
         "_max_aliased",
@@ -63,12 +65,15 @@ class Builder:
         "_unique_keys",
     )
 
-    def __init__(self, next_event: NextEvent, *, file: str, limits: Limits, unique_keys: bool) -> None:
+    def __init__(
+        self, next_event: NextEvent, *, file: str, limits: Limits, dialect: Dialect, unique_keys: bool
+    ) -> None:
         self._next = next_event
         self._file = file
         self._max_depth = limits.max_depth
         self._max_nodes = limits.max_nodes
         self._max_aliased = limits.max_aliased
+        self._dialect = dialect
         self._unique_keys = unique_keys
         self._keys: dict[str, str] = {}
         self._anchors: dict[str, Any] = {}
@@ -105,13 +110,13 @@ class Builder:
         if isinstance(event, SequenceStartEvent):
             return self._sequence(event, depth)
         assert isinstance(event, ScalarEvent)
-        return self._checked(self._scalar(event), event)
+        return self._value(event)
 
     def _mapping(self, start: Event, depth: int) -> dict[str, Any]:
         """Build a map from the events after its start."""
         if depth > self._max_depth:
             self._too_deep(start)
-        next_event, known, words, numeric = self._next, self._keys.get, scalars.WORDS.get, scalars.NUMERIC
+        next_event, known, words, numeric = self._next, self._keys.get, self._dialect.words.get, scalars.NUMERIC
         found: dict[str, Any] = {}
         merged: set[str] | None = None
         while type(event := next_event()) is not MappingEndEvent:
@@ -133,7 +138,7 @@ class Builder:
                 elif plain and text[:1] not in numeric:
                     found[key] = words(text, text)
                 else:
-                    found[key] = self._checked(self._scalar(event), event)
+                    found[key] = self._value(event)
             elif type(event) is MappingStartEvent and event.anchor is None:
                 found[key] = self._mapping(event, depth + 1)
             else:
@@ -147,7 +152,7 @@ class Builder:
         """Build a list from the events after its start."""
         if depth > self._max_depth:
             self._too_deep(start)
-        next_event, words, numeric = self._next, scalars.WORDS.get, scalars.NUMERIC
+        next_event, words, numeric = self._next, self._dialect.words.get, scalars.NUMERIC
         found: list[Any] = []
         append = found.append
         while type(event := next_event()) is not SequenceEndEvent:
@@ -159,7 +164,7 @@ class Builder:
                 elif plain and text[:1] not in numeric:
                     append(words(text, text))
                 else:
-                    append(self._checked(self._scalar(event), event))
+                    append(self._value(event))
             elif type(event) is MappingStartEvent and event.anchor is None:
                 append(self._mapping(event, depth + 1))
             else:
@@ -175,16 +180,19 @@ class Builder:
         if quoted:
             return event.value
         if plain:
-            return scalars.resolve(event.value)
+            return self._dialect.resolve(event.value)
         try:
-            return tags.value(event.tag or "", event.value)
+            return tags.value(event.tag or "", event.value, self._dialect)
         except ValueError as error:
             self._fail(str(error), "mend the value or drop the tag", event, error)
 
-    def _checked(self, value: Scalar, event: Event) -> Scalar:
-        """Refuse what JSON cannot say."""
+    def _value(self, event: ScalarEvent) -> Scalar:
+        """Resolve a scalar that is no key, and refuse what JSON cannot say."""
+        value = self._scalar(event)
         if type(value) is float and not math.isfinite(value):
             self._fail("infinity and NaN have no place in JSON", "write a number, or quote it as text", event)
+        if self._dialect.dates and type(value) is str and event.implicit[0]:
+            return timestamps.canonical(value) or value
         return value
 
     def _key(self, event: Event | None) -> str | None:

@@ -22,6 +22,8 @@ NextEvent = Callable[[], Event | None]
 
 _BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 _UNREADABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SAVE = "save the file as UTF-8"
+_ESCAPE = 'write it as an escape in double quotes, as "\\x07"'
 _REMEDIES = {
     "found character that cannot start any token": "quote a value that starts with @, ` or %; indent with spaces, not tabs",
     "mapping values are not allowed in this context": "quote a value that holds a colon and a space, or mend the indentation",
@@ -43,8 +45,8 @@ def encoded(data: bytes | str, file: str) -> bytes:
     try:
         return data.encode()
     except UnicodeEncodeError as error:
-        line, column = _position_after(data[: error.start])
-        raise _unreadable(f"character U+{ord(data[error.start]):04X} is half of a pair", line, column, file) from error
+        what = f"character U+{ord(data[error.start]):04X} is half of a pair"
+        raise _unreadable(what, _SAVE, data[: error.start], file) from error
 
 
 def source(data: bytes) -> NextEvent:
@@ -74,23 +76,17 @@ def _encoding(data: bytes, file: str) -> YamlError:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        line, column = _position_after(data[: error.start].decode(encoding, "replace"))
-        return _unreadable(f"byte 0x{data[error.start]:02X} is not {encoding.upper()}", line, column, file)
+        before = data[: error.start].decode(encoding, "replace")
+        return _unreadable(f"byte 0x{data[error.start]:02X} is not {encoding.upper()}", _SAVE, before, file)
     found = _UNREADABLE.search(text)
-    line, column = _position_after(text[: found.start()] if found else text)
     what = f"control character U+{ord(found[0]):04X}" if found else "a character that YAML does not allow"
-    return _unreadable(what, line, column, file)
+    return _unreadable(what, _ESCAPE, text[: found.start()] if found else text, file)
 
 
-def _unreadable(what: str, line: int, column: int, file: str) -> YamlError:
-    remedy = 'save the file as UTF-8, and write control characters as escapes in double quotes ("\\x07")'
-    return YamlError(what, remedy=remedy, line=line, column=column, file=file)
-
-
-def _position_after(before: str) -> tuple[int, int]:
-    """Return the line and column of what follows the text `before`."""
+def _unreadable(what: str, remedy: str, before: str, file: str) -> YamlError:
+    """Say what cannot be read, right after the text `before`."""
     lines = _BREAK.split(before.removeprefix("\ufeff"))
-    return len(lines), len(lines[-1]) + 1
+    return YamlError(what, remedy=remedy, line=len(lines), column=len(lines[-1]) + 1, file=file)
 
 
 def is_empty(root: Event) -> bool:

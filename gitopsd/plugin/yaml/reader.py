@@ -10,6 +10,7 @@ from yaml.events import Event
 
 from gitopsd.plugin.yaml import events, position
 from gitopsd.plugin.yaml.builder import Builder, DuplicateKey
+from gitopsd.plugin.yaml.dialect import KUBERNETES, Dialect
 from gitopsd.plugin.yaml.errors import YamlError
 from gitopsd.plugin.yaml.limits import DEFAULT, Limits
 
@@ -23,11 +24,17 @@ class Document:
 
 
 def read_all(
-    data: bytes | str, *, file: str = "", limits: Limits = DEFAULT, unique_keys: bool = True
+    data: bytes | str,
+    *,
+    file: str = "",
+    limits: Limits = DEFAULT,
+    dialect: Dialect = KUBERNETES,
+    unique_keys: bool = True,
 ) -> list[Document]:
     """Read every document of a stream; documents that say nothing but comments are left out.
 
     Values are what JSON can say, in dicts and lists that share nothing. `file` is only named in messages.
+    `dialect` says whose reading counts, kubectl's or kustomize's.
     With `unique_keys` off the last of several equal keys wins, as Go's non-strict reading has it. Everything that
     is wrong with the text is a `YamlError`.
     """
@@ -36,24 +43,31 @@ def read_all(
         what = f"the text has {len(encoded):,} bytes, more than {limits.max_bytes:,}"
         raise YamlError(what, remedy="split the file", line=1, column=1, file=file)
     try:
-        return _documents(encoded, file, limits, unique_keys=unique_keys)
+        builder = Builder(events.source(encoded), file=file, limits=limits, dialect=dialect, unique_keys=unique_keys)
+        return _documents(builder, file, limits)
     except YAMLError as error:
         raise events.translate(error, encoded, file) from error
     except DuplicateKey as error:
-        raise _duplicate(error, encoded, file) from None
+        raise _duplicate(error, encoded, file, dialect) from None
 
 
-def read(data: bytes | str, *, file: str = "", limits: Limits = DEFAULT, unique_keys: bool = True) -> Any:
+def read(
+    data: bytes | str,
+    *,
+    file: str = "",
+    limits: Limits = DEFAULT,
+    dialect: Dialect = KUBERNETES,
+    unique_keys: bool = True,
+) -> Any:
     """Read a text of exactly one document; None when it says nothing, an error when there is a second one."""
-    documents = read_all(data, file=file, limits=limits, unique_keys=unique_keys)
+    documents = read_all(data, file=file, limits=limits, dialect=dialect, unique_keys=unique_keys)
     if len(documents) > 1:
         what, remedy = "a second document begins here, and one is expected", "remove it, or keep it in its own file"
         raise YamlError(what, remedy=remedy, line=documents[1].line, column=1, file=file)
     return documents[0].value if documents else None
 
 
-def _documents(encoded: bytes, file: str, limits: Limits, *, unique_keys: bool) -> list[Document]:
-    builder = Builder(events.source(encoded), file=file, limits=limits, unique_keys=unique_keys)
+def _documents(builder: Builder, file: str, limits: Limits) -> list[Document]:
     documents: list[Document] = []
     while (built := builder.document()) is not None:
         value, root = built
@@ -70,7 +84,7 @@ def _refused(what: str, remedy: str, event: Event, file: str) -> YamlError:
     return YamlError(what, remedy=remedy, line=line, column=column, file=file)
 
 
-def _duplicate(error: DuplicateKey, encoded: bytes, file: str) -> YamlError:
-    line, column = position.first_key(encoded, error.start, error.key)
+def _duplicate(error: DuplicateKey, encoded: bytes, file: str, dialect: Dialect) -> YamlError:
+    line, column = position.first_key(encoded, error.start, error.key, dialect)
     what = f"key {error.key!r} is there already, at line {line}, column {column}"
     return _refused(what, "keep one of them", error.event, file)

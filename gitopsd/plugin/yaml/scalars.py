@@ -24,6 +24,11 @@ WORDS: Final[Mapping[str, bool | None]] = {
 }
 """The texts that are a boolean or null; no other text outside `NUMERIC` is anything but itself."""
 
+FEWER_WORDS: Final[Mapping[str, bool | None]] = {
+    text: value for text, value in WORDS.items() if value is None or text.lower() in ("true", "false")
+}
+"""The same for go-yaml v3, which follows YAML 1.2 here."""
+
 NUMERIC: Final = frozenset("0123456789+-.")
 """The first characters of every text that may be a number."""
 
@@ -38,11 +43,6 @@ _BINARY_SIGN_INSIDE = re.compile(r"0b([-+][01]+)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _FRACTION = re.compile(r"\.[0-9](?:_?[0-9])*(?:[eE][-+]?[0-9](?:_?[0-9])*)?")
 _FLOAT_DIGITS = 300  # an integer with fewer digits is a finite float
-
-
-def resolve(text: str) -> Scalar:
-    """Return what the plain scalar `text` stands for; infinity and NaN come as floats."""
-    return number(text) if text[:1] in NUMERIC else WORDS.get(text, text)
 
 
 def number(text: str) -> int | float | str:

@@ -7,36 +7,30 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from typing import Final
 
-from gitopsd.plugin.yaml import scalars
+from gitopsd.plugin.yaml import timestamps
+from gitopsd.plugin.yaml.dialect import Dialect
 from gitopsd.plugin.yaml.scalars import Scalar
 
 _PREFIX: Final = "tag:yaml.org,2002:"
 MERGE: Final = f"{_PREFIX}merge"
-_TIMESTAMP = re.compile(
-    r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
-    r"(?:[Tt][0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(?:\.[0-9]+)?(?:Z|[-+][0-9]{2}:[0-9]{2})"
-    r"| [0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(?:\.[0-9]+)?)?"
-)
 
 
-def value(tag: str, text: str) -> Scalar:
+def value(tag: str, text: str, dialect: Dialect) -> Scalar:
     """Return what `text` is under the resolved `tag`; a ValueError says what the text should have been."""
     name = tag.removeprefix(_PREFIX) if tag.startswith(_PREFIX) else ""
     if name in ("bool", "int", "float", "null"):
-        return _typed(name, text)
+        return _typed(name, dialect.resolve(text))
     if name == "binary":
         return _binary(text)
-    if name == "timestamp" and not _TIMESTAMP.fullmatch(text):
+    if name == "timestamp" and timestamps.canonical(text) is None:
         raise ValueError("the value tagged !!timestamp is no date or time")
     return text
 
 
-def _typed(name: str, text: str) -> Scalar:
-    """Resolve the text as if it were plain, and insist on the tag's type."""
-    found = scalars.resolve(text)
+def _typed(name: str, found: Scalar) -> Scalar:
+    """Insist on the tag's type for what the text would be without a tag."""
     if name == "float" and type(found) is int:
         return float(found)
     if type(found) is not {"bool": bool, "int": int, "float": float, "null": type(None)}[name]:
