@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
-import sys
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _SIGKILL = 9
@@ -19,11 +18,9 @@ _MARGIN = 5
 
 
 def enter(parent: int, nice: int) -> None:
-    """Confine this process, and end it when its parent, the process `parent`, ends. Linux only; elsewhere priority alone."""
+    """Confine this process, and end it when its parent, the process `parent`, ends. Linux only."""
     os.nice(nice)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform != "linux":
-        return
     libc = ctypes.CDLL(None, use_errno=True)
     for option, value in ((_PR_SET_PDEATHSIG, _SIGKILL), (_PR_SET_DUMPABLE, 0), (_PR_SET_NO_NEW_PRIVS, 1)):
         if libc.prctl(option, value, 0, 0, 0) != 0:
