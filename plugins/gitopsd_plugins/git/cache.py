@@ -1,0 +1,80 @@
+"""Bare repositories that make the next fetch small. One per address and credentials, safe to delete at any time.
+
+Named by a keyed digest, so that the folder tells nobody where and with which password things are fetched, and nobody
+reads what other credentials fetched. A cache that is damaged, or has grown over its limit, is removed and begun anew.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from dulwich.errors import NotGitRepository
+from dulwich.objects import ObjectID
+from dulwich.refs import Ref
+from dulwich.repo import Repo
+
+from gitopsd.plugin import digest
+from gitopsd_plugins.git.order import Remote
+
+_LAST = Ref(b"refs/gitopsd/last")
+_KEY = "key"
+
+
+@contextmanager
+def held(root: Path, remote: Remote, *, complete: bool) -> Iterator[Path]:
+    """The folder of a repository's cache, for this process alone; `complete` ones have no shallow history."""
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    opened = remote.access
+    value = [remote.address.url, opened.authorization, opened.user, opened.identity, opened.tls.key.hex(), complete]
+    name = digest.of_secret(value, _key(root)).rpartition(":")[2]
+    with (root / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield root / f"{name}.git"
+
+
+def open_or_begin(folder: Path, limit: int) -> Repo:
+    """The repository in this folder, begun anew where there is none, it is damaged, or it has over `limit` bytes."""
+    if folder.is_dir() and _size(folder) > limit:
+        discard(folder)
+    if folder.is_dir():
+        try:
+            return Repo(str(folder))
+        except (NotGitRepository, OSError, ValueError):
+            discard(folder)
+    folder.mkdir(parents=True, mode=0o700)
+    return Repo.init_bare(str(folder))
+
+
+def discard(folder: Path) -> None:
+    """Remove a cache."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def last(repo: Repo) -> str:
+    """The commit that was fetched last; '' for none."""
+    try:
+        return repo.refs[_LAST].decode("ascii")
+    except KeyError:
+        return ""
+
+
+def remember(repo: Repo, commit: str) -> None:
+    """Note the commit that was fetched last."""
+    repo.refs[_LAST] = ObjectID(commit.encode("ascii"))
+
+
+def _key(root: Path) -> bytes:
+    path = root / _KEY
+    with suppress(FileExistsError), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in (folder / "objects" / "pack").glob("*"))

@@ -1,0 +1,37 @@
+"""The declared kind GitRepository: what a document means, and its status in Flux's words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from gitopsd.plugin import Declared, Manifest, ObjectRule, Outcome, SourceIntent
+from gitopsd_plugins.git import repository, status
+from gitopsd_plugins.git.spec import Document
+
+
+class GitRepository:
+    """Flux's GitRepository of `source.toolkit.fluxcd.io`."""
+
+    group = "source.toolkit.fluxcd.io"
+    kind = "GitRepository"
+    versions: tuple[str, ...] = ("v1", "v1beta2", "v1beta1")
+    aliases: tuple[str, ...] = ("gitrepo", "gitrepository", "gitrepositories")
+
+    def read(self, declared: Declared) -> SourceIntent:
+        """Decode and check. Raises `SpecError`; unserved fields go into the intent."""
+        return repository.read(declared)
+
+    def status(self, declared: Declared, outcome: Outcome, previous: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The status after this outcome."""
+        return status.after(declared, outcome, previous)
+
+    def rule(self, manifest: Manifest) -> tuple[ObjectRule, str]:
+        """A source applies nothing."""
+        return ObjectRule.APPLY, ""
+
+    def schema(self) -> Mapping[str, Any]:
+        """JSON Schema of the whole document."""
+        return msgspec.json.schema(Document)

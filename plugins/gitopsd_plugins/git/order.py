@@ -1,0 +1,97 @@
+"""What the daemon and its worker processes say to each other about a repository: frozen values as MessagePack.
+
+Orders carry credentials; they pass through a pipe and are never written anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+
+from gitopsd.plugin import Context, Stored
+from gitopsd_plugins.git.access import Access
+from gitopsd_plugins.git.address import Address
+from gitopsd_plugins.git.reference import Advertised
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """A repository, what opens it, and the way to it. `timeout` in seconds for each wait on the network."""
+
+    address: Address
+    access: Access = field(repr=False)
+    proxy: str = field(default="", repr=False)
+    ca_file: str = ""
+    user_agent: str = "gitopsd"
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListOrder:
+    """List the refs of these prefixes."""
+
+    remote: Remote
+    prefixes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a repository may bring: entries of a tree, bytes of one file and of all, bytes of one download."""
+
+    entries: int = 250_000
+    file: int = 256 << 20
+    total: int = 4 << 30
+    download: int = 4 << 30
+    cache: int = 8 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchOrder:
+    """Bring one commit into the store. `base` is the commit behind `tree`, under the same rules; '' for none."""
+
+    remote: Remote
+    cache: str
+    commit: str
+    ref: str = ""
+    """The full name of the ref that advertised the commit; '' where it was named itself."""
+    branch: str = ""
+    """The commit must be reachable from this branch."""
+    ignore: str | None = None
+    base: str = ""
+    tree: str = ""
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What came of a `FetchOrder`. `submodules` are paths that were left out."""
+
+    stored: Stored
+    submodules: tuple[str, ...] = ()
+
+
+def remote(place: Address, opened: Access, ctx: Context, timeout: float) -> Remote:
+    """The way to a repository as a worker process needs it."""
+    return Remote(
+        address=place,
+        access=opened,
+        proxy=ctx.http.proxy(place.url) or "",
+        ca_file=ctx.http.ca_file,
+        user_agent=ctx.http.user_agent,
+        timeout=timeout,
+    )
+
+
+def encode(value: ListOrder | FetchOrder | Fetched | Mapping[str, Advertised]) -> bytes:
+    """As bytes for the pipe."""
+    return msgspec.msgpack.encode(value)
+
+
+def decode(data: bytes, kind: type[T]) -> T:
+    """The inverse of `encode`."""
+    return msgspec.msgpack.decode(data, type=kind)

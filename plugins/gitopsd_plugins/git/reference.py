@@ -1,0 +1,111 @@
+"""Which commit a `spec.ref` names, given what the server advertises. Pure.
+
+The order is that of Flux's code: commit, name, tag, semver, branch; `master` without any.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gitopsd.plugin import Rejected, Revision
+from gitopsd_plugins.git import semver
+
+DEFAULT_BRANCH = "master"
+FAILED = "GitOperationFailed"
+"""Flux's reason for all that goes wrong between it and a repository."""
+
+MAX_REFS = 1_000_000
+PEELED = "^{}"
+
+_OID = re.compile(r"[0-9a-f]{40}")
+_BAD_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)|^[/.-]|[/.]$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The fields of `spec.ref`; '' where not given."""
+
+    branch: str = ""
+    tag: str = ""
+    semver: str = ""
+    name: str = ""
+    commit: str = ""
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """What to ask the server for; nothing where the answer is known."""
+        if self.commit:
+            return ()
+        if self.name:
+            return (self.name.removesuffix(PEELED),)
+        if self.tag:
+            return (f"refs/tags/{self.tag}",)
+        if self.semver:
+            return ("refs/tags/",)
+        return (f"refs/heads/{self.branch or DEFAULT_BRANCH}",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advertised:
+    """One ref of the server; `peeled` is the object behind an annotated tag, '' for none."""
+
+    oid: str
+    peeled: str = ""
+
+    @property
+    def commit(self) -> str:
+        """The object that it stands for in the end."""
+        return self.peeled or self.oid
+
+
+Refs = Mapping[str, Advertised]
+
+
+def is_oid(text: str) -> bool:
+    """True for 40 hex digits in lower case."""
+    return _OID.fullmatch(text) is not None
+
+
+def is_ref(text: str) -> bool:
+    """True for text that Git allows as the name of a ref (or as the part below refs/heads/)."""
+    return len(text) <= 1024 and bool(text) and text != "@" and not _BAD_REF.search(text)
+
+
+def choose(wanted: Wanted, refs: Refs, url: str) -> Revision:
+    """The revision in Flux's form. Raises `Rejected` that names what is missing and the field to check."""
+    if wanted.commit:
+        return _revision(wanted.branch, wanted.commit)
+    if wanted.name:
+        plain = wanted.name.removesuffix(PEELED)
+        return _revision(wanted.name, _commit(refs, plain, f"ref {wanted.name!r}", "spec.ref.name", url))
+    if wanted.tag:
+        commit = _commit(refs, f"refs/tags/{wanted.tag}", f'tag "{wanted.tag}"', "spec.ref.tag", url)
+        return _revision(wanted.tag, commit)
+    if wanted.semver:
+        return _newest(wanted.semver, refs, url)
+    branch = wanted.branch or DEFAULT_BRANCH
+    field = "spec.ref.branch" if wanted.branch else f"spec.ref (without it the branch is {DEFAULT_BRANCH!r})"
+    return _revision(branch, _commit(refs, f"refs/heads/{branch}", f'branch "{branch}"', field, url))
+
+
+def _revision(name: str, commit: str) -> Revision:
+    return Revision(name=name, digest=f"sha1:{commit}")
+
+
+def _commit(refs: Refs, ref: str, what: str, field: str, url: str) -> str:
+    if ref not in refs:
+        raise Rejected(f"{what} not found at {url}; check {field}", reason=FAILED)
+    return refs[ref].commit
+
+
+def _newest(text: str, refs: Refs, url: str) -> Revision:
+    tags: Sequence[str] = [ref.removeprefix("refs/tags/") for ref in refs if ref.startswith("refs/tags/")]
+    tag = semver.constraint(text).newest(tags)
+    if tag is None:
+        raise Rejected(
+            f'none of the {len(tags)} tags at {url} satisfies "{text}"; check spec.ref.semver, or push such a tag',
+            reason=FAILED,
+        )
+    return _revision(tag, refs[f"refs/tags/{tag}"].commit)

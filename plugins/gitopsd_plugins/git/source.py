@@ -1,0 +1,93 @@
+"""The Git source: which commit is wanted now, and that commit's files into the store.
+
+Polls over http run on the event loop; everything that blocks (ssh, folders, packs) runs in a worker process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gitopsd.plugin import Artifact, Context, GitopsdError, ObjectRef, Revision, SourceIntent, Stored
+from gitopsd_plugins.git import access, order, reference
+from gitopsd_plugins.git.lsrefs import HttpRefs
+from gitopsd_plugins.git.order import Fetched, FetchOrder, ListOrder
+from gitopsd_plugins.git.reference import Refs
+from gitopsd_plugins.git.repository import Repository
+
+CACHE = "git"
+
+
+class GitSource:
+    """Serves GitRepository objects. Keeps nothing but where http addresses led to."""
+
+    kind = "GitRepository"
+
+    def __init__(self) -> None:
+        self._http = HttpRefs()
+
+    async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
+        """The commit that the ref names now; no request where the spec names a commit."""
+        repository: Repository = intent.spec
+        wanted = repository.wanted
+        with _named(intent.ref):
+            refs = await self._refs(repository, wanted.prefixes, intent, ctx) if wanted.prefixes else {}
+            return reference.choose(wanted, refs, repository.address.url)
+
+    async def fetch(self, intent: SourceIntent, revision: Revision, base: Artifact | None, ctx: Context) -> Stored:
+        """Bring the commit's files into the store, as changes against `base` where its rules were the same."""
+        usable = base if base is not None and base.spec == intent.content else None
+        with _named(intent.ref):
+            given = await self._order(intent, revision, usable, ctx)
+            fetched = order.decode(await self._run("fetch", order.encode(given), intent, ctx), Fetched)
+        for path in fetched.submodules:
+            ctx.log.warning("submodule left out", object=str(intent.ref), path=path)
+        return fetched.stored
+
+    async def _order(self, intent: SourceIntent, revision: Revision, base: Artifact | None, ctx: Context) -> FetchOrder:
+        repository: Repository = intent.spec
+        wanted = repository.wanted
+        opened = await access.read(repository, ctx)
+        return FetchOrder(
+            remote=order.remote(repository.address, opened, ctx, intent.timeout.total_seconds()),
+            cache=str(ctx.cache(CACHE)),
+            commit=_commit(revision),
+            ref="" if wanted.commit else _ref(wanted.prefixes[0], revision),
+            branch=wanted.branch if wanted.commit else "",
+            ignore=repository.ignore,
+            base=_commit(base.revision) if base else "",
+            tree=base.tree if base else "",
+        )
+
+    async def _refs(
+        self, repository: Repository, prefixes: tuple[str, ...], intent: SourceIntent, ctx: Context
+    ) -> Refs:
+        opened = await access.read(repository, ctx)
+        timeout = intent.timeout.total_seconds()
+        place = repository.address
+        if place.scheme in {"http", "https"}:
+            return await self._http.list(place, opened, prefixes, ctx, timeout)
+        given = ListOrder(remote=order.remote(place, opened, ctx, timeout), prefixes=prefixes)
+        return order.decode(await self._run("refs", order.encode(given), intent, ctx), dict[str, reference.Advertised])
+
+    async def _run(self, job: str, payload: bytes, intent: SourceIntent, ctx: Context) -> bytes:
+        return await ctx.work.run(f"gitopsd_plugins.git.job:{job}", payload, timeout=intent.timeout.total_seconds())
+
+
+@contextmanager
+def _named(ref: ObjectRef) -> Iterator[None]:
+    """Put the object's name before the message of any error."""
+    try:
+        yield
+    except GitopsdError as error:
+        error.args = (f"{ref}: {error}",)
+        raise
+
+
+def _commit(revision: Revision) -> str:
+    return revision.digest.removeprefix("sha1:")
+
+
+def _ref(prefix: str, revision: Revision) -> str:
+    """The ref that was chosen: for semver the tag is known by the revision only."""
+    return f"{prefix}{revision.name}" if prefix.endswith("/") else prefix

@@ -1,0 +1,102 @@
+"""What users write in a GitRepository: every field of Flux's v1, and the legacy ones that tutorials still show."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from gitopsd.plugin import Spec
+
+_DURATION = msgspec.Meta(extra_json_schema={"pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"})
+_SHORT = msgspec.Meta(extra_json_schema={"pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m))+$"})
+
+Duration = Annotated[str, _DURATION]
+Timeout = Annotated[str, _SHORT]
+
+
+class Local(Spec, frozen=True, kw_only=True):
+    """An object of the same namespace, by name."""
+
+    name: str
+
+
+class RefSpec(Spec, frozen=True, kw_only=True):
+    """Which commit; where several are given: commit, name, tag, semver, branch, in this order."""
+
+    branch: str = ""
+    tag: str = ""
+    semver: str = ""
+    name: str = ""
+    commit: str = ""
+
+
+class Verification(Spec, frozen=True, kw_only=True):
+    """Signatures to check."""
+
+    secret_ref: Local
+    mode: Literal["HEAD", "head", "Tag", "TagAndHEAD"] = "HEAD"
+
+
+class Include(Spec, frozen=True, kw_only=True):
+    """Another GitRepository's files, copied in."""
+
+    repository: Local
+    from_path: str = ""
+    to_path: str = ""
+
+
+class RepositorySpec(Spec, frozen=True, kw_only=True):
+    """The spec of a GitRepository."""
+
+    url: str
+    interval: Duration
+    secret_ref: Local | None = None
+    provider: Literal["generic", "aws", "azure", "github"] = "generic"
+    service_account_name: str = ""
+    timeout: Timeout = "60s"
+    ref: RefSpec | None = None
+    verify: Verification | None = None
+    proxy_secret_ref: Local | None = None
+    ignore: str | None = None
+    suspend: bool = False
+    recurse_submodules: bool = False
+    include: tuple[Include, ...] = ()
+    sparse_checkout: tuple[str, ...] = ()
+    git_implementation: str = ""
+    access_from: dict[str, Any] | None = None
+
+    @property
+    def unsupported(self) -> tuple[str, ...]:
+        """Fields that are set to more than their default and not served yet."""
+        found = {
+            "spec.verify": self.verify is not None,
+            "spec.include": bool(self.include),
+            "spec.recurseSubmodules": self.recurse_submodules,
+            "spec.sparseCheckout": bool(self.sparse_checkout),
+            "spec.proxySecretRef": self.proxy_secret_ref is not None,
+            "spec.provider": self.provider != "generic",
+            "spec.serviceAccountName": bool(self.service_account_name),
+        }
+        return tuple(name for name, used in found.items() if used)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Fields of older Flux versions that have no effect any more."""
+        found = {
+            "spec.gitImplementation": bool(self.git_implementation),
+            "spec.accessFrom": self.access_from is not None,
+        }
+        return tuple(f"{name} has had no effect since Flux v2; remove it" for name, used in found.items() if used)
+
+
+class Document(Spec, frozen=True, kw_only=True):
+    """A whole GitRepository document."""
+
+    api_version: Literal[
+        "source.toolkit.fluxcd.io/v1", "source.toolkit.fluxcd.io/v1beta2", "source.toolkit.fluxcd.io/v1beta1"
+    ]
+    kind: Literal["GitRepository"]
+    metadata: dict[str, Any]
+    spec: RepositorySpec
+    status: dict[str, Any] | None = None

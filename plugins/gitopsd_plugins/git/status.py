@@ -1,0 +1,160 @@
+"""A GitRepository's `.status` as Flux writes it, from a neutral outcome and the status before. Pure.
+
+Conditions that say something is wrong or under way exist only while they are true: the flux command line, `kubectl wait`
+and kstatus read it so. A time of transition moves only when the condition's status changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gitopsd.plugin import Artifact, Declared, Outcome, Phase, Step
+from gitopsd_plugins.git.reference import FAILED
+
+_ORDER = (
+    "Reconciling",
+    "Stalled",
+    "Ready",
+    "FetchFailed",
+    "StorageOperationFailed",
+    "ArtifactOutdated",
+    "ArtifactInStorage",
+)
+_UNTOUCHED = {Phase.SUSPENDED, Phase.ORPHANED, Phase.UNSERVED, Phase.DELETED}
+_FETCHING = {Step.RESOLVE, Step.FETCH}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Condition:
+    status: str
+    reason: str
+    message: str
+
+
+Conditions = dict[str, _Condition]
+
+
+def after(declared: Declared, outcome: Outcome, previous: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The status after this outcome; a suspended object keeps the one that it had."""
+    if outcome.phase in _UNTOUCHED:
+        return dict(previous) or {"observedGeneration": -1}
+    found: dict[str, Any] = {
+        "observedGeneration": _observed(outcome, previous),
+        "conditions": _written(_conditions(outcome, previous), outcome, previous),
+    }
+    artifact = _artifact(outcome.artifact) if outcome.artifact else previous.get("artifact")
+    if artifact:
+        found["artifact"] = artifact
+    ignore = declared.document["spec"].get("ignore") if outcome.phase is Phase.READY else previous.get("observedIgnore")
+    if ignore is not None:
+        found["observedIgnore"] = ignore
+    token = outcome.token or previous.get("lastHandledReconcileAt")
+    if token:
+        found["lastHandledReconcileAt"] = token
+    return found
+
+
+def _observed(outcome: Outcome, previous: Mapping[str, Any]) -> int:
+    """A generation counts as seen once it ended well, or cannot."""
+    ended = outcome.phase in {Phase.READY, Phase.STALLED}
+    return outcome.generation if ended else int(previous.get("observedGeneration", -1))
+
+
+def _conditions(outcome: Outcome, previous: Mapping[str, Any]) -> Conditions:
+    stored = _stored(outcome, previous)
+    match outcome.phase:
+        case Phase.READY:
+            return {"Ready": stored["ArtifactInStorage"], **stored} if stored else {}
+        case Phase.PROGRESSING:
+            message = outcome.message or "reconciliation in progress"
+            return {
+                "Reconciling": _Condition(status="True", reason="Progressing", message=message),
+                "Ready": _Condition(status="Unknown", reason="Progressing", message=message),
+                **stored,
+            }
+        case Phase.STALLED:
+            wrong = _Condition(status="True", reason=outcome.reason or "Failed", message=outcome.message)
+            failed = _failed(outcome, wrong) if outcome.step in _FETCHING else {}
+            return {"Stalled": wrong, "Ready": _not(wrong), **failed, **stored}
+        case _:
+            wrong = _Condition(status="True", reason=outcome.reason or _reason(outcome), message=outcome.message)
+            retry = _Condition(status="True", reason="ProgressingWithRetry", message=outcome.message)
+            return {
+                "Reconciling": retry,
+                "Ready": _not(wrong),
+                **_failed(outcome, wrong),
+                **_outdated(outcome),
+                **stored,
+            }
+
+
+def _stored(outcome: Outcome, previous: Mapping[str, Any]) -> Conditions:
+    """The artifact of before stays in service whatever happens."""
+    revision = str(outcome.artifact.revision) if outcome.artifact else previous.get("artifact", {}).get("revision")
+    if not revision:
+        return {}
+    message = f"stored artifact for revision '{revision}'"
+    return {"ArtifactInStorage": _Condition(status="True", reason="Succeeded", message=message)}
+
+
+def _failed(outcome: Outcome, wrong: _Condition) -> Conditions:
+    return {"StorageOperationFailed" if outcome.step is Step.PUT else "FetchFailed": wrong}
+
+
+def _outdated(outcome: Outcome) -> Conditions:
+    if outcome.attempted is None or outcome.artifact is None or outcome.attempted == outcome.artifact.revision:
+        return {}
+    message = f"new upstream revision '{outcome.attempted}'"
+    return {"ArtifactOutdated": _Condition(status="True", reason="NewRevision", message=message)}
+
+
+def _reason(outcome: Outcome) -> str:
+    return "ArchiveOperationFailed" if outcome.step is Step.PUT else FAILED
+
+
+def _not(wrong: _Condition) -> _Condition:
+    return _Condition(status="False", reason=wrong.reason, message=wrong.message)
+
+
+def _written(conditions: Conditions, outcome: Outcome, previous: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    before = {condition["type"]: condition for condition in previous.get("conditions", ())}
+    return [
+        {
+            "type": name,
+            "status": conditions[name].status,
+            "observedGeneration": outcome.generation,
+            "lastTransitionTime": _since(before.get(name), conditions[name], outcome.finished),
+            "reason": conditions[name].reason,
+            "message": conditions[name].message,
+        }
+        for name in _ORDER
+        if name in conditions
+    ]
+
+
+def _since(before: Mapping[str, Any] | None, now: _Condition, finished: datetime) -> str:
+    if before is not None and before["status"] == now.status:
+        return str(before["lastTransitionTime"])
+    return _time(finished)
+
+
+def _artifact(artifact: Artifact) -> Mapping[str, Any]:
+    """What Flux says of an artifact. Nothing serves it yet, so its url names the store and not a host."""
+    source = artifact.source
+    commit = artifact.revision.digest.rpartition(":")[2]
+    path = f"{source.kind.lower()}/{source.namespace}/{source.name}/{commit}.tar.gz"
+    return {
+        "digest": artifact.tree,
+        "lastUpdateTime": _time(artifact.stored),
+        "path": path,
+        "revision": str(artifact.revision),
+        "size": artifact.size,
+        "url": f"store:///{path}",
+    }
+
+
+def _time(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,243 @@
+"""Git servers on loopback, so that tests need neither a git binary nor the network.
+
+`HttpServer` speaks smart http over dulwich's own server for protocol 0, and a small protocol 2 of its own (ls-refs and
+fetch). It counts requests, asks for credentials, redirects, fails and stalls as it is told.
+"""
+
+from __future__ import annotations
+
+import base64
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from dulwich.errors import GitProtocolError
+from dulwich.objects import Commit, Tag, Tree
+from dulwich.pack import write_pack_objects
+from dulwich.protocol import Protocol, pkt_line
+from dulwich.repo import Repo
+from dulwich.server import DictBackend, UploadPackHandler
+
+_V2 = [b"version 2\n", b"agent=fake\n", b"ls-refs=unborn\n", b"fetch=shallow\n", b"object-format=sha1\n"]
+
+
+@dataclass
+class Behaviour:
+    """What the server does. `status` answers everything with it; `redirect` sends every GET elsewhere."""
+
+    modern: bool = True
+    username: str = ""
+    password: str = ""
+    bearer: str = ""
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    redirect: str = ""
+    body: bytes | None = None
+    kind: str = "application/x-git-upload-pack-advertisement"
+    refuse_wants: bool = False
+    requests: list[tuple[str, str, str]] = field(default_factory=list)
+    """(method, path with query, Authorization header) in order."""
+
+
+@dataclass
+class HttpServer:
+    """A running server; `url` of one repository, `behaviour` may be changed at any time."""
+
+    url: str
+    behaviour: Behaviour
+
+
+@contextmanager
+def http_server(
+    path: Path, behaviour: Behaviour | None = None, tls: tuple[Path, Path] | None = None
+) -> Iterator[HttpServer]:
+    """Serve the repository at `path`; `tls` is (certificate, key)."""
+    behaviour = behaviour or Behaviour()
+    server = _Server(path, behaviour)
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        scheme = "https" if tls else "http"
+        yield HttpServer(url=f"{scheme}://127.0.0.1:{server.server_address[1]}/team/app.git", behaviour=behaviour)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, path: Path, behaviour: Behaviour) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.path = path
+        self.behaviour = behaviour
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def log_message(self, *arguments: Any) -> None:
+        """Keep the test's output clean."""
+
+    def do_GET(self) -> None:
+        if self._admitted() and not self._redirected():
+            self._answer(
+                self.server.behaviour.kind,
+                self.server.behaviour.body if self.server.behaviour.body is not None else self._advertisement(),
+            )
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if not self._admitted():
+            return
+        with Repo(str(self.server.path)) as repo:
+            modern = self.headers.get("Git-Protocol") == "version=2" and self.server.behaviour.modern
+            answer = _modern(repo, body, self.server.behaviour) if modern else _old(repo, body, advertise=False)
+        self._answer("application/x-git-upload-pack-result", answer)
+
+    def _advertisement(self) -> bytes:
+        with Repo(str(self.server.path)) as repo:
+            if self.server.behaviour.modern and self.headers.get("Git-Protocol") == "version=2":
+                return b"".join(map(pkt_line, [b"# service=git-upload-pack\n", None, *_V2, None]))
+            return pkt_line(b"# service=git-upload-pack\n") + pkt_line(None) + _old(repo, b"", advertise=True)
+
+    def _admitted(self) -> bool:
+        given = self.headers.get("Authorization", "")
+        self.server.behaviour.requests.append((self.command, self.path, given))
+        if self.server.behaviour.status:
+            self._refuse(self.server.behaviour.status)
+            return False
+        wanted = f"Bearer {self.server.behaviour.bearer}" if self.server.behaviour.bearer else ""
+        if self.server.behaviour.username:
+            pair = f"{self.server.behaviour.username}:{self.server.behaviour.password}".encode()
+            wanted = "Basic " + base64.b64encode(pair).decode()
+        if wanted and given != wanted:
+            self._refuse(401)
+            return False
+        return True
+
+    def _redirected(self) -> bool:
+        parts = urlsplit(self.path)
+        if not self.server.behaviour.redirect or parts.path.startswith(
+            urlsplit(self.server.behaviour.redirect).path + "/"
+        ):
+            return False
+        service = parse_qs(parts.query)["service"][0]
+        self.send_response(302)
+        self.send_header("Location", f"{self.server.behaviour.redirect}/info/refs?service={service}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        return True
+
+    def _refuse(self, status: int) -> None:
+        self.send_response(status)
+        for name, value in self.server.behaviour.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _answer(self, kind: str, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _old(repo: Repo, body: bytes, *, advertise: bool) -> bytes:
+    out = BytesIO()
+    proto = Protocol(BytesIO(body).read, out.write)
+    backend = DictBackend({b"/": repo})
+    handler = UploadPackHandler(backend, [b"/"], proto, stateless_rpc=True, advertise_refs=advertise)
+    try:
+        handler.handle()
+    except GitProtocolError as error:
+        return pkt_line(b"ERR upload-pack: " + str(error).encode())
+    return out.getvalue()
+
+
+def _modern(repo: Repo, body: bytes, behaviour: Behaviour) -> bytes:
+    lines = _lines(body)
+    if b"command=ls-refs" in lines:
+        prefixes = tuple(line.removeprefix(b"ref-prefix ") for line in lines if line.startswith(b"ref-prefix "))
+        return b"".join(pkt_line(line) for line in _listed(repo, prefixes)) + pkt_line(None)
+    return _packed(repo, lines, behaviour)
+
+
+def _lines(body: bytes) -> list[bytes]:
+    lines, at = [], 0
+    while at < len(body):
+        length = int(body[at : at + 4], 16)
+        if length > 4:
+            lines.append(body[at + 4 : at + length].rstrip(b"\n"))
+        at += max(length, 4)
+    return lines
+
+
+def _listed(repo: Repo, prefixes: tuple[bytes, ...]) -> Iterator[bytes]:
+    for ref, oid in sorted(repo.refs.as_dict().items()):
+        if not prefixes or ref.startswith(prefixes):
+            peeled = repo.get_peeled(ref)
+            yield oid + b" " + ref + (b" peeled:" + peeled if peeled != oid else b"") + b"\n"
+
+
+def _packed(repo: Repo, lines: list[bytes], behaviour: Behaviour) -> bytes:
+    words = [line.split(b" ") for line in lines]
+    wants = [word[1] for word in words if word[0] == b"want"]
+    haves = [word[1] for word in words if word[0] == b"have" and word[1] in repo.object_store]
+    depth = next((int(word[1]) for word in words if word[0] == b"deepen"), 0)
+    tips = set(repo.refs.as_dict().values())
+    for want in wants:
+        if want not in repo.object_store or (behaviour.refuse_wants and want not in tips):
+            return pkt_line(b"ERR upload-pack: not our ref " + want)
+    objects, shallow = _reachable(repo, wants, depth)
+    known, _ = _reachable(repo, haves, 1 if depth else 0)
+    pack = BytesIO()
+    chosen = [(repo.object_store[oid], None) for oid in sorted(objects - known)]
+    write_pack_objects(pack.write, chosen, object_format=repo.object_format)
+    data = pack.getvalue()
+    head = [b"shallow-info\n", *(b"shallow " + oid for oid in sorted(shallow))] if shallow else []
+    chunks = [b"\x01" + data[at : at + 60_000] for at in range(0, len(data), 60_000)]
+    return (
+        b"".join(map(pkt_line, head))
+        + (b"0001" if head else b"")
+        + pkt_line(b"packfile\n")
+        + b"".join(map(pkt_line, chunks))
+        + pkt_line(None)
+    )
+
+
+def _reachable(repo: Repo, tips: list[bytes], depth: int) -> tuple[set[bytes], set[bytes]]:
+    found: set[bytes] = set()
+    shallow: set[bytes] = set()
+    todo = [(tip, 1) for tip in tips]
+    while todo:
+        oid, level = todo.pop()
+        if oid in found:
+            continue
+        found.add(oid)
+        thing = repo.object_store[oid]
+        if isinstance(thing, Tag):
+            todo.append((thing.object[1], level))
+        elif isinstance(thing, Commit):
+            todo.append((thing.tree, level))
+            if depth and level >= depth:
+                shallow.update([oid] if thing.parents else [])
+            else:
+                todo += [(parent, level + 1) for parent in thing.parents]
+        elif isinstance(thing, Tree):
+            todo += [(entry.sha, level) for entry in thing.items() if entry.mode != 0o160000]
+    return found, shallow
