@@ -1,0 +1,50 @@
+"""From bytes to objects: every document must be a Kubernetes object, lists of objects are taken apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitopsd.plugin import Rejected, yaml
+from gitopsd_plugins.kustomize.identity import text
+from gitopsd_plugins.kustomize.resource import Resource
+
+
+def read(data: bytes | str, file: str) -> list[Resource]:
+    """The objects of a file, in order; what a list holds comes last. Raises `Rejected` naming file and line."""
+    pending = [(document.value, f"{file}:{document.line}") for document in documents(data, file)]
+    result: list[Resource] = []
+    for value, place in pending:
+        if value is None or value in ({}, []):
+            continue
+        body = _object(value, place)
+        if not text(body["kind"]).endswith("List") or "items" not in body:
+            result.append(Resource(body, file=file))
+        elif isinstance(items := body["items"], list):
+            pending.extend((item, f"{place} (in {body['kind']})") for item in items)
+        elif items is not None:
+            raise Rejected(f"{place}: items of {body['kind']} must be a list")
+    return result
+
+
+def documents(data: bytes | str, file: str, dialect: yaml.Dialect = yaml.KUSTOMIZE) -> list[yaml.Document]:
+    """The documents of a file, whatever they are. Raises `Rejected` naming file and line.
+
+    Objects are read as kustomize reads them; configuration (kustomization files, JSON patches) as kubectl does.
+    """
+    try:
+        return yaml.read_all(data, file=file, dialect=dialect)
+    except yaml.YamlError as error:
+        raise Rejected(str(error)) from error
+
+
+def _object(value: Any, place: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Rejected(f"{place}: not a Kubernetes object, but a {'list' if isinstance(value, list) else 'scalar'}")
+    if not text(value.get("kind")):
+        raise Rejected(f"{place}: kind is missing; every document must be a Kubernetes object")
+    metadata = value.get("metadata")
+    if metadata is not None and not isinstance(metadata, dict):
+        raise Rejected(f"{place}: metadata of {value['kind']} must be a map")
+    if not text(value["kind"]).endswith("List") and not text((metadata or {}).get("name")):
+        raise Rejected(f"{place}: {value['kind']} has no metadata.name")
+    return value

@@ -1,0 +1,121 @@
+"""The declared kind Kustomization of Flux: document to intent, markers on objects to rules, outcome to status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from gitopsd.plugin import (
+    AppIntent,
+    Atomic,
+    Declared,
+    Deletion,
+    HealthCheck,
+    Manifest,
+    ObjectRef,
+    ObjectRule,
+    Outcome,
+    ResourceId,
+    SpecError,
+    spec,
+)
+from gitopsd_plugins.kustomize import markers, policy, status
+from gitopsd_plugins.kustomize.kustomization import Patch
+from gitopsd_plugins.kustomize.overlay import Overlay
+from gitopsd_plugins.kustomize.spec import CheckedObject, Document, KustomizationSpec, unserved
+
+_LEAST = timedelta(seconds=30)
+
+
+class KustomizationKind:
+    """`kustomize.toolkit.fluxcd.io` Kustomization, rendered by `kustomize`."""
+
+    group = "kustomize.toolkit.fluxcd.io"
+    kind = "Kustomization"
+    versions: tuple[str, ...] = ("v1", "v1beta2", "v1beta1")
+    aliases: tuple[str, ...] = ("ks", "kustomizations")
+
+    def read(self, declared: Declared) -> AppIntent:
+        """Decode the document. Raises `SpecError` with the path of what does not fit."""
+        document = spec.decode(declared.document, Document)
+        found, annotations, ref = document.spec, document.metadata.annotations, declared.ref
+        interval = _duration(found.interval, "interval")
+        return AppIntent(
+            ref=ref,
+            source=_source(found, ref),
+            renderer="kustomize",
+            spec=_overlay(found),
+            interval=interval,
+            retry_interval=_duration(found.retry_interval, "retryInterval") if found.retry_interval else interval,
+            timeout=max(_duration(found.timeout, "timeout") if found.timeout else interval - _LEAST, _LEAST),
+            prune=found.prune,
+            deletion=Deletion(found.deletion_policy or Deletion.MIRROR_PRUNE),
+            depends_on=(*_dependencies(found, ref), *policy.depends_on(annotations, ref.namespace)),
+            wait=found.wait,
+            health_checks=() if found.wait else tuple(map(_check, found.health_checks)),
+            suspended=found.suspend,
+            cluster=policy.cluster(annotations),
+            policy=policy.read(annotations, atomic=Atomic.OBJECT if found.validation == "none" else None),
+            unsupported=unserved(found),
+            warnings=_warnings(document),
+        )
+
+    def status(self, declared: Declared, outcome: Outcome, previous: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The status that Flux would write."""
+        return status.after(outcome, previous)
+
+    def rule(self, manifest: Manifest) -> tuple[ObjectRule, str]:
+        """What Flux's markers on the object ask for."""
+        return markers.rule(manifest)
+
+    def schema(self) -> Mapping[str, Any]:
+        """JSON Schema of the whole document."""
+        return msgspec.json.schema(Document)
+
+
+def _source(found: KustomizationSpec, ref: ObjectRef) -> ObjectRef:
+    wanted = found.source_ref
+    return ObjectRef(kind=wanted.kind, namespace=wanted.namespace or ref.namespace, name=wanted.name)
+
+
+def _overlay(found: KustomizationSpec) -> Mapping[str, Any]:
+    overlay = Overlay(
+        path=found.path,
+        target_namespace=found.target_namespace,
+        name_prefix=found.name_prefix,
+        name_suffix=found.name_suffix,
+        patches=tuple(Patch(patch=p.patch, target=p.target) for p in found.patches),
+        images=found.images,
+    )
+    value: Mapping[str, Any] = msgspec.to_builtins(overlay)
+    return value
+
+
+def _dependencies(found: KustomizationSpec, ref: ObjectRef) -> list[ObjectRef]:
+    return [ObjectRef(kind=ref.kind, namespace=d.namespace or ref.namespace, name=d.name) for d in found.depends_on]
+
+
+def _check(wanted: CheckedObject) -> HealthCheck:
+    group, _, version = wanted.api_version.rpartition("/")
+    identity = ResourceId(group=group, kind=wanted.kind, namespace=wanted.namespace, name=wanted.name)
+    return HealthCheck(id=identity, version=version)
+
+
+def _duration(text: str, field: str) -> timedelta:
+    found = spec.duration(text, path=("spec", field))
+    if found <= timedelta():
+        raise SpecError(f"{text!r} is no time at all; write it as 30s, 5m or 1h30m", path=("spec", field))
+    return found
+
+
+def _warnings(document: Document) -> tuple[str, ...]:
+    warnings: list[str] = []
+    if document.api_version != "kustomize.toolkit.fluxcd.io/v1":
+        warnings.append(f"apiVersion {document.api_version} is outdated; use kustomize.toolkit.fluxcd.io/v1")
+    if document.spec.validation:
+        meaning = "objects are applied one by one" if document.spec.validation == "none" else "as it is anyway"
+        warnings.append(f"spec.validation is a field of older versions of Flux; {meaning}")
+    return tuple(warnings)

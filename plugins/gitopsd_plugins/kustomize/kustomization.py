@@ -1,0 +1,253 @@
+"""The kustomization file: its fields, decoded strictly, old spellings turned into today's.
+
+Every field that kustomize knows is decoded; those that a build does not serve yet are refused by name, never ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from gitopsd.plugin import Rejected, Spec, SpecError, spec, yaml
+
+NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+CONFIG_GROUP = "kustomize.config.k8s.io"
+KIND, COMPONENT = "Kustomization", "Component"
+
+
+class Target(Spec, frozen=True, kw_only=True):
+    """Which resources something is for; all parts but the selectors are anchored regular expressions."""
+
+    group: str = ""
+    version: str = ""
+    kind: str = ""
+    name: str = ""
+    namespace: str = ""
+    label_selector: str = ""
+    annotation_selector: str = ""
+
+
+class PatchOptions(Spec, frozen=True, kw_only=True):
+    """What a strategic merge patch may change beside the content."""
+
+    allow_name_change: bool = False
+    allow_kind_change: bool = False
+
+
+class Patch(Spec, frozen=True, kw_only=True):
+    """A patch, in place or in a file."""
+
+    path: str = ""
+    patch: str = ""
+    target: Target | None = None
+    options: PatchOptions | None = None
+
+
+class Image(Spec, frozen=True, kw_only=True):
+    """A change to every image called `name`."""
+
+    name: str = ""
+    new_name: str = ""
+    new_tag: str = ""
+    tag_suffix: str = ""
+    digest: str = ""
+
+
+class Replica(Spec, frozen=True, kw_only=True):
+    """How many replicas the workload called `name` has."""
+
+    name: str = ""
+    count: int = 0
+
+
+class Field(Spec, frozen=True, kw_only=True):
+    """A field specification as users write it."""
+
+    path: str = ""
+    group: str = ""
+    version: str = ""
+    kind: str = ""
+    create: bool = False
+
+
+class Label(Spec, frozen=True, kw_only=True):
+    """Labels to set, and where."""
+
+    pairs: dict[str, str] = msgspec.field(default_factory=dict)
+    include_selectors: bool = False
+    include_templates: bool = False
+    fields: tuple[Field, ...] = ()
+
+
+class GeneratorOptions(Spec, frozen=True, kw_only=True):
+    """How generated objects look."""
+
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
+    annotations: dict[str, str] = msgspec.field(default_factory=dict)
+    disable_name_suffix_hash: bool = False
+    immutable: bool = False
+
+
+class Generator(Spec, frozen=True, kw_only=True):
+    """A ConfigMap or Secret made of files, env files and literals; `type` is for Secrets only."""
+
+    name: str = ""
+    namespace: str = ""
+    behavior: str = ""
+    literals: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    envs: tuple[str, ...] = ()
+    env: str = ""
+    type: str = ""
+    options: GeneratorOptions | None = None
+
+
+class LegacySort(Spec, frozen=True, kw_only=True):
+    """Kinds that go first and last."""
+
+    order_first: tuple[str, ...] = ()
+    order_last: tuple[str, ...] = ()
+
+
+class SortOptions(Spec, frozen=True, kw_only=True):
+    """The order of the output."""
+
+    order: str = ""
+    legacy_sort_options: LegacySort | None = None
+
+
+class Kustomization(Spec, frozen=True, kw_only=True):
+    """A whole file; a Component has the same fields."""
+
+    api_version: str = ""
+    kind: str = ""
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+    resources: tuple[str, ...] = ()
+    bases: tuple[str, ...] = ()
+    components: tuple[str, ...] = ()
+    name_prefix: str = ""
+    name_suffix: str = ""
+    namespace: str = ""
+    common_labels: dict[str, str] = msgspec.field(default_factory=dict)
+    labels: tuple[Label, ...] = ()
+    common_annotations: dict[str, str] = msgspec.field(default_factory=dict)
+    patches: tuple[Patch, ...] = ()
+    patches_strategic_merge: tuple[str, ...] = ()
+    patches_json6902: tuple[Patch, ...] = ()
+    images: tuple[Image, ...] = ()
+    image_tags: tuple[Image, ...] = ()
+    replicas: tuple[Replica, ...] = ()
+    config_map_generator: tuple[Generator, ...] = ()
+    secret_generator: tuple[Generator, ...] = ()
+    generator_options: GeneratorOptions | None = None
+    sort_options: SortOptions | None = None
+    replacements: Any = None
+    vars: Any = None
+    crds: Any = None
+    configurations: Any = None
+    generators: Any = None
+    transformers: Any = None
+    validators: Any = None
+    openapi: Any = None
+    build_metadata: Any = None
+    helm_globals: Any = None
+    helm_charts: Any = None
+    helm_chart_inflation_generator: Any = None
+
+
+_UNSERVED = (
+    "replacements",
+    "vars",
+    "crds",
+    "configurations",
+    "generators",
+    "transformers",
+    "validators",
+    "openapi",
+    "build_metadata",
+    "helm_globals",
+    "helm_charts",
+    "helm_chart_inflation_generator",
+)
+_DEPRECATED = {
+    "bases": "resources",
+    "common_labels": "labels",
+    "image_tags": "images",
+    "patches_json6902": "patches",
+    "patches_strategic_merge": "patches",
+}
+_ENCODED = {f.name: f.encode_name for f in msgspec.structs.fields(Kustomization)}
+
+
+def read(data: bytes, file: str, *, component: bool | None = False) -> Kustomization:
+    """Decode a file. Raises `Rejected` naming file, line and field.
+
+    `component` says whether it must be one; None takes both. Of equal keys the last wins, as in kustomize.
+    """
+    try:
+        document = yaml.read(data, file=file, unique_keys=False)
+    except yaml.YamlError as error:
+        raise Rejected(str(error)) from error
+    if document is None:
+        raise Rejected(f"{file}: kustomization.yaml is empty")
+    if not isinstance(document, dict):
+        raise Rejected(f"{file}: invalid Kustomization: a map is expected")
+    try:
+        found = spec.decode(_cleaned(document), Kustomization)
+    except SpecError as error:
+        raise Rejected(
+            f"{_place(data, file, error.path)}: invalid Kustomization: {_dotted(error.path)}{error}"
+        ) from error
+    _check(found, file, component=component)
+    return found
+
+
+def deprecations(found: Kustomization, file: str) -> list[str]:
+    """A sentence for each field that has a successor."""
+    return [
+        f"{file}: '{_ENCODED[old]}' is deprecated; use '{new}' instead"
+        for old, new in _DEPRECATED.items()
+        if getattr(found, old)
+    ]
+
+
+def _check(found: Kustomization, file: str, *, component: bool | None) -> None:
+    if not any(getattr(found, name) for name in _ENCODED if name not in {"api_version", "kind"}):
+        raise Rejected(f"{file}: kustomization.yaml is empty")
+    kind = found.kind or KIND
+    if kind not in {KIND, COMPONENT}:
+        raise Rejected(f"{file}: kind should be {KIND} or {COMPONENT}, it is {kind}")
+    version = f"{CONFIG_GROUP}/{'v1alpha1' if kind == COMPONENT else 'v1beta1'}"
+    if found.api_version and found.api_version != version:
+        raise Rejected(f"{file}: apiVersion for {kind} should be {version}, it is {found.api_version}")
+    if component and kind != COMPONENT:
+        raise Rejected(f"{file}: listed in components, so its kind must be {COMPONENT}, not {kind}")
+    if component is False and kind == COMPONENT:
+        raise Rejected(f"{file}: is a {COMPONENT}; list it in components, not in resources")
+    for name in _UNSERVED:
+        if getattr(found, name):
+            raise Rejected(f'{file}: field "{_ENCODED[name]}" is not served yet')
+
+
+def _cleaned(document: dict[str, Any]) -> dict[str, Any]:
+    """Nulls mean nothing, and names are taken in any case, as Go's decoder has it."""
+    known = {name.lower(): name for name in _ENCODED.values()}
+    return {known.get(key.lower(), key): _without_nulls(value) for key, value in document.items() if value is not None}
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value
+
+
+def _place(data: bytes, file: str, path: Sequence[str | int]) -> str:
+    return f"{file}:{yaml.locate(data, path)[0]}" if path else file
+
+
+def _dotted(path: Sequence[str | int]) -> str:
+    return f"{'.'.join(map(str, path))}: " if path else ""

@@ -1,0 +1,148 @@
+"""Patches: strategic merge and JSON 6902, in place or from files, for one object or for all that a target selects."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gitopsd.plugin import Rejected, yaml
+from gitopsd_plugins.kustomize import documents, jsonpatch, merge
+from gitopsd_plugins.kustomize.jsonpatch import Operation
+from gitopsd_plugins.kustomize.kustomization import Patch, PatchOptions
+from gitopsd_plugins.kustomize.loader import Loader
+from gitopsd_plugins.kustomize.resource import Resource
+from gitopsd_plugins.kustomize.resources import Resources
+from gitopsd_plugins.kustomize.selector import Selector
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A patch that was read: objects to merge, or operations. `source` is for messages."""
+
+    source: str
+    objects: tuple[Resource, ...] = ()
+    operations: tuple[Operation, ...] = ()
+
+
+def apply(resources: Resources, patch: Patch, loader: Loader) -> None:
+    """Apply one entry of `patches`. Raises `Rejected` naming the patch."""
+    source, content = _content(patch, loader)
+    loaded = _parsed(content, source)
+    options = patch.options or PatchOptions()
+    try:
+        if loaded.operations:
+            _apply_operations(resources, loaded, patch)
+        elif patch.target is not None:
+            _merge_selected(resources, loaded, patch, options)
+        else:
+            for wanted in loaded.objects:
+                _merge_into(resources.one_known_as(wanted.original), wanted, options, keep_version=False)
+    except Rejected as error:
+        raise Rejected(f"{source}: {error}") from error
+    resources.keep(lambda r: bool(r.body))
+
+
+def apply_strategic(resources: Resources, entries: Sequence[str], loader: Loader) -> None:
+    """Apply `patchesStrategicMerge`: each entry a file, or a patch itself."""
+    for entry in entries:
+        inline = "\n" in entry or ":" in entry
+        source = "patchesStrategicMerge" if inline else loader.shown(entry)
+        found = documents.read(entry if inline else loader.read(entry), source)
+        if not found:
+            raise Rejected(f"{source}: patch appears to be empty")
+        for wanted in found:
+            try:
+                target = resources.one_known_as(wanted.original)
+                _merge_into(target, wanted, PatchOptions(), keep_version=True)
+            except Rejected as error:
+                raise Rejected(f"{source}: {error}") from error
+            resources.keep(lambda r: bool(r.body))
+            resources.check_unique()
+
+
+def apply_json(resources: Resources, patch: Patch, loader: Loader) -> None:
+    """Apply one entry of `patchesJson6902`, which must name its target."""
+    if patch.target is None or not patch.target.name:
+        raise Rejected("patchesJson6902: must specify the target name")
+    source, content = _content(patch, loader)
+    operations = _operations(documents.documents(content, source, yaml.KUBERNETES), source)
+    for resource in Selector.of(patch.target).among(resources):
+        _patch_body(resource, operations, source, annotated=bool(resource.history))
+    resources.changed()
+
+
+def _content(patch: Patch, loader: Loader) -> tuple[str, bytes | str]:
+    inline = patch.patch.strip()
+    if bool(inline) == bool(patch.path):
+        raise Rejected("patches: an entry must have either patch or path" + (", not both" if inline else ""))
+    return ("patches: inline patch", inline) if inline else (loader.shown(patch.path), loader.read(patch.path))
+
+
+def _parsed(content: bytes | str, source: str) -> Loaded:
+    found = documents.documents(content, source, yaml.KUBERNETES)
+    if len(found) == 1 and isinstance(found[0].value, list):
+        return Loaded(source, operations=_operations(found, source))
+    return Loaded(source, objects=tuple(documents.read(content, source)))
+
+
+def _operations(found: Sequence[Any], source: str) -> tuple[Operation, ...]:
+    operations = tuple(jsonpatch.operations(found[0].value, source)) if len(found) == 1 else ()
+    if not operations:
+        raise Rejected(f"{source}: patch appears to be empty")
+    return operations
+
+
+def _apply_operations(resources: Resources, loaded: Loaded, patch: Patch) -> None:
+    if patch.target is None:
+        raise Rejected("must specify a target for JSON patch")
+    for resource in Selector.of(patch.target).among(resources):
+        resource.remember()
+        _patch_body(resource, loaded.operations, loaded.source, annotated=True)
+    resources.changed()
+
+
+def _patch_body(resource: Resource, operations: Sequence[Operation], source: str, *, annotated: bool) -> None:
+    """kustomize keeps its notes in annotations, so that a patch finds the map there where an object has been changed."""
+    annotations = resource.metadata.get("annotations")
+    made = annotated and annotations is None
+    if made:
+        resource.metadata["annotations"] = {}
+    try:
+        body = jsonpatch.apply(resource.body, list(operations))
+    except Rejected as error:
+        raise Rejected(f"{source}: {resource}: {error}") from error
+    if not isinstance(body, dict):
+        raise Rejected(f"{source}: {resource}: the patch makes it something that is not an object")
+    resource.body = body
+    if made and not resource.metadata.get("annotations"):
+        resource.metadata.pop("annotations", None)
+
+
+def _merge_selected(resources: Resources, loaded: Loaded, patch: Patch, options: PatchOptions) -> None:
+    if len(loaded.objects) > 1:
+        raise Rejected("multiple strategic merge patches in one entry cannot have a target; write one entry for each")
+    assert patch.target is not None
+    for resource in Selector.of(patch.target).among(resources) if loaded.objects else ():
+        fresh = Resource(copy.deepcopy(loaded.objects[0].body))
+        _merge_into(resource, fresh, options, keep_version=True)
+    resources.keep(lambda r: bool(r.body))
+    resources.check_unique()
+
+
+def _merge_into(target: Resource, patch: Resource, options: PatchOptions, *, keep_version: bool) -> None:
+    name, namespace, kind = target.name, target.namespace, target.kind
+    if options.allow_name_change or options.allow_kind_change:
+        target.remember()
+    if keep_version:
+        patch.body["apiVersion"] = target.body.get("apiVersion")
+    body = merge.merge(target.body, patch.body)
+    target.body = body or {}
+    if not body:
+        return
+    if not options.allow_kind_change:
+        body["kind"] = kind
+    if not options.allow_name_change:
+        target.name = name
+    target.namespace = namespace

@@ -1,0 +1,60 @@
+"""gitopsd's own annotations on a declared object: what they may say, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from gitopsd.plugin import Adopt, Atomic, ObjectRef, Policy, SpecError, keys
+
+T = TypeVar("T")
+_ADOPT = {"true": Adopt.ALWAYS, "false": Adopt.NEVER} | {str(a): a for a in Adopt}
+_ATOMIC = {str(a): a for a in Atomic}
+
+
+def read(annotations: Mapping[str, str], *, atomic: Atomic | None = None) -> Policy:
+    """The policy; `atomic` where no annotation says otherwise. Raises `SpecError` naming key and allowed values."""
+    return Policy(
+        adopt=_one_of(annotations, keys.ADOPT, _ADOPT),
+        atomic=_one_of(annotations, keys.ATOMIC, _ATOMIC) or atomic,
+        approved=frozenset(_listed(annotations, keys.APPROVE)),
+        delete_confirmed=_one_of(annotations, keys.DELETE, {"confirmed": True}) or False,
+    )
+
+
+def depends_on(annotations: Mapping[str, str], namespace: str) -> tuple[ObjectRef, ...]:
+    """Further dependencies, of any kind: `Kind/namespace/name` or `Kind/name`, separated by commas."""
+    return tuple(_reference(item, namespace) for item in _listed(annotations, keys.DEPENDS_ON))
+
+
+def cluster(annotations: Mapping[str, str]) -> str | None:
+    """The name of the cluster that is meant; None for the only one."""
+    if keys.CLUSTER not in annotations:
+        return None
+    if not (name := annotations[keys.CLUSTER].strip()):
+        raise _wrong(keys.CLUSTER, "", "the name of a declared Cluster")
+    return name
+
+
+def _reference(text: str, namespace: str) -> ObjectRef:
+    try:
+        return ObjectRef.parse(text, namespace=namespace)
+    except ValueError as error:
+        raise _wrong(keys.DEPENDS_ON, text, "Kind/namespace/name") from error
+
+
+def _listed(annotations: Mapping[str, str], key: str) -> list[str]:
+    return [item.strip() for item in annotations.get(key, "").split(",") if item.strip()]
+
+
+def _one_of(annotations: Mapping[str, str], key: str, words: Mapping[str, T]) -> T | None:
+    if key not in annotations:
+        return None
+    value = annotations[key].strip()
+    if value not in words:
+        raise _wrong(key, value, " or ".join(dict.fromkeys(words)))
+    return words[value]
+
+
+def _wrong(key: str, value: str, wanted: str) -> SpecError:
+    return SpecError(f"annotation {key} is {value!r}; write {wanted}", path=("metadata", "annotations", key))

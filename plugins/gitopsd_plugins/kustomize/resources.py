@@ -1,0 +1,118 @@
+"""The ordered set of resources of a build: no two are the same object, lookups go by what they are or were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from gitopsd.plugin import Rejected
+from gitopsd_plugins.kustomize.identity import Id, text
+from gitopsd_plugins.kustomize.resource import Resource
+
+
+class Resources:
+    """`changed()` must be called after identities changed behind its back: the index is made again when needed."""
+
+    def __init__(self, items: Iterable[Resource] = ()) -> None:
+        self.items: list[Resource] = []
+        self._ids: dict[Id, Resource] | None = {}
+        self.extend(items)
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def changed(self) -> None:
+        """Forget the index."""
+        self._ids = None
+
+    def _index(self) -> dict[Id, Resource]:
+        if self._ids is None:
+            self._ids = {r.id: r for r in self.items}
+        return self._ids
+
+    def append(self, resource: Resource) -> None:
+        """Add one. Raises `Rejected` when the object is there already, naming both files."""
+        ids, identity = self._index(), resource.id
+        if (there := ids.get(identity)) is not None:
+            raise Rejected(_twice(resource, there))
+        ids[identity] = resource
+        self.items.append(resource)
+
+    def extend(self, resources: Iterable[Resource]) -> None:
+        """Add all, in order."""
+        for resource in resources:
+            self.append(resource)
+
+    def keep(self, wanted: Callable[[Resource], bool]) -> None:
+        """Drop every resource that is not wanted."""
+        self.items = [r for r in self.items if wanted(r)]
+        self.changed()
+
+    def check_unique(self) -> None:
+        """Raise `Rejected` when two have become the same object."""
+        seen: dict[Id, Resource] = {}
+        for resource in self.items:
+            if (there := seen.setdefault(resource.id, resource)) is not resource:
+                raise Rejected(_twice(resource, there))
+
+    def known_as(self, identity: Id) -> list[Resource]:
+        """Those that are, or once were, this object."""
+        return [r for r in self.items if r.id == identity or identity in r.previous]
+
+    def one_known_as(self, identity: Id) -> Resource:
+        """The only one of them. Raises `Rejected` for none and for several."""
+        if identity in self._index() and not any(r.history for r in self.items):
+            return self._index()[identity]
+        found = self.known_as(identity)
+        if len(found) != 1:
+            raise Rejected(
+                f"{'multiple' if found else 'no'} matches for Id {identity}; failed to find unique target for patch"
+            )
+        return found[0]
+
+    def absorb(self, resource: Resource) -> None:
+        """Add a generated resource, or let it replace or be merged into the one that it names."""
+        found = self.known_as(resource.id)
+        if not found:
+            if resource.behavior in {"merge", "replace"}:
+                raise Rejected(f"id {resource.id} does not exist; cannot merge or replace")
+            self.append(resource)
+            return
+        if len(found) > 1:
+            raise Rejected(
+                f"found multiple objects that could accept merge of {resource.id}: {', '.join(map(str, found))}"
+            )
+        if resource.behavior not in {"merge", "replace"}:
+            raise Rejected(
+                f"id {resource.id} exists; cannot use behavior {resource.behavior or 'create'!r}, it must be merge or replace"
+            )
+        self.items[self.items.index(found[0])] = _taking_over(resource, found[0])
+        self.changed()
+
+
+def _taking_over(new: Resource, old: Resource) -> Resource:
+    """The new content under the old one's identity, and with its data where it is merged."""
+    for field in ("labels", "annotations"):
+        if merged := old.labels(field) | new.labels(field):
+            new.metadata[field] = merged
+    if new.behavior == "merge":
+        for field in ("data", "binaryData"):
+            if joined := _texts(old.body.get(field)) | _texts(new.body.get(field)):
+                new.body[field] = joined
+    new.name, new.namespace = old.name, old.namespace
+    new.history, new.prefixes, new.suffixes = old.history, old.prefixes, old.suffixes
+    new.hashed = old.hashed and new.hashed
+    new.behavior = old.behavior
+    return new
+
+
+def _texts(value: Any) -> dict[str, str]:
+    return {key: text(item) for key, item in value.items()} if isinstance(value, dict) else {}
+
+
+def _twice(resource: Resource, there: Resource) -> str:
+    where = " and ".join(sorted({f for f in (resource.file, there.file) if f}))
+    return f"may not add resource with an already registered id: {resource.id}" + (f" ({where})" if where else "")

@@ -1,0 +1,164 @@
+"""Namespaces, labels, annotations, images and replicas: each a function that changes a set of resources in place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gitopsd.plugin import Rejected
+from gitopsd_plugins.kustomize import fieldspec
+from gitopsd_plugins.kustomize.fieldspec import FieldSpecs
+from gitopsd_plugins.kustomize.identity import text
+from gitopsd_plugins.kustomize.kustomization import Image, Replica
+from gitopsd_plugins.kustomize.resource import Resource
+from gitopsd_plugins.kustomize.resources import Resources
+
+_BINDINGS = {"RoleBinding", "ClusterRoleBinding"}
+_CONTAINERS = ("containers", "initContainers")
+_IMAGE_TAIL = r"(:[a-zA-Z0-9_.{}-]*)?(@sha256:[a-zA-Z0-9_.{}-]*)?"
+
+
+def set_namespace(resources: Resources, namespace: str, specs: FieldSpecs) -> None:
+    """Put every namespaced object into the namespace, and the subjects called "default" of bindings with it."""
+    edit = _setting(namespace)
+    for resource in resources:
+        resource.remember()
+        gvk = resource.gvk
+        if not gvk.cluster_wide:
+            fieldspec.visit(resource.body, ("metadata", "namespace"), edit, make=str)
+        if gvk.kind in _BINDINGS:
+            _set_default_subjects(resource.body.get("subjects"), namespace)
+        for steps, create in specs.of(gvk):
+            if steps == ("metadata", "namespace") or _is_skipped(resource, steps):
+                continue
+            fieldspec.visit(resource.body, steps, edit, make=str if create else None)
+    resources.changed()
+    resources.check_unique()
+
+
+def _is_skipped(resource: Resource, steps: tuple[str, ...]) -> bool:
+    foreign_name = steps == ("metadata", "name") and resource.body.get("apiVersion") != "v1"
+    return foreign_name or (steps == ("subjects", "namespace") and resource.kind in _BINDINGS)
+
+
+def _set_default_subjects(subjects: Any, namespace: str) -> None:
+    for subject in subjects if isinstance(subjects, list) else ():
+        if isinstance(subject, dict) and subject.get("name") == "default":
+            subject["namespace"] = namespace
+
+
+def _setting(value: Any) -> Callable[[Any, Any], None]:
+    def edit(holder: Any, key: Any) -> None:
+        if isinstance(holder[key], dict | list):
+            raise Rejected(f"field {key}: a scalar is expected")
+        holder[key] = value
+
+    return edit
+
+
+def set_entries(resources: Resources, entries: Mapping[str, str], specs: FieldSpecs) -> None:
+    """Set labels or annotations in every map that the specifications name."""
+    ordered = dict(sorted(entries.items()))
+
+    def edit(holder: Any, key: Any) -> None:
+        if not isinstance(holder[key], dict):
+            raise Rejected(f"field {key}: a map is expected")
+        holder[key].update(ordered)
+
+    for resource in resources if ordered else ():
+        for steps, create in specs.of(resource.gvk):
+            try:
+                fieldspec.visit(resource.body, steps, edit, make=dict if create else None)
+            except Rejected as error:
+                raise Rejected(f"{resource}: {error}") from error
+
+
+def set_replicas(resources: Resources, replica: Replica, specs: FieldSpecs) -> None:
+    """Set the count of every workload that is, or was, called so. Raises `Rejected` when there is none."""
+    found = False
+    edit = _setting(replica.count)
+    for resource in resources:
+        ids = [*resource.previous, resource.id]
+        for spec in specs.specs:
+            if any(i.name == replica.name and i.gvk.selected(spec.gvk) for i in ids):
+                found = True
+                if resource.gvk.selected(spec.gvk):
+                    fieldspec.visit(resource.body, spec.steps, edit, make=str if spec.create else None)
+    if not found:
+        kinds = ", ".join(spec.gvk.kind for spec in specs.specs)
+        raise Rejected(f"replicas: no resource is called {replica.name!r} among kinds {kinds}")
+
+
+def set_images(resources: Resources, images: tuple[Image, ...], specs: FieldSpecs) -> None:
+    """Change images wherever containers are, and in the fields of `specs`; definitions are left alone.
+
+    Each place is changed once for each way in which it was found, which shows where a change applies to its own result.
+    """
+    changes = [(re.compile(f"(?:{_pattern(image)}){_IMAGE_TAIL}"), image) for image in images]
+    for resource in resources if changes else ():
+        if resource.kind == "CustomResourceDefinition":
+            continue
+        anywhere: list[dict[str, Any]] = []
+        _find_containers(resource.body, anywhere)
+        for pattern, image in changes:
+            for container in anywhere:
+                _change(container, "image", pattern, image)
+            for steps, _ in specs.of(resource.gvk):
+                fieldspec.visit(resource.body, steps, _changing(pattern, image))
+
+
+def _pattern(image: Image) -> str:
+    try:
+        re.compile(image.name)
+    except re.error as error:
+        raise Rejected(f"images: {image.name!r} is not a name or pattern: {error}") from error
+    return image.name
+
+
+def _changing(pattern: re.Pattern[str], image: Image) -> Callable[[Any, Any], None]:
+    def edit(holder: Any, key: Any) -> None:
+        _change(holder, key, pattern, image)
+
+    return edit
+
+
+def _find_containers(node: Any, found: list[dict[str, Any]]) -> None:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if isinstance(value, dict | list):
+                _find_containers(value, found)
+                if key in _CONTAINERS and isinstance(value, list):
+                    found.extend(item for item in value if isinstance(item, dict) and "image" in item)
+    else:
+        for item in node:
+            if isinstance(item, dict | list):
+                _find_containers(item, found)
+
+
+def _change(holder: Any, key: Any, pattern: re.Pattern[str], image: Image) -> None:
+    value = holder[key]
+    if isinstance(value, dict | list):
+        raise Rejected(f"images: field {key} is not a scalar")
+    if pattern.fullmatch(current := text(value)):
+        holder[key] = changed_image(current, image)
+
+
+def changed_image(current: str, image: Image) -> str:
+    """The image reference with the new name, tag and digest; a new tag alone drops the digest, and the reverse."""
+    name, tag, digest = split_image(current)
+    if image.new_tag or image.digest:
+        tag, digest = image.new_tag, image.digest
+    elif image.tag_suffix:
+        tag, digest = tag + image.tag_suffix, ""
+    return (image.new_name or name) + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
+
+
+def split_image(reference: str) -> tuple[str, str, str]:
+    """Name, tag and digest; a port of the registry belongs to the name."""
+    host, slash, rest = reference.partition("/")
+    if not slash or not host:
+        host, slash, rest = "", "", reference
+    rest, _, digest = rest.partition("@")
+    path, _, tag = rest.partition(":")
+    return host + slash + path, tag, digest

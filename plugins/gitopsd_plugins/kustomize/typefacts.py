@@ -1,0 +1,57 @@
+"""What strategic merging knows of Kubernetes' types: which lists are merged by which keys. Read from `types.json`.
+
+A fact is a type's name (a map with known fields), `{"map": TYPE}` (a map with any keys) or `{"keys": [...], "of": TYPE}`
+(a list merged by keys; without keys a set of scalars). None: nothing is known, lists are replaced whole.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
+Fact = str | dict[str, Any] | None
+
+_SAME_AS = {
+    "autoscaling/v2beta1/HorizontalPodAutoscaler": "autoscaling/v2/HorizontalPodAutoscaler",
+    "autoscaling/v2beta2/HorizontalPodAutoscaler": "autoscaling/v2/HorizontalPodAutoscaler",
+    "batch/v1beta1/CronJob": "batch/v1/CronJob",
+    "extensions/v1beta1/Ingress": "networking.k8s.io/v1/Ingress",
+    "networking.k8s.io/v1beta1/Ingress": "networking.k8s.io/v1/Ingress",
+    "policy/v1beta1/PodDisruptionBudget": "policy/v1/PodDisruptionBudget",
+    "rbac.authorization.k8s.io/v1beta1/ClusterRole": "rbac.authorization.k8s.io/v1/ClusterRole",
+    "rbac.authorization.k8s.io/v1beta1/ClusterRoleBinding": "rbac.authorization.k8s.io/v1/ClusterRoleBinding",
+    "rbac.authorization.k8s.io/v1beta1/Role": "rbac.authorization.k8s.io/v1/Role",
+    "rbac.authorization.k8s.io/v1beta1/RoleBinding": "rbac.authorization.k8s.io/v1/RoleBinding",
+}
+"""Older versions that kustomize still knows and current servers do not; their merge keys are those of the newer one."""
+
+
+def of_kind(api_version: Any, kind: Any) -> Fact:
+    """The fact of a whole object."""
+    if not isinstance(api_version, str) or not isinstance(kind, str):
+        return None
+    name = f"{api_version}/{kind}"
+    found: Fact = _table()["kinds"].get(_SAME_AS.get(name, name))
+    return found
+
+
+def of_field(fact: Fact, field: str) -> Fact:
+    """The fact of a field of a map."""
+    if isinstance(fact, str):
+        found: Fact = _table()["types"].get(fact, {}).get(field)
+        return found
+    return fact.get("map") if fact is not None and "map" in fact else None
+
+
+def merge_keys(fact: Fact) -> list[str] | None:
+    """The keys of a list that is merged; None for one that is replaced."""
+    return fact.get("keys") if isinstance(fact, dict) else None
+
+
+@cache
+def _table() -> dict[str, Any]:
+    table: dict[str, Any] = msgspec.json.decode(files(__package__).joinpath("types.json").read_bytes())
+    return table
