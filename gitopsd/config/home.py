@@ -161,7 +161,7 @@ def _read(document: Written, reading: _Reading) -> None:
 
 def _is_flux_itself(document: Written, registry: Registry) -> bool:
     """True for the manifests of Flux's controllers, which `flux bootstrap` puts beside its declared objects."""
-    labels = document.value["metadata"].get("labels") or {}
+    labels = document.value.get("metadata", {}).get("labels") or {}
     return labels.get(PART_OF) == "flux" and not kinds.known(registry, document.identity.group, document.identity.kind)
 
 

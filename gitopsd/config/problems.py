@@ -49,6 +49,6 @@ def near(name: str, names: Iterable[str]) -> str:
 
 
 def _step(step: str | int) -> str:
-    if isinstance(step, int):
+    if isinstance(step, int) or step == "...":  # what msgspec says for a key of a table
         return f"[{step}]"
     return f".{step}" if _PLAIN.match(step) else f'["{step}"]'

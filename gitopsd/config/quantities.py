@@ -12,7 +12,7 @@ from gitopsd.plugin import SpecError, spec
 
 _SIZE = re.compile(r"^([0-9]+)(Ki|Mi|Gi)?$")
 _FACTORS = {None: 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
-_UNITS = ((3600.0, "h"), (60.0, "m"), (1.0, "s"), (0.001, "ms"))
+_UNITS = ((3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms"))
 
 
 class Duration(timedelta):
@@ -27,10 +27,10 @@ class Duration(timedelta):
             raise ValueError(str(error)) from error
 
     def __str__(self) -> str:
-        rest, text = self.total_seconds(), ""
+        rest, text = round(self.total_seconds() * 1000), ""
         for length, unit in _UNITS:
             count, rest = divmod(rest, length)
-            text += f"{int(count)}{unit}" if count else ""
+            text += f"{count}{unit}" if count else ""
         return text or "0s"
 
 

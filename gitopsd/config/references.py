@@ -6,6 +6,7 @@ other app could bring it, else a warning; at run time such an app is not ready u
 
 from __future__ import annotations
 
+import difflib
 import graphlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ def dangling(intents: Mapping[ObjectRef, Intent], known: Collection[ObjectRef]) 
             if brought:
                 message = f"{target} is not declared in the files; waiting until an app brings it"
             else:
-                message = f"{target} is not declared{near(str(target), _alike(target, known))}"
+                message = f"{target} is not declared{_near(target, known)}"
             yield Misfit(ref=ref, message=message, mentioned=target, certain=not brought)
 
 
@@ -58,12 +59,6 @@ def cyclic(intents: Mapping[ObjectRef, Intent]) -> Iterator[Misfit]:
         message = f"depends on itself: {' -> '.join(str(ref) for ref in cycle)}; remove one of these dependencies"
         yield Misfit(ref=cycle[0], message=message, mentioned=cycle[1])
         graph = {ref: targets - set(cycle) for ref, targets in graph.items() if ref not in cycle}
-
-
-def order(intents: Mapping[ObjectRef, Intent]) -> Sequence[ObjectRef]:
-    """The objects, each after its source and its dependencies. Raises `graphlib.CycleError`; `cyclic` finds these."""
-    graph = {ref: [t for t in _targets(intent) if t in intents] for ref, intent in sorted(intents.items())}
-    return list(graphlib.TopologicalSorter(graph).static_order())
 
 
 def mention(document: Mapping[str, Any], ref: ObjectRef) -> Path:
@@ -86,8 +81,12 @@ def _may_bring(intent: Intent, known: Collection[ObjectRef]) -> bool:
     return isinstance(intent, AppIntent) and intent.source in known
 
 
-def _alike(target: ObjectRef, known: Collection[ObjectRef]) -> Iterable[str]:
-    return (str(ref) for ref in known if ref.kind == target.kind)
+def _near(target: ObjectRef, known: Collection[ObjectRef]) -> str:
+    """A hint at an object of the same kind whose name is close; the namespace may be the mistake."""
+    alike = [ref for ref in known if ref.kind == target.kind]
+    names = difflib.get_close_matches(target.name, sorted({ref.name for ref in alike}), n=1, cutoff=0.6)
+    meant = min((ref for ref in alike if ref.name in names), default=None)
+    return f"; did you mean {meant}?" if meant else ""
 
 
 def _cycle(graph: Mapping[ObjectRef, set[ObjectRef]]) -> Sequence[ObjectRef]:
