@@ -72,7 +72,7 @@ class LocalControl:
 
     async def tree(self, names: Sequence[str] = ()) -> Sequence[Branch]:
         """The named objects, or all top-level ones, as trees."""
-        return self._engine.tree(self._refs(names))
+        return await self._engine.tree(self._refs(names))
 
     async def reconcile(self, name: str, token: str) -> Sequence[Report]:
         """Look at the objects of this name now."""

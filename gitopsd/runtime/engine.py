@@ -26,7 +26,7 @@ from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.registry import Registry
 from gitopsd.plugin.roles import Target
-from gitopsd.reconcile import app, conclude, record, source
+from gitopsd.reconcile import app, children, conclude, record, source
 from gitopsd.reconcile.claims import Claims
 from gitopsd.reconcile.world import Board, Mirror, Safety, Slots, World
 from gitopsd.runtime import views
@@ -35,7 +35,7 @@ from gitopsd.runtime.clusters import Clusters, Connect
 from gitopsd.runtime.due import Pace
 from gitopsd.runtime.scheduled import Scheduled
 from gitopsd.runtime.scheduler import Scheduler
-from gitopsd.runtime.view import Branch, ClusterView, View
+from gitopsd.runtime.view import Branch, ClusterView, Leaf, View
 from gitopsd.runtime.wake import Reason
 from gitopsd.store import Store
 
@@ -88,10 +88,18 @@ class Engine:
             progress=self._progressed,
         )
 
+    @property
+    def files(self) -> DeclaredSet:
+        """What the files declare at this moment."""
+        return self._declared
+
     # --- the declared set -------------------------------------------------------------------------------------------
 
-    def declare(self, declared: DeclaredSet) -> None:
-        """Replace what the files declare. Apps whose declaration vanished are kept as orphans: nothing of theirs is pruned."""
+    def declare(self, declared: DeclaredSet, *, work: bool = True) -> None:
+        """Replace what the files declare; without `work` nobody looks at it.
+
+        Apps whose declaration vanished are kept as orphans: nothing of theirs is pruned.
+        """
         gone = self._declared.objects.keys() - declared.objects.keys()
         self._declared = declared
         for ref in gone:
@@ -101,7 +109,8 @@ class Engine:
             self.board.declared[ref] = replace(document, generation=generation)
             self.board.intents[ref] = declared.intents[ref]
         self.clusters.declare(declared.clusters)
-        self._schedule()
+        if work:
+            self._schedule()
 
     def _orphan(self, ref: ObjectRef) -> None:
         intent = self.board.intents.pop(ref, None)
@@ -250,25 +259,36 @@ class Engine:
             for name in sorted(self._declared.clusters)
         )
 
-    def tree(self, refs: Iterable[ObjectRef] = ()) -> tuple[Branch, ...]:
-        """What the objects applied and declared, all top-level objects when none is named."""
+    async def tree(self, refs: Iterable[ObjectRef] = ()) -> tuple[Branch, ...]:
+        """What the objects applied and declared, with the health of now; all top-level objects when none is named."""
         roots = tuple(refs) or tuple(v.ref for v in self.views() if v.parent is None)
-        return tuple(self._branch(ref, depth=0) for ref in roots)
+        return tuple([await self._branch(ref, depth=0) for ref in roots])
 
-    def _branch(self, ref: ObjectRef, depth: int) -> Branch:
-        below = self._children.get(ref, {}) if depth < views.DEPTH else {}
+    async def _branch(self, ref: ObjectRef, depth: int) -> Branch:
+        below = sorted(self._children.get(ref, {})) if depth < views.DEPTH else []
         return Branch(
             view=self.view(ref),
-            leaves=views.leaves(ref, self.board, self._parts.registry),
-            branches=tuple(self._branch(child, depth + 1) for child in sorted(below)),
+            leaves=await self._leaves(ref),
+            branches=tuple([await self._branch(child, depth + 1) for child in below]),
         )
 
+    async def _leaves(self, ref: ObjectRef) -> tuple[Leaf, ...]:
+        inventory = self.board.inventories.get(ref)
+        owned = (
+            [o for o in inventory.owned.values() if not children.is_declared(o.id, self._parts.registry)]
+            if inventory
+            else []
+        )
+        if not owned:
+            return ()
+        intent = self.board.intents.get(ref)
+        target = await self.clusters.target(intent.cluster if isinstance(intent, AppIntent) else None)
+        live = await target.observe([(o.id, o.version) for o in owned])
+        return tuple(views.leaf(o.id, live.get(o.id), self._parts.registry) for o in sorted(owned, key=lambda o: o.id))
+
     def find(self, name: str) -> tuple[ObjectRef, ...]:
-        """The objects that `NAME`, `KIND/NAME`, `NAMESPACE/NAME` or `KIND/NAMESPACE/NAME` means. Raises `UsageError` for none."""
-        found = views.named(name, [v.ref for v in self.views()], self._parts.registry)
-        if not found:
-            raise UsageError(f"{name}: no such object; `gitopsd get` lists what is declared")
-        return found
+        """The objects that a person means by a name. Raises `UsageError` for none."""
+        return views.find(name, [v.ref for v in self.views()], self._parts.registry)
 
     async def reconcile(self, ref: ObjectRef, token: str) -> Outcome:
         """Look at an object now and answer with what came of it."""
@@ -332,6 +352,11 @@ class Engine:
     async def once(self, refs: Iterable[ObjectRef] = ()) -> Mapping[ObjectRef, Outcome]:
         """Wait until all that is declared (or these and what they wait for) rests. The caller brings the time-out."""
         return await self.scheduler.settle(refs)
+
+    async def reached(self) -> None:
+        """Wait until every declared cluster was reached, so that what is recorded there is known. Raises what that met."""
+        for name in self._declared.clusters:
+            await self.clusters.target(name)
 
     async def stop(self, grace: float = 10.0) -> None:
         """End all workers, running writes within `grace` seconds."""

@@ -22,6 +22,8 @@ class View:
     """The word for it, where the outcome has one of its own."""
     revision: str = ""
     cluster: str = ""
+    app: bool = False
+    """True for what has a plan and an inventory."""
     suspended: bool = False
     counted: bool = True
     """False for kinds that are not served: they count in no health and no exit code."""

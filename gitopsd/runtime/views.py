@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from gitopsd.model.declared import AppIntent, Deletion, Intent, Unserved
-from gitopsd.model.health import Verdict
-from gitopsd.model.identity import ObjectRef
+from gitopsd.model.change import Live
+from gitopsd.model.declared import AppIntent, Declared, Deletion, Intent, Unserved
+from gitopsd.model.errors import UsageError
+from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.plugin.registry import Registry
-from gitopsd.reconcile import children
+from gitopsd.reconcile import health
 from gitopsd.reconcile.world import Board
 from gitopsd.runtime.view import Leaf, View
 
@@ -33,6 +34,7 @@ def of(ref: ObjectRef, board: Board, outcome: Outcome | None, status: Mapping[st
         message=_message(phase, outcome),
         reason=outcome.reason if outcome else "",
         revision=_revision(outcome),
+        app=isinstance(intent, AppIntent),
         suspended=phase is Phase.SUSPENDED or _suspended(intent),
         counted=phase is not Phase.UNSERVED,
         parent=declared.parent if declared else None,
@@ -42,6 +44,28 @@ def of(ref: ObjectRef, board: Board, outcome: Outcome | None, status: Mapping[st
             **(declared.document if declared else _nameless(ref)),
             **({"status": dict(status)} if status else {}),
         },
+    )
+
+
+def stored(declared: Declared, intent: Intent, status: Mapping[str, Any]) -> View:
+    """The view of an object when no engine runs: what was last written about it."""
+    unserved = isinstance(intent, Unserved)
+    ready = next((c for c in status.get("conditions", ()) if c.get("type") == "Ready"), {})
+    artifact = status.get("artifact") or {}
+    word = {"True": True, "False": False}.get(ready.get("status", ""))
+    return View(
+        ref=declared.ref,
+        phase=Phase.UNSERVED if unserved else None,
+        ready=None if unserved else word,
+        message="not served yet" if unserved else ready.get("message", "waiting to be reconciled"),
+        reason=ready.get("reason", ""),
+        revision=status.get("lastAppliedRevision") or artifact.get("revision") or "",
+        app=isinstance(intent, AppIntent),
+        suspended=_suspended(intent),
+        counted=not unserved,
+        parent=declared.parent,
+        place=str(declared.place),
+        document={**declared.document, **({"status": dict(status)} if status else {})},
     )
 
 
@@ -76,26 +100,21 @@ def _nameless(ref: ObjectRef) -> Mapping[str, Any]:
     return {"kind": ref.kind, "metadata": {"namespace": ref.namespace, "name": ref.name}}
 
 
-def leaves(ref: ObjectRef, board: Board, registry: Registry) -> tuple[Leaf, ...]:
-    """The objects in the cluster that an app owns, with the health that was seen last."""
-    inventory, outcome = board.inventories.get(ref), board.outcomes.get(ref)
-    verdicts = outcome.health if outcome else {}
-    owned = sorted(inventory.owned) if inventory else ()
-    return tuple(
-        _leaf(id.kind, id.namespace, id.name, verdicts.get(id))
-        for id in owned
-        if not children.is_declared(id, registry)
-    )
+def leaf(id: ResourceId, live: Live | None, registry: Registry) -> Leaf:
+    """An object in the cluster, with its health."""
+    verdict = health.assess(registry.health, live)
+    return Leaf(kind=id.kind, namespace=id.namespace, name=id.name, health=str(verdict.health), message=verdict.message)
 
 
-def _leaf(kind: str, namespace: str, name: str, verdict: Verdict | None) -> Leaf:
-    health = str(verdict.health) if verdict else ""
-    return Leaf(kind=kind, namespace=namespace, name=name, health=health, message=verdict.message if verdict else "")
+def find(name: str, refs: Iterable[ObjectRef], registry: Registry) -> tuple[ObjectRef, ...]:
+    """The objects that `NAME`, `KIND/NAME`, `NAMESPACE/NAME` or `KIND/NAMESPACE/NAME` means, the kind in any usual form.
 
-
-def named(name: str, refs: Iterable[ObjectRef], registry: Registry) -> tuple[ObjectRef, ...]:
-    """The objects that a person means by a name, with the kind in any of its usual forms."""
-    return tuple(ref for ref in refs if name in _names(ref, registry))
+    Raises `UsageError` for none.
+    """
+    found = tuple(ref for ref in refs if name in _names(ref, registry))
+    if not found:
+        raise UsageError(f"{name}: no such object; `gitopsd get` lists what is declared")
+    return found
 
 
 def _names(ref: ObjectRef, registry: Registry) -> set[str]:

@@ -1,0 +1,120 @@
+"""The daemon's control socket as a `Control`, and the choice between it and running the steps here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+import msgspec
+
+from gitopsd import daemon
+from gitopsd.cli import progress
+from gitopsd.config import chosen as choice
+from gitopsd.config.chosen import Chosen, Loaded
+from gitopsd.daemon import Mode
+from gitopsd.model import errors
+from gitopsd.model.errors import GitopsdError, Transient, UsageError
+from gitopsd.runtime.control import Control, LocalControl
+from gitopsd.runtime.engine import Engine
+from gitopsd.runtime.view import Branch, ClusterView, Report, View
+from gitopsd.web.calls import Ask, Fault, Named
+
+T = TypeVar("T")
+
+
+class SocketControl:
+    """Asks a running daemon."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def clusters(self) -> Sequence[ClusterView]:
+        """The declared clusters."""
+        return await self._call("clusters", Named(), list[ClusterView])
+
+    async def views(self, names: Sequence[str] = ()) -> Sequence[View]:
+        """The named objects; all when none is named."""
+        return await self._call("views", Named(names=tuple(names)), list[View])
+
+    async def tree(self, names: Sequence[str] = ()) -> Sequence[Branch]:
+        """The named objects, or all top-level ones, as trees."""
+        return await self._call("tree", Named(names=tuple(names)), list[Branch])
+
+    async def reconcile(self, name: str, token: str) -> Sequence[Report]:
+        """Have the objects of this name looked at now."""
+        return await self._call("reconcile", Ask(name=name, token=token), list[Report])
+
+    async def plan(self, name: str) -> Sequence[Report]:
+        """Have it planned."""
+        return await self._call("plan", Ask(name=name), list[Report])
+
+    async def approve(self, name: str, actor: str, reason: str, plan: str) -> Sequence[View]:
+        """Approve the deletions that wait."""
+        return await self._call("approve", Ask(name=name, actor=actor, reason=reason, plan=plan), list[View])
+
+    async def suspend(self, name: str, actor: str, reason: str, until: datetime | None) -> Sequence[View]:
+        """Leave these apps alone."""
+        return await self._call("suspend", Ask(name=name, actor=actor, reason=reason, until=until), list[View])
+
+    async def resume(self, name: str) -> Sequence[View]:
+        """End a suspension."""
+        return await self._call("resume", Ask(name=name), list[View])
+
+    async def delete(self, name: str, token: str) -> Sequence[Report]:
+        """Delete apps."""
+        return await self._call("delete", Ask(name=name, token=token), list[Report])
+
+    async def _call(self, verb: str, body: Any, kind: type[T]) -> T:
+        connector = aiohttp.UnixConnector(str(self._path))
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
+        try:
+            async with (
+                aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
+                session.post(f"http://gitopsd/v1/{verb}", data=msgspec.json.encode(body)) as response,
+            ):
+                answer = await response.read()
+        except aiohttp.ClientError as error:
+            raise Transient(f"the daemon at {self._path} does not answer: {error}") from error
+        if response.status == 200:
+            return msgspec.json.decode(answer, type=kind)
+        raise _raised(msgspec.json.decode(answer, type=Fault))
+
+
+def _raised(fault: Fault) -> GitopsdError:
+    kind = getattr(errors, fault.kind, GitopsdError)
+    known = isinstance(kind, type) and issubclass(kind, GitopsdError)
+    return (kind if known else GitopsdError)(fault.message, reason=fault.reason or None)
+
+
+async def running(loaded: Loaded) -> SocketControl | None:
+    """The daemon that serves this configuration's socket; None when there is none."""
+    if not loaded.socket.exists():
+        return None
+    control = SocketControl(loaded.socket)
+    try:
+        await control.clusters()
+    except Transient:
+        return None
+    return control
+
+
+async def asked(chosen: Chosen, mode: Mode, body: Callable[[Control], Awaitable[T]], *, settled: bool = False) -> T:
+    """Run `body` with the daemon, or with an engine of our own; `settled`: after everything was looked at once."""
+    loaded = choice.load(chosen)
+    daemon_control = await running(loaded)
+    if daemon_control is not None:
+        if chosen.sandbox or chosen.context:
+            raise UsageError(
+                f"a daemon runs on {loaded.socket} with its own clusters; stop it to name another cluster here"
+            )
+        return await body(daemon_control)
+
+    async def with_engine(engine: Engine) -> T:
+        await (engine.once() if settled else engine.reached())
+        return await body(LocalControl(engine))
+
+    with progress.shown() as on_outcome:
+        return await daemon.engaged(loaded, mode, with_engine, on_outcome=on_outcome)

@@ -1,0 +1,80 @@
+"""The entry point: finds a verb by its name and imports only that one, so that short commands start fast.
+
+Built-in verbs stand in the table below; plugins add theirs by the entry-point group `gitopsd.commands`, listed without
+being imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.metadata import entry_points
+
+import click
+
+from gitopsd import __version__
+
+VERBS = {
+    "approve": ("decisions", "Approve deletions that wait"),
+    "build": ("build", "Render a folder and print the manifests"),
+    "check": ("check", "Check settings, objects, credentials and cluster rights: what would go wrong"),
+    "delete": ("decisions", "Delete an app with what it applied"),
+    "diff": ("diff", "Show what a reconcile would change now"),
+    "get": ("get", "List objects and how they are"),
+    "plugins": ("plugins", "List plugins and what they offer"),
+    "reconcile": ("reconcile", "Reconcile now: named objects, or everything once"),
+    "resume": ("decisions", "End a suspension"),
+    "run": ("run", "Run the daemon"),
+    "schema": ("schema", "Print the JSON Schema of the objects, for editors"),
+    "store": ("store", "Look after the local store"),
+    "suspend": ("decisions", "Leave an app alone for a while"),
+    "tree": ("tree", "Show what was applied, as a tree with health"),
+}
+GROUP = "gitopsd.commands"
+
+
+class Verbs(click.Group):
+    """A group that imports a verb when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every verb, the plugins' included."""
+        return sorted({*VERBS, *(entry.name for entry in entry_points(group=GROUP))})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb of this name, imported now."""
+        if cmd_name in VERBS:
+            command: click.Command = getattr(import_module(f"gitopsd.cli.{VERBS[cmd_name][0]}"), cmd_name)
+            return command
+        for entry in entry_points(group=GROUP):
+            if entry.name == cmd_name:
+                loaded: click.Command = entry.load()
+                return loaded
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of verbs with one line each, without importing any."""
+        rows = [(name, VERBS[name][1] if name in VERBS else "(plugin)") for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, message="gitopsd %(version)s")
+def gitopsd() -> None:
+    """Keep Kubernetes clusters equal to what Git says, with Flux's own objects.
+
+    \b
+    Examples:
+      gitopsd check -c config.yaml                  what would go wrong
+      gitopsd reconcile --once -c config.yaml       once, in dependency order
+      gitopsd run -c /etc/gitopsd                   the daemon
+      gitopsd get                                   how everything is
+
+    Exit codes: 0 all ready, 1 something failed, 2 wrong configuration or usage, 3 timed out or held by another instance;
+    diff: 0 no change, 4 changes.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(gitopsd.main(prog_name="gitopsd", standalone_mode=True))

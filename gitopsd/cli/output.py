@@ -1,0 +1,161 @@
+"""Printing: tables and trees for people, JSON, YAML and names for machines. No colour outside a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from gitopsd.plugin import yaml
+from gitopsd.runtime.view import Branch, ChangeView, ClusterView, Leaf, Report, View
+
+_COLOURS = {"create": "green", "adopt": "green", "update": "yellow", "recreate": "magenta", "delete": "red"}
+_SIGNS = {
+    "create": "+",
+    "adopt": "+",
+    "update": "~",
+    "recreate": "±",
+    "delete": "-",
+    "hold": "…",
+    "refuse": "!",
+    "skip": "·",
+}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where to print; as wide as needed where nobody looks."""
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def machine(values: Any, output: str) -> None:
+    """Plain values as JSON or YAML."""
+    plain = msgspec.to_builtins(values)
+    if output == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(plain), indent=2).decode())
+    else:
+        click.echo(yaml.write_all(plain) if isinstance(plain, list) else yaml.write(plain), nl=False)
+
+
+def views(found: Sequence[View], output: str) -> None:
+    """Objects, as `-o` asks: machines get the documents with their status."""
+    match output:
+        case "name":
+            click.echo("\n".join(str(v.ref) for v in found))
+        case "json" | "yaml":
+            machine([v.document for v in found], output)
+        case _:
+            _table(found)
+
+
+def _table(found: Sequence[View]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("NAMESPACE", "NAME", "REVISION", "SUSPENDED", "READY", "MESSAGE"):
+        table.add_column(column, no_wrap=column != "MESSAGE", overflow="fold")
+    for view in found:
+        table.add_row(
+            view.ref.namespace,
+            f"{view.ref.kind.lower()}/{view.ref.name}",
+            _short(view.revision),
+            str(view.suspended),
+            _ready(view),
+            view.message,
+        )
+    console().print(table)
+
+
+def _ready(view: View) -> Text:
+    if not view.counted:
+        return Text("-", style="dim")
+    word = "Unknown" if view.ready is None else str(view.ready)
+    return Text(word, style={"True": "green", "False": "red"}.get(word, "yellow"))
+
+
+def _short(revision: str) -> str:
+    """A revision with its digest cut to what people read: main@sha1:1a2b3c4d."""
+    head, colon, digest = revision.rpartition(":")
+    return f"{head}{colon}{digest[:8]}" if colon and len(digest) > 12 else revision
+
+
+def cluster_line(cluster: ClusterView) -> str:
+    """The first line of every summary."""
+    context = f" context {cluster.context}" if cluster.context else ""
+    where = f" {cluster.server}" if cluster.server else " not reached"
+    return f"cluster {cluster.name}{where}{context}"
+
+
+def clusters(found: Iterable[ClusterView]) -> None:
+    """The head of a summary: every cluster with server and context."""
+    for cluster in found:
+        console().print(Text(cluster_line(cluster), style="bold"))
+
+
+def tree(branches: Iterable[Branch]) -> None:
+    """Objects, what they declared, and what they applied, with health."""
+    for branch in branches:
+        root = Tree(_label(branch.view))
+        _grow(root, branch)
+        console().print(root)
+
+
+def _grow(node: Tree, branch: Branch) -> None:
+    for child in branch.branches:
+        _grow(node.add(_label(child.view)), child)
+    for leaf in branch.leaves:
+        node.add(_leaf(leaf))
+
+
+def _label(view: View) -> Text:
+    return Text.assemble(
+        (str(view.ref), "bold"), " ", _ready(view), " ", (_short(view.revision), "dim"), _unready(view)
+    )
+
+
+def _unready(view: View) -> str:
+    return "" if view.ready or not view.message else f" {view.message}"
+
+
+def _leaf(leaf: Leaf) -> Text:
+    where = f"{leaf.namespace}/" if leaf.namespace else ""
+    colour = {"Current": "green", "Failed": "red"}.get(leaf.health, "yellow")
+    message = f" {leaf.message}" if leaf.message and leaf.health != "Current" else ""
+    return Text.assemble(f"{leaf.kind}/{where}{leaf.name} ", (leaf.health, colour), message)
+
+
+def report(found: Report, *, fields: bool) -> None:
+    """A plan, or what was done: one line per change, its fields below it."""
+    console().print(Text(str(found.view.ref), style="bold"))
+    for change in found.changes:
+        console().print(_change(change))
+        if fields:
+            for f in change.fields:
+                console().print(Text(f"      {f.path}: {_value(f.before)} -> {_value(f.after)}"))
+    console().print(Text(f"  {summary(found.changes)}"))
+
+
+def _change(change: ChangeView) -> Text:
+    where = f"{change.namespace}/" if change.namespace else ""
+    why = change.error or change.reason
+    sign = _SIGNS.get(change.action, " ")
+    text = f"  {sign} {change.action} {change.kind}/{where}{change.name}" + (f": {why}" if why else "")
+    return Text(text, style=_COLOURS.get(change.action, "dim" if change.action in {"skip", "hold"} else "red"))
+
+
+def summary(changes: Iterable[ChangeView]) -> str:
+    """`2 create, 1 delete`, or that nothing changes."""
+    counts: dict[str, int] = {}
+    for change in changes:
+        counts[change.action] = counts.get(change.action, 0) + 1
+    return ", ".join(f"{number} {action}" for action, number in counts.items()) or "no change"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "(absent)"
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if len(text) <= 200 else text[:200] + "…"

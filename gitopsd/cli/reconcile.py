@@ -1,0 +1,87 @@
+"""`gitopsd reconcile`: named objects now, or everything once in dependency order."""
+
+from __future__ import annotations
+
+import uuid
+
+import anyio
+import click
+
+from gitopsd import daemon
+from gitopsd.cli import client, exits, options, output, progress
+from gitopsd.cli.exits import Exit
+from gitopsd.config import chosen as choice
+from gitopsd.config.chosen import Chosen
+from gitopsd.daemon import Mode
+from gitopsd.model.errors import UsageError
+from gitopsd.plugin import spec
+from gitopsd.runtime.control import Control, LocalControl
+from gitopsd.runtime.engine import Engine
+from gitopsd.runtime.view import View
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--once", is_flag=True, help="Everything that is declared, once, in dependency order; for CI.")
+@click.option("--read-only", is_flag=True, help="With --once: send no write; say what would change.")
+@click.option("--timeout", default="10m", show_default=True, help="Longest time for the whole run.")
+@options.OUTPUT
+@options.cluster
+def reconcile(
+    chosen: Chosen, names: tuple[str, ...], *, once: bool, read_only: bool, timeout: str, output: str
+) -> None:
+    """Reconcile NAMES now (through the daemon when one runs), or everything once.
+
+    \b
+    Examples:
+      gitopsd reconcile --once -c config.yaml
+      gitopsd reconcile --once -c config.yaml --sandbox
+      gitopsd reconcile ks/flux-system/apps
+    """
+    if once == bool(names):
+        raise click.UsageError("name objects, or say --once for everything")
+    limit = spec.duration(timeout).total_seconds()
+    if once:
+        options.run(lambda: _once(chosen, limit, output, read_only=read_only))
+    else:
+        options.run(lambda: _named(chosen, names, limit, output))
+
+
+async def _once(chosen: Chosen, limit: float, shape: str, *, read_only: bool) -> Exit:
+    loaded = choice.load(chosen)
+    if await client.running(loaded) is not None:
+        raise UsageError(f"a daemon runs on {loaded.socket}; name objects, or stop it before --once")
+
+    async def settle(engine: Engine) -> Exit:
+        with anyio.move_on_after(limit) as late:
+            await engine.once()
+        return await _summary(LocalControl(engine), shape, late=late.cancelled_caught)
+
+    with progress.shown() as note:
+        return await daemon.engaged(loaded, Mode(watch=False, write=not read_only), settle, on_outcome=note)
+
+
+async def _named(chosen: Chosen, names: tuple[str, ...], limit: float, shape: str) -> Exit:
+    async def ask(control: Control) -> Exit:
+        found: list[View] = []
+        with anyio.move_on_after(limit) as late:
+            for name in names:
+                for report in await control.reconcile(name, uuid.uuid4().hex):
+                    found.append(report.view)
+                    if shape == "table":
+                        output.report(report, fields=False)
+        output.clusters(await control.clusters()) if shape == "table" else None
+        output.views(found, shape)
+        return Exit.HELD if late.cancelled_caught else exits.of_views(found)
+
+    return await client.asked(chosen, Mode(watch=False), ask)
+
+
+async def _summary(control: Control, shape: str, *, late: bool) -> Exit:
+    found = await control.views()
+    if shape == "table":
+        output.clusters(await control.clusters())
+    output.views(found, shape)
+    if late:
+        click.echo("gitopsd: not everything was done in time; the objects above say what they wait for", err=True)
+    return Exit.HELD if late else exits.of_views(found)

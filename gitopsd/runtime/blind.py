@@ -1,0 +1,30 @@
+"""The mirror of a run without watches (`--once`, `diff`): it holds nothing, so that everything is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from gitopsd.model.change import Live
+from gitopsd.model.identity import ObjectRef, ResourceId
+
+
+class Blind:
+    """Implements `Mirror` without ever having seen anything."""
+
+    def holds(self, cluster: str, kinds: Iterable[tuple[str, str]]) -> bool:
+        """No watch, unless nothing is to be watched."""
+        return not tuple(kinds)
+
+    def live(self, cluster: str, id: ResourceId) -> Live | None:
+        """Never seen."""
+        return None
+
+    def drifted(self, app: ObjectRef) -> frozenset[ResourceId]:
+        """Nothing is known to have drifted."""
+        return frozenset()
+
+    def expect(self, app: ObjectRef, cluster: str, marks: Mapping[ResourceId, str]) -> None:
+        """Nobody will look."""
+
+    def writing(self, cluster: str, ids: Iterable[ResourceId]) -> None:
+        """Nobody will look."""

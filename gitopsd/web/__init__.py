@@ -1,0 +1,1 @@
+"""What listens: the control socket today; HTTP API, UI, webhooks and metrics join it here. It reads views and hands in requests."""
