@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
@@ -92,25 +93,31 @@ class Http:
 
     def trust(self, tls: Tls) -> ssl.SSLContext:
         """The TLS context of these settings. Raises `Misconfigured` for certificates that do not parse."""
-        context = ssl.create_default_context()
-        try:
-            if self.ca_file:
-                context.load_verify_locations(cafile=self.ca_file)
-            if tls.ca:
-                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-                context.load_verify_locations(cadata=tls.ca.decode("ascii"))
-        except (ssl.SSLError, OSError, UnicodeDecodeError) as error:
-            raise Misconfigured(f"the CA certificates cannot be read: {error}") from error
-        if tls.insecure:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if tls.certificate:
-            _load_client_certificate(context, tls)
-        return context
+        return _trust(self.ca_file, tls)
 
     def proxy(self, url: str) -> str | None:
         """The proxy for this URL as aiohttp takes it."""
         return self.proxies.for_url(url) or None
+
+
+@lru_cache(maxsize=64)
+def _trust(ca_file: str, tls: Tls) -> ssl.SSLContext:
+    """Kept, since reading the system's certificates takes 80 ms of the loop's time; a context is never changed."""
+    context = ssl.create_default_context()
+    try:
+        if ca_file:
+            context.load_verify_locations(cafile=ca_file)
+        if tls.ca:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_verify_locations(cadata=tls.ca.decode("ascii"))
+    except (ssl.SSLError, OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"the CA certificates cannot be read: {error}") from error
+    if tls.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.certificate:
+        _load_client_certificate(context, tls)
+    return context
 
 
 def same_origin(one: str, other: str) -> bool:
