@@ -1,7 +1,8 @@
 """gitopsd's own kind `Cluster`: a name for a cluster and the one way to reach it.
 
 The way is chosen by the only key of the spec, which is the name of a registered `ClusterAccess`; its value belongs to that
-plugin and is passed on. One convention holds for all of them: a relative `path` in it is meant from the declaring file.
+plugin and is passed on. One convention holds for all of them: a relative `path` in it (or several, with ':') is meant from
+the declaring file.
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ def read(document: Written, accesses: Collection[str]) -> Cluster:
 
 def _anchored(value: Mapping[str, Any], file: str) -> Mapping[str, Any]:
     path = value.get("path")
-    if not isinstance(path, str) or not path or path.startswith(("/", "~")):
+    if not isinstance(path, str) or not path:
         return value
-    return {**value, "path": str(Path(file).absolute().parent / path)}
+    folder = Path(file).absolute().parent
+    parts = [part if part.startswith(("/", "~")) else str(folder / part) for part in path.split(":") if part]
+    return {**value, "path": ":".join(parts)}

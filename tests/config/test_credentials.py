@@ -93,7 +93,7 @@ async def test_a_missing_secret_names_every_place(lookup, folder, systemd):
 
 async def test_a_missing_secret_says_which_places_are_not_there_at_all():
     nothing = FileCredentials(DeclaredSet, folder=None, systemd=None)
-    with pytest.raises(NotReady, match="no secrets folder is set; systemd gave no credentials folder$"):
+    with pytest.raises(NotReady, match=r"no secrets folder is set; systemd gave no credentials folder$"):
         await nothing.secret("flux-system", "git")
 
 

@@ -102,6 +102,13 @@ def test_a_cluster_has_a_name_labels_and_one_way_in(declare):
     assert declared.clusters["here"].spec == {}
 
 
+def test_several_paths_are_meant_from_the_file_each(declare):
+    declared = declare(
+        "apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {name: x}\nspec: {kubeconfig: {path: 'a:/b:~/c'}}\n"
+    )
+    assert declared.clusters["x"].spec == {"path": f"{Path.cwd()}/a:/b:~/c"}
+
+
 @pytest.mark.parametrize("path", ["/etc/kube.yaml", "~/.kube/config"])
 def test_a_path_that_is_not_relative_stays_as_written(declare, path):
     declared = declare(

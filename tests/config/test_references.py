@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import graphlib
+import itertools
 from datetime import timedelta
 
 from hypothesis import given
@@ -42,7 +43,7 @@ def test_a_cycle_is_a_real_path_back_to_its_begin(intents):
         path = misfit.message.removeprefix("depends on itself: ").split(";")[0].split(" -> ")
         assert path[0] == path[-1] == str(misfit.ref)
         assert len(set(path)) == len(path) - 1
-        for one, other in zip(path, path[1:], strict=False):
+        for one, other in itertools.pairwise(path):
             assert ObjectRef.parse(other) in intents[ObjectRef.parse(one)].depends_on
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import msgspec
@@ -44,7 +45,7 @@ def test_the_file_shows_every_setting():
 def test_the_file_explains_every_setting_in_the_line_above_it():
     lines = FILE.read_text().splitlines()
     groups = {"limits:", "retry:", "plugins:", "log:"}
-    for above, line in zip(lines[7:], lines[8:], strict=False):
+    for above, line in itertools.pairwise(lines[lines.index("spec:") :]):
         words = line.split()
         if words and words[0].endswith(":") and words[0] not in groups:
             assert above.lstrip().startswith("# "), line

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 from contextlib import aclosing
 
@@ -44,12 +45,12 @@ def test_going_back_after_it_was_told_is_a_change_again():
 @given(st.lists(st.sampled_from("abc"), max_size=30))
 def test_the_same_state_is_never_told_twice_in_a_row(looks):
     found = ["a", *told(*looks)]
-    assert all(one != other for one, other in zip(found, found[1:], strict=False))
+    assert all(one != other for one, other in itertools.pairwise(found))
 
 
 def test_a_write_a_new_file_and_a_removal_change_the_fingerprint(tmp_path):
     seen = [watch.fingerprint([tmp_path])]
-    for step in (lambda: (tmp_path / "a.yaml").write_text("1"), lambda: (tmp_path / "a.yaml").unlink()):
+    for step in (lambda: (tmp_path / "a.yaml").write_text("1"), (tmp_path / "a.yaml").unlink):
         step()
         seen.append(watch.fingerprint([tmp_path]))
     assert seen[0] == seen[2] != seen[1]
