@@ -2,7 +2,7 @@
 
 The loops below are the hot path of every render, which is why they spell out what could be one call: a plain
 scalar costs no function call, a key is resolved once per stream, and positions are only looked at in errors. The
-recursion is one frame a level and ends at `Limits.max_depth`, far from Python's own limit.
+recursion is one frame a level, two where there is an anchor, and ends at `Limits.max_depth`, well before Python's own.
 
 Merge keys (`<<`) never replace a key that the map writes itself, wherever it stands: YAML's rule, and kustomize's.
 Go's v2 library lets a merge win over keys written above it, which no one who writes it means.
@@ -26,7 +26,8 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from gitopsd.plugin.yaml import events, keys, scalars, tags, timestamps
+from gitopsd.plugin.yaml import dialect as dialects
+from gitopsd.plugin.yaml import events, keys, scalars, tags
 from gitopsd.plugin.yaml.dialect import Dialect
 from gitopsd.plugin.yaml.errors import YamlError
 from gitopsd.plugin.yaml.events import NextEvent
@@ -35,6 +36,7 @@ from gitopsd.plugin.yaml.scalars import Scalar
 
 _MERGE: Final = "<<"
 _KNOWN_KEYS = 10_000  # how many key texts one stream may keep resolved
+_SHOWN = 80  # how much of a name a message shows
 _OPEN: Final = object()  # what an anchor stands for while its own list or map is being built
 
 
@@ -99,18 +101,17 @@ class Builder:
         assert isinstance(event, NodeEvent)  # the parser's grammar has nothing else here
         if event.anchor is not None:
             self._anchors[event.anchor] = _OPEN
-        value = self._content(event, depth)
+        value: Any
+        if isinstance(event, MappingStartEvent):
+            value = self._mapping(event, depth)
+        elif isinstance(event, SequenceStartEvent):
+            value = self._sequence(event, depth)
+        else:
+            assert isinstance(event, ScalarEvent)
+            value = self._value(event)
         if event.anchor is not None:
             self._anchors[event.anchor] = value
         return value
-
-    def _content(self, event: NodeEvent, depth: int) -> Any:
-        if isinstance(event, MappingStartEvent):
-            return self._mapping(event, depth)
-        if isinstance(event, SequenceStartEvent):
-            return self._sequence(event, depth)
-        assert isinstance(event, ScalarEvent)
-        return self._value(event)
 
     def _mapping(self, start: Event, depth: int) -> dict[str, Any]:
         """Build a map from the events after its start."""
@@ -120,7 +121,7 @@ class Builder:
         found: dict[str, Any] = {}
         merged: set[str] | None = None
         while type(event := next_event()) is not MappingEndEvent:
-            if type(event) is ScalarEvent and event.implicit[0] and event.anchor is None:
+            if type(event) is ScalarEvent and event.implicit[0] and event.anchor is None and event.tag is None:
                 key = known(event.value)
             else:
                 key = None
@@ -135,12 +136,14 @@ class Builder:
                 text = event.value
                 if quoted:
                     found[key] = text
-                elif plain and text[:1] not in numeric:
+                elif plain and event.tag is None and text[:1] not in numeric:
                     found[key] = words(text, text)
                 else:
                     found[key] = self._value(event)
             elif type(event) is MappingStartEvent and event.anchor is None:
                 found[key] = self._mapping(event, depth + 1)
+            elif type(event) is SequenceStartEvent and event.anchor is None:
+                found[key] = self._sequence(event, depth + 1)
             else:
                 found[key] = self._node(event, depth + 1)
         self._nodes += 1 + 2 * len(found)
@@ -161,12 +164,14 @@ class Builder:
                 text = event.value
                 if quoted:
                     append(text)
-                elif plain and text[:1] not in numeric:
+                elif plain and event.tag is None and text[:1] not in numeric:
                     append(words(text, text))
                 else:
                     append(self._value(event))
             elif type(event) is MappingStartEvent and event.anchor is None:
                 append(self._mapping(event, depth + 1))
+            elif type(event) is SequenceStartEvent and event.anchor is None:
+                append(self._sequence(event, depth + 1))
             else:
                 append(self._node(event, depth + 1))
         self._nodes += 1 + len(found)
@@ -177,7 +182,7 @@ class Builder:
     def _scalar(self, event: ScalarEvent) -> Scalar:
         """Resolve a scalar of any style and tag; infinity and NaN pass, as a key may be one."""
         plain, quoted = event.implicit
-        if quoted:
+        if quoted or event.tag == tags.TEXT:
             return event.value
         if plain:
             return self._dialect.resolve(event.value)
@@ -191,8 +196,8 @@ class Builder:
         value = self._scalar(event)
         if type(value) is float and not math.isfinite(value):
             self._fail("infinity and NaN have no place in JSON", "write a number, or quote it as text", event)
-        if self._dialect.dates and type(value) is str and event.implicit[0]:
-            return timestamps.canonical(value) or value
+        if self._dialect.through_json and ((event.tag is None and event.implicit[0]) or type(value) is not str):
+            return dialects.through_json(value)
         return value
 
     def _key(self, event: Event | None) -> str | None:
@@ -220,7 +225,7 @@ class Builder:
             return
         if event.anchor is not None:
             self._anchors[event.anchor] = value
-        elif event.implicit[0] and len(self._keys) < _KNOWN_KEYS:
+        elif event.implicit[0] and event.tag is None and len(self._keys) < _KNOWN_KEYS:
             self._keys[event.value] = key
 
     def _again(self, key: str, merged: set[str] | None, start: Event, event: Event | None) -> None:
@@ -247,11 +252,11 @@ class Builder:
 
     def _target(self, event: AliasEvent) -> Any:
         """Return what an alias stands for."""
-        name = event.anchor
+        name = event.anchor or ""
         if name not in self._anchors:
-            self._fail(f"anchor {name!r} is not defined above", f"define &{name} first, in the same document", event)
+            self._fail(f"anchor {name[:_SHOWN]!r} is not defined above", "define it in the same document", event)
         if self._anchors[name] is _OPEN:
-            self._fail(f"anchor {name!r} contains itself", "write the value out", event)
+            self._fail(f"anchor {name[:_SHOWN]!r} contains itself", "write the value out", event)
         return self._anchors[name]
 
     def _copy(self, value: Any, depth: int, event: Event) -> Any:

@@ -91,4 +91,4 @@ def _unreadable(what: str, remedy: str, before: str, file: str) -> YamlError:
 
 def is_empty(root: Event) -> bool:
     """Tell whether a document that begins with `root` says nothing: only comments, or only `---`."""
-    return isinstance(root, ScalarEvent) and root.value == "" and root.implicit[0]
+    return isinstance(root, ScalarEvent) and root.value == "" and root.implicit[0] and root.tag is None

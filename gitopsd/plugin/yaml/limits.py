@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-DEEPEST = 400
-"""No larger `max_depth` is taken: the builder uses one Python frame a level, and Python allows 1,000 in all."""
+DEEPEST = 300
+"""No larger `max_depth` is taken: the builder uses up to two Python frames a level, and Python allows 1,000 in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class Limits:
 
     max_bytes: int = 64 * 1024 * 1024
     max_documents: int = 100_000
-    max_depth: int = 256
+    max_depth: int = 200
     max_nodes: int = 5_000_000
     max_aliased: int = 400_000
 

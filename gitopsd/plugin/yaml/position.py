@@ -118,7 +118,7 @@ class _Search:
         if not isinstance(event, ScalarEvent):
             return None
         plain, quoted = event.implicit
-        if quoted:
+        if quoted or event.tag == tags.TEXT:
             return event.value
         resolve = self._dialect.resolve
         try:

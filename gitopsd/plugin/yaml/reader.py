@@ -86,5 +86,5 @@ def _refused(what: str, remedy: str, event: Event, file: str) -> YamlError:
 
 def _duplicate(error: DuplicateKey, encoded: bytes, file: str, dialect: Dialect) -> YamlError:
     line, column = position.first_key(encoded, error.start, error.key, dialect)
-    what = f"key {error.key!r} is there already, at line {line}, column {column}"
+    what = f"key {error.key[:80]!r} is there already, at line {line}, column {column}"
     return _refused(what, "keep one of them", error.event, file)

@@ -14,6 +14,7 @@ from gitopsd.plugin.yaml.dialect import Dialect
 from gitopsd.plugin.yaml.scalars import Scalar
 
 _PREFIX: Final = "tag:yaml.org,2002:"
+TEXT: Final = "!"
 MERGE: Final = f"{_PREFIX}merge"
 
 

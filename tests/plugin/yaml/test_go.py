@@ -106,6 +106,10 @@ def test_keys_become_the_texts_that_go_spells(key: str, text: str) -> None:
     ("text", "value"),
     [
         ("!foo 1", "1"),
+        ("! 12", "12"),
+        ("! yes", "yes"),
+        ("! ''", ""),
+        ("{yes: 1, ! yes: 2}", {"true": 1, "yes": 2}),
         ("!!foo 1", "1"),
         ("!foo [1]", [1]),
         ("!!set {x}", {"x": None}),

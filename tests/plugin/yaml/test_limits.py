@@ -23,7 +23,7 @@ def error_of(text: str, **limits: int) -> yaml.YamlError:
     ids=["brackets", "braces", "dashes", "maps"],
 )
 def test_deep_nesting_is_an_error(text: str) -> None:
-    assert "more than 256 deep" in str(error_of(text))
+    assert "more than 200 deep" in str(error_of(text))
 
 
 def test_nesting_up_to_the_limit_is_read() -> None:
@@ -33,12 +33,19 @@ def test_nesting_up_to_the_limit_is_read() -> None:
     assert "more than 19 deep" in str(error_of("[" * 20 + "]" * 20, max_depth=19))
 
 
+@pytest.mark.parametrize(("opening", "closing"), [("&a [", "]"), ("{a: &a ", "}")], ids=["lists", "maps"])
+def test_the_deepest_limit_leaves_python_room(opening: str, closing: str) -> None:
+    text = f"{opening * 299}[1]{closing * 299}"
+
+    assert yaml.write(yaml.read(text, limits=Limits(max_depth=300)))
+
+
 def test_aliases_count_as_deep_as_what_they_stand_for() -> None:
     assert "more than 5 deep" in str(error_of("a: &a [[[1]]]\nb: [[*a]]\n", max_depth=5))
 
 
 def test_depth_is_never_allowed_beyond_what_python_can_build() -> None:
-    with pytest.raises(ValueError, match="the most is 400"):
+    with pytest.raises(ValueError, match="the most is 300"):
         Limits(max_depth=10_000)
 
 

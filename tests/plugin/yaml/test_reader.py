@@ -178,14 +178,17 @@ def test_without_libyaml_the_pure_parser_reads_the_same(monkeypatch: pytest.Monk
     assert error_of(b"a: b\nc: \xff").line == 2
 
 
-def test_kustomizes_reading_keeps_words_and_writes_dates_out() -> None:
-    text = "a: [y, on, No, TRUE, ~, 0644, 1:30]\nyes: 2024-1-2\n1: '2024-01-02'\n"
+def test_kustomizes_reading_keeps_words_and_is_through_json() -> None:
+    text = "a: [y, on, No, TRUE, ~, 0644, 1:30, 1.0, 08, 1e20, 1.50]\nyes: 2024-1-2\n1: '2024-01-02'\n"
 
     assert yaml.read(text, dialect=yaml.KUSTOMIZE) == {
-        "a": ["y", "on", "No", True, None, 420, "1:30"],
+        "a": ["y", "on", "No", True, None, 420, "1:30", 1, 8, 1e20, 1.5],
         "yes": "2024-01-02T00:00:00Z",
         "1": "2024-01-02",
     }
+    assert yaml.write(yaml.read("- 1e3\n- 99999999999999999999\n- !!str 2024-01-02\n", dialect=yaml.KUSTOMIZE)) == (
+        '- 1000\n- 1e+20\n- "2024-01-02"\n'
+    )
     assert yaml.locate(text, ["yes"], dialect=yaml.KUSTOMIZE) == (2, 1)
 
 
