@@ -47,7 +47,7 @@ _ZLIB = frozenset({Form.ZLIB, Form.ZLIB_FILE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Packed:
-    """A blob ready to be written; `temporary` is where a big one stands already."""
+    """A blob ready to be written; `temporary` is where a big one stands already, synced."""
 
     digest: bytes
     size: int
@@ -116,15 +116,15 @@ def read(database: Database, digest: Digest) -> bytes:
     return data
 
 
-def find(database: Database, digest: bytes) -> tuple[int, Form, bytes | None] | None:
+def find(database: Database, digest: bytes) -> tuple[int, int, bytes | None] | None:
     """Size, form and data of a row; data is None for a big one."""
-    query = "SELECT size, form, data FROM blob LEFT JOIN bytes ON bytes.id = blob.id WHERE digest = ?"
+    query = "SELECT size, form, CAST(data AS BLOB) FROM blob LEFT JOIN bytes ON bytes.id = blob.id WHERE digest = ?"
     with database.read() as connection:
         row = connection.execute(query, (digest,)).fetchone()
-    return row and (row[0], Form(row[1]), row[2])
+    return row and tuple(row)
 
 
-def check(database: Database, digest: bytes, size: int, form: Form, data: bytes | None) -> bytes | None:
+def check(database: Database, digest: bytes, size: int, form: int, data: bytes | None) -> bytes | None:
     """The bytes of a row, or None where they are not what the digest says."""
     if form in _FILES:
         data = _file(place(database, digest))
@@ -207,7 +207,8 @@ def _pack(database: Database, digest: bytes, data: bytes) -> _Packed:
 def _write(path: Path, data: bytes) -> Path:
     """The data in a synced file beside `path`."""
     with translated(path):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for parent in (path.parent.parent, path.parent):
+            parent.mkdir(mode=0o700, exist_ok=True)
         descriptor, temporary = mkstemp(prefix="new-", dir=path.parent)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -217,19 +218,23 @@ def _write(path: Path, data: bytes) -> Path:
 
 
 def _insert(database: Database, connection: sqlite3.Connection, packed: list[_Packed], now: int) -> None:
-    """The rows of new blobs. One that another process added since it was looked for stays as it is."""
-    for blob in packed:
-        row = (blob.digest, blob.size, blob.form, len(blob.data), now)
-        rows = connection.execute(
-            "INSERT INTO blob (digest, size, form, kept, touched) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (digest) DO UPDATE SET touched = max(touched, excluded.touched) RETURNING id, form",
-            row,
-        ).fetchall()
-        number, form = rows[0]
-        if form in _FILES and blob.temporary:
-            blob.temporary.rename(place(database, blob.digest))
-        elif form not in _FILES:
-            connection.execute("INSERT OR IGNORE INTO bytes (id, data) VALUES (?, ?)", (number, blob.data))
+    """The rows of new blobs. One that is there after all is used as it is."""
+    there = retention.present(connection, "blob", [blob.digest for blob in packed])
+    retention.touch(connection, "blob", there, now)
+    (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM blob").fetchone()
+    new = list(enumerate((blob for blob in packed if blob.digest not in there), last + 1))
+    connection.executemany(
+        "INSERT INTO blob (id, digest, size, form, kept, touched) VALUES (?, ?, ?, ?, ?, ?)",
+        [(number, blob.digest, blob.size, blob.form, len(blob.data), now) for number, blob in new],
+    )
+    connection.executemany(
+        "INSERT INTO bytes (id, data) VALUES (?, ?)",
+        [(number, blob.data) for number, blob in new if blob.form not in _FILES],
+    )
+    for _, blob in new:
+        if blob.temporary:
+            with translated(blob.temporary):
+                blob.temporary.rename(place(database, blob.digest))
 
 
 def _name(connection: sqlite3.Connection, named: list[tuple[str, bytes]]) -> None:

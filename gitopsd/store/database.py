@@ -14,14 +14,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
-from gitopsd.store.failures import translated
+from gitopsd.model.errors import GitopsdError
+from gitopsd.store.failures import DamagedDatabase, of_sqlite, translated
 from gitopsd.store.schema import Schema
 
 BUSY = 30.0
 """Seconds to wait for another writer. Transactions take milliseconds: longer means that something is wrong."""
 
-_CHECKPOINT = 4000
+_PAGE = 8192
+_LOG = 2000
 """Pages in the log before they move to the main file: a large put then syncs seldom (16 MB each)."""
+
+_SETTINGS = {
+    "page_size": _PAGE,  # for a new file only
+    "cache_size": -8000,  # kilobytes
+    "wal_autocheckpoint": _LOG,
+    "journal_size_limit": _LOG * _PAGE,
+}
 
 
 class NewerDatabase(Exception):  # noqa: N818 - the name is the state
@@ -45,13 +54,21 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """A connection for queries; each statement sees the newest state. Nobody is waited for."""
-        with translated(self.path), self._lent() as connection:
+        connection = self._take()
+        try:
             yield connection
+        except sqlite3.Error as error:
+            connection.close()
+            raise self._failure(error) from error
+        except BaseException:
+            self._give_back(connection)
+            raise
+        self._give_back(connection)
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """A transaction: all of it, or nothing when the body raises. Keep it short: other writers wait."""
-        with translated(self.path), self._lent() as connection:
+        with self.read() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -68,20 +85,14 @@ class Database:
         for connection in idle:
             connection.close()
 
-    @contextmanager
-    def _lent(self) -> Iterator[sqlite3.Connection]:
+    def _take(self) -> sqlite3.Connection:
         with self._lock:
-            connection = self._idle.pop() if self._idle else None
-        connection = connection or self._connect()
+            if self._idle:
+                return self._idle.pop()
         try:
-            yield connection
-        except sqlite3.Error:
-            connection.close()
-            raise
-        except BaseException:
-            self._give_back(connection)
-            raise
-        self._give_back(connection)
+            return _connect(self.path, self._schema)
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         with self._lock:
@@ -91,14 +102,13 @@ class Database:
         if not keep:
             connection.close()
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.path, timeout=BUSY, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
-        connection.execute(f"PRAGMA synchronous = {'FULL' if self._schema.durable else 'NORMAL'}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
-        connection.execute(f"PRAGMA journal_size_limit = {_CHECKPOINT * 4096}")
-        return connection
+    def _failure(self, error: sqlite3.Error) -> GitopsdError:
+        """The error to raise. A cache that is found damaged is marked: the next to open it begins a fresh one."""
+        failure = of_sqlite(error, self.path)
+        if isinstance(failure, DamagedDatabase) and not self._schema.durable:
+            with translated(self.path):
+                _mark(self.path).touch(mode=0o600)
+        return failure
 
 
 def open_database(path: Path, schema: Schema) -> Database:
@@ -106,6 +116,8 @@ def open_database(path: Path, schema: Schema) -> Database:
 
     Raises `NewerDatabase`, `DamagedDatabase`, or what `translated` makes of the disk's errors.
     """
+    if _mark(path).exists():
+        raise DamagedDatabase(f"{path} was found damaged")
     database = Database(path, schema)
     try:
         with translated(path):
@@ -116,6 +128,24 @@ def open_database(path: Path, schema: Schema) -> Database:
         database.close()
         raise
     return database
+
+
+def _connect(path: Path, schema: Schema) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=BUSY, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    try:
+        for name, value in _SETTINGS.items():
+            connection.execute(f"PRAGMA {name} = {value}")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if schema.durable else 'NORMAL'}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _mark(path: Path) -> Path:
+    return path.with_suffix(".damaged")
 
 
 def _prepare(connection: sqlite3.Connection, schema: Schema) -> None:

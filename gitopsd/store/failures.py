@@ -26,19 +26,18 @@ class DamagedDatabase(Transient):
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Raise what the operating system or SQLite reports about `path` as an error of the gitopsd tree."""
+    """Raise what the operating system reports about `path` as an error of the gitopsd tree."""
     try:
         yield
-    except sqlite3.Error as error:
-        raise _of_sqlite(error, path) from error
     except OSError as error:
         raise _of_system(error, path) from error
 
 
-def _of_sqlite(error: sqlite3.Error, path: Path) -> GitopsdError:
+def of_sqlite(error: sqlite3.Error, path: Path) -> GitopsdError:
+    """What SQLite reports about the database at `path`, as an error of the gitopsd tree."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the class, the rest says where in SQLite
     if code in _DAMAGED:
-        return DamagedDatabase(f"{path} is damaged ({error})")
+        return DamagedDatabase(f"{path} is damaged ({error}); restart gitopsd to begin a fresh one")
     if code in _BUSY:
         return Transient(f"{path} is in use by another process for too long; see what else runs on this folder")
     if code == sqlite3.SQLITE_FULL:

@@ -78,7 +78,7 @@ def _used(database: Database, cutoff: int) -> _Used:
         todo = [digest for (digest,) in rows]
         used = _Used(epoch=epoch, nodes=set(todo), blobs=set())
         while todo:
-            row = connection.execute("SELECT data FROM node WHERE digest = ?", (todo.pop(),)).fetchone()
+            row = connection.execute("SELECT CAST(data AS BLOB) FROM node WHERE digest = ?", (todo.pop(),)).fetchone()
             folders, files = nodes.references(row[0]) if row else ([], [])
             used.blobs.update(files)
             todo += set(folders) - used.nodes
@@ -93,7 +93,8 @@ def _sweep(database: Database, used: _Used, cutoff: int) -> Iterator[Report]:
             with database.write() as connection:
                 if retention.epoch(connection) != used.epoch:
                     raise _Revived
-                yield _remove(connection, table, chunk, cutoff)
+                report = _remove(connection, table, chunk, cutoff)
+            yield report
 
 
 def _victims(database: Database, table: str, keep: set[bytes], cutoff: int) -> Iterator[list[bytes]]:

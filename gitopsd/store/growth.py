@@ -24,18 +24,11 @@ MAX_TARGET = 4096
 """Bytes; the limits of Linux, so that a tree can always be written out."""
 
 
-class _Kept:
-    """The base's own entry stays."""
-
-
-_KEPT = _Kept()
-
-
 @dataclass(slots=True)
 class _Branch:
-    """What changes at one path, and below it."""
+    """What changes in one directory: its own entries, and the directories in which something changes."""
 
-    entry: Entry | _Kept | None = _KEPT
+    entries: dict[str, Entry | None] = field(default_factory=dict)
     below: dict[str, _Branch] = field(default_factory=dict)
 
 
@@ -57,13 +50,16 @@ def put(database: Database, known: Nodes, changes: Changes, now: Clock) -> Store
     blobs.require(database, _files(changes.entries), now)
     growth = _Growth(known)
     base = Folder(digest=changes.base) if changes.base else None
-    top = growth.fold(base, branch, "") or Folder(digest=EMPTY)
+    top = growth.fold(base, branch, "")
     if not isinstance(top, Folder):
-        raise PathError("the top of a tree is a directory")
+        top = Folder(digest=EMPTY)
     needed = {entry.digest for entry in (base, top, *changes.entries.values()) if isinstance(entry, Folder)}
     _write(database, growth.made, needed - growth.made.keys(), now)
     totals = growth.totals(top.digest)
     return Stored(tree=top.digest, size=totals.size, files=totals.files)
+
+
+_NOTHING = Totals()
 
 
 class _Growth:
@@ -73,83 +69,89 @@ class _Growth:
         self._known = known
         self.made = {EMPTY: _New(data=b"", totals=Totals())}
 
-    def fold(self, base: Entry | None, branch: _Branch, path: str) -> Entry | None:
-        """What stands at a path after its changes."""
-        start = base if isinstance(branch.entry, _Kept) else branch.entry
-        if isinstance(start, Folder) and start.digest == EMPTY and path:
-            start = None
-        if not branch.below:
-            return start
+    def fold(self, start: Entry | None, branch: _Branch, path: str) -> Entry | None:
+        """What stands at a path where `start` stood; None where nothing is left."""
         before = self._known.texts(start.digest) if isinstance(start, Folder) else {}
+        changed = {name: entry for name, entry in branch.entries.items() if name not in branch.below}
+        for name, below in branch.below.items():
+            changed[name] = self._fold_below(before.get(name), branch, name, below, f"{path}/{name}" if path else name)
         after = dict(before)
-        for name, sub in branch.below.items():
-            self._change(after, name, sub, f"{path}/{name}" if path else name)
+        for name, entry in changed.items():
+            if entry is None or (isinstance(entry, Folder) and entry.digest == EMPTY):
+                after.pop(name, None)
+            else:
+                after[name] = nodes.text(entry)
         if after == before:
             return start
-        if after and isinstance(branch.entry, File | Link):
+        return self._make(start, before, after, changed) if after else None
+
+    def _fold_below(self, old: str | None, branch: _Branch, name: str, below: _Branch, path: str) -> Entry | None:
+        if name not in branch.entries:
+            return self.fold(nodes.decode(old) if old else None, below, path)
+        stated = branch.entries[name]
+        entry = self.fold(stated, below, path)
+        if isinstance(stated, File | Link) and entry != stated:
             raise PathError(f"{path}: both a file and a directory in the same changes")
-        return self._make(start, before, after, set(branch.below)) if after else None
+        return entry
 
     def totals(self, digest: Digest) -> Totals:
         """The totals of a node that was made here or is stored."""
         new = self.made.get(digest)
         return new.totals if new else self._known.totals(digest)
 
-    def _change(self, texts: dict[str, str], name: str, branch: _Branch, path: str) -> None:
-        old = texts.get(name)
-        entry = self.fold(nodes.decode(old) if old else None, branch, path)
-        if entry is None:
-            texts.pop(name, None)
-        else:
-            texts[name] = nodes.text(entry)
-
-    def _make(self, start: Entry | None, before: Texts, after: Texts, touched: set[str]) -> Folder:
-        size = files = 0
-        if isinstance(start, Folder):
-            totals = self.totals(start.digest)
-            size, files = totals.size, totals.files
-        for texts, sign in ((before, -1), (after, 1)):
-            for name in touched & texts.keys():
-                part = self._weight(nodes.decode(texts[name]))
-                size, files = size + sign * part.size, files + sign * part.files
+    def _make(self, start: Entry | None, before: Texts, after: Texts, changed: Mapping[str, Entry | None]) -> Folder:
+        totals = self.totals(start.digest) if isinstance(start, Folder) else Totals()
+        size, files = totals.size, totals.files
+        for name, entry in changed.items():
+            for part, sign in ((nodes.decode(before[name]) if name in before else None, -1), (entry, 1)):
+                weight = self._weight(part)
+                size, files = size + sign * weight.size, files + sign * weight.files
         data = nodes.encode(after)
         digest = of_bytes(data)
         self.made.setdefault(digest, _New(data=data, totals=Totals(size=size, files=files)))
         return Folder(digest=digest)
 
-    def _weight(self, entry: Entry) -> Totals:
+    def _weight(self, entry: Entry | None) -> Totals:
         match entry:
             case File(size=size):
                 return Totals(size=size, files=1)
             case Folder(digest=digest):
                 return self.totals(digest)
-            case Link():
-                return Totals()
+            case _:
+                return _NOTHING
 
 
 def _sorted(entries: Mapping[str, Entry | None]) -> _Branch:
     top = _Branch()
+    folders = {"": top}
     for path, entry in entries.items():
         if isinstance(entry, Link):
             _check_target(path, entry.target)
-        at = top
-        for name in _names(path):
-            at = at.below.setdefault(name, _Branch())
-        at.entry = entry
+        parent, slash, name = path.rpartition("/")
+        _check_name(path, name)
+        branch = folders.get(parent) if parent or not slash else None
+        if branch is None:
+            branch = folders[parent] = _descend(top, path, parent)
+        branch.entries[name] = entry
     return top
 
 
-def _names(path: str) -> list[str]:
-    """The segments of a path. Raises `PathError` for one that could leave the tree or cannot be on a disk."""
-    names = path.split("/")
-    if len(names) > MAX_DEPTH:
+def _descend(branch: _Branch, path: str, parent: str) -> _Branch:
+    names = parent.split("/")
+    if len(names) >= MAX_DEPTH:
         raise PathError(f"{path[:200]}…: deeper than {MAX_DEPTH} directories")
     for name in names:
-        if name in {"", ".", ".."} or "\0" in name:
-            raise PathError(f"{path[:200]!r}: not a path inside a tree")
-        if len(_bytes(path, name)) > MAX_NAME:
-            raise PathError(f"{path[:200]}…: a name is longer than {MAX_NAME} bytes")
-    return names
+        _check_name(path, name)
+        branch = branch.below.setdefault(name, _Branch())
+    return branch
+
+
+def _check_name(path: str, name: str) -> None:
+    """Raises `PathError` for a name that could leave the tree or cannot be on a disk."""
+    if name in {"", ".", ".."} or "\0" in name:
+        raise PathError(f"{path[:200]!r}: not a path inside a tree")
+    if len(name) > MAX_NAME or (not name.isascii() and len(_bytes(path, name)) > MAX_NAME):
+        raise PathError(f"{path[:200]}…: a name is longer than {MAX_NAME} bytes")
 
 
 def _check_target(path: str, target: str) -> None:

@@ -72,7 +72,9 @@ class Nodes:
         return _Entries(self.texts(digest))
 
     def texts(self, digest: Digest) -> Texts:
-        """As `node`, undecoded."""
+        """As `node`, undecoded. The empty one needs no store."""
+        if digest == EMPTY:
+            return {}
         with self._lock:
             cached = self._cache.get(digest)
             if cached is not None:
@@ -135,8 +137,8 @@ def split(data: bytes) -> dict[str, str]:
     """The inverse of `encode`."""
     if not data:
         return {}
-    parts = data.decode(*_ENCODING).split("\0")
-    return dict(zip(parts[::2], parts[1::2], strict=True))
+    parts = iter(data.decode(*_ENCODING).split("\0"))
+    return dict(zip(parts, parts, strict=True))
 
 
 def references(data: bytes) -> tuple[list[bytes], list[bytes]]:
@@ -155,7 +157,7 @@ def references(data: bytes) -> tuple[list[bytes], list[bytes]]:
 def _read(database: Database, digest: Digest) -> Texts:
     packed = pack(digest)
     with database.read() as connection:
-        row = connection.execute("SELECT data FROM node WHERE digest = ?", (packed,)).fetchone()
+        row = connection.execute("SELECT CAST(data AS BLOB) FROM node WHERE digest = ?", (packed,)).fetchone()
     if row is None:
         damage.drop(database, [packed])
         raise missing(digest)

@@ -53,13 +53,13 @@ def keep(database: Database, key: Digest, app: ObjectRef, intent: Digest, render
 def by_key(database: Database, key: Digest) -> Rendered | None:
     """The set of this key."""
     with database.read() as connection:
-        row = connection.execute("SELECT digest, data FROM rendered WHERE key = ?", (key,)).fetchone()
+        row = connection.execute("SELECT digest, CAST(data AS BLOB) FROM rendered WHERE key = ?", (key,)).fetchone()
     return decode(*row) if row else None
 
 
 def latest(database: Database, app: ObjectRef, intent: Digest) -> tuple[Digest, Rendered] | None:
     """Key and set that was kept last for this app under this intent."""
-    query = "SELECT key, digest, data FROM rendered WHERE app = ? AND intent = ? ORDER BY id DESC LIMIT 1"
+    query = "SELECT key, digest, CAST(data AS BLOB) FROM rendered WHERE app = ? AND intent = ? ORDER BY id DESC LIMIT 1"
     with database.read() as connection:
         row = connection.execute(query, (str(app), intent)).fetchone()
     rendered = decode(row[1], row[2]) if row else None

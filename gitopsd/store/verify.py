@@ -82,7 +82,7 @@ def _check_blobs(database: Database, bad: dict[bytes, str]) -> int:
 
 def _check_nodes(database: Database, bad: dict[bytes, str]) -> int:
     count = 0
-    for rows in _chunks(database, "node", "digest, data"):
+    for rows in _chunks(database, "node", "digest, CAST(data AS BLOB)"):
         count += len(rows)
         folders: set[bytes] = set()
         files: set[bytes] = set()
@@ -114,7 +114,7 @@ def _check_artifacts(database: Database, bad: dict[bytes, str]) -> int:
 
 def _check_rendered(database: Database) -> tuple[int, list[str]]:
     count, problems = 0, []
-    for rows in _chunks(database, "rendered", "key, digest, data"):
+    for rows in _chunks(database, "rendered", "key, digest, CAST(data AS BLOB)"):
         count += len(rows)
         for number, key, digest, data in rows:
             if rendered.decode(digest, data) is None:

@@ -31,11 +31,12 @@ with Store.open(Path(sys.argv[1])) as store:
         tree.read(random.choice(paths))
 """
 
+PATHS = [f"dir-{number // 100:03}/file-{number:05}.yaml" for number in range(FILES)]
 pytestmark = pytest.mark.benchmark
 
 
-def paths() -> list[str]:
-    return [f"dir-{number // 100:03}/file-{number:05}.yaml" for number in range(FILES)]
+def report(line: str) -> None:
+    sys.stdout.write(f"\n{line}")
 
 
 def contents(seed: int) -> Iterator[Content]:
@@ -49,7 +50,7 @@ def put_all(store: Store, contents: list[Content]) -> tuple[float, float, Folder
     start = time.perf_counter()
     files = store.add(contents)
     added = time.perf_counter()
-    stored = store.put(Changes(entries=dict(zip(paths(), files, strict=True))))
+    stored = store.put(Changes(entries=dict(zip(PATHS, files, strict=True))))
     return added - start, time.perf_counter() - added, Folder(digest=stored.tree)
 
 
@@ -57,14 +58,14 @@ def test_figures_of_trees(tmp_path: Path) -> None:
     with Store.open(tmp_path / "state") as store:
         content = list(contents(1))
         add, put, top = put_all(store, content)
-        print(f"\nput of {FILES} files: {add + put:.2f} s (bytes {add:.2f}, tree {put:.2f})")
-        print(f"next revision with one change: {next_revision(store, top):.2f} ms")
+        report(f"put of {FILES} files: {add + put:.2f} s (bytes {add:.2f}, tree {put:.2f})")
+        report(f"next revision with one change: {next_revision(store, top):.2f} ms")
     with Store.open(tmp_path / "state") as store:
-        print(f"100 reads after opening: {reads(store, top, 100):.2f} ms")
-        print(f"100 reads again: {reads(store, top, 100):.2f} ms")
+        report(f"100 reads after opening: {reads(store, top, 100):.2f} ms")
+        report(f"100 reads again: {reads(store, top, 100):.2f} ms")
         start = time.perf_counter()
         known = store.known([c.key for c in content])
-        print(f"{len(known)} native ids looked up: {(time.perf_counter() - start) * 1000:.0f} ms")
+        report(f"{len(known)} native ids looked up: {(time.perf_counter() - start) * 1000:.0f} ms")
 
 
 def test_figures_beside_readers(tmp_path: Path) -> None:
@@ -79,8 +80,8 @@ def test_figures_beside_readers(tmp_path: Path) -> None:
                 assert reader.stdout
                 reader.stdout.readline()
             add, put, _ = put_all(store, content)
-            print(f"\nput of {FILES} files beside four busy readers: {add + put:.2f} s")
-            print(f"100 reads beside them: {reads(store, top, 100):.2f} ms")
+            report(f"put of {FILES} files beside four busy readers: {add + put:.2f} s")
+            report(f"100 reads beside them: {reads(store, top, 100):.2f} ms")
         finally:
             for reader in readers:
                 reader.kill()
@@ -90,12 +91,12 @@ def test_figures_beside_readers(tmp_path: Path) -> None:
 def next_revision(store: Store, top: Folder) -> float:
     start = time.perf_counter()
     (file,) = store.add([Content(data=b"changed")])
-    store.put(Changes(entries={paths()[12_345]: file}, base=top.digest))
+    store.put(Changes(entries={PATHS[12_345]: file}, base=top.digest))
     return (time.perf_counter() - start) * 1000
 
 
 def reads(store: Store, top: Folder, count: int) -> float:
-    chosen = random.Random(3).sample(paths(), count)
+    chosen = random.Random(3).sample(PATHS, count)
     start = time.perf_counter()
     tree = Tree(store, top.digest)
     for path in chosen:
