@@ -1,0 +1,200 @@
+"""Watches on everything that apps own, one per kind and cluster, for as long as some app needs it; drift wakes the app.
+
+It is the steps' `Mirror`: what watches show need not be asked for. A kind counts as held once its watch has shown something:
+an open stream alone says nothing about whether the server lets us look. What drifts again and again is left alone for a
+while, and said.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio.abc import TaskGroup
+
+from gitopsd.model.change import Live, Seen
+from gitopsd.model.errors import GitopsdError
+from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.plugin.roles import Target
+from gitopsd.runtime.backoff import Backoff, jittered
+from gitopsd.runtime.drift import Drift, DriftTable, GroupKind
+from gitopsd.runtime.flips import PAUSE, Flips, Pace
+from gitopsd.runtime.wake import Reason
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+Versions = Callable[[ObjectRef], Mapping[ResourceId, str]]
+"""In which version an app's objects are applied."""
+AGAIN = Backoff(first=1.0, most=600.0)
+"""Between two tries of a watch that is refused."""
+_JITTER = 0.2
+
+
+@dataclass(slots=True, kw_only=True)
+class _Cluster:
+    table: DriftTable = field(default_factory=DriftTable)
+    needs: dict[ObjectRef, frozenset[tuple[str, str, str]]] = field(default_factory=dict)
+    changed: anyio.Event = field(default_factory=anyio.Event)
+    stirred: anyio.Event = field(default_factory=anyio.Event)
+
+    def need(self, app: ObjectRef, kinds: frozenset[tuple[str, str, str]]) -> None:
+        if self.needs.get(app) != kinds:
+            self.needs[app] = kinds
+            self.changed.set()
+
+    def versions(self) -> Mapping[GroupKind, str]:
+        """Every kind that is needed, and in which version it is watched: one for all apps."""
+        every = {kind for kinds in self.needs.values() for kind in kinds}
+        return {(group, kind): version for group, version, kind in sorted(every, reverse=True)}
+
+
+class Watches:
+    """Implements `Mirror` for all clusters. Made inside the event loop; `follow` is run once per connected target."""
+
+    def __init__(
+        self,
+        *,
+        wake: Callable[[ObjectRef, Reason], object],
+        versions: Versions,
+        log: FilteringBoundLogger,
+        rng: Random,
+    ) -> None:
+        self._wake = wake
+        self._versions = versions
+        self._log = log
+        self._rng = rng
+        self._clusters: dict[str, _Cluster] = {}
+        self._flips = Flips()
+
+    def holds(self, cluster: str, kinds: Iterable[GroupKind]) -> bool:
+        """True when a live watch covers each of these (group, kind)."""
+        return self._cluster(cluster).table.holds(kinds)
+
+    def live(self, cluster: str, id: ResourceId) -> Live | None:
+        """The object as last seen; None when no watch has seen it since our last write of it."""
+        return self._cluster(cluster).table.live(id)
+
+    def drifted(self, app: ObjectRef) -> frozenset[ResourceId]:
+        """The app's objects whose mark differs from the expected one, or that are gone."""
+        return frozenset().union(*(cluster.table.drifted(app) for cluster in self._clusters.values()))
+
+    def expect(self, app: ObjectRef, cluster: str, marks: Mapping[ResourceId, str]) -> None:
+        """After a reconcile: this is how the app's objects should look from now on."""
+        self.track(app, cluster, marks)
+        it = self._cluster(cluster)
+        it.table.expect(app, marks, anyio.current_time())
+        it.stirred.set()
+
+    def writing(self, cluster: str, ids: Iterable[ResourceId]) -> None:
+        """Events of these are not judged until the next `expect` of their app."""
+        self._cluster(cluster).table.writing(ids)
+
+    def track(self, app: ObjectRef, cluster: str, ids: Collection[ResourceId]) -> None:
+        """Watch the kinds of these objects of the app; known from its inventory before it is reconciled at all."""
+        versions = self._versions(app)
+        self._cluster(cluster).need(app, frozenset((id.group, versions.get(id, ""), id.kind) for id in ids))
+
+    def forget(self, app: ObjectRef) -> None:
+        """The app is gone."""
+        for cluster in self._clusters.values():
+            cluster.table.forget(app)
+            if cluster.needs.pop(app, None):
+                cluster.changed.set()
+
+    async def follow(self, target: Target) -> None:
+        """Keep the watches that are needed open on this target, until cancelled."""
+        cluster = self._cluster(target.access.cluster)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._mind_time, cluster)
+                await self._keep(target, cluster, tasks)
+        finally:
+            for kind in cluster.versions():
+                cluster.table.release(kind)
+
+    async def check(self, every: float) -> None:
+        """The safety net: each app once in `every` seconds, evenly spread, whatever watches say. Never returns."""
+        while True:
+            apps = sorted({app for cluster in self._clusters.values() for app in cluster.needs})
+            for app in apps:
+                await anyio.sleep(jittered(every / len(apps), _JITTER, self._rng))
+                self._wake(app, Reason.CHECK)
+            if not apps:
+                await anyio.sleep(every)
+
+    def _cluster(self, name: str) -> _Cluster:
+        return self._clusters.setdefault(name, _Cluster())
+
+    async def _keep(self, target: Target, cluster: _Cluster, tasks: TaskGroup) -> None:
+        open_now: dict[GroupKind, anyio.CancelScope] = {}
+        while True:
+            cluster.changed = anyio.Event()
+            wanted = cluster.versions()
+            for kind in open_now.keys() - wanted.keys():
+                open_now.pop(kind).cancel()
+            for kind in wanted.keys() - open_now.keys():
+                open_now[kind] = scope = anyio.CancelScope()
+                tasks.start_soon(self._watch, target, cluster, kind, wanted[kind], scope, name=f"watch {kind[1]}")
+            await cluster.changed.wait()
+
+    async def _watch(
+        self, target: Target, cluster: _Cluster, kind: GroupKind, version: str, scope: anyio.CancelScope
+    ) -> None:
+        """One kind, again and again."""
+        failures = 0
+        with scope:
+            while True:
+                try:
+                    await self._stream(target, cluster, kind, version)
+                except GitopsdError as error:
+                    self._log.warning(
+                        "cannot watch; the apps' intervals look for drift instead", kind=kind[1], error=str(error)
+                    )
+                failures += 1
+                await anyio.sleep(jittered(AGAIN.delay(failures), _JITTER, self._rng))
+
+    async def _stream(self, target: Target, cluster: _Cluster, kind: GroupKind, version: str) -> None:
+        try:
+            async with target.watch([(kind[0], version, kind[1])]) as stream:
+                async for seen in stream:
+                    self._take(cluster, kind, seen)
+        finally:
+            cluster.table.release(kind)
+
+    def _take(self, cluster: _Cluster, kind: GroupKind, seen: Seen) -> None:
+        now = anyio.current_time()
+        if cluster.table.hold(kind, now):
+            cluster.stirred.set()
+        if seen.id is None:
+            return  # a full picture follows: what changed meanwhile is told object by object
+        if drift := cluster.table.seen(seen.id, seen.live, now):
+            self._drifted(drift, now)
+
+    def _drifted(self, drift: Drift, now: float) -> None:
+        match self._flips.note(drift.id, now):
+            case Pace.REPAIR:
+                self._wake(drift.app, Reason.DRIFT)
+            case Pace.PAUSE:
+                self._log.warning(
+                    "an object is changed again each time that it is put back; it is left alone for a while",
+                    object=str(drift.app),
+                    resource=str(drift.id),
+                    seconds=PAUSE,
+                )
+
+    async def _mind_time(self, cluster: _Cluster) -> None:
+        """Notice what did not show up in time."""
+        while True:
+            cluster.stirred = anyio.Event()
+            deadline = cluster.table.overdue_at()
+            with anyio.CancelScope(deadline=math.inf if deadline is None else deadline) as waiting:
+                await cluster.stirred.wait()
+            if not waiting.cancelled_caught:
+                continue
+            for drift in cluster.table.overdue(anyio.current_time()):
+                self._drifted(drift, anyio.current_time())

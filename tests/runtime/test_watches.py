@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import anyio
+import pytest
+import structlog
+from anyio.abc import ObjectReceiveStream, ObjectSendStream
+from structlog.testing import LogCapture
+
+from gitopsd.model.change import Live, Ours, Seen
+from gitopsd.model.errors import Rejected
+from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.runtime.drift import GRACE
+from gitopsd.runtime.wake import Reason
+from gitopsd.runtime.watches import Watches
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
+
+APP = ObjectRef(kind="Kustomization", namespace="flux-system", name="apps")
+OTHER = ObjectRef(kind="Kustomization", namespace="flux-system", name="other")
+MAP, JOB = ("", "ConfigMap"), ("batch", "Job")
+
+
+def id_of(name: str = "a", kind: tuple[str, str] = MAP) -> ResourceId:
+    return ResourceId(group=kind[0], kind=kind[1], namespace="default", name=name)
+
+
+def seen(mark: str, name: str = "a") -> Seen:
+    live = Live(id=id_of(name), version="v1", uid="u", resource_version="1", owner=Ours(app=APP), mark=mark, body={})
+    return Seen(id=live.id, live=live)
+
+
+class Cluster:
+    """The watching half of a target: tests push events, and see which watches are open."""
+
+    def __init__(self) -> None:
+        self.access = SimpleNamespace(cluster="c")
+        self.open: dict[tuple[str, str, str], ObjectSendStream[Seen]] = {}
+        self.opened: list[tuple[str, str, str]] = []
+        self.refused = 0
+
+    @asynccontextmanager
+    async def watch(self, kinds: Collection[tuple[str, str, str]]) -> AsyncIterator[ObjectReceiveStream[Seen]]:
+        (kind,) = kinds
+        self.opened.append(kind)
+        if self.refused:
+            self.refused -= 1
+            raise Rejected("may not watch")
+        send, receive = anyio.create_memory_object_stream[Seen](100)
+        self.open[kind] = send
+        try:
+            with send, receive:
+                yield receive
+        finally:
+            del self.open[kind]
+
+    async def tell(self, *events: Seen) -> None:
+        for event in events:
+            await self.open["", "v1", "ConfigMap"].send(event)
+        await anyio.wait_all_tasks_blocked()
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.cluster = Cluster()
+        self.woken: list[tuple[ObjectRef, Reason]] = []
+        self.log = LogCapture()
+        self.watches = Watches(
+            wake=lambda ref, reason: self.woken.append((ref, reason)),
+            versions=lambda app: {id_of(): "v1", id_of("b"): "v1", id_of(kind=JOB): "v1"},
+            log=structlog.wrap_logger(None, processors=[self.log]),
+            rng=Random(0),
+        )
+
+
+@asynccontextmanager
+async def followed() -> AsyncIterator[Rig]:
+    rig = Rig()
+    target: Any = rig.cluster
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(rig.watches.follow, target)
+        await anyio.wait_all_tasks_blocked()
+        try:
+            yield rig
+        finally:
+            tasks.cancel_scope.cancel()
+
+
+async def test_drift_wakes_the_app_once_it_is_seen() -> None:
+    async with followed() as rig:
+        rig.watches.expect(APP, "c", {id_of(): "m1"})
+        await anyio.wait_all_tasks_blocked()
+        await rig.cluster.tell(seen("m1"))
+        assert rig.woken == []
+
+        await rig.cluster.tell(seen("foreign"))
+
+        assert rig.woken == [(APP, Reason.DRIFT)]
+        assert rig.watches.drifted(APP) == {id_of()}
+
+
+async def test_a_kind_is_held_from_the_first_thing_that_its_watch_shows_until_it_ends() -> None:
+    async with followed() as rig:
+        rig.watches.expect(APP, "c", {id_of(): "m1"})
+        await anyio.wait_all_tasks_blocked()
+        assert not rig.watches.holds("c", [MAP])
+
+        await rig.cluster.tell(seen("m1"))
+        assert rig.watches.holds("c", [MAP])
+        assert rig.watches.live("c", id_of()) is not None
+
+        await rig.cluster.open["", "v1", "ConfigMap"].aclose()
+        await anyio.wait_all_tasks_blocked()
+        assert not rig.watches.holds("c", [MAP])
+        assert rig.watches.live("c", id_of()) is None
+
+
+async def test_each_kind_is_watched_once_for_as_long_as_an_app_needs_it() -> None:
+    async with followed() as rig:
+        rig.watches.expect(APP, "c", {id_of(): "", id_of(kind=JOB): ""})
+        rig.watches.expect(OTHER, "c", {id_of("b"): ""})
+        await anyio.wait_all_tasks_blocked()
+        assert sorted(rig.cluster.opened) == [("", "v1", "ConfigMap"), ("batch", "v1", "Job")]
+
+        rig.watches.expect(APP, "c", {id_of(): ""})
+        await anyio.wait_all_tasks_blocked()
+        assert set(rig.cluster.open) == {("", "v1", "ConfigMap")}
+
+        rig.watches.forget(APP)
+        rig.watches.forget(OTHER)
+        await anyio.wait_all_tasks_blocked()
+        assert rig.cluster.open == {}
+
+
+async def test_the_kinds_of_an_inventory_are_watched_before_the_first_reconcile() -> None:
+    async with followed() as rig:
+        rig.watches.track(APP, "c", [id_of()])
+        await anyio.wait_all_tasks_blocked()
+
+        assert set(rig.cluster.open) == {("", "v1", "ConfigMap")}
+
+
+async def test_what_a_watch_does_not_show_in_time_wakes_its_app() -> None:
+    async with followed() as rig:
+        rig.watches.expect(APP, "c", {id_of("a"): "m1", id_of("b"): "m1"})
+        await anyio.wait_all_tasks_blocked()
+        await rig.cluster.tell(seen("m1", "a"))
+
+        await anyio.sleep(GRACE + 0.1)
+
+        assert rig.woken == [(APP, Reason.DRIFT)]
+        assert rig.watches.drifted(APP) == {id_of("b")}
+
+
+async def test_an_object_that_is_changed_again_and_again_is_left_alone_and_said_so() -> None:
+    async with followed() as rig:
+        rig.watches.expect(APP, "c", {id_of(): "m1"})
+        await anyio.wait_all_tasks_blocked()
+        for _ in range(8):
+            await rig.cluster.tell(seen("m1"), seen("foreign"))
+
+        assert len(rig.woken) == 4
+        (said,) = rig.log.entries
+        assert said["resource"] == "ConfigMap/default/a"
+
+
+async def test_a_refused_watch_is_tried_again_ever_more_rarely() -> None:
+    async with followed() as rig:
+        rig.cluster.refused = 1000
+        rig.watches.expect(APP, "c", {id_of(): "m1"})
+        await anyio.sleep(3600)
+
+        assert 8 <= len(rig.cluster.opened) <= 20
+        assert not rig.watches.holds("c", [MAP])
+        assert rig.woken == []
+
+
+async def test_each_app_is_checked_once_in_a_round_whatever_watches_say() -> None:
+    rig = Rig()
+    rig.watches.track(APP, "c", [id_of()])
+    rig.watches.track(OTHER, "c", [id_of("b")])
+
+    with anyio.move_on_after(3600 * 10):
+        await rig.watches.check(3600)
+
+    checks = [ref for ref, reason in rig.woken if reason is Reason.CHECK]
+    assert 8 <= checks.count(APP) <= 12
+    assert 8 <= checks.count(OTHER) <= 12
+    assert asyncio.get_running_loop().time() == 36_000
