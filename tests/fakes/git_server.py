@@ -1,16 +1,17 @@
 """Git servers on loopback, so that tests need neither a git binary nor the network.
 
 `HttpServer` speaks smart http over dulwich's own server for protocol 0, and a small protocol 2 of its own (ls-refs and
-fetch). It counts requests, asks for credentials, redirects, fails and stalls as it is told.
+fetch). It counts requests, asks for credentials, redirects and fails as it is told. `ssh_server` serves protocol 0.
 """
 
 from __future__ import annotations
 
 import base64
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -18,7 +19,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from dulwich.errors import GitProtocolError
+import paramiko
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from dulwich.errors import GitProtocolError, HangupException
 from dulwich.objects import Commit, Tag, Tree
 from dulwich.pack import write_pack_objects
 from dulwich.protocol import Protocol, pkt_line
@@ -131,9 +135,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _redirected(self) -> bool:
         parts = urlsplit(self.path)
-        if not self.server.behaviour.redirect or parts.path.startswith(
-            urlsplit(self.server.behaviour.redirect).path + "/"
-        ):
+        target = urlsplit(self.server.behaviour.redirect)
+        here = target.netloc in {"", self.headers["Host"]}
+        if not target.path or (here and parts.path.startswith(target.path + "/")):
             return False
         service = parse_qs(parts.query)["service"][0]
         self.send_response(302)
@@ -241,3 +245,91 @@ def _reachable(repo: Repo, tips: list[bytes], depth: int) -> tuple[set[bytes], s
         elif isinstance(thing, Tree):
             todo += [(entry.sha, level) for entry in thing.items() if entry.mode != 0o160000]
     return found, shallow
+
+
+@dataclass
+class SshServer:
+    """A running ssh server; `known_hosts` names it, `identity` opens it."""
+
+    url: str
+    known_hosts: str
+    identity: str
+    commands: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def ssh_server(path: Path) -> Iterator[SshServer]:
+    """Serve the repository at `path` to the user `git` with the identity that is made here."""
+    host_key, (identity, public) = paramiko.ECDSAKey.generate(), _ed25519()
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    known_hosts = f"[127.0.0.1]:{port} {host_key.get_name()} {host_key.get_base64()}\n"
+    server = SshServer(url=f"ssh://git@127.0.0.1:{port}/team/app.git", known_hosts=known_hosts, identity=identity)
+    transports: list[paramiko.Transport] = []
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            transport = paramiko.Transport(connection)
+            transports.append(transport)
+            transport.add_server_key(host_key)
+            with suppress(paramiko.SSHException, EOFError):
+                transport.start_server(server=_Login(path, public, server.commands))
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    try:
+        yield server
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+        for transport in transports:
+            transport.close()
+
+
+def _ed25519() -> tuple[str, str]:
+    """A private key as OpenSSH writes it, and its public half in base64."""
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+    return private, key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode().split()[1]
+
+
+class _Login(paramiko.ServerInterface):
+    def __init__(self, path: Path, public: str, commands: list[str]) -> None:
+        self._path = path
+        self._public = public
+        self._commands = commands
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "publickey"
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        good = username == "git" and key.get_base64() == self._public
+        return paramiko.common.AUTH_SUCCESSFUL if good else paramiko.common.AUTH_FAILED
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return paramiko.common.OPEN_SUCCEEDED
+
+    def check_channel_env_request(self, channel: paramiko.Channel, name: bytes, value: bytes) -> bool:
+        return False
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        self._commands.append(command.decode())
+        threading.Thread(target=self._run, args=(channel, command.decode())).start()
+        return True
+
+    def _run(self, channel: paramiko.Channel, command: str) -> None:
+        status = 0
+        if command != "git-upload-pack '/team/app.git'":
+            channel.sendall_stderr(b"fatal: '/team/other.git' does not appear to be a git repository\n")
+            status = 128
+        else:
+            with Repo(str(self._path)) as repo, suppress(GitProtocolError, HangupException, OSError):
+                proto = Protocol(channel.makefile("rb").read, channel.sendall)
+                UploadPackHandler(DictBackend({b"/": repo}), [b"/"], proto).handle()
+        channel.send_exit_status(status)
+        channel.close()

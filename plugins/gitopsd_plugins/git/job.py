@@ -17,7 +17,7 @@ from gitopsd.plugin import Intake, Misconfigured, Rejected, Transient
 from gitopsd_plugins.git import cache, content, order, transport
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.objects import Damaged, GitObjects
-from gitopsd_plugins.git.order import Fetched, FetchOrder, ListOrder
+from gitopsd_plugins.git.order import Fetched, FetchOrder, ListOrder, Refused
 from gitopsd_plugins.git.reference import FAILED, Advertised
 from gitopsd_plugins.git.transport import Connection
 
@@ -86,7 +86,7 @@ def _bring(repo: Repo, objects: GitObjects, given: FetchOrder) -> None:
     limit = given.limits.download
     try:
         connection.fetch(repo, (given.commit,), haves=haves, depth=1, ref=given.ref, limit=limit)
-    except transport.Refused as refusal:
+    except Refused as refusal:
         if given.ref:
             connection.fetch(repo, (_tag(connection, given, refusal),), haves=(), depth=1, ref=given.ref, limit=limit)
         else:
@@ -98,7 +98,7 @@ def _bring(repo: Repo, objects: GitObjects, given: FetchOrder) -> None:
         )
 
 
-def _tag(connection: Connection, given: FetchOrder, refusal: transport.Refused) -> str:
+def _tag(connection: Connection, given: FetchOrder, refusal: Refused) -> str:
     """Servers of protocol 0 give a commit behind an annotated tag by the tag's own name only."""
     found = connection.refs((given.ref,)).get(given.ref)
     if found is None or found.commit != given.commit or not found.peeled:

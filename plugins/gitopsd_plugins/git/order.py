@@ -11,12 +11,16 @@ from typing import TypeVar
 
 import msgspec
 
-from gitopsd.plugin import Context, Stored
+from gitopsd.plugin import Context, Rejected, Stored
 from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.reference import Advertised
 
 T = TypeVar("T")
+
+
+class Refused(Rejected):
+    """The server answered, in Git's words, that it will not do what was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +80,15 @@ class Fetched:
 
 
 def remote(place: Address, opened: Access, ctx: Context, timeout: float) -> Remote:
-    """The way to a repository as a worker process needs it."""
+    """The way to a repository as a worker process needs it; `timeout` in seconds for the whole operation."""
     return Remote(
         address=place,
         access=opened,
         proxy=ctx.http.proxy(place.url) or "",
         ca_file=ctx.http.ca_file,
         user_agent=ctx.http.user_agent,
-        timeout=timeout,
+        # A silent server is noticed, and named, before the whole operation runs out of time.
+        timeout=timeout * 0.8,
     )
 
 

@@ -46,9 +46,14 @@ def packets(data: bytes) -> Iterator[Packet]:
             raise WireError("a packet that ends early")
         line = data[at + 4 : at + length].removesuffix(b"\n")
         if line.startswith(b"ERR "):
-            raise WireError(line[4:204].decode("utf-8", "replace"))
+            raise WireError(words(line[4:].decode("utf-8", "replace")))
         yield line
         at += length
+
+
+def words(said: str) -> str:
+    """What the other side says, fit for a message: one line of printable characters, not too long."""
+    return "".join(character if character.isprintable() else " " for character in said).strip()[:200]
 
 
 def line(content: bytes) -> bytes:

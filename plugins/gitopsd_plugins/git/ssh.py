@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import paramiko
 from dulwich.client import SSHGitClient, SSHVendor
 from dulwich.config import StackedConfig
+from dulwich.protocol import Protocol
 from paramiko.hostkeys import HostKeyEntry
 
 from gitopsd.plugin import Rejected, Transient
@@ -31,13 +32,31 @@ def client(remote: Remote) -> SSHGitClient:
         # Without a handler, Python would print paramiko's tracebacks of refused connections; the errors say it all.
         logger.addHandler(logging.NullHandler())
     place = remote.address
-    return SSHGitClient(
+    return _Client(
         place.host,
         port=place.port,
         username=remote.access.user,
         vendor=_Vendor(remote),
         config=StackedConfig([]),
     )
+
+
+class _Client(SSHGitClient):
+    """dulwich leaves a conversation open that the server ends early; `close` ends all of them."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._open: list[Protocol] = []
+
+    def _connect(self, *arguments: Any, **options: Any) -> Any:
+        found = super()._connect(*arguments, **options)
+        self._open.append(found[0])
+        return found
+
+    def close(self) -> None:
+        """End all conversations."""
+        while self._open:
+            self._open.pop().close()
 
 
 class _Session:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from tempfile import TemporaryFile
 from typing import IO, Any
 from urllib.parse import urljoin, urlsplit
@@ -23,16 +23,12 @@ from dulwich.objects import ObjectID
 from dulwich.repo import Repo
 
 from gitopsd.plugin import GitopsdError, Http, Rejected, Transient, http
-from gitopsd_plugins.git import lsrefs
+from gitopsd_plugins.git import lsrefs, pktline
 from gitopsd_plugins.git.address import Address
-from gitopsd_plugins.git.order import Remote
+from gitopsd_plugins.git.order import Refused, Remote
 from gitopsd_plugins.git.reference import FAILED, PEELED, Advertised
 
 MAX_REDIRECTS = 5
-
-
-class Refused(Rejected):
-    """The server answered, in Git's words, that it will not do what was asked."""
 
 
 class Connection:
@@ -45,7 +41,7 @@ class Connection:
 
     def refs(self, prefixes: Sequence[str]) -> Mapping[str, Advertised]:
         """The refs of these prefixes. Raises `Transient` or `Rejected` naming the address."""
-        with translated(self._remote):
+        with translated(self._remote), closing(self._client):
             found = self._client.get_refs(self._path.encode(), ref_prefix=[prefix.encode() for prefix in prefixes])
         return _advertised(found.refs)
 
@@ -56,7 +52,7 @@ class Connection:
 
         Raises `Refused` where the server does not give it in this way, `Rejected` for a download over `limit` bytes.
         """
-        with translated(self._remote), TemporaryFile(prefix="gitopsd-") as file:
+        with translated(self._remote), closing(self._client), TemporaryFile(prefix="gitopsd-") as file:
             result = self._client.fetch_pack(
                 self._path.encode(),
                 lambda refs, depth=None: [ObjectID(want.encode()) for want in wants],
@@ -186,7 +182,7 @@ def translated(remote: Remote) -> Iterator[None]:
 
 def _refused(place: Address, said: str) -> GitopsdError:
     """What the server says in words is shown, shortened and on one line."""
-    words = " ".join(said.rpartition("ERR ")[2].split()).strip("'\"")[:200]
+    words = pktline.words(said.rpartition("ERR ")[2]).strip("'\"")
     if "not found" in words.lower() or "does not appear to be a git repository" in words:
         return Rejected(f"no repository at {place} ({words}); check spec.url", reason=FAILED)
     return Refused(f"{place} refused: {words}", reason=FAILED)
