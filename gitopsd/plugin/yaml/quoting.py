@@ -10,6 +10,7 @@ separators) double quotes are used instead.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from gitopsd.plugin.yaml import scalars
@@ -42,6 +43,12 @@ def inline(text: str) -> str:
     if _claimed(text):
         return _double(text)
     return text if _plain(text) else "'" + text.replace("'", "''") + "'"
+
+
+@lru_cache(maxsize=4096)
+def name(text: str) -> str:
+    """Do as `inline` for a map's key, and remember it: the same few names make up all manifests, and none is secret."""
+    return inline(text)
 
 
 def block(text: str, indent: str) -> str | None:

@@ -93,8 +93,12 @@ class _Writer:
         """Spell a key; what needs more than one short line takes the `? ` form."""
         if not isinstance(key, str):
             raise TypeError(f"a key is of type {type(key).__name__}; YAML for Kubernetes has only texts as keys")
-        name = self._inline(str(key))
-        return name if len(name) <= _LONGEST_KEY else f"? {name}\n{indent}"
+        if len(key) <= _KNOWN_LENGTH:
+            spelled = quoting.name(str(key))
+            self._remember(key, spelled)
+        else:
+            spelled = quoting.inline(str(key))
+        return spelled if len(spelled) <= _LONGEST_KEY else f"? {spelled}\n{indent}"
 
     def _scalar(self, value: Any, indent: str) -> str:
         """Spell what is neither a filled list nor a filled map."""
@@ -118,14 +122,14 @@ class _Writer:
         """Spell a text inside a list or map at `indent`."""
         if "\n" in text and (block := quoting.block(text, f"{indent}  ")) is not None:
             return block
-        return self._inline(text)
-
-    def _inline(self, text: str) -> str:
-        """Spell a text on one line, and remember it when it is short: names and words come again and again."""
         spelled = quoting.inline(text)
+        self._remember(text, spelled)
+        return spelled
+
+    def _remember(self, text: str, spelled: str) -> None:
+        """Keep how a short text is spelled: within one stream words come again and again."""
         if len(text) <= _KNOWN_LENGTH and len(self._texts) < _KNOWN_TEXTS:
             self._texts[text] = spelled
-        return spelled
 
 
 def _integer(value: int) -> str:
