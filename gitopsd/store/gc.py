@@ -7,6 +7,7 @@ again meanwhile (the epoch differs), the list is made again. Killed at any momen
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -132,8 +133,16 @@ def _clear(database: Database, cutoff: int) -> None:
         with translated(path):
             if not path.name.startswith("new-"):
                 _remove_orphan(database, path)
-            elif path.stat().st_mtime < cutoff:
+            elif _written(path) < cutoff:
                 path.unlink(missing_ok=True)
+
+
+def _written(path: Path) -> float:
+    """When a file was written; of one that was renamed meanwhile, never."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
 
 
 def _remove_orphan(database: Database, path: Path) -> None:
