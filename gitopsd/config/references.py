@@ -32,11 +32,12 @@ class Misfit:
 
 def dangling(intents: Mapping[ObjectRef, Intent], known: Collection[ObjectRef]) -> Iterator[Misfit]:
     """References to sources and dependencies that are not in `known`."""
+    bringing = {ref for ref, intent in intents.items() if _may_bring(intent, known)}
     for ref, intent in intents.items():
+        brought = len(bringing) > (ref in bringing)
         for target in _targets(intent):
             if target in known:
                 continue
-            brought = any(_may_bring(other, known) for other in intents.values() if other.ref != ref)
             if brought:
                 message = f"{target} is not declared in the files; waiting until an app brings it"
             else:

@@ -12,10 +12,10 @@ from msgspec import Meta, field
 from gitopsd.config.quantities import Duration, Size, duration, size
 from gitopsd.plugin import Adopt, Spec
 
-Label = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
-"""A DNS label: lower case letters, digits and '-', at most 63 characters."""
-AbsolutePath = Annotated[str, Meta(pattern=r"^(/.*)?$")]
-"""A path from the root, or nothing: the daemon's own folder means nothing to users."""
+_LABEL = "a DNS label; use lower case letters, digits and '-', at most 63"
+_PATH = "an absolute path; begin it with /"  # the folder that the daemon runs in means nothing to users
+Label = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", description=_LABEL)]
+AbsolutePath = Annotated[str, Meta(pattern=r"^(/.*)?$", description=_PATH)]
 Count = Annotated[int, Meta(ge=1, le=1000)]
 
 

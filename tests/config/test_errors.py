@@ -179,6 +179,22 @@ CASES = {
         SETTINGS + "fieldmanager: x\n",
         "0.yaml:4: Settings: $.spec.fieldmanager: unknown field 'fieldmanager'; did you mean 'fieldManager'?",
     ),
+    "setting with a value that there is not": (
+        SETTINGS + "adopt: sometimes\n",
+        "0.yaml:4: Settings: $.spec.adopt: Invalid enum value 'sometimes'; use never, unmanaged, always",
+    ),
+    "instance that cannot be a label": (
+        SETTINGS + "instance: Prod\n",
+        "0.yaml:4: Settings: $.spec.instance: is not a DNS label; use lower case letters, digits and '-', at most 63",
+    ),
+    "folder that is not absolute": (
+        SETTINGS + "stateDir: state\n",
+        "0.yaml:4: Settings: $.spec.stateDir: is not an absolute path; begin it with /",
+    ),
+    "settings of another version": (
+        SETTINGS.replace("v1alpha1", "v2"),
+        "0.yaml:1: Settings: $.apiVersion: Invalid enum value 'gitopsd.io/v2'; use gitopsd.io/v1alpha1",
+    ),
     "setting out of range": (
         SETTINGS + "limits: {fetches: 0}\n",
         "0.yaml:4: Settings: $.spec.limits.fetches: Expected `int` >= 1",
