@@ -8,12 +8,11 @@ from typing import TypeVar
 
 import click
 
-from gitopsd import daemon
 from gitopsd.cli import options, output
 from gitopsd.cli.exits import Exit
 from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen, Loaded
-from gitopsd.daemon import Mode
+from gitopsd.daemon import compose
 from gitopsd.model.declared import AppIntent, SourceIntent, Unserved
 from gitopsd.model.errors import GitopsdError
 from gitopsd.runtime.engine import Engine
@@ -68,7 +67,7 @@ async def _check(chosen: Chosen) -> Exit:
         for name in sorted(loaded.declared.clusters):
             await _cluster(name, engine, found)
 
-    await daemon.engaged(loaded, Mode(write=False, watch=False, work=False), look, on_outcome=lambda _: None)
+    await compose.engaged(loaded, options.mode(write=False, watch=False, work=False), look, on_outcome=lambda _: None)
     return Exit.FAILED if found.failed else Exit.READY
 
 

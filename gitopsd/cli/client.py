@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 import aiohttp
 import msgspec
 
-from gitopsd import daemon
 from gitopsd.cli import progress
 from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen, Loaded
-from gitopsd.daemon import Mode
+from gitopsd.daemon import compose
+from gitopsd.daemon.compose import Mode
 from gitopsd.model import errors
 from gitopsd.model.errors import GitopsdError, Transient, UsageError
 from gitopsd.runtime.control import Control, LocalControl
@@ -117,4 +117,4 @@ async def asked(chosen: Chosen, mode: Mode, body: Callable[[Control], Awaitable[
         return await body(LocalControl(engine))
 
     with progress.shown() as on_outcome:
-        return await daemon.engaged(loaded, mode, with_engine, on_outcome=on_outcome)
+        return await compose.engaged(loaded, mode, with_engine, on_outcome=on_outcome)

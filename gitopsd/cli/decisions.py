@@ -12,7 +12,6 @@ import click
 from gitopsd.cli import client, exits, options, output
 from gitopsd.cli.exits import Exit
 from gitopsd.config.chosen import Chosen
-from gitopsd.daemon import Mode
 from gitopsd.plugin import spec
 from gitopsd.runtime.control import Control
 from gitopsd.runtime.view import Report, View
@@ -78,7 +77,7 @@ def _decide(chosen: Chosen, ask: Callable[[Control], Awaitable[Sequence[View]]],
         output.views(await ask(control), "table")
         return Exit.READY
 
-    options.run(lambda: client.asked(chosen, Mode(watch=False, actor=_actor()), decided, settled=settled))
+    options.run(lambda: client.asked(chosen, options.mode(watch=False, actor=_actor()), decided, settled=settled))
 
 
 async def _delete(chosen: Chosen, name: str, *, yes: bool) -> Exit:
@@ -93,7 +92,7 @@ async def _delete(chosen: Chosen, name: str, *, yes: bool) -> Exit:
             output.report(report, fields=False)
         return exits.of_views([report.view for report in reports])
 
-    return await client.asked(chosen, Mode(watch=False, actor=_actor()), ask)
+    return await client.asked(chosen, options.mode(watch=False, actor=_actor()), ask)
 
 
 def _actor() -> str:

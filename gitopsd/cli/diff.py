@@ -7,7 +7,6 @@ import click
 from gitopsd.cli import client, options, output
 from gitopsd.cli.exits import Exit
 from gitopsd.config.chosen import Chosen
-from gitopsd.daemon import Mode
 from gitopsd.runtime.control import Control
 from gitopsd.runtime.view import Report
 
@@ -39,7 +38,7 @@ async def _diff(chosen: Chosen, names: tuple[str, ...], shape: str) -> Exit:
                 output.report(report, fields=True)
         return _code(reports)
 
-    return await client.asked(chosen, Mode(write=False, watch=False), ask, settled=True)
+    return await client.asked(chosen, options.mode(write=False, watch=False), ask, settled=True)
 
 
 def _code(reports: list[Report]) -> Exit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -15,7 +16,10 @@ import click
 from gitopsd.cli import exits
 from gitopsd.cli.exits import Exit
 from gitopsd.config.chosen import Chosen
+from gitopsd.daemon.compose import Mode
 from gitopsd.model.errors import GitopsdError
+from gitopsd.runtime import log
+from gitopsd.runtime.masking import Secrets
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -73,6 +77,13 @@ def _choosing(command: F) -> F:
         return command(*args, chosen=choice, **rest)
 
     return chosen  # type: ignore[return-value]  # click passes the options that `chosen` takes over
+
+
+def mode(*, write: bool = True, watch: bool = True, work: bool = True, actor: str = "gitopsd") -> Mode:
+    """How a command runs the steps itself: only warnings are logged, beside what it prints."""
+    secrets = Secrets()
+    logger = log.make(sys.stderr, json=False, secrets=secrets, level=logging.WARNING)
+    return Mode(write=write, watch=watch, work=work, actor=actor, log=logger, secrets=secrets)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, Exit]]) -> None:

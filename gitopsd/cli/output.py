@@ -15,6 +15,8 @@ from rich.tree import Tree
 from gitopsd.plugin import yaml
 from gitopsd.runtime.view import Branch, ChangeView, ClusterView, Leaf, Report, View
 
+WIDE = 1000
+"""Columns where nobody looks: rows are not folded for a pipe."""
 _COLOURS = {"create": "green", "adopt": "green", "update": "yellow", "recreate": "magenta", "delete": "red"}
 _SIGNS = {
     "create": "+",
@@ -30,7 +32,8 @@ _SIGNS = {
 
 def console(*, stderr: bool = False) -> Console:
     """Where to print; as wide as needed where nobody looks."""
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    plain = Console(stderr=stderr, highlight=False)
+    return plain if plain.is_terminal else Console(stderr=stderr, highlight=False, width=WIDE)
 
 
 def machine(values: Any, output: str) -> None:

@@ -7,12 +7,11 @@ import uuid
 import anyio
 import click
 
-from gitopsd import daemon
 from gitopsd.cli import client, exits, options, output, progress
 from gitopsd.cli.exits import Exit
 from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen
-from gitopsd.daemon import Mode
+from gitopsd.daemon import compose
 from gitopsd.model.errors import UsageError
 from gitopsd.plugin import spec
 from gitopsd.runtime.control import Control, LocalControl
@@ -58,7 +57,7 @@ async def _once(chosen: Chosen, limit: float, shape: str, *, read_only: bool) ->
         return await _summary(LocalControl(engine), shape, late=late.cancelled_caught)
 
     with progress.shown() as note:
-        return await daemon.engaged(loaded, Mode(watch=False, write=not read_only), settle, on_outcome=note)
+        return await compose.engaged(loaded, options.mode(watch=False, write=not read_only), settle, on_outcome=note)
 
 
 async def _named(chosen: Chosen, names: tuple[str, ...], limit: float, shape: str) -> Exit:
@@ -74,7 +73,7 @@ async def _named(chosen: Chosen, names: tuple[str, ...], limit: float, shape: st
         output.views(found, shape)
         return Exit.HELD if late.cancelled_caught else exits.of_views(found)
 
-    return await client.asked(chosen, Mode(watch=False), ask)
+    return await client.asked(chosen, options.mode(watch=False), ask)
 
 
 async def _summary(control: Control, shape: str, *, late: bool) -> Exit:

@@ -7,7 +7,6 @@ import click
 from gitopsd.cli import client, options, output
 from gitopsd.cli.exits import Exit
 from gitopsd.config.chosen import Chosen
-from gitopsd.daemon import Mode
 from gitopsd.runtime.control import Control
 
 
@@ -36,4 +35,4 @@ async def _tree(chosen: Chosen, names: tuple[str, ...], shape: str) -> Exit:
         output.tree(found)
         return Exit.READY
 
-    return await client.asked(chosen, Mode(write=False, watch=False, work=False), ask)
+    return await client.asked(chosen, options.mode(write=False, watch=False, work=False), ask)

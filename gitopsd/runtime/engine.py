@@ -19,7 +19,7 @@ from gitopsd.config.declared_set import DeclaredSet
 from gitopsd.model.declared import AppIntent, Declared, Deletion, Place, SourceIntent
 from gitopsd.model.digest import Digest
 from gitopsd.model.errors import NotReady, UsageError
-from gitopsd.model.identity import ObjectRef
+from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Approval, Inventory, Suspension
 from gitopsd.model.manifest import Manifest
 from gitopsd.model.outcome import Outcome, Phase
@@ -37,6 +37,7 @@ from gitopsd.runtime.scheduled import Scheduled
 from gitopsd.runtime.scheduler import Scheduler
 from gitopsd.runtime.view import Branch, ClusterView, Leaf, View
 from gitopsd.runtime.wake import Reason
+from gitopsd.runtime.watches import Watches
 from gitopsd.store import Store
 
 
@@ -50,6 +51,7 @@ class Parts:
     safety: Safety
     slots: Slots
     mirror: Mirror
+    watches: Watches | None
     connect: Connect
     pace: Pace
     rng: Random
@@ -124,6 +126,8 @@ class Engine:
             table.pop(ref, None)
         self._statuses.pop(ref, None)
         self._parts.store.forget(ref)
+        if self._parts.watches:
+            self._parts.watches.forget(ref)
 
     def _schedule(self) -> None:
         known = self.board.declared
@@ -228,8 +232,21 @@ class Engine:
             if inventory.cluster_uid != target.uid:
                 continue
             self.board.inventories[inventory.app] = inventory
+            if self._parts.watches:
+                ours = [id for id in inventory.owned if not children.is_declared(id, self._parts.registry)]
+                self._parts.watches.track(inventory.app, target.access.cluster, ours)
             if inventory.app in self.board.intents:
                 self.world.claims.claim(inventory.app, target.uid, inventory.owned)
+
+    def versions(self, app: ObjectRef) -> Mapping[ResourceId, str]:
+        """In which version an app's objects are applied."""
+        inventory = self.board.inventories.get(app)
+        return {id: owned.version for id, owned in inventory.owned.items()} if inventory else {}
+
+    async def check_all(self, every: float) -> None:
+        """The safety net below the watches: look at every app once in `every` seconds. Never returns."""
+        if self._parts.watches:
+            await self._parts.watches.check(every)
 
     # --- what people ask --------------------------------------------------------------------------------------------
 

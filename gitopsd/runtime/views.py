@@ -25,6 +25,8 @@ _READY: Mapping[Phase, bool | None] = {Phase.READY: True, Phase.PROGRESSING: Non
 def of(ref: ObjectRef, board: Board, outcome: Outcome | None, status: Mapping[str, Any]) -> View:
     """The view of one object, from its declaration, its last outcome and its stored status."""
     declared, intent = board.declared.get(ref), board.intents.get(ref)
+    if outcome is None and declared is not None and intent is not None:
+        return stored(declared, intent, status)
     orphan = intent is None
     phase = Phase.ORPHANED if orphan else Phase.UNSERVED if isinstance(intent, Unserved) else _phase(outcome)
     return View(
@@ -48,7 +50,7 @@ def of(ref: ObjectRef, board: Board, outcome: Outcome | None, status: Mapping[st
 
 
 def stored(declared: Declared, intent: Intent, status: Mapping[str, Any]) -> View:
-    """The view of an object when no engine runs: what was last written about it."""
+    """The view of an object that this process has not looked at: what was last written about it."""
     unserved = isinstance(intent, Unserved)
     ready = next((c for c in status.get("conditions", ()) if c.get("type") == "Ready"), {})
     artifact = status.get("artifact") or {}

@@ -41,6 +41,7 @@ class _Cluster:
     needs: dict[ObjectRef, frozenset[tuple[str, str, str]]] = field(default_factory=dict)
     changed: anyio.Event = field(default_factory=anyio.Event)
     stirred: anyio.Event = field(default_factory=anyio.Event)
+    held: anyio.Event = field(default_factory=anyio.Event)
 
     def need(self, app: ObjectRef, kinds: frozenset[tuple[str, str, str]]) -> None:
         if self.needs.get(app) != kinds:
@@ -117,6 +118,14 @@ class Watches:
             for kind in cluster.versions():
                 cluster.table.release(kind)
 
+    async def caught_up(self, name: str, within: float) -> None:
+        """Wait until every kind that is needed now is held, for at most so many seconds: after a start nothing is asked twice."""
+        cluster = self._cluster(name)
+        with anyio.move_on_after(within):
+            while not cluster.table.holds(cluster.versions()):
+                cluster.held = anyio.Event()
+                await cluster.held.wait()
+
     async def check(self, every: float) -> None:
         """The safety net: each app once in `every` seconds, evenly spread, whatever watches say. Never returns."""
         while True:
@@ -170,6 +179,7 @@ class Watches:
         now = anyio.current_time()
         if cluster.table.hold(kind, now):
             cluster.stirred.set()
+            cluster.held.set()
         if seen.id is None:
             return  # a full picture follows: what changed meanwhile is told object by object
         if drift := cluster.table.seen(seen.id, seen.live, now):

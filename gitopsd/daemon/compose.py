@@ -1,7 +1,6 @@
-"""The composition root: settings, plugins, store, worker processes, clusters and engine, put together in one task group.
+"""Settings, plugins, store, worker processes, clusters and engine, put together in one task group.
 
-`engaged` makes an engine and lends it to a body: the daemon's own, or a command's that runs the steps itself. `run` is the
-daemon. Only here and in `cli/` is the environment read.
+`engaged` makes an engine and lends it to a body: the daemon's own (`serve.py`), or a command's that runs the steps itself.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import os
 import random
-import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,8 +16,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import anyio
-import structlog
 from anyio.abc import TaskGroup
+from structlog.typing import FilteringBoundLogger
 
 from gitopsd import __version__
 from gitopsd.config import chosen as choice
@@ -27,23 +25,23 @@ from gitopsd.config import places
 from gitopsd.config.chosen import Loaded
 from gitopsd.config.credentials import FileCredentials
 from gitopsd.config.settings import Settings
-from gitopsd.model.errors import GitopsdError, HeldElsewhere, Misconfigured
+from gitopsd.daemon import connect
+from gitopsd.daemon.masked import MaskedCredentials
+from gitopsd.model.errors import GitopsdError, HeldElsewhere
 from gitopsd.model.outcome import Outcome
 from gitopsd.plugin.context import Context, Work
 from gitopsd.plugin.http import Http, Proxies
-from gitopsd.plugin.roles import Actor, Target
 from gitopsd.reconcile.world import Safety, Slots
 from gitopsd.runtime import intake
 from gitopsd.runtime.backoff import Backoff
 from gitopsd.runtime.blind import Blind
-from gitopsd.runtime.clusters import Connect
 from gitopsd.runtime.due import Pace
 from gitopsd.runtime.engine import Engine, Parts
+from gitopsd.runtime.masking import Secrets
 from gitopsd.runtime.processes import Processes, WorkerPool
 from gitopsd.store import Store
 
 T = TypeVar("T")
-SINK = "kubernetes"
 LOCK = "gitopsd.lock"
 
 
@@ -59,6 +57,10 @@ class Mode:
     watch: bool = True
     work: bool = True
     actor: str = "gitopsd"
+    """Who is named in the ledger."""
+    log: FilteringBoundLogger
+    secrets: Secrets
+    """Values that are masked in every line of the log; credentials join them when they are read."""
 
 
 async def engaged(
@@ -72,9 +74,9 @@ async def engaged(
     ended: list[T | GitopsdError] = []
     with Store.open(loaded.state) as store, _only_one(loaded, mode):
         for warning in store.warnings:
-            structlog.get_logger().warning(warning)
+            mode.log.warning(warning)
         async with anyio.create_task_group() as tasks:
-            pool = _processes(tasks, loaded)
+            pool = _processes(tasks, loaded, mode.log)
             engine = _engine(tasks, loaded, mode, store, pool, on_outcome)
             engine.declare(loaded.declared, work=mode.work)
             try:
@@ -101,7 +103,8 @@ def _engine(
 ) -> Engine:
     settings = loaded.settings
     made: list[Engine] = []
-    ctx = _context(loaded, store, pool, lambda: made[0])
+    watches = connect.watches(lambda: made[0], mode.log) if mode.watch else None
+    ctx = _context(loaded, mode, store, pool, lambda: made[0])
     retry = settings.retry
     parts = Parts(
         registry=loaded.registry,
@@ -111,11 +114,12 @@ def _engine(
         slots=Slots(
             fetch=anyio.CapacityLimiter(settings.limits.fetches), render=anyio.CapacityLimiter(settings.limits.renders)
         ),
-        mirror=Blind(),
-        connect=_connecting(loaded, mode, ctx, lambda: made[0]),
+        mirror=watches or Blind(),
+        watches=watches,
+        connect=connect.connecting(loaded, connect.actor(settings, write=mode.write), ctx, lambda: made[0], watches),
         pace=Pace(
             jitter=settings.interval_jitter_percent / 100,
-            backoff=Backoff(first=retry.min.total_seconds(), most=retry.max.timedelta.total_seconds()),
+            backoff=Backoff(first=retry.min.total_seconds(), most=retry.max.total_seconds()),
         ),
         rng=random.Random(),
         actor=mode.actor,
@@ -137,7 +141,7 @@ def _safety(settings: Settings, mode: Mode) -> Safety:
     )
 
 
-def _context(loaded: Loaded, store: Store, pool: Work, engine: Callable[[], Engine]) -> Context:
+def _context(loaded: Loaded, mode: Mode, store: Store, pool: Work, engine: Callable[[], Engine]) -> Context:
     environment = loaded.chosen.environment
     credentials = FileCredentials(
         lambda: engine().files,
@@ -151,10 +155,10 @@ def _context(loaded: Loaded, store: Store, pool: Work, engine: Callable[[], Engi
             user_agent=f"gitopsd/{__version__}",
         ),
         work=pool,
-        credentials=credentials,
+        credentials=MaskedCredentials(credentials, mode.secrets),
         intake=store,
         now=lambda: datetime.now(UTC),
-        log=structlog.get_logger(),
+        log=mode.log,
         cache=lambda name: _folder(loaded.state / "plugins" / name),
     )
 
@@ -172,7 +176,7 @@ def _folder(path: Path) -> Path:
     return path
 
 
-def _processes(tasks: TaskGroup, loaded: Loaded) -> WorkerPool:
+def _processes(tasks: TaskGroup, loaded: Loaded, log: FilteringBoundLogger) -> WorkerPool:
     limits = loaded.settings.limits
     packages = {"gitopsd", *(type(r).__module__.partition(".")[0] for r in loaded.registry.renderers.values())}
     packages |= {type(s).__module__.partition(".")[0] for s in loaded.registry.sources.values()}
@@ -180,59 +184,10 @@ def _processes(tasks: TaskGroup, loaded: Loaded) -> WorkerPool:
         tasks,
         Processes(count=limits.renders, memory=int(limits.worker_memory)),
         packages=packages,
-        log=structlog.get_logger(),
+        log=log,
         opener=intake.OPENER,
         argument=str(loaded.state),
     )
-
-
-def _connecting(loaded: Loaded, mode: Mode, ctx: Context, engine: Callable[[], Engine]) -> Connect:
-    async def connect(name: str, serve: Callable[[Target], Awaitable[None]]) -> None:
-        cluster = engine().files.clusters[name]
-        access = loaded.registry.accesses.get(cluster.access)
-        sink = loaded.registry.sinks.get(SINK)
-        if access is None or sink is None:
-            raise Misconfigured(f"cluster {name}: no plugin offers {cluster.access!r}{loaded.registry.failures()}")
-        async with (
-            access.open(name, cluster.spec, ctx) as line,
-            sink.connect(line, _actor(loaded, mode), ctx) as target,
-        ):
-            await _held(target, mode, engine(), serve)
-
-    return connect
-
-
-async def _held(target: Target, mode: Mode, engine: Engine, serve: Callable[[Target], Awaitable[None]]) -> None:
-    if not mode.write:
-        engine.loaded(target, await target.inventories())
-        await serve(target)
-        return
-    async with target.lease():
-        engine.loaded(target, await target.inventories())
-        await serve(target)
-
-
-def _actor(loaded: Loaded, mode: Mode) -> Actor:
-    settings = loaded.settings
-    return Actor(
-        instance=settings.instance,
-        field_manager=settings.field_manager,
-        namespace=settings.inventory_namespace,
-        holder=f"{_machine()}/{settings.instance}",
-        read_only=settings.read_only or not mode.write,
-        concurrency=settings.limits.applies,
-    )
-
-
-def _machine() -> str:
-    """This machine's own name for itself: the same after a restart, another one elsewhere."""
-    for file in (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id")):
-        try:
-            if text := file.read_text("ascii").strip():
-                return text
-        except OSError:
-            continue
-    return socket.gethostname()
 
 
 @contextmanager

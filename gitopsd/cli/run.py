@@ -1,0 +1,52 @@
+"""`gitopsd run`: the daemon."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import click
+
+from gitopsd.cli import options
+from gitopsd.cli.exits import Exit
+from gitopsd.config import chosen as choice
+from gitopsd.config.chosen import Chosen, Loaded
+from gitopsd.daemon import serve
+from gitopsd.daemon.compose import Mode
+from gitopsd.runtime import log
+from gitopsd.runtime.masking import Secrets
+from gitopsd.runtime.service_manager import ServiceManager, watchdog_seconds
+
+
+@click.command()
+@options.cluster
+def run(chosen: Chosen) -> None:
+    """Run the daemon until it is told to stop: systemd, a container, or a terminal.
+
+    SIGHUP, or a settled change of the files, reloads; SIGTERM stops.
+
+    \b
+    Examples:
+      gitopsd run -c /etc/gitopsd
+    """
+    options.run(lambda: _run(chosen))
+
+
+async def _run(chosen: Chosen) -> Exit:
+    loaded = choice.load(chosen)
+    secrets = Secrets()
+    level = logging.getLevelName(loaded.settings.log.level.upper())
+    logger = log.make(sys.stderr, json=_machine_reads(loaded), secrets=secrets, level=level)
+    log.adopt_standard(logger)
+    for problem in loaded.declared.warnings:
+        logger.warning("configuration", problem=str(problem))
+    manager = ServiceManager(os.environ.get("NOTIFY_SOCKET", ""), logger)
+    mode = Mode(log=logger, secrets=secrets)
+    await serve.run(loaded, mode, manager, watchdog_seconds(os.environ, os.getpid()))
+    return Exit.READY
+
+
+def _machine_reads(loaded: Loaded) -> bool:
+    wanted = loaded.settings.log.format
+    return wanted == "json" or (wanted == "auto" and ("JOURNAL_STREAM" in os.environ or not sys.stderr.isatty()))

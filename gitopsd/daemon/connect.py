@@ -1,0 +1,95 @@
+"""How an engine reaches a cluster: through its access, under its lease, with its records known and its watches open."""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import anyio
+from structlog.typing import FilteringBoundLogger
+
+from gitopsd.config.chosen import Loaded
+from gitopsd.config.settings import Settings
+from gitopsd.model.errors import Misconfigured
+from gitopsd.plugin.context import Context
+from gitopsd.plugin.roles import Actor, Target
+from gitopsd.runtime.clusters import Connect
+from gitopsd.runtime.engine import Engine
+from gitopsd.runtime.watches import Watches
+
+SINK = "kubernetes"
+CATCH_UP = 5.0
+"""Seconds that the watches of a cluster get to show what is there, before apps ask for it themselves."""
+
+
+def watches(engine: Callable[[], Engine], log: FilteringBoundLogger) -> Watches:
+    """The watches on everything that apps own, in all clusters."""
+    return Watches(
+        wake=lambda app, reason: engine().scheduler.wake(app, reason),  # noqa: PLW0108 - the engine does not exist yet
+        versions=lambda app: engine().versions(app),
+        log=log,
+        rng=random.Random(),
+    )
+
+
+def connecting(
+    loaded: Loaded, actor: Actor, ctx: Context, engine: Callable[[], Engine], watches: Watches | None
+) -> Connect:
+    """What opens a declared cluster by its name."""
+
+    async def connect(name: str, serve: Callable[[Target], Awaitable[None]]) -> None:
+        cluster = engine().files.clusters[name]
+        access = loaded.registry.accesses.get(cluster.access)
+        sink = loaded.registry.sinks.get(SINK)
+        if access is None or sink is None:
+            raise Misconfigured(f"cluster {name}: no plugin offers {cluster.access!r}{loaded.registry.failures()}")
+        async with (
+            access.open(name, cluster.spec, ctx) as line,
+            sink.connect(line, actor, ctx) as target,
+        ):
+            await _held(target, actor, engine(), watches, serve)
+
+    return connect
+
+
+async def _held(
+    target: Target, actor: Actor, engine: Engine, watches: Watches | None, serve: Callable[[Target], Awaitable[None]]
+) -> None:
+    """Be the one actor, know what is recorded, watch it, and only then let the apps at it."""
+    async with AsyncExitStack() as held:
+        if not actor.read_only:
+            await held.enter_async_context(target.lease())
+        engine.loaded(target, await target.inventories())
+        if watches is None:
+            await serve(target)
+            return
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(watches.follow, target)
+            await watches.caught_up(target.access.cluster, CATCH_UP)
+            await serve(target)
+
+
+def actor(settings: Settings, *, write: bool) -> Actor:
+    """Who this process is to a cluster."""
+    return Actor(
+        instance=settings.instance,
+        field_manager=settings.field_manager,
+        namespace=settings.inventory_namespace,
+        holder=f"{_machine()}/{settings.instance}",
+        read_only=settings.read_only or not write,
+        concurrency=settings.limits.applies,
+    )
+
+
+def _machine() -> str:
+    """This machine's own name for itself: the same after a restart, another one elsewhere."""
+    for file in (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id")):
+        try:
+            if text := file.read_text("ascii").strip():
+                return text
+        except OSError:
+            continue
+    return socket.gethostname()

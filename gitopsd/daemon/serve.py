@@ -1,0 +1,106 @@
+"""The daemon: one engine, served on the control socket, reloaded when its files change, until it is told to stop."""
+
+from __future__ import annotations
+
+import anyio
+import anyio.to_thread
+from structlog.typing import FilteringBoundLogger
+
+from gitopsd.config import chosen as choice
+from gitopsd.config import reload, watch
+from gitopsd.config.chosen import Loaded
+from gitopsd.daemon import compose
+from gitopsd.daemon.compose import Mode
+from gitopsd.model.errors import GitopsdError
+from gitopsd.model.outcome import Outcome, Phase
+from gitopsd.runtime import supervise
+from gitopsd.runtime.control import LocalControl
+from gitopsd.runtime.engine import Engine
+from gitopsd.runtime.service_manager import ServiceManager
+from gitopsd.web.socket import ControlSocket
+
+
+async def run(loaded: Loaded, mode: Mode, manager: ServiceManager, watchdog: float | None) -> None:
+    """The daemon: until SIGTERM or SIGINT. Reloads on SIGHUP and on settled changes of the files.
+
+    `watchdog`: the service manager's period in seconds, None where it does not watch us.
+    """
+    log, before = mode.log, watch.fingerprint(loaded.paths)
+
+    async def serve(engine: Engine) -> None:
+        reloading = _Reloading(engine, loaded, log)
+        control = ControlSocket(LocalControl(engine), loaded.socket)
+        await control.start()
+        try:
+            async with anyio.create_task_group() as tasks:
+                if watchdog:
+                    tasks.start_soon(supervise.feed_watchdog, manager, watchdog)
+                tasks.start_soon(engine.check_all, loaded.settings.full_check_interval.total_seconds())
+                tasks.start_soon(_reload_when_changed, loaded, before, reloading)
+                tasks.start_soon(_collect_garbage, loaded, engine, log)
+                manager.ready()
+                log.info("running", objects=len(loaded.declared.objects), socket=str(loaded.socket))
+                stopped = await supervise.until_stopped(manager, reloading.now)
+                log.info("stopping", signal=stopped.name)
+                tasks.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await control.stop()
+
+    await compose.engaged(loaded, mode, serve, on_outcome=lambda outcome: _logged(outcome, log))
+
+
+class _Reloading:
+    """Loads the files again; a broken or suddenly shrunken set keeps the last good one running, and says so loudly."""
+
+    def __init__(self, engine: Engine, loaded: Loaded, log: FilteringBoundLogger) -> None:
+        self._engine = engine
+        self._loaded = loaded
+        self._log = log
+
+    async def now(self) -> None:
+        """Load and put in force. Errors are logged."""
+        try:
+            new = await anyio.to_thread.run_sync(lambda: choice.load(self._loaded.chosen, known=self._loaded.registry))
+            reload.check(self._engine.files, new.declared)
+        except GitopsdError as error:
+            self._log.error("the new configuration is not taken; the last good one stays in force", problem=str(error))
+            return
+        changes = reload.compare(self._engine.files, new.declared)
+        self._engine.declare(new.declared)
+        self._log.info("reloaded", added=len(changes.added), changed=len(changes.changed), removed=len(changes.removed))
+        if changes.settings:
+            self._log.warning("these settings take effect at the next start", settings=list(changes.settings))
+
+
+async def _reload_when_changed(loaded: Loaded, before: watch.Fingerprint, reloading: _Reloading) -> None:
+    async for _ in watch.settled(loaded.paths, before):
+        await reloading.now()
+
+
+async def _collect_garbage(loaded: Loaded, engine: Engine, log: FilteringBoundLogger) -> None:
+    gc = loaded.settings.gc
+    while True:
+        await anyio.sleep(gc.interval.total_seconds())
+        try:
+            report = await anyio.to_thread.run_sync(engine.world.store.gc, gc.grace, engine.world.ctx.now())
+        except GitopsdError as error:
+            log.error("garbage collection failed", problem=str(error))
+        else:
+            log.info("garbage collected", removed=report.removed, freed_bytes=report.freed)
+
+
+def _logged(outcome: Outcome, log: FilteringBoundLogger) -> None:
+    """One line per outcome, at the level that it deserves."""
+    level = {Phase.READY: "info", Phase.PROGRESSING: "debug", Phase.WAITING: "info", Phase.SUSPENDED: "info"}
+    write = getattr(log, level.get(outcome.phase, "error"))
+    counts = {str(action): number for action, number in outcome.changed.items()}
+    extra = {"trace": outcome.trace} if outcome.trace else {}
+    write(
+        outcome.message,
+        object=str(outcome.ref),
+        phase=str(outcome.phase),
+        revision=str(outcome.applied or outcome.attempted or ""),
+        **({"changed": counts} if counts else {}),
+        **extra,
+    )
