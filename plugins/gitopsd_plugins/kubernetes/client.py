@@ -120,8 +120,15 @@ class Client:
                 )
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 raise self._unreachable(error) from error
-            async with response:
+            transport = response.connection.transport if response.connection is not None else None
+            try:
                 yield response
+            finally:
+                response.close()
+                if transport is not None:
+                    transport.abort()  # a watch is left in the middle: a goodbye over TLS would wait for the server's
+                with anyio.CancelScope(shield=True):
+                    await anyio.lowlevel.checkpoint()  # the transport closes its socket in the next turn of the loop
 
     async def _once(
         self,

@@ -1,0 +1,77 @@
+"""The servers of the contract: the sandbox always, a real control plane where its binaries are."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import structlog
+
+from gitopsd.plugin import Access, Context, Http
+from gitopsd_plugins.kubernetes.access.kubeconfig import KubeconfigAccess
+from gitopsd_plugins.sandbox import server as sandbox
+
+
+def _control_plane() -> ModuleType:
+    """The module beside this file: under importmode=importlib tests are no package."""
+    name = "gitopsd_tests_control_plane"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("control_plane.py"))
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A real control plane, started once; skips with the reason where its binaries are missing."""
+    module = _control_plane()
+    reason = module.missing(module.assets())
+    if reason:
+        pytest.skip(reason)
+    with module.ControlPlane(tmp_path_factory.mktemp("control-plane")) as plane:
+        yield plane
+
+
+@pytest.fixture
+def ctx(tmp_path: Path) -> Context:
+    """What the sink uses of a context: HTTP, the time and the log."""
+
+    class Unused:
+        def __getattr__(self, name: str) -> Any:
+            raise AssertionError(f"the sink has no business with {name}")
+
+    return Context(
+        http=Http(),
+        work=Unused(),
+        credentials=Unused(),
+        intake=Unused(),
+        now=lambda: datetime.now(UTC),
+        log=structlog.get_logger(),
+        cache=lambda _: tmp_path,
+    )
+
+
+@pytest_asyncio.fixture(params=["sandbox", pytest.param("control-plane", marks=pytest.mark.timeout(180))])
+async def access(request: pytest.FixtureRequest, ctx: Context, tmp_path: Path) -> AsyncIterator[Access]:
+    """A way to one server of each kind, as its administrator."""
+    if request.param == "sandbox":
+        async with sandbox.serve() as running:
+            path = tmp_path / "kubeconfig"
+            path.write_text(running.kubeconfig())
+            async with KubeconfigAccess().open("sandbox", {"path": str(path), "context": "sandbox"}, ctx) as opened:
+                yield opened
+        return
+    plane = request.getfixturevalue("control_plane")
+    spec = {"path": str(plane.kubeconfig), "context": "local"}
+    async with KubeconfigAccess().open("control-plane", spec, ctx) as opened:
+        yield opened
