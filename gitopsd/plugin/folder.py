@@ -1,7 +1,8 @@
 """A folder on disk as `Objects`, so that a `Tree` can read it lazily: nothing is read, hashed or listed before it is asked for.
 
 Identities here are not digests of content: a directory is named by its path, a file by its path, size and time of change,
-which is enough to find it again and to see that it changed. They must never enter a store. Symbolic links stay links, so
+which is enough to find it again and to see that it changed. They must never enter a store. Where identities must not
+depend on times, `digests` reads files when they are listed and puts their content's digest in place of size and time. Symbolic links stay links, so
 that the tree resolves them inside its root; an absolute link that points into the root is made relative, every other one
 is left to the tree, which refuses it. Anything but files, directories and links does not exist here.
 """
@@ -13,7 +14,7 @@ import stat
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote
 
-from gitopsd.model.digest import Digest
+from gitopsd.model.digest import Digest, of_bytes
 from gitopsd.model.errors import Transient
 from gitopsd.model.tree import Entry, File, Folder, Link, Node
 
@@ -24,9 +25,10 @@ MAX_ENTRIES = 100_000
 class LocalFolder:
     """The folder at `path`, resolved once; `root` is what `Tree` is made with. `max_file` in bytes."""
 
-    def __init__(self, path: Path, *, max_file: int = MAX_FILE) -> None:
+    def __init__(self, path: Path, *, max_file: int = MAX_FILE, digests: bool = False) -> None:
         self._base = path.resolve()
         self._max_file = max_file
+        self._digests = digests
         self._nodes: dict[Digest, Node] = {}
         self.root = _folder("")
 
@@ -39,7 +41,9 @@ class LocalFolder:
 
     def blob(self, digest: Digest) -> bytes:
         """The bytes of one file. Raises `Transient` where it cannot be read, is too large, or is no file any more."""
-        path = _path(digest)
+        return self._read(_path(digest))
+
+    def _read(self, path: str) -> bytes:
         try:
             # O_NOFOLLOW and O_NONBLOCK: a link or a pipe put in its place since the listing is refused, not followed
             descriptor = os.open(self._base / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -74,9 +78,13 @@ class LocalFolder:
         if stat.S_ISDIR(status.st_mode):
             return Folder(digest=_folder(path))
         if stat.S_ISREG(status.st_mode):
-            digest = Digest(f"local-file:{status.st_size}:{status.st_mtime_ns}:{quote(path, errors='surrogateescape')}")
+            digest = Digest(f"local-file:{self._mark(path, status)}:{quote(path, errors='surrogateescape')}")
             return File(digest=digest, size=status.st_size, executable=bool(status.st_mode & stat.S_IXUSR))
         return None
+
+    def _mark(self, path: str, status: os.stat_result) -> str:
+        """What changes when the file does."""
+        return of_bytes(self._read(path)) if self._digests else f"{status.st_size}:{status.st_mtime_ns}"
 
     def _target(self, folder: str, link: Path) -> str:
         target = PurePosixPath(os.readlink(link))

@@ -77,11 +77,10 @@ class RendererConformance:
     def test_an_empty_tree_is_refused_or_renders_to_nothing(self, tmp_path: Path) -> None:
         """Errors belong to gitopsd's tree, so that the object stalls or retries instead of counting as a bug."""
         try:
-            rendered = self.render(_tree(tmp_path, {}))
-        except GitopsdError as error:
-            assert str(error)
-        else:
-            assert not rendered.manifests
+            manifests = self.render(_tree(tmp_path, {})).manifests
+        except GitopsdError:
+            manifests = ()
+        assert not manifests
 
 
 def _tree(folder: Path, files: Mapping[str, bytes]) -> Tree:

@@ -8,6 +8,7 @@ results (a cluster-wide kind that it does not know gets `metadata.namespace` lik
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 CLUSTER = "_non_namespaceable_"
@@ -74,8 +75,13 @@ CLUSTER_WIDE = frozenset(
 
 def gvk_of(body: Mapping[str, Any]) -> Gvk:
     """Group, version and kind as a document states them."""
-    group, slash, version = text(body.get("apiVersion")).partition("/")
-    return Gvk(group, version, text(body.get("kind"))) if slash else Gvk("", group, text(body.get("kind")))
+    return _gvk(text(body.get("apiVersion")), text(body.get("kind")))
+
+
+@lru_cache(maxsize=4096)
+def _gvk(api_version: str, kind: str) -> Gvk:
+    group, slash, version = api_version.partition("/")
+    return Gvk(group, version, kind) if slash else Gvk("", group, kind)
 
 
 def effective(gvk: Gvk, namespace: str) -> str:

@@ -8,8 +8,9 @@ anywhere in the tree. A folder that is above one being built would be a cycle an
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-from gitopsd.plugin import Link, PathError, Rejected, Tree
+from gitopsd.plugin import Entry, Link, PathError, Rejected, Tree
 from gitopsd.plugin.tree import normal
 from gitopsd_plugins.kustomize import kustomization
 
@@ -25,6 +26,7 @@ class Loader:
         self.root = normal(root)
         self.restricted = restricted
         self.above = above
+        self._listed: dict[str, Mapping[str, Entry]] = above._listed if above else {}
 
     def path(self, relative: str) -> str:
         """The path in the tree of something named in this folder. Raises `Rejected` for remote and absolute names."""
@@ -116,10 +118,12 @@ class Loader:
         return "/".join(walked)
 
     def _entry(self, folder: str, name: str) -> object:
-        try:
-            return self.tree.list(folder).get(name)
-        except PathError:
-            return None
+        if folder not in self._listed:
+            try:
+                self._listed[folder] = self.tree.list(folder)
+            except PathError:
+                self._listed[folder] = {}
+        return self._listed[folder].get(name)
 
 
 def _holds(folder: str, path: str) -> bool:

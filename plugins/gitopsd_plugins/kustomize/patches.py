@@ -41,6 +41,8 @@ def apply(resources: Resources, patch: Patch, loader: Loader) -> None:
                 _merge_into(resources.one_known_as(wanted.original), wanted, options, keep_version=False)
     except Rejected as error:
         raise Rejected(f"{source}: {error}") from error
+    if options.allow_name_change or options.allow_kind_change:
+        resources.changed()
     resources.keep(lambda r: bool(r.body))
 
 

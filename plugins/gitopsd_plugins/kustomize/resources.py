@@ -11,11 +11,12 @@ from gitopsd_plugins.kustomize.resource import Resource
 
 
 class Resources:
-    """`changed()` must be called after identities changed behind its back: the index is made again when needed."""
+    """`changed()` must be called after identities changed behind its back: the indexes are made again when needed."""
 
     def __init__(self, items: Iterable[Resource] = ()) -> None:
         self.items: list[Resource] = []
-        self._ids: dict[Id, Resource] | None = {}
+        self._now: dict[Id, Resource] | None = {}
+        self._known: dict[Id, list[Resource]] | None = None
         self.extend(items)
 
     def __iter__(self) -> Iterator[Resource]:
@@ -25,21 +26,20 @@ class Resources:
         return len(self.items)
 
     def changed(self) -> None:
-        """Forget the index."""
-        self._ids = None
-
-    def _index(self) -> dict[Id, Resource]:
-        if self._ids is None:
-            self._ids = {r.id: r for r in self.items}
-        return self._ids
+        """Forget the indexes."""
+        self._now = self._known = None
 
     def append(self, resource: Resource) -> None:
         """Add one. Raises `Rejected` when the object is there already, naming both files."""
-        ids, identity = self._index(), resource.id
-        if (there := ids.get(identity)) is not None:
+        if self._now is None:
+            self._now = {r.id: r for r in self.items}
+        identity = resource.id
+        if (there := self._now.get(identity)) is not None:
             raise Rejected(_twice(resource, there))
-        ids[identity] = resource
+        self._now[identity] = resource
         self.items.append(resource)
+        if self._known is not None:
+            _note(self._known, resource)
 
     def extend(self, resources: Iterable[Resource]) -> None:
         """Add all, in order."""
@@ -48,8 +48,10 @@ class Resources:
 
     def keep(self, wanted: Callable[[Resource], bool]) -> None:
         """Drop every resource that is not wanted."""
-        self.items = [r for r in self.items if wanted(r)]
-        self.changed()
+        kept = [r for r in self.items if wanted(r)]
+        if len(kept) < len(self.items):
+            self.items = kept
+            self.changed()
 
     def check_unique(self) -> None:
         """Raise `Rejected` when two have become the same object."""
@@ -60,17 +62,18 @@ class Resources:
 
     def known_as(self, identity: Id) -> list[Resource]:
         """Those that are, or once were, this object."""
-        return [r for r in self.items if r.id == identity or identity in r.previous]
+        if self._known is None:
+            self._known = {}
+            for resource in self.items:
+                _note(self._known, resource)
+        return self._known.get(identity, [])
 
     def one_known_as(self, identity: Id) -> Resource:
         """The only one of them. Raises `Rejected` for none and for several."""
-        if identity in self._index() and not any(r.history for r in self.items):
-            return self._index()[identity]
         found = self.known_as(identity)
         if len(found) != 1:
-            raise Rejected(
-                f"{'multiple' if found else 'no'} matches for Id {identity}; failed to find unique target for patch"
-            )
+            many = "multiple" if found else "no"
+            raise Rejected(f"{many} matches for Id {identity}; failed to find unique target for patch")
         return found[0]
 
     def absorb(self, resource: Resource) -> None:
@@ -91,6 +94,11 @@ class Resources:
             )
         self.items[self.items.index(found[0])] = _taking_over(resource, found[0])
         self.changed()
+
+
+def _note(known: dict[Id, list[Resource]], resource: Resource) -> None:
+    for identity in {resource.id, *resource.previous}:
+        known.setdefault(identity, []).append(resource)
 
 
 def _taking_over(new: Resource, old: Resource) -> Resource:

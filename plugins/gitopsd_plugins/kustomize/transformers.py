@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gitopsd.plugin import Rejected
@@ -93,19 +94,41 @@ def set_replicas(resources: Resources, replica: Replica, specs: FieldSpecs) -> N
 def set_images(resources: Resources, images: tuple[Image, ...], specs: FieldSpecs) -> None:
     """Change images wherever containers are, and in the fields of `specs`; definitions are left alone.
 
-    Each place is changed once for each way in which it was found, which shows where a change applies to its own result.
+    kustomize changes a place once for each way in which it finds it, and a change may apply to its own result (a tag's
+    suffix does); so each place counts how often it was found.
     """
     changes = [(re.compile(f"(?:{_pattern(image)}){_IMAGE_TAIL}"), image) for image in images]
+    known: dict[tuple[Any, int], Any] = {}
     for resource in resources if changes else ():
         if resource.kind == "CustomResourceDefinition":
             continue
-        anywhere: list[dict[str, Any]] = []
-        _find_containers(resource.body, anywhere)
-        for pattern, image in changes:
-            for container in anywhere:
-                _change(container, "image", pattern, image)
-            for steps, _ in specs.of(resource.gvk):
-                fieldspec.visit(resource.body, steps, _changing(pattern, image))
+        for holder, key, times in _image_places(resource, specs):
+            value = holder[key]
+            if isinstance(value, dict | list):
+                raise Rejected(f"images: {resource}: {key} is not a scalar")
+            if (value, times) not in known:
+                known[value, times] = _changed(value, times, changes)
+            holder[key] = known[value, times]
+
+
+def _image_places(resource: Resource, specs: FieldSpecs) -> Iterable[tuple[Any, Any, int]]:
+    """Holder, key, and how often it was found."""
+    found: list[tuple[Any, Any]] = []
+    _find_containers(resource.body, found)
+    for steps, _ in specs.of(resource.gvk):
+        fieldspec.visit(resource.body, steps, lambda holder, key: found.append((holder, key)))
+    counts = Counter((id(holder), key) for holder, key in found)
+    places = {(id(holder), key): (holder, key) for holder, key in found}
+    return [(*place, counts[at]) for at, place in places.items()]
+
+
+def _changed(value: Any, times: int, changes: Sequence[tuple[re.Pattern[str], Image]]) -> Any:
+    current = text(value)
+    for pattern, image in changes:
+        for _ in range(times):
+            if pattern.fullmatch(current):
+                current = changed_image(current, image)
+    return value if current == text(value) else current
 
 
 def _pattern(image: Image) -> str:
@@ -116,32 +139,17 @@ def _pattern(image: Image) -> str:
     return image.name
 
 
-def _changing(pattern: re.Pattern[str], image: Image) -> Callable[[Any, Any], None]:
-    def edit(holder: Any, key: Any) -> None:
-        _change(holder, key, pattern, image)
-
-    return edit
-
-
-def _find_containers(node: Any, found: list[dict[str, Any]]) -> None:
+def _find_containers(node: Any, found: list[tuple[Any, Any]]) -> None:
     if isinstance(node, dict):
         for key, value in node.items():
             if isinstance(value, dict | list):
                 _find_containers(value, found)
                 if key in _CONTAINERS and isinstance(value, list):
-                    found.extend(item for item in value if isinstance(item, dict) and "image" in item)
+                    found.extend((item, "image") for item in value if isinstance(item, dict) and "image" in item)
     else:
         for item in node:
             if isinstance(item, dict | list):
                 _find_containers(item, found)
-
-
-def _change(holder: Any, key: Any, pattern: re.Pattern[str], image: Image) -> None:
-    value = holder[key]
-    if isinstance(value, dict | list):
-        raise Rejected(f"images: field {key} is not a scalar")
-    if pattern.fullmatch(current := text(value)):
-        holder[key] = changed_image(current, image)
 
 
 def changed_image(current: str, image: Image) -> str:

@@ -1,0 +1,301 @@
+"""The kind Kustomization: document to intent, markers to rules, outcome to Flux's status."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gitopsd.plugin import (
+    Adopt,
+    Atomic,
+    Declared,
+    Deletion,
+    Digest,
+    Inventory,
+    Manifest,
+    ObjectRef,
+    ObjectRule,
+    Outcome,
+    Owned,
+    Phase,
+    Place,
+    ResourceId,
+    Revision,
+    SpecError,
+    Step,
+)
+from gitopsd_plugins.kustomize.kind import KustomizationKind
+
+KIND = KustomizationKind()
+REF = ObjectRef(kind="Kustomization", namespace="flux-system", name="apps")
+MAIN = Revision(name="main", digest="sha1:abc")
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def declared(annotations=None, version="v1", **spec):
+    document = {
+        "apiVersion": f"kustomize.toolkit.fluxcd.io/{version}",
+        "kind": "Kustomization",
+        "metadata": {"name": "apps", "namespace": "flux-system", "annotations": annotations or {}},
+        "spec": {"interval": "10m", "prune": True, "sourceRef": {"kind": "GitRepository", "name": "repo"}, **spec},
+    }
+    return Declared(ref=REF, document=document, place=Place(file="x.yaml"), spec=Digest(""))
+
+
+def intent(annotations=None, **spec):
+    return KIND.read(declared(annotations, **spec))
+
+
+def test_defaults_are_those_of_flux():
+    found = intent()
+    assert found.source == ObjectRef(kind="GitRepository", namespace="flux-system", name="repo")
+    assert (found.interval, found.retry_interval) == (timedelta(minutes=10), timedelta(minutes=10))
+    assert found.timeout == timedelta(minutes=9, seconds=30)
+    assert found.deletion is Deletion.MIRROR_PRUNE
+    assert found.unsupported == found.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("spec", "seconds"), [({"timeout": "10s"}, 30), ({"interval": "40s"}, 30), ({"timeout": "1h"}, 3600)]
+)
+def test_the_timeout_has_a_floor(spec, seconds):
+    assert intent(**spec).timeout == timedelta(seconds=seconds)
+
+
+def test_what_the_renderer_needs_travels_as_json():
+    found = intent(
+        path="./app",
+        targetNamespace="prod",
+        patches=[{"patch": "x", "target": {"labelSelector": "a=b"}}],
+        images=[{"name": "a", "newTag": "b"}],
+    )
+    assert json.loads(json.dumps(found.spec)) == {
+        "path": "./app",
+        "targetNamespace": "prod",
+        "patches": [{"patch": "x", "target": {"labelSelector": "a=b"}}],
+        "images": [{"name": "a", "newTag": "b"}],
+    }
+
+
+def test_dependencies_come_from_the_spec_and_from_the_annotation():
+    found = intent({"gitopsd.io/depends-on": "HelmRelease/db/pg, Kustomization/infra"}, dependsOn=[{"name": "crds"}])
+    assert [str(d) for d in found.depends_on] == [
+        "Kustomization/flux-system/crds",
+        "HelmRelease/db/pg",
+        "Kustomization/flux-system/infra",
+    ]
+
+
+def test_health_checks_count_only_without_wait():
+    checks = [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "a", "namespace": "b"}]
+    (check,) = intent(healthChecks=checks).health_checks
+    assert (str(check.id), check.version) == ("Deployment/b/a", "v1")
+    assert intent(healthChecks=checks, wait=True).health_checks == ()
+
+
+@pytest.mark.parametrize(
+    ("spec", "named"),
+    [
+        ({"postBuild": {"substitute": {"a": "b"}}}, "spec.postBuild"),
+        ({"decryption": {"provider": "sops"}}, "spec.decryption"),
+        ({"kubeConfig": {"secretRef": {"name": "x"}}}, "spec.kubeConfig"),
+        ({"serviceAccountName": "x"}, "spec.serviceAccountName"),
+        ({"force": True}, "spec.force"),
+        ({"commonMetadata": {"labels": {"a": "b"}}}, "spec.commonMetadata"),
+        ({"components": ["x"]}, "spec.components"),
+        ({"ignore": [{"paths": ["/spec"]}]}, "spec.ignore"),
+        ({"healthCheckExprs": [{"apiVersion": "a/v1", "kind": "B", "current": "true"}]}, "spec.healthCheckExprs"),
+        ({"buildMetadata": ["originAnnotations"]}, "spec.buildMetadata"),
+        ({"dependsOn": [{"name": "a"}, {"name": "b", "readyExpr": "true"}]}, "spec.dependsOn[1].readyExpr"),
+        ({"patchesStrategicMerge": [{}]}, "spec.patchesStrategicMerge"),
+    ],
+)
+def test_fields_that_are_not_served_are_named(spec, named):
+    assert intent(**spec).unsupported == (named,)
+
+
+@pytest.mark.parametrize(
+    "spec", [{"postBuild": {}}, {"force": False}, {"components": []}, {"commonMetadata": {"labels": {}}}]
+)
+def test_fields_at_their_default_are_no_obstacle(spec):
+    assert intent(**spec).unsupported == ()
+
+
+def test_old_documents_are_read_with_a_warning_and_validation_has_its_effect():
+    found = KIND.read(declared(version="v1beta1", validation="none"))
+    assert found.policy.atomic is Atomic.OBJECT
+    assert len(found.warnings) == 2
+    assert intent(validation="client").policy.atomic is None
+
+
+def test_annotations_become_policy():
+    policy = intent(
+        {
+            "gitopsd.io/adopt": "true",
+            "gitopsd.io/atomic": "object",
+            "gitopsd.io/approve": "sha256:a",
+            "gitopsd.io/delete": "confirmed",
+        }
+    ).policy
+    assert (policy.adopt, policy.atomic, policy.approved, policy.delete_confirmed) == (
+        Adopt.ALWAYS,
+        Atomic.OBJECT,
+        frozenset({"sha256:a"}),
+        True,
+    )
+    assert intent({"gitopsd.io/cluster": "east"}).cluster == "east"
+
+
+@pytest.mark.parametrize(
+    ("annotations", "spec", "path"),
+    [
+        ({"gitopsd.io/adopt": "maybe"}, {}, ("metadata", "annotations", "gitopsd.io/adopt")),
+        ({"gitopsd.io/delete": "yes"}, {}, ("metadata", "annotations", "gitopsd.io/delete")),
+        ({"gitopsd.io/depends-on": "x"}, {}, ("metadata", "annotations", "gitopsd.io/depends-on")),
+        ({}, {"interval": "ten"}, ("spec", "interval")),
+        ({}, {"interval": "0s"}, ("spec", "interval")),
+        ({}, {"prun": True}, ("spec", "prun")),
+        ({}, {"prune": "yes"}, ("spec", "prune")),
+        ({}, {"sourceRef": {"kind": "GitRepo", "name": "x"}}, ("spec", "sourceRef", "kind")),
+    ],
+)
+def test_mistakes_carry_their_path(annotations, spec, path):
+    with pytest.raises(SpecError) as caught:
+        intent(annotations, **spec)
+    assert caught.value.path == path
+
+
+@pytest.mark.parametrize(
+    ("metadata", "rule"),
+    [
+        ({}, ObjectRule.APPLY),
+        ({"annotations": {"kustomize.toolkit.fluxcd.io/prune": "Disabled"}}, ObjectRule.KEEP),
+        ({"labels": {"kustomize.toolkit.fluxcd.io/reconcile": "disabled"}}, ObjectRule.IGNORE),
+        ({"labels": {"kustomize.toolkit.fluxcd.io/ssa": "Ignore"}}, ObjectRule.IGNORE),
+        ({"annotations": {"kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"}}, ObjectRule.CREATE_ONLY),
+        ({"labels": {"app.kubernetes.io/part-of": "flux"}}, ObjectRule.IGNORE),
+    ],
+)
+def test_markers(metadata, rule):
+    manifest = Manifest.of({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", **metadata}})
+    assert KIND.rule(manifest)[0] is rule
+
+
+def test_flux_s_own_namespace_is_applied():
+    body = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": "a", "labels": {"app.kubernetes.io/part-of": "flux"}},
+    }
+    assert KIND.rule(Manifest.of(body)) == (ObjectRule.APPLY, "")
+
+
+def outcome(phase=Phase.READY, **values):
+    base = Outcome(
+        ref=REF, phase=phase, generation=3, started=NOON, finished=NOON + timedelta(seconds=1.5), attempted=MAIN
+    )
+    return replace(base, **values)
+
+
+def after(found, previous=None):
+    return KIND.status(declared(), found, previous or {})
+
+
+def condition(status, sort):
+    return next((c for c in status["conditions"] if c["type"] == sort), None)
+
+
+def test_a_success_is_told_as_flux_tells_it():
+    owned = [
+        Owned(id=ResourceId(group="apps", kind="Deployment", namespace="default", name="web"), version="v1"),
+        Owned(id=ResourceId(group="", kind="ConfigMap", namespace="a", name="b"), version="v1"),
+        Owned(
+            id=ResourceId(group="rbac.authorization.k8s.io", kind="ClusterRole", namespace="", name="system:x"),
+            version="v1",
+        ),
+        Owned(id=ResourceId(group="", kind="Namespace", namespace="", name="n"), version="v1"),
+    ]
+    inventory = Inventory(app=REF, cluster_uid="u", owned={o.id: o for o in owned})
+    status = after(outcome(applied=MAIN, inventory=inventory, healthy=True, rendered="sha256:1", token="now"))
+    assert condition(status, "Ready") == {
+        "type": "Ready",
+        "status": "True",
+        "reason": "ReconciliationSucceeded",
+        "message": "Applied revision: main@sha1:abc",
+        "observedGeneration": 3,
+        "lastTransitionTime": "2026-01-31T12:00:01Z",
+    }
+    assert condition(status, "Healthy")["status"] == "True"
+    assert condition(status, "Reconciling") is condition(status, "Stalled") is None
+    assert [e["id"] for e in status["inventory"]["entries"]] == [
+        "default_web_apps_Deployment",
+        "a_b__ConfigMap",
+        "_system__x_rbac.authorization.k8s.io_ClusterRole",
+        "_n__Namespace",
+    ]
+    assert status["observedGeneration"] == 3
+    assert status["lastAppliedRevision"] == status["lastAttemptedRevision"] == "main@sha1:abc"
+    assert status["lastHandledReconcileAt"] == "now"
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        (Step.ARTIFACT, "ArtifactFailed"),
+        (Step.RENDER, "BuildFailed"),
+        (Step.REQUIRE, "DependencyNotReady"),
+        (Step.APPLY, "ReconciliationFailed"),
+        (Step.REHEARSE, "ReconciliationFailed"),
+        (Step.PRUNE, "PruneFailed"),
+        (Step.GATE, "HealthCheckFailed"),
+    ],
+)
+def test_a_failure_is_named_by_its_step_and_leaves_the_observed_generation(step, reason):
+    status = after(outcome(Phase.RETRYING, step=step, message="why"), {"observedGeneration": 2})
+    assert (condition(status, "Ready")["status"], condition(status, "Ready")["reason"]) == ("False", reason)
+    assert condition(status, "Reconciling")["reason"] == "ProgressingWithRetry"
+    assert status["observedGeneration"] == 2
+
+
+def test_an_outcome_s_own_reason_wins():
+    status = after(outcome(Phase.STALLED, step=Step.ACCEPT, reason="FeatureNotSupported", message="spec.force"))
+    assert condition(status, "Ready")["reason"] == condition(status, "Stalled")["reason"] == "FeatureNotSupported"
+    assert condition(status, "Reconciling") is None
+    assert status["observedGeneration"] == 3
+
+
+def test_while_running_it_is_unknown_and_a_new_object_is_not_observed():
+    status = after(outcome(Phase.PROGRESSING, step=Step.RENDER))
+    assert condition(status, "Ready")["status"] == "Unknown"
+    assert status["observedGeneration"] == -1
+
+
+def test_a_suspended_app_keeps_its_conditions():
+    before = after(outcome(applied=MAIN))
+    assert after(outcome(Phase.SUSPENDED), before)["conditions"] == before["conditions"]
+
+
+def test_a_time_moves_only_when_the_status_does():
+    first = after(outcome(applied=MAIN))
+    later = {"started": NOON + timedelta(hours=1), "finished": NOON + timedelta(hours=1)}
+    again = after(outcome(applied=MAIN, **later), first)
+    failed = after(outcome(Phase.RETRYING, step=Step.RENDER, **later), again)
+    assert condition(again, "Ready")["lastTransitionTime"] == "2026-01-31T12:00:01Z"
+    assert condition(failed, "Ready")["lastTransitionTime"] == "2026-01-31T13:00:00Z"
+
+
+def test_the_history_joins_equal_results_and_keeps_five():
+    status = {}
+    for digest in ("1", "1", "2", "3", "4", "5", "6"):
+        status = after(outcome(applied=MAIN, rendered=digest), status)
+    assert [(e["digest"], e["totalReconciliations"]) for e in status["history"]] == [(d, 1) for d in "65432"]
+    status = after(outcome(applied=MAIN, rendered="4"), status)
+    assert (status["history"][0]["digest"], status["history"][0]["totalReconciliations"]) == ("4", 2)
+    assert status["history"][0]["lastReconciledDuration"] == "1.5s"
+    assert status["history"][0]["metadata"] == {"revision": "main@sha1:abc"}
+
+
+def test_the_schema_describes_the_document():
+    schema = KIND.schema()
+    assert "KustomizationSpec" in json.dumps(schema)
