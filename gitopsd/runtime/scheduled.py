@@ -24,13 +24,12 @@ class Scheduled:
     @classmethod
     def of(cls, declared: Declared, intent: Intent) -> Scheduled:
         """The schedule that an intent asks for."""
-        app = intent if isinstance(intent, AppIntent) else None
         return cls(
             ref=declared.ref,
             spec=declared.spec,
             generation=declared.generation,
             timing=_timing(intent),
-            source=app.source if app else None,
+            source=intent.source if isinstance(intent, AppIntent) else None,
             depends_on=() if isinstance(intent, Unserved) else intent.depends_on,
         )
 

@@ -1,7 +1,7 @@
 """Why an object is looked at again. A wake carries no data: whoever is woken reads the world anew.
 
 Which wakes count depends on how the object is: a stalled one would fail in the same way again, so that only a new spec or
-revision, or a person, moves it; drift means nothing to one that may not write yet. Pure.
+revision, or a person, moves it. Drift moves it too: one refused object keeps no other from being put back. Pure.
 """
 
 from __future__ import annotations
@@ -30,14 +30,13 @@ class Reason(StrEnum):
 SUPERSEDES = frozenset({Reason.SPEC, Reason.REVISION, Reason.REQUEST})
 """Reasons for which a health gate that is still open ends early: its answer is no longer asked for."""
 
-_MOVES_STALLED = SUPERSEDES | {Reason.RELEASED}
+_RESTING = SUPERSEDES | {Reason.RELEASED}
 _HEEDED = {
     Phase.READY: frozenset(Reason) - {Reason.DEPENDENCY},
-    Phase.WAITING: frozenset(Reason) - {Reason.DRIFT},
-    Phase.STALLED: _MOVES_STALLED,
-    Phase.SUSPENDED: _MOVES_STALLED,
-    Phase.ORPHANED: _MOVES_STALLED,
-    Phase.UNSERVED: _MOVES_STALLED,
+    Phase.STALLED: _RESTING | {Reason.DRIFT},
+    Phase.SUSPENDED: _RESTING,
+    Phase.ORPHANED: _RESTING,
+    Phase.UNSERVED: _RESTING,
     Phase.DELETED: frozenset({Reason.SPEC, Reason.REQUEST}),
 }
 

@@ -94,7 +94,8 @@ def test_failures_are_counted_in_a_row_and_forgotten_by_anything_else() -> None:
 @pytest.mark.parametrize(
     ("phase", "reason", "acts"),
     [
-        (Phase.STALLED, Reason.DRIFT, False),
+        (Phase.STALLED, Reason.DRIFT, True),
+        (Phase.STALLED, Reason.CHECK, False),
         (Phase.STALLED, Reason.DEPENDENCY, False),
         (Phase.STALLED, Reason.REVISION, True),
         (Phase.STALLED, Reason.SPEC, True),
@@ -103,7 +104,7 @@ def test_failures_are_counted_in_a_row_and_forgotten_by_anything_else() -> None:
         (Phase.READY, Reason.DRIFT, True),
         (Phase.READY, Reason.DEPENDENCY, False),
         (Phase.WAITING, Reason.DEPENDENCY, True),
-        (Phase.WAITING, Reason.DRIFT, False),
+        (Phase.WAITING, Reason.DRIFT, True),
         (Phase.RETRYING, Reason.DRIFT, True),
         (Phase.SUSPENDED, Reason.DRIFT, False),
         (None, Reason.DRIFT, True),

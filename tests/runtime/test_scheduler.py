@@ -445,11 +445,13 @@ async def test_an_intent_tells_when_to_look_and_whom_to_listen_to() -> None:
     of_source = SourceIntent(
         ref=git, spec=None, content=Digest("c"), interval=timedelta(minutes=1), timeout=timedelta(seconds=60)
     )
+    of_dependent = replace(of_source, depends_on=(infra,))
 
     scheduled = Scheduled.of(declared, of_app)
 
     assert scheduled.timing == Timing(interval=600, retry=120)
     assert scheduled.listens_to == {git, infra}
     assert scheduled.generation == 3
+    assert Scheduled.of(declared, of_dependent).listens_to == {infra}
     assert Scheduled.of(declared, of_source).timing == Timing(interval=60, polls_when_stalled=True)
     assert Scheduled.of(declared, Unserved(ref=declared.ref)).timing == Timing()

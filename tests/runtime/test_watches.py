@@ -193,3 +193,18 @@ async def test_each_app_is_checked_once_in_a_round_whatever_watches_say() -> Non
     assert 8 <= checks.count(APP) <= 12
     assert 8 <= checks.count(OTHER) <= 12
     assert asyncio.get_running_loop().time() == 36_000
+
+
+async def test_catching_up_ends_when_all_watches_have_shown_something_or_time_is_over() -> None:
+    async with followed() as rig:
+        rig.watches.expect(APP, "c", {id_of(): "m1"})
+        await anyio.wait_all_tasks_blocked()
+
+        with anyio.move_on_after(4) as early:
+            await rig.watches.caught_up("c", 5.0)
+        assert early.cancelled_caught
+        await rig.watches.caught_up("c", 5.0)
+
+        await rig.cluster.tell(seen("m1"))
+        with anyio.fail_after(1):
+            await rig.watches.caught_up("c", 5.0)
