@@ -323,13 +323,18 @@ class _Login(paramiko.ServerInterface):
         return True
 
     def _run(self, channel: paramiko.Channel, command: str) -> None:
-        status = 0
+        with suppress(GitProtocolError, HangupException, EOFError, OSError):  # the client has gone
+            channel.send_exit_status(self._serve(channel, command))
+            channel.shutdown_write()
+            while channel.recv(1 << 16):
+                """Until the client closes: a close that overtakes the answer to its request would be no refusal."""
+            channel.close()
+
+    def _serve(self, channel: paramiko.Channel, command: str) -> int:
         if command != "git-upload-pack '/team/app.git'":
             channel.sendall_stderr(b"fatal: '/team/other.git' does not appear to be a git repository\n")
-            status = 128
-        else:
-            with Repo(str(self._path)) as repo, suppress(GitProtocolError, HangupException, OSError):
-                proto = Protocol(channel.makefile("rb").read, channel.sendall)
-                UploadPackHandler(DictBackend({b"/": repo}), [b"/"], proto).handle()
-        channel.send_exit_status(status)
-        channel.close()
+            return 128
+        with Repo(str(self._path)) as repo:
+            proto = Protocol(channel.makefile("rb").read, channel.sendall)
+            UploadPackHandler(DictBackend({b"/": repo}), [b"/"], proto).handle()
+        return 0
