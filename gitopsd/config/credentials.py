@@ -22,8 +22,8 @@ from gitopsd.plugin import Misconfigured, NotReady
 MAX_VALUE = 1 << 20
 MAX_KEYS = 1000
 
-_NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")
-_KEY = re.compile(r"^(?!\.\.)[-._a-zA-Z0-9]{1,253}$")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_KEY = re.compile(r"(?!\.\.)[-._a-zA-Z0-9]{1,253}")
 """What Kubernetes takes as a key, less the names that a mounted volume uses for itself (`..data`)."""
 
 
@@ -81,19 +81,21 @@ class FileCredentials:
 
 def _check(namespace: str, name: str) -> None:
     for part in (namespace, name):
-        if not _NAME.match(part):
+        if not _NAME.fullmatch(part):
             raise Misconfigured(f"{part[:80]!r} cannot be the name of a Secret or ConfigMap")
 
 
 def _folder(folder: Path) -> Mapping[str, bytes]:
     """The files of a folder by name; those of a mounted volume are links into a hidden folder beside them."""
-    return {name: _value(folder / name) for name in _names(folder) if _KEY.match(name) and (folder / name).is_file()}
+    return {
+        name: _value(folder / name) for name in _names(folder) if _KEY.fullmatch(name) and (folder / name).is_file()
+    }
 
 
 def _systemd(folder: Path, name: str) -> Mapping[str, bytes]:
     """systemd's credentials of one Secret; a name has no underscore, so the first one ends it."""
     files = {file.removeprefix(f"{name}_"): folder / file for file in _names(folder) if file.startswith(f"{name}_")}
-    return {key: _value(file) for key, file in files.items() if _KEY.match(key) and file.is_file()}
+    return {key: _value(file) for key, file in files.items() if _KEY.fullmatch(key) and file.is_file()}
 
 
 def _names(folder: Path) -> list[str]:

@@ -28,7 +28,7 @@ CLUSTER = (keys.GROUP, "Cluster")
 
 _BREAK = re.compile(rb"\r\n|[\r\n]|\xc2\x85|\xe2\x80[\xa8\xa9]")
 """What ends a line in YAML, in UTF-8."""
-_NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -232,7 +232,7 @@ def _text(value: Mapping[str, Any], key: str, path: JsonPath = ()) -> str:
 
 def _name(metadata: Mapping[str, Any], key: str, longest: int) -> str:
     name = _text(metadata, key, ("metadata",))
-    if len(name) > longest or not _NAME.match(name):
+    if len(name) > longest or not _NAME.fullmatch(name):
         rule = f"use lower case letters, digits, '-' and '.', at most {longest}"
         raise SpecError(f"{name[:80]!r} is not a {key}; {rule}", path=("metadata", key))
     return name

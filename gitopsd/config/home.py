@@ -68,7 +68,7 @@ def declare(gathered: Gathered, registry: Registry) -> DeclaredSet:
         reading.settings = settings(gathered)
     except ConfigError as error:
         reading.problems.extend(error.problems)
-    _check_kinds(merged, reading)
+    _check_names(merged, reading)
     _read_all(merged, reading)
     _check_references(merged, reading)
     if reading.problems:
@@ -155,6 +155,8 @@ def _read(document: Written, reading: _Reading) -> None:
             reading.config_maps[identity.namespace, identity.name] = secrets.config_map(document.value)
         case _:
             declared = kinds.declared(document)
+            if declared.ref in reading.objects:
+                raise SpecError(f"another group declares a {identity.kind} of this name; give one another name")
             reading.objects[declared.ref] = declared
             reading.intents[declared.ref] = kinds.intent(document, declared, reading.registry, reading.settings.kinds)
 
@@ -176,14 +178,20 @@ def _skipped(found: list[Written]) -> Iterable[Problem]:
         yield Problem(place=written[0].place, message=message)
 
 
-def _check_kinds(merged: Mapping[Identity, Written], reading: _Reading) -> None:
-    """`Settings.kinds` must name kinds that exist."""
-    names = {kind for _, kind in {*reading.registry.kinds, *reading.registry.unserved}}
-    for index, name in enumerate(reading.settings.kinds):
-        if name not in names:
-            document = next(d for i, d in merged.items() if _pair(i) == SETTINGS)
-            message = f"unknown kind {name!r}{near(name, names)}{reading.registry.failures()}"
-            reading.problems.append(document.problem(message, ("spec", "kinds", index)))
+def _check_names(merged: Mapping[Identity, Written], reading: _Reading) -> None:
+    """The kinds and plugins that the settings name must exist."""
+    registry, chosen = reading.registry, reading.settings
+    kinds_known = {kind for _, kind in {*registry.kinds, *registry.unserved}}
+    plugins_known = {row.name for row in registry.plugins}
+    for what, names, known, path in (
+        ("kind", chosen.kinds, kinds_known, ("spec", "kinds")),
+        ("plugin", chosen.plugins.disabled, plugins_known, ("spec", "plugins", "disabled")),
+    ):
+        for index, name in enumerate(names):
+            if name not in known:
+                document = next(d for i, d in merged.items() if _pair(i) == SETTINGS)
+                message = f"unknown {what} {name!r}{near(name, known)}{registry.failures()}"
+                reading.problems.append(document.problem(message, (*path, index)))
 
 
 def _check_references(merged: Mapping[Identity, Written], reading: _Reading) -> None:

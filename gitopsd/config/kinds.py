@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -52,7 +52,7 @@ def intent(document: Written, declared: Declared, registry: Registry, only: Coll
     if document.version not in kind.versions:
         served = ", ".join(f"{group}/{version}" for version in kind.versions)
         raise SpecError(f"version {document.version!r} is not served; use {served}", path=("apiVersion",))
-    return _with_dependencies(kind.read(declared), declared)
+    return _with_annotations(kind.read(declared), declared)
 
 
 def _unknown(identity: Identity, registry: Registry) -> str:
@@ -66,16 +66,30 @@ def _unknown(identity: Identity, registry: Registry) -> str:
     return f"unknown kind {identity.kind!r} in {group}{hint}{registry.failures()}"
 
 
-def _with_dependencies(intent: Intent, declared: Declared) -> Intent:
-    """Add what `gitopsd.io/depends-on` names, which any kind may carry, to what the kind itself found."""
-    text = _annotations(declared.document).get(keys.DEPENDS_ON, "")
-    if not text.strip() or not isinstance(intent, AppIntent | SourceIntent):
+def _with_annotations(intent: Intent, declared: Declared) -> Intent:
+    """The intent with what our annotations say about every kind alike: further dependencies, and words we do not know."""
+    if not isinstance(intent, AppIntent | SourceIntent):
         return intent
+    annotations = _annotations(declared.document)
+    refs = _dependencies(annotations.get(keys.DEPENDS_ON, ""), declared.ref.namespace)
+    return replace(
+        intent,
+        depends_on=tuple(dict.fromkeys((*intent.depends_on, *refs))),
+        warnings=(*intent.warnings, *_strange(annotations)),
+    )
+
+
+def _dependencies(text: str, namespace: str) -> Iterable[ObjectRef]:
     try:
-        refs = [ObjectRef.parse(part, namespace=declared.ref.namespace) for part in text.split(",") if part.strip()]
+        return [ObjectRef.parse(part, namespace=namespace) for part in text.split(",") if part.strip()]
     except ValueError as error:
         raise SpecError(f"{error}; write KIND/NAMESPACE/NAME, several with commas between", path=DEPENDS_ON) from error
-    return replace(intent, depends_on=tuple(dict.fromkeys((*intent.depends_on, *refs))))
+
+
+def _strange(annotations: Mapping[str, str]) -> Iterable[str]:
+    for key in annotations:
+        if key.startswith(f"{keys.GROUP}/") and key not in keys.DECLARED and key != keys.OWNER_FULL:
+            yield f"unknown annotation {key!r} has no effect{near(key, keys.DECLARED)}"
 
 
 def _complete(document: Written) -> Mapping[str, Any]:

@@ -53,11 +53,20 @@ def socket(settings: Settings, environment: Environment, *, root: bool) -> Path:
 
 
 def secrets(settings: Settings, paths: Sequence[Path]) -> Path | None:
-    """The secrets folder: the setting, meant from the first `-c` folder, else `secrets.d` in it; None without any `-c`."""
+    """The secrets folder: the setting, meant from the first `-c` folder, else `secrets.d` in it; None without any `-c`.
+
+    Raises `UsageError` for a folder whose files would be read as declared documents too.
+    """
     if not paths:
         return Path(settings.secrets_dir) if settings.secrets_dir else None
-    folder = paths[0] if paths[0].is_dir() else paths[0].parent
-    return folder / (settings.secrets_dir or files.SECRETS)
+    first = paths[0] if paths[0].is_dir() else paths[0].parent
+    folder = first / (settings.secrets_dir or files.SECRETS)
+    for path in paths:
+        if path.is_dir() and _read_with(path, folder):
+            raise UsageError(
+                f"secretsDir {folder} lies among the declared files; call it {files.SECRETS} or move it out"
+            )
+    return folder
 
 
 def credentials(environment: Environment) -> Path | None:
@@ -71,3 +80,9 @@ def _home(environment: Environment) -> Path:
     if not home:
         raise UsageError("neither HOME nor XDG_STATE_HOME is set; name a folder with the setting stateDir")
     return Path(home)
+
+
+def _read_with(path: Path, folder: Path) -> bool:
+    """True where reading a `-c` folder would come into the other one."""
+    above, below = path.resolve(), folder.resolve()
+    return below.is_relative_to(above) and files.SECRETS not in below.relative_to(above).parts

@@ -19,3 +19,5 @@ ATOMIC = "gitopsd.io/atomic"
 CLUSTER = "gitopsd.io/cluster"
 DELETE = "gitopsd.io/delete"
 DEPENDS_ON = "gitopsd.io/depends-on"
+DECLARED = frozenset({ADOPT, APPROVE, ATOMIC, CLUSTER, DELETE, DEPENDS_ON})
+"""All that a declared object may carry; another key of our group is most likely misspelt."""

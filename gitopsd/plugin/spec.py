@@ -53,7 +53,10 @@ def duration(text: str, *, path: tuple[str | int, ...] = ()) -> timedelta:
     """Read a Go duration such as `1h30m`, `10m0s`, `750ms`. Raises `SpecError` on anything else."""
     if not _DURATION.match(text):
         raise SpecError(f"{text!r} is not a duration; write it as 30s, 5m or 1h30m", path=path)
-    return timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text)))
+    try:
+        return timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text)))
+    except OverflowError as error:
+        raise SpecError("is longer than any time; write it as 30s, 5m or 1h30m", path=path) from error
 
 
 def _explained(text: str, document: Any, kind: Any) -> SpecError:

@@ -97,7 +97,9 @@ async def test_a_missing_secret_says_which_places_are_not_there_at_all():
         await nothing.secret("flux-system", "git")
 
 
-@pytest.mark.parametrize(("namespace", "name"), [("..", "git"), ("a", "../b"), ("a", ""), ("a/b", "c"), ("a", "x\0")])
+@pytest.mark.parametrize(
+    ("namespace", "name"), [("..", "git"), ("a", "../b"), ("a", ""), ("a/b", "c"), ("a", "x\0"), ("a", "x\n")]
+)
 async def test_names_that_leave_the_folder_are_refused(lookup, namespace, name):
     with pytest.raises(Misconfigured, match="cannot be the name"):
         await lookup().secret(namespace, name)

@@ -215,6 +215,10 @@ CASES = {
         SETTINGS + "kinds: [Kustomisation]\n",
         "0.yaml:4: Settings: $.spec.kinds[0]: unknown kind 'Kustomisation'; did you mean 'Kustomization'?",
     ),
+    "setting with an unknown plugin": (
+        SETTINGS + "plugins: {disabled: [gti]}\n",
+        "0.yaml:4: Settings: $.spec.plugins.disabled[0]: unknown plugin 'gti'",
+    ),
     "settings twice": (
         SETTINGS + "readOnly: true\n---\n" + SETTINGS + "readOnly: false\n",
         "0.yaml:6: Settings: declared twice, first at 0.yaml:1; remove one",

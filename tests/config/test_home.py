@@ -149,6 +149,12 @@ def test_a_source_may_depend_on_an_app(declare, git, app):
     assert intent.depends_on == (APP,)
 
 
+def test_an_annotation_of_ours_that_there_is_not_is_a_warning_of_its_object(declare, git, app):
+    intent = declare(git() + app("app", meta=", annotations: {gitopsd.io/adpot: always, x.io/y: z}")).intents[APP]
+    assert isinstance(intent, AppIntent)
+    assert intent.warnings == ("unknown annotation 'gitopsd.io/adpot' has no effect; did you mean 'gitopsd.io/adopt'?",)
+
+
 def test_what_an_app_may_bring_is_a_warning(declare, git, app):
     declared = declare(git() + app() + app("child", source="later"))
     [warning] = declared.warnings

@@ -47,9 +47,15 @@ def test_the_secrets_folder_lies_in_the_first_config_folder(tmp_path):
     default = tmp_path / "secrets.d"
     assert places.secrets(Settings(), [tmp_path, Path("/etc")]) == default
     assert places.secrets(Settings(), [tmp_path / "gitopsd.yaml"]) == default
-    assert places.secrets(Settings(secrets_dir="keys"), [tmp_path]) == tmp_path / "keys"
+    assert places.secrets(Settings(secrets_dir="keys"), [tmp_path / "gitopsd.yaml"]) == tmp_path / "keys"
+    assert places.secrets(Settings(secrets_dir="../keys"), [tmp_path]) == tmp_path / "../keys"
     assert places.secrets(Settings(secrets_dir="/keys"), [tmp_path]) == Path("/keys")
     assert places.secrets(Settings(), []) is None
+
+
+def test_a_secrets_folder_that_would_be_read_as_documents_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"lies among the declared files; call it secrets\.d or move it out"):
+        places.secrets(Settings(secrets_dir="keys"), [tmp_path])
 
 
 def test_the_config_is_named_by_the_environment_or_lies_here(tmp_path):

@@ -67,3 +67,9 @@ def test_a_type_of_the_callers_own_is_read_by_its_hook():
     assert spec.decode({"number": 2}, Own, even).number == 2
     with pytest.raises(SpecError, match=r"^3 is odd$"):
         spec.decode({"number": 3}, Own, even)
+
+
+@pytest.mark.parametrize("text", ["9" * 20 + "h", "9" * 400 + "h"])
+def test_a_duration_that_no_clock_can_hold_is_a_misfit(text):
+    with pytest.raises(SpecError, match="is longer than any time"):
+        spec.duration(text)
