@@ -7,8 +7,10 @@ fetch). It counts requests, asks for credentials, redirects and fails as it is t
 from __future__ import annotations
 
 import base64
+import os
 import socket
 import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -338,3 +340,59 @@ class _Login(paramiko.ServerInterface):
             proto = Protocol(channel.makefile("rb").read, channel.sendall)
             UploadPackHandler(DictBackend({b"/": repo}), [b"/"], proto).handle()
         return 0
+
+
+@contextmanager
+def backend_server(root: Path) -> Iterator[str]:
+    """Serve all repositories below `root` with git's own http backend: for comparison, where git is found."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Backend", (_Backend,), {"root": root}))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Backend(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    root: Path
+
+    def log_message(self, *arguments: Any) -> None:
+        """Keep the test's output clean."""
+
+    def do_GET(self) -> None:
+        self._run(b"")
+
+    def do_POST(self) -> None:
+        self._run(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+
+    def _run(self, body: bytes) -> None:
+        parts = urlsplit(self.path)
+        environment = {
+            **os.environ,
+            "GIT_PROJECT_ROOT": str(self.root),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+            "PATH_INFO": parts.path,
+            "QUERY_STRING": parts.query,
+            "REQUEST_METHOD": self.command,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "safe.directory",
+            "GIT_CONFIG_VALUE_0": "*",
+        }
+        done = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True, check=False)
+        head, _, answer = done.stdout.partition(b"\r\n\r\n")
+        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line)
+        self.send_response(int(headers.pop("Status", "200").split()[0]))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
