@@ -19,6 +19,7 @@ VERBS = {
     "build": ("build", "Render a folder and print the manifests"),
     "check": ("check", "Check settings, objects, credentials and cluster rights: what would go wrong"),
     "delete": ("decisions", "Delete an app with what it applied"),
+    "demo": ("demo", "Show the main job on the embedded sandbox"),
     "diff": ("diff", "Show what a reconcile would change now"),
     "get": ("get", "List objects and how they are"),
     "plugins": ("plugins", "List plugins and what they offer"),

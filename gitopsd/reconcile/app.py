@@ -65,20 +65,25 @@ async def attempt(
 
 async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.Event, plan_only: bool) -> Outcome:
     removing = intent.ref in world.board.removals or intent.policy.delete_confirmed
-    if intent.suspended and not removing:
+    if intent.suspended and not removing and not plan_only:
         return conclude.suspended(run, world.ctx.now())
     with anyio.fail_after(intent.timeout.total_seconds()):
         target = await _connected(intent, run, world)
         run.inventory = await record.read(intent.ref, target, world)
         run.suspension = _suspension(run.inventory, world)
-        if run.suspension and not removing:
+        if run.suspension and not removing and not plan_only:
             return conclude.suspended(run, world.ctx.now())
+        if removing and plan_only:
+            run.plan = await removal.planned(intent, run, target, world)
+            return conclude.would_change(run, world.ctx.now())
         if removing:
             await removal.removed(intent, run, target, world)
             return conclude.deleted(run, world.ctx.now())
         made, artifact, fresh = await _made(intent, run, world)
+        if not plan_only:
+            world.board.renders[intent.ref] = made
         if not _stands(intent, made, target, world):
-            wanted = await _wanted(intent, artifact, made, fresh, target, world)
+            wanted = await _wanted(intent, artifact, made, fresh, target, world, plan_only=plan_only)
             await _applied(intent, wanted, run, target, world, plan_only=plan_only)
     if plan_only:
         return conclude.would_change(run, world.ctx.now())
@@ -115,7 +120,6 @@ async def _made(intent: AppIntent, run: Run, world: World) -> tuple[Render, Arti
     run.step = Step.RENDER
     made, fresh = await render.current(intent, artifact, world)
     run.rendered, run.warnings = made.digest, (*intent.warnings, *made.warnings)
-    world.board.renders[intent.ref] = made
     return made, artifact, fresh
 
 
@@ -135,14 +139,25 @@ def _stands(intent: AppIntent, made: Render, target: Target, world: World) -> bo
 
 
 async def _wanted(
-    intent: AppIntent, artifact: Artifact, made: Render, fresh: Rendered | None, target: Target, world: World
+    intent: AppIntent,
+    artifact: Artifact,
+    made: Render,
+    fresh: Rendered | None,
+    target: Target,
+    world: World,
+    *,
+    plan_only: bool,
 ) -> Wanted:
-    """The manifests, the declared objects among them handed on, and the claims that follow."""
+    """The manifests and what follows from them; a plan neither claims an object nor declares a child."""
     manifests = fresh.manifests if fresh else await render.manifests(intent, artifact, made, world)
     for_cluster, declared = children.split(manifests, world.registry)
-    world.adopt_children(intent.ref, declared)
     qualified = await target.qualify(for_cluster)
-    taken = world.claims.claim(intent.ref, target.uid, (m.id for m in qualified.manifests))
+    ids = [m.id for m in qualified.manifests]
+    if plan_only:
+        taken = world.claims.contested(intent.ref, target.uid, ids)
+    else:
+        world.adopt_children(intent.ref, declared)
+        taken = world.claims.claim(intent.ref, target.uid, ids)
     return Wanted(render=made, manifests=qualified.manifests, declared=declared, taken=taken)
 
 
@@ -150,7 +165,8 @@ async def _applied(
     intent: AppIntent, wanted: Wanted, run: Run, target: Target, world: World, *, plan_only: bool
 ) -> None:
     """remember -> stages -> prune -> forget."""
-    world.board.standing.pop(intent.ref, None)
+    if not plan_only:
+        world.board.standing.pop(intent.ref, None)
     assert run.inventory is not None
     old = run.inventory
     _refuse_empty(intent, wanted, old, world)

@@ -19,12 +19,16 @@ class Claims:
         self._holder: dict[tuple[str, ResourceId], ObjectRef] = {}
         self._held: dict[ObjectRef, set[tuple[str, ResourceId]]] = {}
 
+    def contested(self, app: ObjectRef, cluster: str, ids: Iterable[ResourceId]) -> Mapping[ResourceId, ObjectRef]:
+        """Those that another app holds, with its name."""
+        return {id: holder for id in ids if (holder := self._holder.get((cluster, id), app)) != app}
+
     def claim(self, app: ObjectRef, cluster: str, ids: Iterable[ResourceId]) -> Mapping[ResourceId, ObjectRef]:
         """Make these the app's whole claim in this cluster; returns those that another app holds, with its name."""
-        wanted = {(cluster, id) for id in ids}
-        taken = {key[1]: holder for key in wanted if (holder := self._holder.get(key, app)) != app}
+        wanted = set(ids)
+        taken = self.contested(app, cluster, wanted)
         self.release(app)
-        mine = {key for key in wanted if key[1] not in taken}
+        mine = {(cluster, id) for id in wanted - taken.keys()}
         self._held[app] = mine
         self._holder.update(dict.fromkeys(mine, app))
         return taken

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from gitopsd.model.change import Action, Change, Live, Result
+from gitopsd.model.change import Action, Change, Live, Plan, Result
 from gitopsd.model.declared import AppIntent, Deletion, ObjectRule
 from gitopsd.model.errors import GitopsdError, NotReady
 from gitopsd.model.identity import ObjectRef, ResourceId
@@ -51,22 +51,36 @@ async def removed(intent: AppIntent, run: Run, target: Target, world: World) -> 
     """
     assert run.inventory is not None
     run.step = Step.PRUNE
-    keeps = intent.deletion is Deletion.ORPHAN or (intent.deletion is Deletion.MIRROR_PRUNE and not intent.prune)
     world.claims.release(intent.ref)
-    if not keeps:
+    if not _keeps(intent):
         await _all_deleted(intent, run, target, world)
     run.step = Step.FORGET
     await target.discard(run.inventory)
-    world.store.forget_applied(intent.ref)
+    world.store.forget(intent.ref)
     for table in (world.board.inventories, world.board.renders, world.board.standing):
         table.pop(intent.ref, None)
 
 
-async def _all_deleted(intent: AppIntent, run: Run, target: Target, world: World) -> None:
+async def planned(intent: AppIntent, run: Run, target: Target, world: World) -> Plan:
+    """What the end of the app would do; nothing is written."""
+    return plan.of(intent.ref, target.uid, () if _keeps(intent) else await _all(intent, run, target, world))
+
+
+async def _all(intent: AppIntent, run: Run, target: Target, world: World) -> tuple[Change, ...]:
+    """A change for everything that the app owns."""
     assert run.inventory is not None
     nothing: frozenset[ResourceId] = frozenset()
     ground = await _ground(intent, run.inventory, nothing, target, world, ending=True)
-    changes = prune.unwanted(run.inventory, nothing, ground)
+    return prune.unwanted(run.inventory, nothing, ground)
+
+
+def _keeps(intent: AppIntent) -> bool:
+    return intent.deletion is Deletion.ORPHAN or (intent.deletion is Deletion.MIRROR_PRUNE and not intent.prune)
+
+
+async def _all_deleted(intent: AppIntent, run: Run, target: Target, world: World) -> None:
+    assert run.inventory is not None
+    changes = await _all(intent, run, target, world)
     run.plan = plan.of(intent.ref, target.uid, changes)
     await _delete(changes, run, target, world)
     run.inventory = await record.written(

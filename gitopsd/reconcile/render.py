@@ -44,7 +44,7 @@ async def current(app: AppIntent, artifact: Artifact, world: World) -> tuple[Ren
         return replace(last, revision=artifact.revision, tree=artifact.tree), None
     rendered = await _made(renderer, app, artifact, world)
     if not rendered.sensitive:
-        world.store.keep_rendered(app.ref, intent, rendered)
+        world.store.keep_rendered(_key(intent, rendered), rendered, app=app.ref, intent=intent)
     return _note(intent, artifact, rendered), rendered
 
 
@@ -53,8 +53,8 @@ async def manifests(app: AppIntent, artifact: Artifact, render: Render, world: W
     if render.kept is not None:
         return render.kept
     stored = world.store.last_rendered(app.ref, render.intent)
-    if stored is not None and _digest(stored) == render.digest:
-        return stored.manifests
+    if stored is not None and _digest(stored[1]) == render.digest:
+        return stored[1].manifests
     return (await _made(_renderer(app, world), app, artifact, world)).manifests
 
 
@@ -95,8 +95,8 @@ def _renderer(app: AppIntent, world: World) -> Renderer:
 
 
 def _stored(app: AppIntent, artifact: Artifact, intent: Digest, world: World) -> Render | None:
-    rendered = world.store.last_rendered(app.ref, intent)
-    return _note(intent, artifact, rendered) if rendered else None
+    stored = world.store.last_rendered(app.ref, intent)
+    return _note(intent, artifact, stored[1]) if stored else None
 
 
 def _note(intent: Digest, artifact: Artifact, rendered: Rendered) -> Render:
@@ -114,3 +114,8 @@ def _note(intent: Digest, artifact: Artifact, rendered: Rendered) -> Render:
 
 def _digest(rendered: Rendered) -> Digest:
     return digest.of_value([[str(m.id), m.version, m.digest] for m in rendered.manifests])
+
+
+def _key(intent: Digest, rendered: Rendered) -> Digest:
+    """What the set was made of: the intent and everything that was read."""
+    return digest.of_value([intent, [[read.path, read.listing, read.digest] for read in rendered.reads]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gitopsd.model.declared import AppIntent, Declared, Intent
+from gitopsd.model.declared import AppIntent, Declared, Intent, SourceIntent
 from gitopsd.model.errors import NotReady
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Phase
@@ -22,7 +22,7 @@ def artifact(app: AppIntent, intents: Mapping[ObjectRef, Intent], artifacts: Map
 
 
 def dependencies(
-    app: AppIntent,
+    app: AppIntent | SourceIntent,
     revision: str,
     intents: Mapping[ObjectRef, Intent],
     declared: Mapping[ObjectRef, Declared],
@@ -37,7 +37,7 @@ def dependencies(
 
 def _lacks(
     ref: ObjectRef,
-    app: AppIntent,
+    app: AppIntent | SourceIntent,
     revision: str,
     intents: Mapping[ObjectRef, Intent],
     declared: Mapping[ObjectRef, Declared],
@@ -52,6 +52,7 @@ def _lacks(
         return f"is not ready: {outcome.message}" if outcome.message else "is not ready"
     if outcome.generation != declared[ref].generation:
         return "has a newer declaration that is not reconciled yet"
-    if isinstance(intent, AppIntent) and intent.source == app.source and str(outcome.applied) != revision:
+    shared = isinstance(intent, AppIntent) and isinstance(app, AppIntent) and intent.source == app.source
+    if shared and str(outcome.applied) != revision:
         return f"is at {outcome.applied}, not at {revision} yet"
     return ""

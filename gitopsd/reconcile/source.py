@@ -14,7 +14,7 @@ from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Step
 from gitopsd.model.tree import Artifact, Revision
 from gitopsd.plugin.roles import Source
-from gitopsd.reconcile import conclude
+from gitopsd.reconcile import conclude, require
 from gitopsd.reconcile.conclude import Run
 from gitopsd.reconcile.world import World
 
@@ -42,6 +42,8 @@ async def _steps(intent: SourceIntent, run: Run, world: World) -> None:
     run.step = Step.ACCEPT
     if intent.unsupported:
         raise Unsupported(f"{intent.ref}: {', '.join(intent.unsupported)}: not served yet; remove to go on")
+    run.step = Step.REQUIRE
+    require.dependencies(intent, "", world.board.intents, world.board.declared, world.board.outcomes)
     source = _plugin(intent, world)
     run.step = Step.RESOLVE
     revision = await source.resolve(intent, world.ctx)

@@ -142,6 +142,6 @@ class World:
     """The target by cluster name, connected; None for the only one. Raises `Misconfigured` or `Transient`."""
     adopt_children: Callable[[ObjectRef, tuple[Manifest, ...]], None]
     """The declared objects among an app's manifests, after each render."""
-    wake: Callable[[ObjectRef, str], None]
+    wake: Callable[[ObjectRef, str], object]
     progress: Callable[[Outcome], None]
     """An attempt is under way; shown, not stored."""

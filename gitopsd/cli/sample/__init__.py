@@ -1,0 +1,1 @@
+"""The demo's repository in its two states, and what the demo declares."""
