@@ -17,6 +17,7 @@ import structlog
 from gitopsd.plugin import Access, Context, Http
 from gitopsd_plugins.kubernetes.access.kubeconfig import KubeconfigAccess
 from gitopsd_plugins.sandbox import server as sandbox
+from gitopsd_plugins.sandbox.cluster import Settings
 
 
 def _control_plane() -> ModuleType:
@@ -65,7 +66,7 @@ def ctx(tmp_path: Path) -> Context:
 async def access(request: pytest.FixtureRequest, ctx: Context, tmp_path: Path) -> AsyncIterator[Access]:
     """A way to one server of each kind, as its administrator."""
     if request.param == "sandbox":
-        async with sandbox.serve() as running:
+        async with sandbox.serve(settings=Settings(settling=0.05, history=200)) as running:
             path = tmp_path / "kubeconfig"
             path.write_text(running.kubeconfig())
             async with KubeconfigAccess().open("sandbox", {"path": str(path), "context": "sandbox"}, ctx) as opened:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -78,6 +78,15 @@ async def place(connect: Connect, who: Actor | None = None) -> AsyncIterator[tup
         [stage] = target.stages([manifest])
         assert await target.settle(stage, SOON) == []
         yield target, name
+
+
+async def eventually(check: Callable[[], Awaitable[bool]]) -> None:
+    """Return when it holds; what other processes do is asked for again and again."""
+    with anyio.fail_after(SOON):
+        while True:
+            if await check():
+                return
+            await anyio.sleep(0.02)
 
 
 async def next_of(stream: Any, it: ResourceId) -> Seen:
