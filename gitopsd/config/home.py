@@ -197,7 +197,7 @@ def _check_names(merged: Mapping[Identity, Written], reading: _Reading) -> None:
 def _check_references(merged: Mapping[Identity, Written], reading: _Reading) -> None:
     by_ref = {d.identity.ref: d for i, d in merged.items() if i.ref in reading.objects}
     misfits = (
-        *references.dangling(reading.intents, reading.objects),
+        *references.dangling(reading.intents, reading.objects, {kind for _, kind in reading.registry.unserved}),
         *references.clusterless(reading.intents, _named(merged)),
         *references.cyclic(reading.intents),
     )

@@ -1,7 +1,8 @@
 """Do the declared objects fit together? References that lead nowhere, clusters that nobody declared, cycles. Pure.
 
 A source or a dependency that no file declares may still come out of another app's render. So it is an error only where no
-other app could bring it, else a warning; at run time such an app is not ready until the object is there.
+other app could bring it, else a warning, and so it is for kinds that are not served yet (whatever makes an ExternalArtifact
+is none of our business); at run time such an app is not ready until the object is there.
 """
 
 from __future__ import annotations
@@ -30,19 +31,26 @@ class Misfit:
     certain: bool = True
 
 
-def dangling(intents: Mapping[ObjectRef, Intent], known: Collection[ObjectRef]) -> Iterator[Misfit]:
-    """References to sources and dependencies that are not in `known`."""
+def dangling(
+    intents: Mapping[ObjectRef, Intent], known: Collection[ObjectRef], unserved: Collection[str]
+) -> Iterator[Misfit]:
+    """References to sources and dependencies that are not in `known`. `unserved` names kinds that are not served yet."""
     bringing = {ref for ref, intent in intents.items() if _may_bring(intent, known)}
     for ref, intent in intents.items():
         brought = len(bringing) > (ref in bringing)
         for target in _targets(intent):
             if target in known:
                 continue
-            if brought:
-                message = f"{target} is not declared in the files; waiting until an app brings it"
+            message = f"{target} is not declared"
+            if target.kind in unserved:
+                message += f", and {target.kind} is not served yet"
+            elif brought:
+                message += " in the files; waiting until an app brings it"
             else:
-                message = f"{target} is not declared{_near(target, known)}"
-            yield Misfit(ref=ref, message=message, mentioned=target, certain=not brought)
+                message += _near(target, known)
+            yield Misfit(
+                ref=ref, message=message, mentioned=target, certain=not brought and target.kind not in unserved
+            )
 
 
 def clusterless(intents: Mapping[ObjectRef, Intent], clusters: Collection[str]) -> Iterator[Misfit]:

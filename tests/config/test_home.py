@@ -164,6 +164,14 @@ def test_what_an_app_may_bring_is_a_warning(declare, git, app):
     )
 
 
+def test_a_source_of_a_kind_that_is_not_served_yet_may_come_from_anywhere(declare, app):
+    declared = declare(app().replace("kind: GitRepository", "kind: OCIRepository"))
+    assert [str(warning) for warning in declared.warnings] == [
+        "0.yaml:7: Kustomization/flux-system/app: $.spec.sourceRef: "
+        "OCIRepository/flux-system/app is not declared, and OCIRepository is not served yet"
+    ]
+
+
 def test_flux_itself_and_files_of_kustomize_are_skipped_with_a_warning(declare, git):
     controllers = (
         "apiVersion: v1\nkind: Namespace\nmetadata: {name: flux-system, labels: {app.kubernetes.io/part-of: flux}}\n---\n"
