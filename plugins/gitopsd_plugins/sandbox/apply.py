@@ -65,13 +65,15 @@ Outcome = tuple[Json, tuple[Owner, ...]]
 
 def apply(live: Json, owners: Sequence[Owner], stated: Json, schema: Schema, write: Write) -> Outcome:
     """The object and its owners after `stated` is applied. Raises `owned.Untyped` and `Conflicts`."""
-    ours = _tidy(owned.of(stated, schema), write.reset)
+    everything = owned.of(stated, schema)
+    ours = _tidy(everything, write.reset)
     mine = next((owner for owner in owners if owner.is_applier(write.manager, write.subresource)), None)
     others = [owner for owner in owners if owner is not mine]
     changed: Json = merge.merge(live, stated, schema)
     if mine and mine.fields:
-        changed = _pruned(changed, mine.fields, [*(owner.fields for owner in others), ours], schema)
+        changed = _pruned(changed, mine.fields, [*(owner.fields for owner in others), everything], schema)
     difference = compare(live, changed, schema)
+    difference = _without_reset(difference, write.reset)
     kept = _dispossessed(others, difference, force=write.force)
     if not ours:
         return changed, tuple(kept)
@@ -81,10 +83,15 @@ def apply(live: Json, owners: Sequence[Owner], stated: Json, schema: Schema, wri
         operation="Apply",
         version=write.version,
         subresource=write.subresource,
-        time=mine.time if same and mine else write.time,
+        time=_kept_time(mine) if same else write.time,
         fields=ours,
     )
     return changed, (*kept, entry)
+
+
+def _kept_time(mine: Owner | None) -> str:
+    """An apply that changes no field leaves its entry's time alone; a new entry then has none, as in a real server."""
+    return mine.time if mine else ""
 
 
 def update(live: Json, owners: Sequence[Owner], new: Json, schema: Schema, write: Write) -> tuple[Owner, ...]:
@@ -104,6 +111,17 @@ def update(live: Json, owners: Sequence[Owner], new: Json, schema: Schema, write
         fields=fields.union(mine.fields, taken) if mine else taken,
     )
     return (*(owner for owner in kept if owner is not mine), entry)
+
+
+def _without_reset(difference: Difference, reset: Paths) -> Difference:
+    """The difference without fields that this endpoint resets anyway."""
+    if not reset:
+        return difference
+    return Difference(
+        fields.without(difference.added, reset),
+        fields.without(difference.modified, reset),
+        fields.without(difference.removed, reset),
+    )
 
 
 def _pruned(merged: Json, last: FieldSet, owned_sets: Sequence[FieldSet], schema: Schema) -> Json:

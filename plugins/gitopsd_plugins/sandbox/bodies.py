@@ -14,7 +14,7 @@ import msgspec
 from gitopsd_plugins.sandbox import status
 from gitopsd_plugins.sandbox.call import Call
 from gitopsd_plugins.sandbox.decoding import Reader, WrongType
-from gitopsd_plugins.sandbox.manifest import YamlError, load_yaml
+from gitopsd_plugins.sandbox.manifest import YamlError, load_yaml, repeated_key
 from gitopsd_plugins.sandbox.resources import Resource
 from gitopsd_plugins.sandbox.schema import Json
 
@@ -33,8 +33,19 @@ def document(call: Call) -> Json:
         raise status.bad_request(f"the object provided is unrecognized (must be of type {kind}): {why}") from error
     if not isinstance(value, dict):
         raise status.bad_request(f"the object provided is unrecognized (must be of type {kind})")
+    if call.query.get("fieldValidation") == "Strict":
+        _refuse_repeated(call)
     _check_kind(call.resource, value)
     return _with_metadata(call.resource, value)
+
+
+def _refuse_repeated(call: Call) -> None:
+    """Refuse JSON that says a field twice."""
+    if (found := repeated_key(call.body)) is None:
+        return
+    kind = call.resource.kind
+    why = f'strict decoding error: duplicate field "{found}"'
+    raise status.bad_request(f'{kind} in version "{call.resource.version}" cannot be handled as a {kind}: {why}')
 
 
 def _check_kind(resource: Resource, value: Json) -> None:

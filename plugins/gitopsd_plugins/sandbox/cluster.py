@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from gitopsd_plugins.sandbox.access import Access
+from gitopsd_plugins.sandbox.delays import Delays
+from gitopsd_plugins.sandbox.dependants import Dependants
 from gitopsd_plugins.sandbox.prepare import Addresses
 from gitopsd_plugins.sandbox.reads import Pages
 from gitopsd_plugins.sandbox.resources import Resources
@@ -30,8 +32,6 @@ class Settings:
     """Seconds until a workload reaches its state, a custom resource definition is established, a namespace is empty."""
     history: int = 20_000
     """Events kept for watches; older versions are answered with 410."""
-    pods: bool = True
-    """Whether workloads get ReplicaSet and Pod objects."""
     clock: Callable[[], datetime] = _utc_now
 
 
@@ -45,13 +45,15 @@ class Cluster:
     access: Access = field(default_factory=Access)
     addresses: Addresses = field(default_factory=Addresses)
     watchers: Watchers = field(default_factory=Watchers)
+    delays: Delays = field(default_factory=Delays)
+    dependants: Dependants = field(default_factory=Dependants)
     pages: Pages = field(default_factory=Pages)
     service_account_tokens: dict[str, str] = field(default_factory=dict)
     """Token -> user name, of tokens that were asked for."""
 
     def __post_init__(self) -> None:
         self.store.history = self.settings.history
-        self.store.listeners.append(self.watchers.notify)
+        self.store.listeners.extend((self.dependants.notice, self.watchers.notify))
 
     def now(self) -> str:
         """The time as objects carry it, in whole seconds."""

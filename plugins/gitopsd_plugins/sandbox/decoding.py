@@ -101,7 +101,7 @@ class Reader:
             text = quantity.canonical(str(value))
         except ValueError as error:
             raise WrongType(str(error)) from error
-        return value if text == value else text  # type: ignore[return-value]  # equal to a str only when it is one
+        return value if text == value else text
 
 
 def _check_base64(value: str) -> None:

@@ -85,5 +85,15 @@ def finish_if_free(cluster: Cluster, stored: Stored) -> Stored:
     return cluster.store.remove(stored)
 
 
+def set_finalizers(cluster: Cluster, stored: Stored, finalizers: list[str]) -> Stored:
+    """Store an object that is being deleted with these finalizers left; it vanishes with the last."""
+    metadata = {name: value for name, value in stored.metadata.items() if name != "finalizers"}
+    if finalizers:
+        metadata["finalizers"] = finalizers
+    return finish_if_free(
+        cluster, cluster.store.put(stored.collection, stored.key, {**stored.body, "metadata": metadata})
+    )
+
+
 def _success(call: Call, stored: Stored) -> Json:
     return status.success(stored.key[1], call.resource.group, call.resource.plural, stored.uid)

@@ -12,6 +12,8 @@ import msgspec
 
 from gitopsd_plugins.sandbox.schema import Json, Schema
 
+_ZERO: dict[str, Any] = {"string": "", "int32": 0}
+
 
 class Unnamed(Exception):  # noqa: N818 - says what the item is
     """An item of an associative list has none of its keys."""
@@ -46,9 +48,13 @@ def _composite(item: Json, schema: Schema) -> str:
 
 def _key(item: Json, key: str, schema: Schema) -> Any:
     value = item.get(key)
-    if value is None and schema.element is not None:
-        return schema.element.defaults.get(key)
-    return value
+    if value is not None or schema.element is None:
+        return value
+    element = schema.element
+    if key in element.defaults:
+        return element.defaults[key]
+    # Go's types always have their required fields: a container without a name has the empty one
+    return _ZERO.get(element.fields[key].scalar) if element.type_name and key in element.required else None
 
 
 def _text(value: Any) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
-import yaml
+
+from gitopsd.plugin import yaml
 
 
 class YamlError(Exception):
@@ -17,8 +19,43 @@ def load_yaml(text: bytes) -> Any:
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:
-        pass
+        return _yaml(text)
+
+
+def _yaml(text: bytes) -> Any:
     try:
-        return yaml.load(text, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError as error:
+        return yaml.read(text)
+    except yaml.YamlError as error:
         raise YamlError(f"error converting YAML to JSON: yaml: {error}") from error
+
+
+def repeated_key(text: bytes) -> str | None:
+    """The path of a field that JSON text says twice, for example `data.a`; None when there is none, or no JSON."""
+    found: list[tuple[Any, str]] = []
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(items)
+        if len(made) < len(items):
+            names = [name for name, _ in items]
+            found.append((made, next(name for name in names if names.count(name) > 1)))
+        return made
+
+    try:
+        root = json.loads(text, object_pairs_hook=pairs)
+    except ValueError:
+        return None
+    return ".".join([*(_path_to(root, found[0][0]) or ()), found[0][1]]) if found else None
+
+
+def _path_to(root: Any, wanted: Any) -> list[str] | None:
+    """The way from a value to the very object inside it."""
+    if root is wanted:
+        return []
+    if not isinstance(root, dict | list):
+        return None
+    entries = root.items() if isinstance(root, dict) else enumerate(root)
+    for name, item in entries:
+        below = _path_to(item, wanted)
+        if below is not None:
+            return [str(name) if isinstance(name, str) else f"[{name}]", *below]
+    return None

@@ -42,7 +42,7 @@ def _node(value: Any, schema: Schema, path: str, lenient: bool) -> FieldSet | No
 
 def _struct(value: Any, schema: Schema, path: str, lenient: bool) -> FieldSet | None:
     if not isinstance(value, dict):
-        raise Untyped(f"{path}: expected map, got {_shown(value)}")
+        raise Untyped(f"{path}: expected map, got &{{{_go(value)}}}")
     if schema.atomic:
         _map(value, schema, path, lenient)
         return MEMBER
@@ -68,7 +68,7 @@ def _map(value: Json, schema: Schema, path: str, lenient: bool) -> FieldSet | No
 
 def _list(value: Any, schema: Schema, path: str, lenient: bool) -> FieldSet | None:
     if not isinstance(value, list):
-        raise Untyped(f"{path}: expected list, got {_shown(value)}")
+        raise Untyped(f"{path}: expected list, got &{{{_go(value)}}}")
     if schema.atomic:
         for index, item in enumerate(value):
             _node(item, schema.element or ANY, f"{path}[{index}]", lenient)
@@ -116,11 +116,19 @@ def _check_scalar(value: Any, schema: Schema, path: str) -> None:
 
 
 def _shown(value: Any) -> str:
-    """The value in the words of the server's error messages."""
-    text = msgspec.json.encode(value).decode() if not isinstance(value, str) else value
-    return (
-        f"&value.valueUnstructured{{Value:{msgspec.json.encode(value).decode() if isinstance(value, str) else text}}}"
-    )
+    """A scalar in the words of the server's error messages."""
+    if isinstance(value, str):
+        return "string"
+    return f"&value.valueUnstructured{{Value:{msgspec.json.encode(value).decode()}}}"
+
+
+def _go(value: Any) -> str:
+    """A value as Go prints it."""
+    if isinstance(value, list):
+        return "[" + " ".join(_go(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{name}:{_go(item)}" for name, item in sorted(value.items())) + "]"
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def named(fields: FieldSet, schema: Schema) -> FieldSet:

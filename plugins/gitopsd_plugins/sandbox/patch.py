@@ -64,8 +64,7 @@ def _operate(value: Any, operation: Json) -> Any:
         case "remove":
             return _remove(value, path)
         case "replace":
-            _get(value, path)
-            return _add(_remove(value, path), path, _operand(operation)) if path else _operand(operation)
+            return _replace(value, path, _operand(operation))
         case "test":
             if not _equal(_get(value, path, missing=None), operation.get("value")):
                 raise Failed("testing value failed")
@@ -76,6 +75,14 @@ def _operate(value: Any, operation: Json) -> Any:
             source = _pointer(operation.get("from"))
             return _add(_remove(value, source), path, _get(value, source))
     raise Failed("unexpected kind")
+
+
+def _replace(value: Any, path: list[str], item: Any) -> Any:
+    """As the API server's library does it: replacing a key that a map does not have adds it."""
+    if not path:
+        return item
+    parent = _get(value, path[:-1])
+    return _add(_remove(value, path) if isinstance(parent, list) else value, path, item)
 
 
 def _operand(operation: Json) -> Any:
@@ -196,7 +203,7 @@ def _strategic(value: Any, item: Any, schema: Schema, order: Any) -> Any:
             if schema.merge_key
             else [*held, *(each for each in item if each not in held)]
         )
-        return _ordered(merged, order, schema.merge_key)
+        return _ordered(merged, order if isinstance(order, list) else item, held, schema.merge_key)
     return item
 
 
@@ -220,17 +227,19 @@ def _strategic_list(value: list[Any], patch: list[Any], schema: Schema) -> list[
     return result
 
 
-def _ordered(items: list[Any], order: Any, key: str) -> list[Any]:
-    """The items in the order that the patch states; items that it does not name keep their places before the next named one."""
-    if not isinstance(order, list):
-        return items
-    places = {
-        repr(each.get(key) if key and isinstance(each, dict) else each): index for index, each in enumerate(order)
-    }
+def _ordered(items: list[Any], order: list[Any], held: list[Any], key: str) -> list[Any]:
+    """The items in the order of the patch; those that it does not name go before the ones that they preceded before."""
 
-    def place(item: Any) -> int | None:
-        return places.get(repr(item.get(key) if key and isinstance(item, dict) else item))
+    def name(item: Any) -> str:
+        return repr(item.get(key) if key and isinstance(item, dict) else item)
 
-    named = sorted((item for item in items if place(item) is not None), key=lambda item: place(item) or 0)
-    following = iter(named)
-    return [item if place(item) is None else next(following) for item in items]
+    places = {name(each): index for index, each in enumerate(order)}
+    before = {name(each): index for index, each in enumerate(held)}
+    named = sorted((item for item in items if name(item) in places), key=lambda item: places[name(item)])
+    others = [item for item in items if name(item) not in places]
+    result: list[Any] = []
+    for item in named:
+        while others and name(item) in before and before.get(name(others[0]), len(held)) < before[name(item)]:
+            result.append(others.pop(0))
+        result.append(item)
+    return [*result, *others]

@@ -39,6 +39,25 @@ WITH_GENERATION = {
 }
 
 FIRST_STATUS: dict[tuple[str, str], Json] = {
+    ("apiextensions.k8s.io", "customresourcedefinitions"): {
+        "acceptedNames": {"kind": "", "plural": ""},
+        "conditions": None,
+    },
+    ("apps", "daemonsets"): {
+        "currentNumberScheduled": 0,
+        "desiredNumberScheduled": 0,
+        "numberMisscheduled": 0,
+        "numberReady": 0,
+    },
+    ("apps", "replicasets"): {"replicas": 0},
+    ("apps", "statefulsets"): {"availableReplicas": 0, "replicas": 0},
+    ("autoscaling", "horizontalpodautoscalers"): {"currentMetrics": None, "desiredReplicas": 0},
+    ("policy", "poddisruptionbudgets"): {
+        "currentHealthy": 0,
+        "desiredHealthy": 0,
+        "disruptionsAllowed": 0,
+        "expectedPods": 0,
+    },
     ("", "namespaces"): {"phase": "Active"},
     ("", "persistentvolumes"): {"phase": "Pending"},
     ("", "persistentvolumeclaims"): {"phase": "Pending"},
@@ -71,8 +90,8 @@ class Addresses:
         return 30000 + (self.next_port - 30000) % 2767
 
 
-def created(resource: Resource, body: Json, now: str, addresses: Addresses) -> Json:
-    """A new object with its identity, first status and what its kind needs."""
+def created(resource: Resource, body: Json, now: str) -> Json:
+    """A new object with its identity and first status."""
     metadata = {
         name: value
         for name, value in body["metadata"].items()
@@ -95,7 +114,7 @@ def created(resource: Resource, body: Json, now: str, addresses: Addresses) -> J
         first = FIRST_STATUS.get(resource.key)
         if first is not None or not resource.custom:
             body["status"] = dict(first or {})
-    return _special(resource, body, addresses)
+    return body
 
 
 def has_generation(resource: Resource) -> bool:
@@ -103,26 +122,25 @@ def has_generation(resource: Resource) -> bool:
     return resource.custom or resource.key in WITH_GENERATION
 
 
-def _special(resource: Resource, body: Json, addresses: Addresses) -> Json:
+def allocated(resource: Resource, body: Json, addresses: Addresses) -> Json:
+    """A new object with what the server gives its kind. Nobody owns these fields: owners are worked out before."""
     match resource.key:
         case ("", "namespaces"):
-            return _namespace(body)
+            return {**body, "spec": {**body.get("spec", {}), "finalizers": ["kubernetes"]}}
         case ("", "services"):
-            return service(body, addresses)
+            return _service(body, addresses)
+        case ("", "persistentvolumeclaims"):
+            return _protected(body, "kubernetes.io/pvc-protection")
+        case ("", "persistentvolumes"):
+            return _protected(body, "kubernetes.io/pv-protection")
         case ("batch", "jobs"):
             return _job(body)
+        case ("apiextensions.k8s.io", "customresourcedefinitions"):
+            return _definition(body)
     return body
 
 
-def _namespace(body: Json) -> Json:
-    metadata = body["metadata"]
-    name = metadata.get("name", "")
-    labels = {**metadata.get("labels", {}), "kubernetes.io/metadata.name": name}
-    spec = {**body.get("spec", {}), "finalizers": ["kubernetes"]}
-    return {**body, "metadata": {**metadata, "labels": labels}, "spec": spec}
-
-
-def service(body: Json, addresses: Addresses) -> Json:
+def _service(body: Json, addresses: Addresses) -> Json:
     """A Service with its cluster address, families and node ports, where its type has them."""
     spec = dict(body["spec"])
     if spec["type"] == "ExternalName":
@@ -142,6 +160,18 @@ def service(body: Json, addresses: Addresses) -> Json:
     return {**body, "spec": spec}
 
 
+def _protected(body: Json, finalizer: str) -> Json:
+    finalizers = body["metadata"].get("finalizers", [])
+    if finalizer in finalizers:
+        return body
+    return {**body, "metadata": {**body["metadata"], "finalizers": [*finalizers, finalizer]}}
+
+
+def _definition(body: Json) -> Json:
+    stored = [each["name"] for each in body["spec"].get("versions", ()) if each.get("storage")]
+    return {**body, "status": {**body["status"], "storedVersions": stored}}
+
+
 def _job(body: Json) -> Json:
     """A Job with the selector and the labels that tie its pods to it."""
     spec = body["spec"]
@@ -157,6 +187,8 @@ def _job(body: Json) -> Json:
         "job-name": name,
     }
     template = {**template, "metadata": {**(template.get("metadata") or {}), "labels": labels}}
+    if not body["metadata"].get("labels"):
+        body = {**body, "metadata": {**body["metadata"], "labels": labels}}  # the API server's own defaulting does it
     selector = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
     return {**body, "spec": {**spec, "selector": selector, "template": template}}
 
@@ -209,11 +241,24 @@ def _kept(resource: Resource, live: Json, body: Json) -> Json:
     if resource.key == ("", "services"):
         return _kept_service(live["spec"], body)
     if resource.key == ("", "namespaces"):
-        labels = {**body["metadata"].get("labels", {}), "kubernetes.io/metadata.name": body["metadata"]["name"]}
-        body["metadata"]["labels"] = labels
         return {**body, "spec": live["spec"]}
     if resource.key == ("batch", "jobs"):
         return _kept_job(live["spec"], body)
+    if resource.key == ("apps", "daemonsets"):
+        return _counted_template(live, body)
+    return body
+
+
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+
+
+def _counted_template(live: Json, body: Json) -> Json:
+    """A DaemonSet with the count of its templates, which the API server still keeps in an annotation."""
+    count = int(live["metadata"].get("annotations", {}).get(TEMPLATE_GENERATION, 1))
+    if live["spec"].get("template") != body["spec"].get("template"):
+        count += 1
+    annotations = {**body["metadata"].get("annotations", {}), TEMPLATE_GENERATION: str(count)}
+    body["metadata"]["annotations"] = annotations
     return body
 
 

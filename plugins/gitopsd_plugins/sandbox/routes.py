@@ -90,6 +90,8 @@ def _check_types(call: Call) -> None:
     """Refuse bodies and answers in forms that the sandbox does not speak."""
     if call.verb == "patch" and call.content_type not in calls.PATCH_TYPES:
         raise status.unsupported_media_type()
+    if call.verb == "patch" and call.resource.custom and call.content_type == "application/strategic-merge-patch+json":
+        raise status.unknown_patch_format()
     if call.verb in ("create", "update") and call.content_type not in ("application/json", "application/yaml", ""):
         raise status.unsupported_media_type()
     if call.accept and "json" not in call.accept and "*/*" not in call.accept:

@@ -22,10 +22,9 @@ from aiohttp import web
 
 from gitopsd_plugins.sandbox import certificates, kubeconfig, persistence, routes, startup, status
 from gitopsd_plugins.sandbox.access import ADMIN
-from gitopsd_plugins.sandbox.bodies import BODY_LIMIT
 from gitopsd_plugins.sandbox.call import User, flag, whole
 from gitopsd_plugins.sandbox.cluster import Cluster, Settings
-from gitopsd_plugins.sandbox.controllers import Controllers
+from gitopsd_plugins.sandbox.controllers.loop import Controllers
 from gitopsd_plugins.sandbox.faults import Fault, Faults
 from gitopsd_plugins.sandbox.journal import Journal, Request
 from gitopsd_plugins.sandbox.routes import PROBES, Answer, Asked

@@ -140,6 +140,13 @@ def unsupported_media_type() -> Refused:
     return Refused(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})
 
 
+def unknown_patch_format() -> Refused:
+    """415 for a strategic merge patch on a custom resource."""
+    accepted = "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
+    message = f"the body of the request was in an unknown format - accepted media types include: {accepted}"
+    return Refused(415, "UnsupportedMediaType", message)
+
+
 def expired(message: str) -> Refused:
     """410: the version asked for is no longer in the history."""
     return Refused(410, "Expired", message)

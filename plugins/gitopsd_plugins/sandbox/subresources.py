@@ -35,8 +35,7 @@ def scale(cluster: Cluster, call: Call) -> Json:
     )
     replicas = (wanted.get("spec") or {}).get("replicas", 0)
     body = patch.merge(stored.body, _nested(paths["specReplicasPath"], replicas))
-    whole = replace(call, target=replace(call.target, subresource=""))
-    written = writes.replace(cluster, whole, stored, {**body, "metadata": {**stored.metadata}})
+    written = writes.replace(cluster, call, stored, {**body, "metadata": {**stored.metadata}})
     return _scale(written, paths) if isinstance(written, Stored) else {**shown, "spec": {"replicas": replicas}}
 
 

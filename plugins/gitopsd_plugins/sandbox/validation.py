@@ -94,7 +94,8 @@ def _owner_references(metadata: Json) -> Iterator[Cause]:
 def _finalizers(live: Json, metadata: Json) -> Iterator[Cause]:
     added = [name for name in metadata.get("finalizers") or () if name not in (live.get("finalizers") or ())]
     if "deletionTimestamp" in live and added:
-        why = f"Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers {encode(added).decode()}"
+        listed = ", ".join(f'"{name}"' for name in added)
+        why = f"Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{{{listed}}}"
         yield Cause("metadata.finalizers", "FieldValueForbidden", why)
 
 
@@ -132,6 +133,9 @@ def _container(container: Json, path: str, seen: set[str], volumes: set[Any]) ->
 
 
 def _port(value: Any, path: str) -> Iterator[Cause]:
+    if value == 0:
+        yield required(path)
+        return
     if not isinstance(value, int) or not 0 < value < 65536:
         yield wrong(path, value, "must be between 1 and 65535, inclusive")
 
@@ -164,7 +168,7 @@ def _job_spec(spec: Json, path: str) -> Iterator[Cause]:
     yield from _pod_spec(pod, f"{path}.template.spec")
     if pod.get("restartPolicy") not in ("OnFailure", "Never"):
         value = pod.get("restartPolicy")
-        message = f'Required value: valid values: "OnFailure", "Never"' if not value else ""
+        message = 'Required value: valid values: "OnFailure", "Never"' if not value else ""
         yield (
             Cause(f"{path}.template.spec.restartPolicy", "FieldValueRequired", message)
             if not value
@@ -334,7 +338,10 @@ def _job_change(live: Json, body: Json) -> Iterator[Cause]:
 
 def _role_ref_change(live: Json, body: Json) -> Iterator[Cause]:
     if live.get("roleRef") != body.get("roleRef"):
-        yield wrong("roleRef", body.get("roleRef"), "cannot change roleRef")
+        shown = {
+            name[0].upper() + name[1:].replace("piGroup", "PIGroup"): value for name, value in body["roleRef"].items()
+        }
+        yield wrong("roleRef", shown, "cannot change roleRef")
 
 
 Check = Callable[[Json], Iterator[Cause]]

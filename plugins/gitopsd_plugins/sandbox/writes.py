@@ -1,6 +1,7 @@
 """Create, update, patch and apply: from a request to a stored object, in the order in which the API server does it.
 
-Decode, complete with defaults, keep what the server owns, work out owners, check rules, and store unless nothing
+Decode, complete with defaults,
+    filling, keep what the server owns, work out owners, check rules, and store unless nothing
 changed or it is a dry run. Each function runs without an await, so that reading and writing are one step.
 """
 
@@ -10,12 +11,14 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
+from gitopsd_plugins.sandbox import apply as server_side
 from gitopsd_plugins.sandbox import (
     bodies,
     conversion,
     crd_rules,
-    deletion,
     defaults,
+    deletion,
+    filling,
     owned,
     owners,
     patch,
@@ -24,7 +27,6 @@ from gitopsd_plugins.sandbox import (
     status,
     validation,
 )
-from gitopsd_plugins.sandbox import apply as server_side
 from gitopsd_plugins.sandbox.apply import Conflicts, Paths, Write
 from gitopsd_plugins.sandbox.call import Call
 from gitopsd_plugins.sandbox.cluster import Cluster
@@ -64,31 +66,24 @@ def _named(call: Call, body: Json) -> Json:
     return {**body, "metadata": metadata}
 
 
-def _create(cluster: Cluster, call: Call, body: Json, stated: Json | None) -> Written:
-    """Store a new object: of a create, or of an apply that stated `stated`."""
+def _create(cluster: Cluster, call: Call, body: Json, held: Sequence[Owner] | None) -> Written:
+    """Store a new object with these owners; None: with the creator as the owner of all of it."""
     resource, namespace = call.resource, call.target.namespace
     name = body["metadata"].get("name", "")
     check_namespace(cluster, call, name)
-    if stated is None and name and cluster.store.get(resource.key, (namespace, name)):
+    if held is None and name and cluster.store.get(resource.key, (namespace, name)):
         raise status.exists(resource.group, resource.plural, name)
-    body = prepare.created(resource, complete(resource, body), cluster.now(), cluster.addresses)
-    held = _first_owners(cluster, call, body, stated)
-    causes = [*validation.of_new(resource, body), *crd_rules.of(resource, body)]
+    body = prepare.created(resource, complete(resource, body), cluster.now())
+    if held is None:
+        held = server_side.update(filling.skeleton(resource.schema), (), body, resource.schema, write_of(cluster, call))
+    body = prepare.allocated(resource, body, cluster.addresses)
+    causes = validation.of_new(resource, body) + crd_rules.of(resource, body)
     if causes:
         raise status.invalid(resource.group, resource.kind, name, causes)
     body = conversion.stored(_with_owners(body, held), resource)
     if call.dry_run:
         return body
     return cluster.store.put(resource.key, (namespace, name), body)
-
-
-def _first_owners(cluster: Cluster, call: Call, body: Json, stated: Json | None) -> Sequence[Owner]:
-    resource = call.resource
-    write = _write(cluster, call)
-    skeleton = defaults.skeleton(resource.schema)
-    if stated is None:
-        return server_side.update(skeleton, (), body, resource.schema, write)
-    return _applied(skeleton, (), stated, call, write)[1]
 
 
 def check_namespace(cluster: Cluster, call: Call, name: str) -> None:
@@ -114,18 +109,19 @@ def check_namespace(cluster: Cluster, call: Call, name: str) -> None:
 def complete(resource: Resource, body: Json) -> Json:
     """The object with its defaults."""
     if resource.custom:
-        filled: Json = defaults.fill(body, resource.schema)
+        filled: Json = filling.fill(body, resource.schema)
         return filled
     return defaults.complete(body, resource.schema)
 
 
-def _write(cluster: Cluster, call: Call) -> Write:
+def write_of(cluster: Cluster, call: Call) -> Write:
+    """Who writes by this request, and how."""
     return Write(
         manager=call.manager,
         version=call.resource.api_version,
         subresource=call.target.subresource,
         force=call.query.get("force") == "true",
-        time=cluster.now(),
+        time=cluster.now() if call.target.subresource != "scale" else "",
         reset=_reset(call),
     )
 
@@ -173,7 +169,7 @@ def replace(cluster: Cluster, call: Call, stored: Stored, body: Json) -> Written
     live = conversion.converted(stored.body, resource)
     held = _stated_owners(live, body)
     new = prepare.changed(resource, live, complete(resource, body), call.target.subresource)
-    held = server_side.update(live, held, new, resource.schema, _write(cluster, call))
+    held = server_side.update(live, held, new, resource.schema, write_of(cluster, call))
     return commit(cluster, call, stored, new, held)
 
 
@@ -287,7 +283,7 @@ def apply(cluster: Cluster, call: Call) -> Written:
     check_preconditions(call, stored, {"resourceVersion": stated["metadata"].get("resourceVersion")})
     live = conversion.converted(stored.body, resource)
     held = owners.read(live["metadata"].get("managedFields")) or _unmanaged(live, resource)
-    write = _write(cluster, call)
+    write = write_of(cluster, call)
     merged, held = _applied(live, held, stated, call, write)
     body = bodies.read_patched(call, merged)
     new = prepare.changed(resource, live, complete(resource, body), target.subresource)
@@ -299,18 +295,22 @@ def _unmanaged(live: Json, resource: Resource) -> Sequence[Owner]:
     write = Write(
         manager="before-first-apply", version=resource.api_version, time=live["metadata"]["creationTimestamp"]
     )
-    return server_side.update(defaults.skeleton(resource.schema), (), live, resource.schema, write)
+    return server_side.update(filling.skeleton(resource.schema), (), live, resource.schema, write)
 
 
 def _create_applied(cluster: Cluster, call: Call, stated: Json) -> Written:
-    if call.target.subresource:
-        raise status.not_found(call.resource.group, call.resource.plural, call.target.name)
+    resource, target = call.resource, call.target
+    if target.subresource:
+        raise status.not_found(resource.group, resource.plural, target.name)
+    if not stated["metadata"].get("name"):
+        why = f"the name of the object ({target.name} based on URL) was undeterminable: name must be provided"
+        raise status.bad_request(why)
     if uid := stated["metadata"].get("uid"):
         cause = validation.wrong("metadata.uid", uid, "field is immutable")
-        raise status.invalid(call.resource.group, call.resource.kind, call.target.name, [cause])
-    metadata = {**stated["metadata"], "name": call.target.name}
-    body = _named(call, bodies.read_patched(call, {**stated, "metadata": metadata}))
-    return _create(cluster, call, body, stated)
+        raise status.invalid(resource.group, resource.kind, target.name, [cause])
+    check_namespace(cluster, call, target.name)
+    merged, held = _applied(filling.skeleton(resource.schema), (), stated, call, write_of(cluster, call))
+    return _create(cluster, call, _named(call, bodies.read_patched(call, merged)), held)
 
 
 def _applied(live: Json, held: Sequence[Owner], stated: Json, call: Call, write: Write) -> tuple[Json, Sequence[Owner]]:
@@ -326,10 +326,15 @@ def _applied(live: Json, held: Sequence[Owner], stated: Json, call: Call, write:
 
 
 def _causes(conflicts: Conflicts) -> list[Cause]:
-    causes = []
+    causes: list[Cause] = []
     for conflict in sorted(conflicts.conflicts, key=lambda each: each.owner.manager):
-        owner = conflict.owner
-        subresource = f' with subresource "{owner.subresource}"' if owner.subresource else ""
-        message = f'conflict with "{owner.manager}"{subresource} using {owner.version}'
+        message = _whose(conflict.owner)
         causes.extend(Cause(path, "FieldManagerConflict", message) for path in paths(conflict.fields))
     return causes
+
+
+def _whose(owner: Owner) -> str:
+    """Names an owner as conflicts do: appliers by name alone, others with the version that they wrote."""
+    subresource = f' with subresource "{owner.subresource}"' if owner.subresource else ""
+    version = f" using {owner.version}" if owner.operation == "Update" else ""
+    return f'conflict with "{owner.manager}"{subresource}{version}'

@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from gitopsd_plugins.sandbox.cluster import Cluster
-from gitopsd_plugins.sandbox.controllers.registry import after_removal, of
-from gitopsd_plugins.sandbox.store import CollectionKey, Event, ObjectKey
+from gitopsd_plugins.sandbox.controllers import registry
+from gitopsd_plugins.sandbox.store import CollectionKey, Event, ObjectKey, Stored
 
 Key = tuple[CollectionKey, ObjectKey]
 
@@ -81,17 +81,24 @@ class Controllers:
     def _step(self, now: float) -> None:
         removed, self._removed = self._removed, []
         for event in removed:
-            after_removal(self._cluster, event.last)
+            self._add(registry.after_removal(self._cluster, event.last))
         for key in list(self._changed)[:BURST]:
             del self._changed[key]
             self._look(key, now)
 
+    def _add(self, objects: list[Stored]) -> None:
+        self._changed.update(dict.fromkeys((each.collection, each.key) for each in objects))
+
     def _look(self, key: Key, now: float) -> None:
-        for controller in of(key[0]):
+        stored = self._cluster.store.get(*key)
+        if stored is None:
+            return
+        self._add(registry.after_change(self._cluster, stored))
+        for controller in registry.of(stored):
             stored = self._cluster.store.get(*key)
             if stored is None:
                 return
-            again = controller(self._cluster, stored)
+            again = controller(self._cluster, stored, now)
             if again is not None:
                 self._count += 1
                 heapq.heappush(self._due, (now + again, self._count, key))

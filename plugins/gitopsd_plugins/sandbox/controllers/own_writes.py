@@ -1,0 +1,82 @@
+"""Writes of the cluster's own controllers: a status, labels or annotations, with the owner that a real controller leaves.
+
+It goes past HTTP and past the rules for clients, but not past ownership: drift detection looks at owners. A write that
+changes nothing leaves the object as it is.
+"""
+
+from __future__ import annotations
+
+from gitopsd_plugins.sandbox import apply, owners, writes
+from gitopsd_plugins.sandbox.apply import Write
+from gitopsd_plugins.sandbox.call import Call, Target, User
+from gitopsd_plugins.sandbox.cluster import Cluster
+from gitopsd_plugins.sandbox.schema import Json
+from gitopsd_plugins.sandbox.status import Refused
+from gitopsd_plugins.sandbox.store import CollectionKey, Stored, encode
+
+CONTROLLER = User(name="system:kube-controller-manager", groups=("system:masters", "system:authenticated"))
+MANAGER = "kube-controller-manager"
+
+
+def put_status(cluster: Cluster, stored: Stored, status: Json, manager: str, annotations: Json | None = None) -> Stored:
+    """Store an object with this status, owned by `manager`."""
+    body = {**stored.body, "status": status}
+    if annotations:
+        body["metadata"] = {**stored.metadata, "annotations": {**stored.metadata.get("annotations", {}), **annotations}}
+    if body == stored.body:
+        return stored
+    return put(cluster, stored, body, manager, subresource="status")
+
+
+def put(cluster: Cluster, stored: Stored, body: Json, manager: str, *, subresource: str = "") -> Stored:
+    """Store a changed object, its changes owned by `manager`."""
+    resource = cluster.resources.any_version(*stored.collection)
+    held = owners.read(stored.metadata.get("managedFields"))
+    if resource is not None:
+        version = stored.body["apiVersion"]
+        write = Write(manager=manager, version=version, subresource=subresource, time=cluster.now())
+        held = apply.update(stored.body, held, body, resource.schema, write)
+    metadata = {**body["metadata"], "managedFields": owners.written(held)}
+    return cluster.store.put(stored.collection, stored.key, {**body, "metadata": metadata})
+
+
+def create(cluster: Cluster, collection: CollectionKey, body: Json, manager: str) -> Stored | None:
+    """Create an object as a controller would; None where it is refused (it exists, its namespace goes away)."""
+    resource = cluster.resources.any_version(*collection)
+    if resource is None:
+        return None
+    namespace = body["metadata"].get("namespace", "")
+    target = Target(resource=resource, namespace=namespace)
+    call = Call(verb="create", target=target, user=CONTROLLER, agent=manager, body=encode(body))
+    try:
+        written = writes.create(cluster, call)
+    except Refused:
+        return None
+    return written if isinstance(written, Stored) else None
+
+
+def owner_reference(owner: Stored) -> Json:
+    """The reference by which a controller owns what it made."""
+    return {
+        "apiVersion": owner.body["apiVersion"],
+        "kind": owner.body["kind"],
+        "name": owner.key[1],
+        "uid": owner.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def conditions(held: list[Json], wanted: list[Json], now: str, *, updated: bool = False) -> list[Json]:
+    """`wanted` with the times of those in `held` whose status is the same; `updated` adds lastUpdateTime."""
+    before = {each["type"]: each for each in held}
+    result = []
+    for each in wanted:
+        old = before.get(each["type"], {})
+        same = old.get("status") == each["status"]
+        unchanged = same and old.get("reason") == each.get("reason") and old.get("message") == each.get("message")
+        times = {"lastTransitionTime": old["lastTransitionTime"] if same else now}
+        if updated:
+            times["lastUpdateTime"] = old.get("lastUpdateTime", now) if unchanged else now
+        result.append({**each, **times})
+    return result

@@ -1,0 +1,36 @@
+"""Who refers to whom as owner: an index from an owner's uid to the objects that name it in `ownerReferences`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gitopsd_plugins.sandbox.store import CollectionKey, Event, ObjectKey, Store, Stored
+
+Key = tuple[CollectionKey, ObjectKey]
+
+
+def owners_of(stored: Stored) -> list[str]:
+    """The uids of an object's owners."""
+    return [each.get("uid", "") for each in stored.metadata.get("ownerReferences") or ()]
+
+
+@dataclass(slots=True)
+class Dependants:
+    """The index, kept by the store's events."""
+
+    keys: dict[str, dict[Key, None]] = field(default_factory=dict)
+
+    def notice(self, event: Event) -> None:
+        """Follow one event."""
+        key = event.collection, event.last.key
+        if event.before is not None:
+            for uid in owners_of(event.before):
+                self.keys.get(uid, {}).pop(key, None)
+        if event.after is not None:
+            for uid in owners_of(event.after):
+                self.keys.setdefault(uid, {})[key] = None
+
+    def of(self, store: Store, uid: str) -> list[Stored]:
+        """The objects that an owner has now."""
+        found = [store.get(*key) for key in self.keys.get(uid, ())]
+        return [each for each in found if each is not None]
