@@ -41,9 +41,10 @@ def lift() -> None:
     _soft(resource.RLIMIT_DATA, resource.RLIM_INFINITY)
 
 
-def peak() -> int:
-    """The most memory that this process ever held, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def held() -> int:
+    """The memory that this process holds now, in bytes. Not `ru_maxrss`: that begins with what the daemon had held."""
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
 
 
 def _soft(kind: int, value: int) -> None:

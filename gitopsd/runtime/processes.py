@@ -42,7 +42,7 @@ class Processes:
     max_jobs: int = 500
     """A process is replaced after so many."""
     retain: int = 256 << 20
-    """A process that ever held more is replaced."""
+    """A process that still holds more after a job is replaced."""
 
 
 class WorkerPool:
@@ -128,7 +128,7 @@ class WorkerPool:
 
     def _put_back(self, process: Process, reply: Reply) -> None:
         worn = process.jobs >= self._settings.max_jobs or isinstance(reply, OutOfMemory)
-        large = isinstance(reply, Done) and reply.peak > self._settings.retain
+        large = isinstance(reply, Done) and reply.held > self._settings.retain
         if worn or large or self._closed:
             process.kill()
         else:

@@ -32,10 +32,10 @@ class Job(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class Done(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """The job's result. `peak` is the most memory that the process ever held, in bytes."""
+    """The job's result. `held` is the memory that the process has after it, in bytes."""
 
     value: bytes
-    peak: int
+    held: int
 
 
 class Raised(msgspec.Struct, frozen=True, tag=True, array_like=True):

@@ -6,7 +6,6 @@ between two frames, so that the pipes are moved away first.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import traceback
@@ -38,14 +37,14 @@ def main(parent: int, nice: int) -> None:
         writer.write(answer)
         writer.flush()
         del answer, job
-        gc.collect()
+        confinement.lift()  # the next job must be received before its own limit is known
 
 
 def _result(job: Job, setup: Setup, intake: Any) -> Reply:
     value = jobs.load(job.name, setup.packages)(job.payload, intake)
     if not isinstance(value, bytes):
         raise TypeError(f"{job.name} returned {type(value).__name__}, not bytes")
-    return Done(value, confinement.peak())
+    return Done(value, confinement.held())
 
 
 def _failure(error: Exception) -> Reply:

@@ -117,6 +117,14 @@ async def test_a_job_that_needs_too_much_memory_is_refused_and_the_next_one_has_
         assert await run(work, "echo", b"next") == b"next"
 
 
+async def test_the_limit_of_one_job_is_not_the_limit_of_the_next() -> None:
+    large = bytes(120 * MIB)
+    async with pool() as work:
+        await run(work, "echo", b"small", memory=80 * MIB)
+
+        assert await run(work, "echo", large, memory=600 * MIB) == large
+
+
 async def test_a_crash_is_rejected_naming_the_signal() -> None:
     async with pool() as work:
         with pytest.raises(Rejected, match="crashed \\(SIGSEGV\\)"):
@@ -200,9 +208,9 @@ async def test_a_process_is_replaced_after_so_many_jobs() -> None:
     assert pids[0] == pids[1] != pids[2] == pids[3]
 
 
-async def test_a_process_that_held_much_memory_is_replaced() -> None:
+async def test_a_process_that_keeps_much_memory_is_replaced() -> None:
     async with pool(Processes(count=1, retain=80 * MIB)) as work:
-        assert await run(work, "grow") != await run(work, "pid")
+        assert await run(work, "keep_much") != await run(work, "pid")
 
 
 async def test_an_idle_process_ends_by_itself() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import os
 import resource
 import signal
@@ -64,10 +63,11 @@ def hoard(payload: bytes, intake: Any) -> bytes:
         kept.append(bytearray(8 << 20))
 
 
-def grow(payload: bytes, intake: Any) -> bytes:
-    held = bytearray(b"x") * (100 << 20)
-    del held
-    gc.collect()
+KEPT: list[bytearray] = []
+
+
+def keep_much(payload: bytes, intake: Any) -> bytes:
+    KEPT.append(bytearray(b"x") * (100 << 20))
     return str(os.getpid()).encode()
 
 
