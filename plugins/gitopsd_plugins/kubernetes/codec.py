@@ -22,7 +22,7 @@ from gitopsd.plugin import Approval, Inventory, Misconfigured, ObjectRef, Owned,
 FORMAT = 1
 _PART = 600 * 1024
 """Bytes of compressed content in one ConfigMap, whose base64 must stay below the server's limit of 1 MiB."""
-_MAX_RECORD = 256 * 1024 * 1024
+MAX_RECORD = 256 * 1024 * 1024
 _MAX_PARTS = 200
 _NAME = 200
 """Longest name of a head; a part's name is longer by its number and digest, and 253 is the server's limit."""
@@ -90,8 +90,11 @@ def part_names(head: str, data: Mapping[str, str]) -> Sequence[str]:
     return _part_names(head, digests)
 
 
-def decode(stored: Encoded, *, token: str = "") -> Inventory:
-    """The inventory. Raises `Misconfigured` for a newer format and `Rejected` for a damaged record."""
+def decode(stored: Encoded, *, token: str = "", most: int = MAX_RECORD) -> Inventory:
+    """The inventory. Raises `Misconfigured` for a newer format and `Rejected` for a damaged record.
+
+    `most`: bytes that the record may unpack to.
+    """
     written = stored.data.get("format", "")
     if written.isdigit() and int(written[:9]) > FORMAT:
         raise Misconfigured(
@@ -104,7 +107,7 @@ def decode(stored: Encoded, *, token: str = "") -> Inventory:
     content = _content(stored)
     if _digest(content) != stored.data.get("digest"):
         raise _damaged(stored.name, "its digest does not match")
-    inventory = _inventory(_decoded(stored.name, content), token)
+    inventory = _inventory(_decoded(stored.name, content, most), token)
     if str(inventory.app) != stored.data.get("app"):
         raise _damaged(stored.name, f"it is the record of {inventory.app}")
     return inventory
@@ -120,10 +123,10 @@ def _content(stored: Encoded) -> bytes:
     return b"".join(_bytes(part, stored.parts[part]) for part in names)
 
 
-def _decoded(head: str, content: bytes) -> _Record:
+def _decoded(head: str, content: bytes, most: int) -> _Record:
     unzip = zlib.decompressobj()
     try:
-        plain = unzip.decompress(content, _MAX_RECORD)
+        plain = unzip.decompress(content, most)
     except zlib.error as error:
         raise _damaged(head, f"it cannot be decompressed: {error}") from error
     if not unzip.eof:
