@@ -67,7 +67,7 @@ def _table(found: Sequence[View]) -> None:
             _short(view.revision),
             str(view.suspended),
             _ready(view),
-            view.message,
+            view.message.removeprefix(f"{view.ref}: "),
         )
     console().print(table)
 

@@ -13,7 +13,14 @@ from rich.text import Text
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Phase
 
-_STYLES = {Phase.READY: ("✔", "green"), Phase.PROGRESSING: ("◎", "yellow"), Phase.WAITING: ("◎", "yellow")}
+_STYLES = {
+    Phase.READY: ("✔", "green"),
+    Phase.PROGRESSING: ("◎", "yellow"),
+    Phase.WAITING: ("◎", "yellow"),
+    Phase.SUSPENDED: ("·", "dim"),
+    Phase.UNSERVED: ("·", "dim"),
+    Phase.DELETED: ("✔", "green"),
+}
 MOST = 20
 """Lines of a moving display; the latest are shown."""
 
@@ -40,7 +47,8 @@ def line(outcome: Outcome) -> Text:
     """One outcome in one line."""
     sign, style = _STYLES.get(outcome.phase, ("✗", "red"))
     counts = ", ".join(f"{number} {action}" for action, number in outcome.changed.items())
-    return Text.assemble((f"{sign} ", style), f"{outcome.ref} ", outcome.message, f" ({counts})" if counts else "")
+    message = outcome.message.removeprefix(f"{outcome.ref}: ")
+    return Text.assemble((f"{sign} ", style), f"{outcome.ref} ", message, f" ({counts})" if counts else "")
 
 
 def _plain(outcome: Outcome) -> None:
