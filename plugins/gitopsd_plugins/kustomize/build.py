@@ -7,11 +7,12 @@ Hashes and references to changed names come once, at the top, over everything.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gitopsd.plugin import Rejected, Tree
 from gitopsd_plugins.kustomize import (
+    config,
     defaults,
     documents,
     fieldspec,
@@ -20,11 +21,13 @@ from gitopsd_plugins.kustomize import (
     names,
     order,
     patches,
-    referrers,
+    plugins,
+    replacements,
     transformers,
 )
+from gitopsd_plugins.kustomize.config import Config
 from gitopsd_plugins.kustomize.fieldspec import FieldSpec, FieldSpecs
-from gitopsd_plugins.kustomize.identity import Gvk, text
+from gitopsd_plugins.kustomize.identity import text
 from gitopsd_plugins.kustomize.kustomization import Kustomization, Label
 from gitopsd_plugins.kustomize.loader import Loader
 from gitopsd_plugins.kustomize.resource import LOCAL, ORIGIN, Resource
@@ -77,66 +80,88 @@ class _Build:
 
     def finish(self, loader: Loader, found: Kustomization, *, reorder: bool) -> Built:
         resources = Resources()
-        self.accumulate(resources, found, loader)
+        settings = self.accumulate(resources, found, loader, config.EMPTY)
         names.add_hashes(resources)
-        names.NameReferences(resources, referrers.REFERENCES).fix()
+        names.NameReferences(resources, settings.references).fix()
         resources.keep(lambda r: r.labels("annotations").get(LOCAL, "false") == "false")
         items = _ordered(resources, found, reorder=reorder)
         for resource in items:
             _settle_annotations(resource)
         return Built(items, tuple(self.warnings))
 
-    def accumulate(self, resources: Resources, found: Kustomization, loader: Loader) -> None:
+    def accumulate(self, resources: Resources, found: Kustomization, loader: Loader, settings: Config) -> Config:
+        """Add what the kustomization makes; the result is the configuration with all that was added to it below."""
         for entry in (*found.resources, *found.bases):
-            self._add(resources, entry, loader)
+            settings = self._add(resources, entry, loader, settings)
+        own = config.DEFAULT
+        for file in found.configurations:
+            own = own.merged(config.read(loader.read(file), loader.shown(file)))
+        settings = settings.merged(own)
         for generator in found.config_map_generator:
             resources.absorb(generators.config_map(generator, found.generator_options, loader))
         for generator in found.secret_generator:
             resources.absorb(generators.secret(generator, found.generator_options, loader))
+        for plugin in self._plugins(found.generators, loader):
+            plugins.generate(resources, plugin, loader)
         for entry in found.components:
             below = loader.below(entry)
-            self.accumulate(resources, self.read(below, component=True), below)
+            settings = self.accumulate(resources, self.read(below, component=True), below, settings)
         if len(resources) > MAX_RESOURCES:
             raise Rejected(f"{loader.root or '.'}: more than {MAX_RESOURCES} resources")
-        _transform(resources, found, loader)
+        _transform(resources, found, loader, settings)
+        for plugin in self._plugins(found.transformers, loader):
+            plugins.transform(resources, plugin, loader)
+        return settings
 
-    def _add(self, resources: Resources, entry: str, loader: Loader) -> None:
+    def _add(self, resources: Resources, entry: str, loader: Loader, settings: Config) -> Config:
         if entry and loader.is_file(entry):
             resources.extend(documents.read(loader.read(entry), loader.shown(entry)))
-            return
+            return settings
         below = loader.below(entry)
         inner = Resources()
-        self.accumulate(inner, self.read(below), below)
+        theirs = self.accumulate(inner, self.read(below), below, config.EMPTY)
         resources.extend(inner)
+        return settings.merged(theirs)
+
+    def _plugins(self, entries: Sequence[str], loader: Loader) -> list[Resource]:
+        """Plugin configurations: in place, in files, or what a folder builds."""
+        found = Resources()
+        for entry in entries:
+            if "\n" in entry or ":" in entry:
+                found.extend(documents.read(entry, loader.shown("inline plugin")))
+            else:
+                self._add(found, entry, loader, config.EMPTY)
+        return found.items
 
 
-def _transform(resources: Resources, found: Kustomization, loader: Loader) -> None:
+def _transform(resources: Resources, found: Kustomization, loader: Loader, settings: Config) -> None:
     """kustomize's fixed order, whatever the order in the file."""
     patches.apply_strategic(resources, found.patches_strategic_merge, loader)
     for patch in found.patches:
         patches.apply(resources, patch, loader)
     if found.namespace:
-        transformers.set_namespace(resources, found.namespace, FieldSpecs(defaults.NAMESPACES))
+        transformers.set_namespace(resources, found.namespace, settings.namespace)
     if found.name_prefix:
-        names.surround(resources, FieldSpecs(defaults.NAMES), prefix=found.name_prefix)
+        names.surround(resources, settings.name_prefix, prefix=found.name_prefix)
     if found.name_suffix:
-        names.surround(resources, FieldSpecs(defaults.NAMES), suffix=found.name_suffix)
+        names.surround(resources, settings.name_suffix, suffix=found.name_suffix)
     for label in found.labels:
-        transformers.set_entries(resources, label.pairs, FieldSpecs(_label_fields(label)))
-    transformers.set_entries(resources, found.common_labels, FieldSpecs(defaults.COMMON_LABELS))
-    transformers.set_entries(resources, found.common_annotations, FieldSpecs(defaults.COMMON_ANNOTATIONS))
+        transformers.set_entries(resources, label.pairs, FieldSpecs(_label_fields(label, settings)))
+    transformers.set_entries(resources, found.common_labels, settings.common_labels)
+    transformers.set_entries(resources, found.common_annotations, settings.common_annotations)
     for patch in found.patches_json6902:
         patches.apply_json(resources, patch, loader)
     for replica in found.replicas:
-        transformers.set_replicas(resources, replica, FieldSpecs(defaults.REPLICAS))
-    transformers.set_images(resources, (*found.images, *found.image_tags), FieldSpecs(defaults.IMAGES))
+        transformers.set_replicas(resources, replica, settings.replicas)
+    transformers.set_images(resources, (*found.images, *found.image_tags), settings.images)
+    replacements.apply_all(resources, found.replacements, loader)
 
 
-def _label_fields(label: Label) -> list[FieldSpec]:
-    own = [FieldSpec(f.path, Gvk(f.group, f.version, f.kind), f.create) for f in label.fields]
+def _label_fields(label: Label, settings: Config) -> list[FieldSpec]:
+    own = fieldspec.merged(map(config.as_spec, label.fields), settings.labels.specs)
     if label.include_selectors:
-        return fieldspec.merged(own, defaults.COMMON_LABELS)
-    templates = defaults.TEMPLATE_LABELS if label.include_templates else ()
+        return fieldspec.merged(own, settings.common_labels.specs)
+    templates = settings.template_labels.specs if label.include_templates else ()
     return fieldspec.merged(own, templates, (defaults.METADATA_LABELS,))
 
 

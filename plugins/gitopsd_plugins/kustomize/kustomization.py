@@ -104,6 +104,45 @@ class Generator(Spec, frozen=True, kw_only=True):
     options: GeneratorOptions | None = None
 
 
+class FieldOptions(Spec, frozen=True, kw_only=True):
+    """Which part of a text a replacement takes or changes, and whether it creates what is missing."""
+
+    delimiter: str = ""
+    index: int = 0
+    encoding: str = ""
+    create: bool = False
+
+
+class ReplacementSource(Spec, frozen=True, kw_only=True):
+    """The one object, and its field, that a value comes from."""
+
+    group: str = ""
+    version: str = ""
+    kind: str = ""
+    name: str = ""
+    namespace: str = ""
+    field_path: str = ""
+    options: FieldOptions | None = None
+
+
+class ReplacementTarget(Spec, frozen=True, kw_only=True):
+    """Objects and their fields that a value goes to."""
+
+    select: Target | None = None
+    reject: tuple[Target, ...] = ()
+    field_paths: tuple[str, ...] = ()
+    options: FieldOptions | None = None
+
+
+class Replacement(Spec, frozen=True, kw_only=True):
+    """One value and where it goes; or the file that says so."""
+
+    source: ReplacementSource | None = None
+    source_value: str | None = None
+    targets: tuple[ReplacementTarget, ...] = ()
+    path: str = ""
+
+
 class LegacySort(Spec, frozen=True, kw_only=True):
     """Kinds that go first and last."""
 
@@ -143,12 +182,12 @@ class Kustomization(Spec, frozen=True, kw_only=True):
     secret_generator: tuple[Generator, ...] = ()
     generator_options: GeneratorOptions | None = None
     sort_options: SortOptions | None = None
-    replacements: Any = None
+    replacements: tuple[Replacement, ...] = ()
     vars: Any = None
     crds: Any = None
-    configurations: Any = None
-    generators: Any = None
-    transformers: Any = None
+    configurations: tuple[str, ...] = ()
+    generators: tuple[str, ...] = ()
+    transformers: tuple[str, ...] = ()
     validators: Any = None
     openapi: Any = None
     build_metadata: Any = None
@@ -158,12 +197,8 @@ class Kustomization(Spec, frozen=True, kw_only=True):
 
 
 _UNSERVED = (
-    "replacements",
     "vars",
     "crds",
-    "configurations",
-    "generators",
-    "transformers",
     "validators",
     "openapi",
     "build_metadata",
@@ -251,3 +286,15 @@ def _place(data: bytes, file: str, path: Sequence[str | int]) -> str:
 
 def _dotted(path: Sequence[str | int]) -> str:
     return f"{'.'.join(map(str, path))}: " if path else ""
+
+
+def read_replacements(data: bytes, file: str) -> tuple[Replacement, ...]:
+    """Decode a file of one replacement or a list of them. Raises `Rejected` naming file and field."""
+    try:
+        document = yaml.read(data, file=file, unique_keys=False)
+        items = document if isinstance(document, list) else [document]
+        return spec.decode({"": _without_nulls(items)}, dict[str, tuple[Replacement, ...]])[""]
+    except yaml.YamlError as error:
+        raise Rejected(str(error)) from error
+    except SpecError as error:
+        raise Rejected(f"{file}: {_dotted(error.path[1:])}{error}") from error

@@ -36,13 +36,18 @@ def _walk(target: Any, patch: Any, fact: Fact, path: str) -> Any:
             return target if patch is ABSENT else ABSENT
         case dict():
             _same_sort(dict, target, patch, path)
-            return _maps(target, patch, fact or typefacts.of_kind(first.get("apiVersion"), first.get("kind")), path)
+            return _maps(target, patch, fact or _fact_of(target) or _fact_of(patch), path)
         case list():
             _same_sort(list, target, patch, path)
             return _lists(target, patch, fact, path)
     if isinstance(patch, dict | list):
         raise Rejected(f"strategic merge: {path or '.'} is a scalar in the target and a list or map in the patch")
     return ABSENT if patch is None else target if patch is ABSENT else patch
+
+
+def _fact_of(value: Any) -> Fact:
+    """What is known of a whole object; kustomize looks at the patch's kind where it does not know the target's."""
+    return typefacts.of_kind(value.get("apiVersion"), value.get("kind")) if isinstance(value, dict) else None
 
 
 def _same_sort(sort: type, target: Any, patch: Any, path: str) -> None:

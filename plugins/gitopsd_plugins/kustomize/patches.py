@@ -84,13 +84,13 @@ def _content(patch: Patch, loader: Loader) -> tuple[str, bytes | str]:
 
 def _parsed(content: bytes | str, source: str) -> Loaded:
     found = documents.documents(content, source, yaml.KUBERNETES)
-    if len(found) == 1 and isinstance(found[0].value, list):
+    if found and isinstance(found[0].value, list):
         return Loaded(source, operations=_operations(found, source))
     return Loaded(source, objects=tuple(documents.read(content, source)))
 
 
 def _operations(found: Sequence[Any], source: str) -> tuple[Operation, ...]:
-    operations = tuple(jsonpatch.operations(found[0].value, source)) if len(found) == 1 else ()
+    operations = tuple(jsonpatch.operations(found[0].value, source)) if found else ()
     if not operations:
         raise Rejected(f"{source}: patch appears to be empty")
     return operations

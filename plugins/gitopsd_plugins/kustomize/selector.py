@@ -49,6 +49,10 @@ class Selector:
         """True when group, version and kind fit."""
         return _fits(self.group, gvk.group) and _fits(self.version, gvk.version) and _fits(self.kind, gvk.kind)
 
+    def names(self, gvk: Gvk, name: str, namespace: str) -> bool:
+        """True when this identity fits."""
+        return self.matches_gvk(gvk) and _fits(self.name, name) and _fits(self.namespace, namespace)
+
     def matches(self, resource: Resource) -> bool:
         """True when the resource fits, by its first or its present name and namespace."""
         if not self.matches_gvk(resource.gvk):

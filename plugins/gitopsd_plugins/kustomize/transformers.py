@@ -16,20 +16,31 @@ from gitopsd_plugins.kustomize.resource import Resource
 from gitopsd_plugins.kustomize.resources import Resources
 
 _BINDINGS = {"RoleBinding", "ClusterRoleBinding"}
+_SUBJECTS = {
+    "defaultOnly": ("name", "default"),
+    "allServiceAccounts": ("kind", "ServiceAccount"),
+    "none": ("", "-"),
+}
 _CONTAINERS = ("containers", "initContainers")
 _IMAGE_TAIL = r"(:[a-zA-Z0-9_.{}-]*)?(@sha256:[a-zA-Z0-9_.{}-]*)?"
 
 
-def set_namespace(resources: Resources, namespace: str, specs: FieldSpecs) -> None:
-    """Put every namespaced object into the namespace, and the subjects called "default" of bindings with it."""
-    edit = _setting(namespace)
+def set_namespace(
+    resources: Resources, namespace: str, specs: FieldSpecs, *, unset_only: bool = False, subjects: str = "defaultOnly"
+) -> None:
+    """Put every namespaced object into the namespace, and subjects of bindings with it: those called "default", all
+    service accounts ("allServiceAccounts"), or "none". `unset_only` leaves what has a namespace.
+    """
+    if subjects not in _SUBJECTS:
+        raise Rejected(f"invalid value {subjects!r} for setRoleBindingSubjects: must be one of {', '.join(_SUBJECTS)}")
+    edit = _setting_unset(namespace) if unset_only else _setting(namespace)
     for resource in resources:
         resource.remember()
         gvk = resource.gvk
         if not gvk.cluster_wide:
             fieldspec.visit(resource.body, ("metadata", "namespace"), edit, make=str)
         if gvk.kind in _BINDINGS:
-            _set_default_subjects(resource.body.get("subjects"), namespace)
+            _set_subjects(resource.body.get("subjects"), edit, subjects)
         for steps, create in specs.of(gvk):
             if steps == ("metadata", "namespace") or _is_skipped(resource, steps):
                 continue
@@ -43,10 +54,12 @@ def _is_skipped(resource: Resource, steps: tuple[str, ...]) -> bool:
     return foreign_name or (steps == ("subjects", "namespace") and resource.kind in _BINDINGS)
 
 
-def _set_default_subjects(subjects: Any, namespace: str) -> None:
+def _set_subjects(subjects: Any, edit: Callable[[Any, Any], None], mode: str) -> None:
+    field, wanted = _SUBJECTS[mode]
     for subject in subjects if isinstance(subjects, list) else ():
-        if isinstance(subject, dict) and subject.get("name") == "default":
-            subject["namespace"] = namespace
+        if isinstance(subject, dict) and subject.get(field) == wanted:
+            subject.setdefault("namespace", "")
+            edit(subject, "namespace")
 
 
 def _setting(value: Any) -> Callable[[Any, Any], None]:
@@ -54,6 +67,16 @@ def _setting(value: Any) -> Callable[[Any, Any], None]:
         if isinstance(holder[key], dict | list):
             raise Rejected(f"field {key}: a scalar is expected")
         holder[key] = value
+
+    return edit
+
+
+def _setting_unset(value: Any) -> Callable[[Any, Any], None]:
+    edit_any = _setting(value)
+
+    def edit(holder: Any, key: Any) -> None:
+        if not text(holder[key]):
+            edit_any(holder, key)
 
     return edit
 
