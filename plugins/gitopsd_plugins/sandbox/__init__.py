@@ -1,1 +1,31 @@
-"""A Kubernetes API server in this process, in memory: for the demo, offline plans and tests."""
+"""A Kubernetes API server in this process, in memory: for the demo, for offline plans, and for tests.
+
+Public are
+
+    `serve`     (server.py) an asynchronous context: a server on loopback, with `settling`, `history` and `clock` in `Settings`
+    `Running`   what it gives: `url`, `token`, `kubeconfig()`, `cluster`, `faults`, `journal`, `cut_watches()`, `compact()`
+    `Settings`  (cluster.py) how the cluster behaves
+    `Fault`     (faults.py) a failure that a test asks for: `running.faults.add(Fault(method="PATCH", status=429, retry_after=1))`
+    `Deny`      (access.py) a refusal: `running.cluster.access.denied.append(Deny(verb="list", resource="secrets"))`
+    `Cluster`   (cluster.py) the state itself; `routes.answer` asks it without HTTP
+    `Request`   (journal.py) one entry of `running.journal.requests(method="DELETE")`
+
+all imported from their modules, so that this package stays cheap to import. Images whose name or tag contains `fail` or
+`broken` never start: a Deployment of one exceeds its progress deadline, a Job of one fails. State lives in memory; with
+`persist` a clean end writes one snapshot, and the next start reads it.
+
+As a plugin it offers the access `sandbox` for `Cluster` objects, and the verb `gitopsd sandbox up`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gitopsd.plugin import ClusterAccess, hookimpl
+from gitopsd_plugins.sandbox.cluster_access import SandboxAccess
+
+
+@hookimpl
+def gitopsd_accesses() -> Iterable[ClusterAccess]:
+    """The embedded sandbox, used only where it is named."""
+    return [SandboxAccess()]

@@ -6,7 +6,10 @@ its owner only.
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -17,12 +20,27 @@ from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.store import encode
 
 FILE = "cluster.json"
+LOCK = "lock"
 FORMAT = 1
 
 
-def save(cluster: Cluster, folder: Path) -> None:
-    """Write the state."""
+@contextmanager
+def held(folder: Path | None) -> Iterator[None]:
+    """Keep the folder for this process. Raises BlockingIOError where another sandbox runs on it."""
+    if folder is None:
+        yield
+        return
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BlockingIOError(f"another sandbox runs on {folder}; stop it, or name another folder") from error
+        yield
+
+
+def save(cluster: Cluster, folder: Path) -> None:
+    """Write the state. The caller holds the folder."""
     objects = [[*stored.collection, stored.body] for held in cluster.store.objects.values() for stored in held.values()]
     document = {"format": FORMAT, "version": cluster.store.version, "objects": objects}
     temporary = folder / f"{FILE}.new"

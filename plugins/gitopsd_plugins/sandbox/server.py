@@ -52,6 +52,10 @@ class Running:
         """A kubeconfig for kubectl and others, as YAML text. It holds the token."""
         return kubeconfig.text(self.url, self.token, self.authority)
 
+    def compact(self) -> None:
+        """Forget the history, so that a watch from any older version is answered with 410."""
+        self.cluster.store.compact()
+
     def cut_watches(self) -> None:
         """End all open watches; what they have queued is still sent."""
         self.cluster.watchers.end_all()
@@ -181,28 +185,36 @@ async def serve(
 
     `port` 0 takes a free one; without `token` a random one is made. `persist` is a folder: the state is read from it at
     the start and written to it, in one step, at a clean end. `tls` makes an authority of its own and speaks https, which
-    kubectl needs to send a token. Raises OSError when the port is taken.
+    kubectl needs to send a token. Raises OSError when the port is taken, BlockingIOError when another sandbox uses the
+    folder, ValueError when its file is damaged.
     """
-    cluster = Cluster(settings=settings or Settings())
-    if persist is None or not persistence.load(cluster, persist):
-        startup.furnish(cluster)
-    running = Running(cluster=cluster, token=token or secrets.token_urlsafe(32))
-    server = web.Server(running.handle, access_log=None)
-    runner = web.ServerRunner(server, shutdown_timeout=1.0)
+    with persistence.held(persist):
+        cluster = Cluster(settings=settings or Settings())
+        if persist is None or not persistence.load(cluster, persist):
+            startup.furnish(cluster)
+        running = Running(cluster=cluster, token=token or secrets.token_urlsafe(32))
+        try:
+            async with _listening(running, host, port, tls=tls), Controllers(cluster):
+                yield running
+        finally:
+            if persist is not None:
+                persistence.save(cluster, persist)
+
+
+@asynccontextmanager
+async def _listening(running: Running, host: str, port: int, *, tls: bool) -> AsyncIterator[None]:
+    """Take requests for `running`, and say in it where."""
     made = certificates.make(host) if tls else None
+    runner = web.ServerRunner(web.Server(running.handle, access_log=None), shutdown_timeout=1.0)
     await runner.setup()
     try:
-        async with Controllers(cluster):
-            site = web.TCPSite(runner, host, port, ssl_context=made.context if made else None)
-            await site.start()
-            bound = runner.addresses[0]
-            running.url = (
-                f"{'https' if made else 'http'}://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}"
-            )
-            running.authority = made.authority if made else ""
-            yield running
+        site = web.TCPSite(runner, host, port, ssl_context=made.context if made else None)
+        await site.start()
+        address, bound = runner.addresses[0][:2]
+        shown = f"[{address}]" if ":" in address else address
+        running.url = f"{'https' if made else 'http'}://{shown}:{bound}"
+        running.authority = made.authority if made else ""
+        yield
     finally:
-        cluster.watchers.end_all()
+        running.cluster.watchers.end_all()
         await runner.cleanup()
-        if persist is not None:
-            persistence.save(cluster, persist)
