@@ -45,7 +45,7 @@ def current(database: Database, source: ObjectRef) -> Artifact | None:
     query = "SELECT body FROM artifact WHERE source = ? ORDER BY id DESC LIMIT 1"
     with database.read() as connection:
         row = connection.execute(query, (str(source),)).fetchone()
-    return _DECODER.decode(row[0]) if row else None
+        return _DECODER.decode(row[0]) if row else None
 
 
 def forget(connection: sqlite3.Connection, source: ObjectRef, now: int) -> None:

@@ -28,8 +28,10 @@ BIG = 256 * 1024
 """Bytes after compression from which a blob is a file."""
 WORTH = 4096
 """Bytes from which compression pays: below it costs more time than the page it saves."""
-BATCH_COUNT = 500
-BATCH_BYTES = 4 * 1024 * 1024
+BATCH_COUNT = 200
+BATCH_BYTES = 1024 * 1024
+"""Small enough that another writer waits a few milliseconds."""
+CHECKPOINT = 8 * 1024 * 1024
 
 
 class Form(IntEnum):
@@ -73,7 +75,7 @@ def known(database: Database, keys: Sequence[str], now: Clock) -> Mapping[str, F
     old: list[bytes] = []
     fresh = now() - retention.FRESH
     with database.read() as connection:
-        for chunk in retention.chunks(list(keys), BATCH_COUNT):
+        for chunk in retention.chunks(list(keys)):
             for key, digest, size, touched in _by_key(connection, chunk):
                 found[key] = File(digest=unpack(digest), size=size)
                 if touched < fresh:
@@ -95,10 +97,15 @@ def require(database: Database, files: Mapping[bytes, int], now: Clock) -> None:
 def add(database: Database, contents: Iterable[Content], now: Clock) -> Sequence[File]:
     """Keep bytes and their native ids, a short transaction per batch; equal content is stored once."""
     files: list[File] = []
+    written = 0
     for batch in _batches(contents):
         digests = [of_bytes(content.data) for content in batch]
         _add(database, batch, [pack(digest) for digest in digests], now)
         files += [File(digest=d, size=len(c.data)) for d, c in zip(digests, batch, strict=True)]
+        written += sum(len(content.data) for content in batch)
+        if written >= CHECKPOINT:
+            database.checkpoint()
+            written = 0
     return files
 
 
@@ -106,13 +113,10 @@ def read(database: Database, digest: Digest) -> bytes:
     """The bytes, checked. Raises `Transient`; content that is damaged is dropped with all that refers to it."""
     packed = pack(digest)
     stored = find(database, packed)
-    if stored is None:
-        damage.drop(database, [packed])
-        raise missing(digest)
-    data = check(database, packed, *stored)
+    data = check(database, packed, *stored) if stored else None
     if data is None:
         damage.drop(database, [packed])
-        raise damaged(digest)
+        raise damaged(digest) if stored else missing(digest)
     return data
 
 
@@ -156,7 +160,7 @@ def _by_key(connection: sqlite3.Connection, keys: list[str]) -> Iterator[tuple[s
 
 
 def _touch(database: Database, digests: list[bytes], now: Clock) -> None:
-    for chunk in retention.chunks(digests, BATCH_COUNT):
+    for chunk in retention.chunks(digests):
         with database.write() as connection:
             retention.touch(connection, "blob", chunk, now())
 
@@ -180,9 +184,10 @@ def _add(database: Database, batch: list[Content], digests: list[bytes], now: Cl
     # What is there but not fresh may be removed before the transaction: it is written like new content.
     safe = found.keys() - set(retention.stale(found, now()))
     fresh = {d: c.data for d, c in zip(digests, batch, strict=True) if d not in safe}
-    packed = [_pack(database, digest, data) for digest, data in fresh.items()]
+    packed: list[_Packed] = []
     named = [(c.key, d) for c, d in zip(batch, digests, strict=True) if c.key]
     try:
+        packed.extend(_pack(database, digest, data) for digest, data in fresh.items())
         with database.write() as connection:
             _insert(database, connection, packed, now())
             _name(connection, named)
@@ -210,10 +215,14 @@ def _write(path: Path, data: bytes) -> Path:
         for parent in (path.parent.parent, path.parent):
             parent.mkdir(mode=0o700, exist_ok=True)
         descriptor, temporary = mkstemp(prefix="new-", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+        except BaseException:
+            os.unlink(temporary)
+            raise
     return Path(temporary)
 
 

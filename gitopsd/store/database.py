@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
+
+import msgspec
 
 from gitopsd.model.errors import GitopsdError
 from gitopsd.store.failures import DamagedDatabase, of_sqlite, translated
@@ -21,9 +24,10 @@ from gitopsd.store.schema import Schema
 BUSY = 30.0
 """Seconds to wait for another writer. Transactions take milliseconds: longer means that something is wrong."""
 
+_POLL = 0.0005
 _PAGE = 8192
-_LOG = 2000
-"""Pages in the log before they move to the main file: a large put then syncs seldom (16 MB each)."""
+_LOG = 4000
+"""Pages in the log (32 MB) at which the next commit moves them to the main file, if nobody did before."""
 
 _SETTINGS = {
     "page_size": _PAGE,  # for a new file only
@@ -53,13 +57,21 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection for queries; each statement sees the newest state. Nobody is waited for."""
+        """A connection for queries; each statement sees the newest state. Nobody is waited for.
+
+        A row that does not decode, inside the body, counts as damage of the database.
+        """
         connection = self._take()
         try:
             yield connection
         except sqlite3.Error as error:
             connection.close()
+            if isinstance(error, sqlite3.ProgrammingError | sqlite3.IntegrityError):
+                raise  # ours, not the disk's
             raise self._failure(error) from error
+        except msgspec.DecodeError as error:
+            connection.close()
+            raise self._damaged(f"{self.path} is damaged ({error})") from error
         except BaseException:
             self._give_back(connection)
             raise
@@ -69,7 +81,7 @@ class Database:
     def write(self) -> Iterator[sqlite3.Connection]:
         """A transaction: all of it, or nothing when the body raises. Keep it short: other writers wait."""
         with self.read() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            _begin(connection)
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -77,6 +89,11 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+    def checkpoint(self) -> None:
+        """Move the log into the main file. Who writes much does so himself, lest a small writer has to wait for it."""
+        with self.read() as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def close(self) -> None:
         """Close every connection; one that is lent, when it comes back."""
@@ -103,12 +120,16 @@ class Database:
             connection.close()
 
     def _failure(self, error: sqlite3.Error) -> GitopsdError:
-        """The error to raise. A cache that is found damaged is marked: the next to open it begins a fresh one."""
         failure = of_sqlite(error, self.path)
-        if isinstance(failure, DamagedDatabase) and not self._schema.durable:
-            with translated(self.path):
-                _mark(self.path).touch(mode=0o600)
-        return failure
+        return self._damaged(str(failure)) if isinstance(failure, DamagedDatabase) else failure
+
+    def _damaged(self, message: str) -> DamagedDatabase:
+        """The error to raise. A cache that is found damaged is marked: the next to open it begins a fresh one."""
+        if self._schema.durable:
+            return DamagedDatabase(message)
+        with translated(self.path):
+            _mark(self.path).touch(mode=0o600)
+        return DamagedDatabase(f"{message}; restart gitopsd to begin a fresh one")
 
 
 def open_database(path: Path, schema: Schema) -> Database:
@@ -131,8 +152,9 @@ def open_database(path: Path, schema: Schema) -> Database:
 
 
 def _connect(path: Path, schema: Schema) -> sqlite3.Connection:
+    address = f"{path.absolute().as_uri()}?mode=rw"  # never makes a file: one that vanished is an error
     connection = sqlite3.connect(
-        path, timeout=BUSY, isolation_level=None, check_same_thread=False, cached_statements=256
+        address, uri=True, timeout=BUSY, isolation_level=None, check_same_thread=False, cached_statements=256
     )
     try:
         for name, value in _SETTINGS.items():
@@ -142,6 +164,27 @@ def _connect(path: Path, schema: Schema) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """Take the writers' lock. SQLite's own waiting backs off to 100 ms a step, and would miss the gaps of a large put."""
+    deadline = time.monotonic() + BUSY
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        while not _begun(connection, deadline):
+            time.sleep(_POLL)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY * 1000:.0f}")
+
+
+def _begun(connection: sqlite3.Connection, deadline: float) -> bool:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            raise
+        return False
+    return True
 
 
 def _mark(path: Path) -> Path:

@@ -37,7 +37,7 @@ def of_sqlite(error: sqlite3.Error, path: Path) -> GitopsdError:
     """What SQLite reports about the database at `path`, as an error of the gitopsd tree."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the class, the rest says where in SQLite
     if code in _DAMAGED:
-        return DamagedDatabase(f"{path} is damaged ({error}); restart gitopsd to begin a fresh one")
+        return DamagedDatabase(f"{path} is damaged ({error})")
     if code in _BUSY:
         return Transient(f"{path} is in use by another process for too long; see what else runs on this folder")
     if code == sqlite3.SQLITE_FULL:

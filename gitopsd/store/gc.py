@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from gitopsd.model.digest import of_bytes
 from gitopsd.store import blobs, damage, nodes, retention
+from gitopsd.store.address import pack
 from gitopsd.store.database import Database
 from gitopsd.store.failures import translated
 
@@ -57,6 +59,7 @@ def collect(database: Database, grace: timedelta, now: datetime) -> Report:
     """
     cutoff = int((now - max(grace, LEAST_GRACE)).timestamp())
     report = Report()
+    _clear(database, cutoff)  # first, because a full disk refuses all that follows
     for _ in range(_ROUNDS):
         used = _used(database, cutoff)
         try:
@@ -79,8 +82,11 @@ def _used(database: Database, cutoff: int) -> _Used:
         todo = [digest for (digest,) in rows]
         used = _Used(epoch=epoch, nodes=set(todo), blobs=set())
         while todo:
-            row = connection.execute("SELECT CAST(data AS BLOB) FROM node WHERE digest = ?", (todo.pop(),)).fetchone()
-            folders, files = nodes.references(row[0]) if row else ([], [])
+            digest = todo.pop()
+            row = connection.execute("SELECT CAST(data AS BLOB) FROM node WHERE digest = ?", (digest,)).fetchone()
+            if row is None or pack(of_bytes(row[0])) != digest:
+                continue  # damaged: whoever reads it drops it with all that needs it
+            folders, files = nodes.references(row[0])
             used.blobs.update(files)
             todo += set(folders) - used.nodes
             used.nodes.update(folders)

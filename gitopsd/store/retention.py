@@ -26,7 +26,7 @@ T = TypeVar("T")
 def present(connection: sqlite3.Connection, table: str, digests: Collection[bytes]) -> dict[bytes, tuple[int, int]]:
     """Which of the digests are in the table: digest -> (size, touched)."""
     found: dict[bytes, tuple[int, int]] = {}
-    for chunk in chunks(list(digests), _CHUNK):
+    for chunk in chunks(list(digests)):
         marks = ",".join("?" * len(chunk))
         rows = connection.execute(f"SELECT digest, size, touched FROM {table} WHERE digest IN ({marks})", chunk)
         found.update((digest, (size, touched)) for digest, size, touched in rows)
@@ -59,7 +59,7 @@ def epoch(connection: sqlite3.Connection) -> int:
     return int(number)
 
 
-def chunks(items: list[T], size: int) -> Iterator[list[T]]:
-    """The items in lists of at most `size`."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def chunks(items: list[T]) -> Iterator[list[T]]:
+    """The items in lists of a size that suits one statement."""
+    for start in range(0, len(items), _CHUNK):
+        yield items[start : start + _CHUNK]

@@ -17,14 +17,14 @@ def of_object(database: Database, ref: ObjectRef) -> Mapping[str, Any] | None:
     """The status that was kept last."""
     with database.read() as connection:
         row = connection.execute("SELECT body FROM status WHERE ref = ?", (str(ref),)).fetchone()
-    return msgspec.json.decode(row[0]) if row else None
+        return msgspec.json.decode(row[0]) if row else None
 
 
 def of_all(database: Database) -> Mapping[ObjectRef, Mapping[str, Any]]:
     """Every status, in the order of their refs."""
     with database.read() as connection:
         rows = connection.execute("SELECT ref, body FROM status").fetchall()
-    return dict(sorted((_ref(text), msgspec.json.decode(body)) for text, body in rows))
+        return dict(sorted((_ref(text), msgspec.json.decode(body)) for text, body in rows))
 
 
 def keep(database: Database, ref: ObjectRef, status: Mapping[str, Any]) -> None:

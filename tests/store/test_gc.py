@@ -211,6 +211,19 @@ def test_the_grace_period_has_a_floor(store: Store, clock: Clock) -> None:
     assert read_all(store, stored.tree) == 1
 
 
+def test_a_damaged_directory_does_not_stop_gc(store: Store, clock: Clock) -> None:
+    stored = put(store, {"a/b": b"x"})
+    refer(store, stored)
+    with store._cache.write() as connection:
+        connection.execute("UPDATE node SET data = ?", (b"x\0dy",))
+
+    store.gc(GRACE, clock.pass_by(hours=2))
+
+    with pytest.raises(Transient):
+        read_all(store, stored.tree)
+    assert store.artifact(APP) is None
+
+
 def test_files_without_a_row_go(store: Store, clock: Clock, folder: Path) -> None:
     refer(store, put(store, {"a": os.urandom(300_000)}))
     kept = next((folder / "cache" / "blobs").glob("*/*"))

@@ -123,6 +123,17 @@ def test_a_cache_found_damaged_in_use_is_set_aside_at_the_next_start(folder: Pat
         assert len(store.warnings) == 1
 
 
+def test_a_record_that_does_not_decode_is_damage(folder: Path) -> None:
+    with Store.open(folder) as store:
+        store.keep_status(APP, {})
+        with store._cache.write() as connection:
+            connection.execute("UPDATE status SET body = ?", (b"{",))
+        with pytest.raises(Transient, match=r"cache\.db is damaged .*restart gitopsd"):
+            store.status(APP)
+    with Store.open(folder) as store:
+        assert len(store.warnings) == 1
+
+
 def test_a_lost_cache_leaves_the_ledger(folder: Path) -> None:
     with Store.open(folder) as store:
         store.append(ROW)
