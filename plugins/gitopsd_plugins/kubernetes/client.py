@@ -29,6 +29,7 @@ JSON_PATCH = "application/json-patch+json"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 _TRIES = 6
+_RECONNECTS = 3
 _LONGEST_WAIT = 10.0
 """Seconds; a server that asks for more gets its wish from the scheduler, not from a held slot."""
 _MAX_ANSWER = 256 * 1024 * 1024
@@ -80,12 +81,12 @@ class Client:
                 async with self._slots:
                     reply = await self._once(method, path, params, data, content_type, accept)
             except Transient:
-                if last or method == "POST":
+                if attempt >= _RECONNECTS or method == "POST":
                     raise
                 await anyio.sleep(_pause(attempt))
                 continue
             if reply.status == 401:
-                if renewed or self._access.expire is None:
+                if renewed or last or self._access.expire is None:
                     raise self._unauthorized(reply)
                 renewed = True
                 self._access.expire()
