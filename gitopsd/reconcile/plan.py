@@ -105,7 +105,7 @@ def _rehearsed(manifest: Manifest, ground: Ground) -> Change:
         return replace(change, action=Action.ADOPT, reason=_adopted_from(live), fields=fields)
     if rehearsal is None or rehearsal.body is None:
         return replace(change, action=Action.UPDATE, reason="not compared yet")
-    if rehearsal.mark == live.mark:
+    if not fields and rehearsal.mark == live.mark:
         return replace(change, action=Action.UNCHANGED)
     return replace(change, action=Action.UPDATE, reason="" if fields else "field ownership only", fields=fields)
 
