@@ -64,9 +64,10 @@ def run_and_kill(folder: Path, first: int, rounds: int) -> int:
     return int(rest[-1]) if rest else first
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_the_store_is_whole(folder: Path) -> None:
     last = 0
-    for seed in range(5):
+    for seed in range(10):
         last = run_and_kill(folder, last, random.Random(seed).randint(1, 9))
 
         with Store.open(folder) as store:
