@@ -32,6 +32,8 @@ CI = (
 )
 EXTRA = ("**/.goreleaser.yml", "**/.sops.yaml", "**/.flux.yaml")
 
+_MAGIC = frozenset("*?[\\")
+
 Path = Sequence[str]
 """A path from the root as its names."""
 
@@ -100,9 +102,13 @@ class Rules:
     """Patterns in order; the last one that matches decides."""
 
     patterns: tuple[Pattern, ...]
+    concerns: Callable[[str], bool] = field(repr=False, compare=False)
+    """True of a name that some pattern mentions: a path without such a name needs no closer look, and most are so."""
 
     def verdict(self, path: Path, *, directory: bool = False) -> Verdict:
         """What the patterns say about the path."""
+        if not any(map(self.concerns, path)):
+            return Verdict.NONE
         for pattern in reversed(self.patterns):
             verdict = pattern.verdict(path, directory=directory)
             if verdict is not Verdict.NONE:
@@ -119,7 +125,22 @@ def rules(files: Mapping[str, str], spec: str | None, *, domain: Sequence[str] =
     given = [p for at in sorted(files) for p in read(files[at], (*domain, *(at.split("/") if at else ())))]
     given += read(spec or "", domain)
     defaults = VCS if given else VCS + EXTENSIONS + CI + EXTRA
-    return Rules(patterns=(*(pattern(line, domain) for line in defaults), *given))
+    return of_patterns([*(pattern(line, domain) for line in defaults), *given])
+
+
+def of_patterns(patterns: Sequence[Pattern]) -> Rules:
+    """Rules of these patterns alone."""
+    # `**` and '' decide nothing beside other names; alone, `**` is a name pattern that matches everything.
+    names = {part for found in patterns for part in found.parts if len(found.parts) == 1 or part not in {"", "**"}}
+    literals = frozenset(name for name in names if not _MAGIC.intersection(name))
+    suffixes = tuple(name[1:] for name in names if _is_suffix(name))
+    others = tuple(_matcher(name) for name in names - literals if not _is_suffix(name))
+
+    @lru_cache(maxsize=1 << 16)
+    def concerns(name: str) -> bool:
+        return name in literals or name.endswith(suffixes) or any(match(name) for match in others)
+
+    return Rules(patterns=tuple(patterns), concerns=concerns)
 
 
 def read(text: str, domain: Sequence[str] = ()) -> list[Pattern]:
@@ -148,9 +169,9 @@ def pattern(line: str, domain: Sequence[str] = ()) -> Pattern:
 @lru_cache(maxsize=4096)
 def _matcher(part: str) -> Callable[[str], bool]:
     """Match one name: `*`, `?`, `[a-z]`, `[^a-z]` and backslash; a malformed pattern matches nothing."""
-    if not any(character in part for character in "*?[\\"):
+    if not _MAGIC.intersection(part):
         return part.__eq__
-    if part.startswith("*.") and not any(character in part[2:] for character in "*?[\\"):
+    if _is_suffix(part):
         suffix = part[1:]
         return lambda name: name.endswith(suffix)
     expression = _expression(part)
@@ -158,6 +179,10 @@ def _matcher(part: str) -> Callable[[str], bool]:
         return lambda name: False
     compiled = re.compile(expression, re.DOTALL)
     return lambda name: compiled.fullmatch(name) is not None
+
+
+def _is_suffix(part: str) -> bool:
+    return part.startswith("*.") and not _MAGIC.intersection(part[1:])
 
 
 def _expression(part: str) -> str | None:

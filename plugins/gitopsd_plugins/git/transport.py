@@ -10,15 +10,13 @@ import ssl
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
 from dulwich.client import GitClient, Urllib3HttpGitClient
 from dulwich.config import StackedConfig
 from dulwich.errors import ApplyDeltaError, ChecksumMismatch, GitProtocolError, HangupException, NotGitRepository
-from dulwich.object_store import DiskObjectStore
 from dulwich.objects import ObjectID
 from dulwich.repo import Repo
 
@@ -52,23 +50,25 @@ class Connection:
 
         Raises `Refused` where the server does not give it in this way, `Rejected` for a download over `limit` bytes.
         """
-        with translated(self._remote), closing(self._client), TemporaryFile(prefix="gitopsd-") as file:
-            result = self._client.fetch_pack(
-                self._path.encode(),
-                lambda refs, depth=None: [ObjectID(want.encode()) for want in wants],
-                target.get_graph_walker([ObjectID(have.encode()) for have in haves]),
-                _bounded(file, limit, self._remote.address),
-                depth=depth,
-                ref_prefix=[ref.encode()] if ref else [b"refs/heads/"],
-            )
-            if file.tell():
-                file.seek(0)
-                assert isinstance(target.object_store, DiskObjectStore)  # that of a repository on disk
-                target.object_store.add_thin_pack(file.read, None)
+        with translated(self._remote), closing(self._client):
+            file, commit, abort = target.object_store.add_pack()
+            try:
+                result = self._client.fetch_pack(
+                    self._path.encode(),
+                    lambda refs, depth=None: [ObjectID(want.encode()) for want in wants],
+                    target.get_graph_walker([ObjectID(have.encode()) for have in haves]),
+                    _bounded(file, limit, self._remote.address),
+                    depth=depth,
+                    ref_prefix=[ref.encode()] if ref else [b"refs/heads/"],
+                )
+            except BaseException:
+                abort()
+                raise
+            commit()
         target.update_shallow(result.new_shallow, result.new_unshallow)
 
 
-def _bounded(file: IO[bytes], limit: int, place: Address) -> Callable[[bytes], int]:
+def _bounded(file: BinaryIO, limit: int, place: Address) -> Callable[[bytes], int]:
     received = 0
 
     def write(data: bytes) -> int:

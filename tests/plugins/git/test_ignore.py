@@ -26,7 +26,7 @@ def test_verdict_is_that_of_flux(case):
         defaults = ignore.rules({}, None, domain=case["domain"]).patterns
         patterns = [*defaults, *patterns]
 
-    verdict = ignore.Rules(patterns=tuple(patterns)).verdict(case["path"].split("/"), directory=case["is_dir"])
+    verdict = ignore.of_patterns(patterns).verdict(case["path"].split("/"), directory=case["is_dir"])
 
     if "verdict" in case:
         assert verdict.value in VERDICTS[case["verdict"]]
