@@ -33,6 +33,7 @@ from gitopsd.runtime import views
 from gitopsd.runtime.attempt import Attempt
 from gitopsd.runtime.clusters import Clusters, Connect
 from gitopsd.runtime.due import Pace
+from gitopsd.runtime.journal import Journal
 from gitopsd.runtime.scheduled import Scheduled
 from gitopsd.runtime.scheduler import Scheduler
 from gitopsd.runtime.view import Branch, ClusterView, Leaf, View
@@ -69,6 +70,7 @@ class Engine:
         self._declared = DeclaredSet()
         self._children: dict[ObjectRef, Mapping[ObjectRef, Declared]] = {}
         self._statuses: dict[ObjectRef, Mapping[str, Any]] = dict(parts.store.statuses())
+        self._journal = Journal(parts.store, parts.ctx.log)
         self._progress: dict[ObjectRef, Outcome] = {}
         self.board = Board()
         self.clusters = Clusters(tasks, parts.connect)
@@ -125,6 +127,7 @@ class Engine:
         for table in (self.board.declared, self.board.intents, self.board.artifacts, self.board.outcomes):
             table.pop(ref, None)
         self._statuses.pop(ref, None)
+        self._journal.forget(ref)
         self._parts.store.forget(ref)
         if self._parts.watches:
             self._parts.watches.forget(ref)
@@ -180,23 +183,22 @@ class Engine:
         ref = outcome.ref
         self._progress.pop(ref, None)
         self.board.outcomes[ref] = outcome
-        self._keep_status(outcome)
         row = conclude.ledger(outcome, cluster=self._cluster(ref), actor=self._parts.actor)
-        if row is not None:
-            self._parts.store.append(row)
+        self._journal.note(ref, status=self._status(outcome), row=row)
         self._parts.on_outcome(outcome)
         self._release(outcome)
         if outcome.phase is Phase.DELETED:
             self._ended(ref)
 
-    def _keep_status(self, outcome: Outcome) -> None:
+    def _status(self, outcome: Outcome) -> Mapping[str, Any] | None:
+        """The object's new status; None for one that has none."""
         declared = self.board.declared.get(outcome.ref)
         kind = self._parts.registry.kind_named(outcome.ref.kind)
         if declared is None or kind is None or outcome.phase is Phase.UNSERVED:
-            return
+            return None
         status = kind.status(declared, outcome, self._statuses.get(outcome.ref, {}))
         self._statuses[outcome.ref] = status
-        self._parts.store.keep_status(outcome.ref, status)
+        return status
 
     def _release(self, outcome: Outcome) -> None:
         """Apps whose deletions wait for others' renders look again once somebody has rendered."""
