@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import aiohttp
 import msgspec
 
-from gitopsd.cli import progress
+from gitopsd.cli.progress import Progress
 from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen, Loaded
 from gitopsd.daemon import compose
@@ -112,9 +112,11 @@ async def asked(chosen: Chosen, mode: Mode, body: Callable[[Control], Awaitable[
             )
         return await body(daemon_control)
 
+    shown = Progress()
+
     async def with_engine(engine: Engine) -> T:
-        await (engine.once() if settled else engine.reached())
+        with shown.moving():
+            await (engine.once() if settled else engine.reached())
         return await body(LocalControl(engine))
 
-    with progress.shown() as on_outcome:
-        return await compose.engaged(loaded, mode, with_engine, on_outcome=on_outcome)
+    return await compose.engaged(loaded, mode, with_engine, on_outcome=shown.note)

@@ -18,8 +18,9 @@ import anyio
 import click
 from rich.text import Text
 
-from gitopsd.cli import options, output, progress
+from gitopsd.cli import options, output
 from gitopsd.cli.exits import Exit
+from gitopsd.cli.progress import Progress
 from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen
 from gitopsd.daemon import compose
@@ -51,18 +52,19 @@ def demo(*, keep: bool) -> None:
 class Story:
     """What the demo waits for: the outcomes of the app, as they come."""
 
+    shown: Progress = field(default_factory=Progress)
     outcomes: list[Outcome] = field(default_factory=list)
     heard: anyio.Event = field(default_factory=anyio.Event)
 
     def hear(self, outcome: Outcome) -> None:
         """Take note of an outcome."""
+        self.shown.note(outcome)
         self.outcomes.append(outcome)
         self.heard.set()
 
-    async def wait(self, wanted: str, revision: str = "") -> Outcome:
-        """The next READY outcome of the app that did something, at this commit where one is given."""
-        seen = len(self.outcomes)
-        with anyio.move_on_after(PATIENCE):
+    async def wait(self, wanted: str, *, revision: str = "", seen: int = 0) -> Outcome:
+        """The first READY outcome of the app that did something, at this commit where one is given, after `seen` others."""
+        with anyio.move_on_after(PATIENCE), self.shown.moving():
             while True:
                 for outcome in self.outcomes[seen:]:
                     if _is(outcome, revision):
@@ -89,23 +91,18 @@ async def _demo(folder: Path) -> Exit:
         Chosen(paths=(config,), sandbox=True, environment={"XDG_STATE_HOME": str(folder)}, here=folder)
     )
     story = Story()
-    with progress.shown() as show:
 
-        def hear(outcome: Outcome) -> None:
-            show(outcome)
-            story.hear(outcome)
+    async def tell(engine: Engine) -> None:
+        await _tell(engine, story, repository, first)
 
-        async def tell(engine: Engine) -> None:
-            await _tell(engine, story, repository, first)
-
-        await compose.engaged(loaded, options.mode(), tell, on_outcome=hear)
+    await compose.engaged(loaded, options.mode(), tell, on_outcome=story.hear)
     _end(folder)
     return Exit.READY
 
 
 async def _tell(engine: Engine, story: Story, repository: Path, first: str) -> None:
     control: Control = LocalControl(engine)
-    await story.wait("the first apply", first)
+    await story.wait("the first apply", revision=first)
     output.clusters(await control.clusters())
     _say("1. The repository's first commit is applied and healthy:")
     output.tree(await control.tree())
@@ -119,14 +116,14 @@ async def _tell(engine: Engine, story: Story, repository: Path, first: str) -> N
     for report in await control.plan("ks/shop"):
         output.report(report, fields=True)
     await control.resume("ks/shop")
-    await story.wait("the update and the prune", second)
+    await story.wait("the update and the prune", revision=second)
     _say("   Resumed, updated, pruned:")
     output.tree(await control.tree(["ks/shop"]))
 
     _say("3. Somebody scales the Deployment by hand, behind gitopsd's back ...")
-    began = time.monotonic()
+    began, seen = time.monotonic(), len(story.outcomes)
     await _edit_behind_our_back(engine)
-    await story.wait("the repair")
+    await story.wait("the repair", seen=seen)
     _say(f"   ... and {1000 * (time.monotonic() - began):.0f} ms later it is put back:")
     output.tree(await control.tree(["ks/shop"]))
 

@@ -7,8 +7,9 @@ import uuid
 import anyio
 import click
 
-from gitopsd.cli import client, exits, options, output, progress
+from gitopsd.cli import client, exits, options, output
 from gitopsd.cli.exits import Exit
+from gitopsd.cli.progress import Progress
 from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen
 from gitopsd.daemon import compose
@@ -51,13 +52,14 @@ async def _once(chosen: Chosen, limit: float, shape: str, *, read_only: bool) ->
     if await client.running(loaded) is not None:
         raise UsageError(f"a daemon runs on {loaded.socket}; name objects, or stop it before --once")
 
+    shown = Progress()
+
     async def settle(engine: Engine) -> Exit:
-        with anyio.move_on_after(limit) as late:
+        with anyio.move_on_after(limit) as late, shown.moving():
             await engine.once()
         return await _summary(LocalControl(engine), shape, late=late.cancelled_caught)
 
-    with progress.shown() as note:
-        return await compose.engaged(loaded, options.mode(watch=False, write=not read_only), settle, on_outcome=note)
+    return await compose.engaged(loaded, options.mode(watch=False, write=not read_only), settle, on_outcome=shown.note)
 
 
 async def _named(chosen: Chosen, names: tuple[str, ...], limit: float, shape: str) -> Exit:
