@@ -1,0 +1,67 @@
+"""kustomize's own test cases, where they are at hand: GITOPSD_CASES, or `shared/cases` beside the checkout."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from gitopsd.plugin import GitopsdError, Tree, yaml
+from gitopsd.plugin.folder import LocalFolder
+from gitopsd_plugins.kustomize import build, lenient, overlay
+from gitopsd_plugins.kustomize.kustomization import Image
+
+CASES = Path(os.environ.get("GITOPSD_CASES") or Path(__file__).resolve().parents[4] / "shared" / "cases")
+DIFFERENCES = {
+    "filter.replacement.TestFilter.using_a_previous_ID": "kustomize's own notes in annotations of the input are not read",
+    "filter.replacement.TestValueInlineStructuredData.replacement_yaml_field_in_configmap": "YAML in a text loses its quotes",
+    "filter.replacement.TestValueInlineStructuredData.replacement_yaml_flow_style_kyaml_field": "YAML in a text becomes block style",
+    "filter.smp.TestFilter.nullMapEntry1": "an empty value is kept like an explicit null",
+    "kyaml.merge2.elementTestCases.14.no_infer_merge_keys_merge_using_explicit_schema_as_line_comment_": "schemas in comments",
+    "kyaml.merge2.elementTestCases.16.merge_primitive_items": "schemas in comments",
+}
+
+
+def cases():
+    folders = sorted(f.parent for f in CASES.glob("kustomize/*/*/case.json"))
+    for folder in folders:
+        reason = DIFFERENCES.get(folder.name)
+        yield pytest.param(folder, id=folder.name, marks=[pytest.mark.xfail(reason=reason)] if reason else [])
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not at hand")
+@pytest.mark.parametrize("folder", list(cases()))
+def test_case(folder):
+    case = json.loads((folder / "case.json").read_text())
+    restricted = case["options"].get("LoadRestrictions") != "LoadRestrictionsNone"
+    found = bodies_or_error(folder / "input", case["dir"], restricted=restricted)
+    if isinstance(found, str) and "is not served yet" in found:
+        pytest.skip(found.rpartition(": ")[2])
+    if case.get("expected_error"):
+        assert isinstance(found, str)
+    else:
+        expected = yaml.read_all((folder / "expected_cli.yaml").read_bytes(), dialect=yaml.KUSTOMIZE)
+        assert found == [document.value for document in expected]
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not at hand")
+def test_flux_merges_images_like_this():
+    cases = json.loads((CASES / "flux" / "generator.json").read_text())["cases"]
+    for case in cases:
+        if case["name"].startswith("Test_Images/"):
+            assert overlay.merged_images(images(case, "existing"), images(case, "flux")) == images(case, "expected"), (
+                case
+            )
+
+
+def images(case, which):
+    return tuple(lenient.decode(image, Image) for image in case[f"{which}_images"] or ())
+
+
+def bodies_or_error(root, path, *, restricted):
+    source = LocalFolder(root)
+    try:
+        built = build.build(Tree(source, source.root), path, restricted=restricted)
+    except GitopsdError as error:
+        return str(error)
+    return [resource.body for resource in built.resources]
