@@ -7,10 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from gitopsd.model.identity import ObjectRef
 from gitopsd.model.tree import Changes, Folder
 from gitopsd.plugin.tree import Content, Tree
 from gitopsd.store import Store
@@ -31,6 +34,15 @@ with Store.open(Path(sys.argv[1])) as store:
         tree.read(random.choice(paths))
 """
 
+WRITER = """
+import runpy, sys
+from pathlib import Path
+from gitopsd.store import Store
+benchmark = runpy.run_path(sys.argv[2])
+with Store.open(Path(sys.argv[1])) as store:
+    benchmark["put_all"](store, list(benchmark["contents"](1)))
+"""
+APP = ObjectRef(kind="Kustomization", namespace="flux-system", name="app")
 PATHS = [f"dir-{number // 100:03}/file-{number:05}.yaml" for number in range(FILES)]
 pytestmark = pytest.mark.benchmark
 
@@ -57,8 +69,10 @@ def put_all(store: Store, contents: list[Content]) -> tuple[float, float, Folder
 def test_figures_of_trees(tmp_path: Path) -> None:
     with Store.open(tmp_path / "state") as store:
         content = list(contents(1))
+        cpu = time.process_time()
         add, put, top = put_all(store, content)
-        report(f"put of {FILES} files: {add + put:.2f} s (bytes {add:.2f}, tree {put:.2f})")
+        cpu = time.process_time() - cpu
+        report(f"put of {FILES} files: {add + put:.2f} s (bytes {add:.2f}, tree {put:.2f}; processor {cpu:.2f} s)")
         report(f"next revision with one change: {next_revision(store, top):.2f} ms")
     with Store.open(tmp_path / "state") as store:
         report(f"100 reads after opening: {reads(store, top, 100):.2f} ms")
@@ -66,6 +80,23 @@ def test_figures_of_trees(tmp_path: Path) -> None:
         start = time.perf_counter()
         known = store.known([c.key for c in content])
         report(f"{len(known)} native ids looked up: {(time.perf_counter() - start) * 1000:.0f} ms")
+        start = time.perf_counter()
+        store.gc(timedelta(hours=1), datetime.now(UTC))
+        report(f"gc that finds nothing to remove: {(time.perf_counter() - start) * 1000:.0f} ms")
+
+
+def test_figures_of_small_writes_beside_a_put(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    waits: list[float] = []
+    with Store.open(state) as store, ThreadPoolExecutor(max_workers=1) as threads:
+        running = threads.submit(subprocess.run, [sys.executable, "-c", WRITER, str(state), __file__], check=True)
+        while not running.done():
+            start = time.perf_counter()
+            store.keep_status(APP, {"observedGeneration": len(waits)})
+            waits.append((time.perf_counter() - start) * 1000)
+            wait([running], timeout=0.005)
+    waits.sort()
+    report(f"{len(waits)} status writes beside a put: median {waits[len(waits) // 2]:.2f} ms, worst {waits[-1]:.1f} ms")
 
 
 def test_figures_beside_readers(tmp_path: Path) -> None:
@@ -79,8 +110,10 @@ def test_figures_beside_readers(tmp_path: Path) -> None:
             for reader in readers:
                 assert reader.stdout
                 reader.stdout.readline()
+            cpu = time.process_time()
             add, put, _ = put_all(store, content)
-            report(f"put of {FILES} files beside four busy readers: {add + put:.2f} s")
+            cpu = time.process_time() - cpu
+            report(f"put of {FILES} files beside four busy readers: {add + put:.2f} s (processor {cpu:.2f} s)")
             report(f"100 reads beside them: {reads(store, top, 100):.2f} ms")
         finally:
             for reader in readers:
