@@ -10,6 +10,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,9 @@ from dulwich.repo import Repo
 from gitopsd.plugin import digest
 from gitopsd_plugins.git.order import Remote
 
+UNUSED = 14 * 86_400
+"""Seconds after which a cache is removed."""
+
 _LAST = Ref(b"refs/gitopsd/last")
 _KEY = "key"
 
@@ -33,13 +37,27 @@ def held(root: Path, remote: Remote, *, complete: bool) -> Iterator[Path]:
     opened = remote.access
     value = [remote.address.url, opened.authorization, opened.user, opened.identity, opened.tls.key.hex(), complete]
     name = digest.of_secret(value, _key(root)).rpartition(":")[2]
-    with (root / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    _sweep(root)
+    lock = root / f"{name}.lock"
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        os.utime(lock)
         yield root / f"{name}.git"
 
 
-def open_or_begin(folder: Path, limit: int) -> Repo:
+@contextmanager
+def opened(folder: Path, limit: int) -> Iterator[Repo]:
     """The repository in this folder, begun anew where there is none, it is damaged, or it has over `limit` bytes."""
+    repo = _open_or_begin(folder, limit)
+    try:
+        yield repo
+    finally:
+        # After an error its traceback may still hold on to mapped files; they are closed with it.
+        with suppress(BufferError):
+            repo.close()
+
+
+def _open_or_begin(folder: Path, limit: int) -> Repo:
     if folder.is_dir() and _size(folder) > limit:
         discard(folder)
     if folder.is_dir():
@@ -67,6 +85,21 @@ def last(repo: Repo) -> str:
 def remember(repo: Repo, commit: str) -> None:
     """Note the commit that was fetched last."""
     repo.refs[_LAST] = ObjectID(commit.encode("ascii"))
+
+
+def _sweep(root: Path) -> None:
+    """Remove caches that nobody used for a while: their repository was removed, moved, or has new credentials."""
+    for lock in root.glob("*.lock"):
+        if time.time() - lock.stat().st_mtime < UNUSED:
+            continue
+        with lock.open("r") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            # The lock's own file stays: removing it would let two processes hold two locks of one name.
+            discard(lock.with_suffix(".git"))
+            os.utime(lock)
 
 
 def _key(root: Path) -> bytes:

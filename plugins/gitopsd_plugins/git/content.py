@@ -10,6 +10,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from gitopsd.plugin import Changes, Content, Digest, Entry, File, Intake, Link, Rejected, Stored
 from gitopsd.plugin.tree import MAX_DEPTH
@@ -57,21 +58,23 @@ class Listing:
 def listing(objects: GitObjects, commit: str, limits: Limits) -> Listing:
     """Everything a commit names. Raises `Rejected` for what no artifact may hold."""
     leaves: dict[str, _Leaf] = {}
+    entries = lru_cache(maxsize=1024)(objects.entries)  # a tree that is named a thousand times is read once
     todo = [("", objects.tree_of(commit), 0)]
+    count = 0
     while todo:
         prefix, oid, depth = todo.pop()
         if depth > MAX_DEPTH:
             raise Rejected(f"{_shown(prefix)}: deeper than {MAX_DEPTH} directories", reason=FAILED)
-        for name, mode, child in objects.entries(oid):
-            path = prefix + _checked(name, prefix)
+        names: set[str] = set()
+        for raw, mode, child in entries(oid):
+            name = _checked(raw, prefix, names)
+            count += 1
+            if count > limits.entries:
+                raise Rejected(f"more than {limits.entries} files and folders in the repository", reason=FAILED)
             if stat.S_ISDIR(mode):
-                todo.append((path + "/", child, depth + 1))
-            elif path in leaves:
-                raise Rejected(f"{_shown(path)}: named twice in one directory", reason=FAILED)
+                todo.append((f"{prefix}{name}/", child, depth + 1))
             else:
-                leaves[path] = _Leaf(mode=mode, oid=child)
-            if len(leaves) + len(todo) > limits.entries:
-                raise Rejected(f"more than {limits.entries} files; leave some out of the repository", reason=FAILED)
+                leaves[prefix + name] = _Leaf(mode=mode, oid=child)
     return Listing(leaves=leaves, ignores=dict(_ignores(objects, leaves)))
 
 
@@ -189,13 +192,16 @@ def _ignores(objects: GitObjects, leaves: Mapping[str, _Leaf]) -> Iterator[tuple
             yield directory, data.decode("utf-8", "replace")
 
 
-def _checked(name: bytes, prefix: str) -> str:
+def _checked(name: bytes, prefix: str, names: set[str]) -> str:
     """A name of one directory. Names that could leave it, or pass for Git's own folder, never come from honest Git."""
     text = _text(name, prefix)
     if text in {"", ".", ".."} or "/" in text or "\0" in text or _passes_for_git(text):
         raise Rejected(f"{_shown(prefix + text)}: a name that no repository may hold", reason=FAILED)
     if len(name) > MAX_NAME or len(prefix) + len(name) > MAX_PATH:
         raise Rejected(f"{_shown(prefix + text)}: a name that is too long", reason=FAILED)
+    if text in names:
+        raise Rejected(f"{_shown(prefix + text)}: named twice in one directory", reason=FAILED)
+    names.add(text)
     return text
 
 

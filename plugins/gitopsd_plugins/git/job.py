@@ -17,7 +17,7 @@ from gitopsd.plugin import Intake, Misconfigured, Rejected, Transient
 from gitopsd_plugins.git import cache, content, order, transport
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.objects import Damaged, GitObjects
-from gitopsd_plugins.git.order import Fetched, FetchOrder, ListOrder, Refused
+from gitopsd_plugins.git.order import Fetched, FetchOrder, ListOrder, Malformed, Refused
 from gitopsd_plugins.git.reference import FAILED, Advertised
 from gitopsd_plugins.git.transport import Connection
 
@@ -44,7 +44,8 @@ def fetch(payload: bytes, intake: Intake) -> bytes:
     with cache.held(root, given.remote, complete=bool(given.branch)) as folder:
         try:
             return order.encode(_through_cache(folder, given, intake))
-        except Damaged:
+        except (Damaged, Malformed):
+            # Whether the cache or the server is to blame shows without the cache.
             cache.discard(folder)
         try:
             return order.encode(_through_cache(folder, given, intake))
@@ -69,7 +70,7 @@ def _from_folder(repo: Repo, given: FetchOrder, intake: Intake) -> Fetched:
 
 
 def _through_cache(folder: Path, given: FetchOrder, intake: Intake) -> Fetched:
-    with closing(cache.open_or_begin(folder, given.limits.cache)) as repo:
+    with cache.opened(folder, given.limits.cache) as repo:
         objects = GitObjects(repo)
         if given.branch:
             _bring_branch(repo, objects, given)

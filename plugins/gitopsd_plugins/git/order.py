@@ -23,6 +23,10 @@ class Refused(Rejected):
     """The server answered, in Git's words, that it will not do what was asked."""
 
 
+class Malformed(Rejected):
+    """What came is not Git's, or does not fit to what the cache holds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remote:
     """A repository, what opens it, and the way to it. `timeout` in seconds for each wait on the network."""

@@ -23,7 +23,7 @@ from dulwich.repo import Repo
 from gitopsd.plugin import GitopsdError, Http, Rejected, Transient, http
 from gitopsd_plugins.git import lsrefs, pktline
 from gitopsd_plugins.git.address import Address
-from gitopsd_plugins.git.order import Refused, Remote
+from gitopsd_plugins.git.order import Malformed, Refused, Remote
 from gitopsd_plugins.git.reference import FAILED, PEELED, Advertised
 
 MAX_REDIRECTS = 5
@@ -177,7 +177,7 @@ def translated(remote: Remote) -> Iterator[None]:
         raise _network(place, error) from error
     except (AssertionError, ValueError, KeyError, IndexError, zlib.error, ChecksumMismatch, ApplyDeltaError) as error:
         # dulwich's parsers end so on malformed input.
-        raise Rejected(f"{place} sent what Git does not allow ({type(error).__name__})", reason=FAILED) from error
+        raise Malformed(f"{place} sent what Git does not allow ({type(error).__name__})", reason=FAILED) from error
 
 
 def _refused(place: Address, said: str) -> GitopsdError:
