@@ -63,11 +63,11 @@ class _Reloading:
         try:
             new = await anyio.to_thread.run_sync(lambda: choice.load(self._loaded.chosen, known=self._loaded.registry))
             reload.check(self._engine.files, new.declared)
+            changes = reload.compare(self._engine.files, new.declared)
+            self._engine.declare(new.declared)
         except GitopsdError as error:
             self._log.error("the new configuration is not taken; the last good one stays in force", problem=str(error))
             return
-        changes = reload.compare(self._engine.files, new.declared)
-        self._engine.declare(new.declared)
         self._log.info("reloaded", added=len(changes.added), changed=len(changes.changed), removed=len(changes.removed))
         if changes.settings:
             self._log.warning("these settings take effect at the next start", settings=list(changes.settings))

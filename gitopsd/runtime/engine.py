@@ -18,7 +18,7 @@ from gitopsd.config import home
 from gitopsd.config.declared_set import DeclaredSet
 from gitopsd.model.declared import AppIntent, Declared, Deletion, Place, SourceIntent
 from gitopsd.model.digest import Digest
-from gitopsd.model.errors import NotReady, UsageError
+from gitopsd.model.errors import GitopsdError, NotReady, UsageError
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Approval, Inventory, Suspension
 from gitopsd.model.manifest import Manifest
@@ -104,13 +104,13 @@ class Engine:
 
         Apps whose declaration vanished are kept as orphans: nothing of theirs is pruned.
         """
+        generations = {ref: self._parts.store.generation(ref, d.spec) for ref, d in declared.objects.items()}
         gone = self._declared.objects.keys() - declared.objects.keys()
         self._declared = declared
         for ref in gone:
             self._orphan(ref)
         for ref, document in declared.objects.items():
-            generation = self._parts.store.generation(ref, document.spec)
-            self.board.declared[ref] = replace(document, generation=generation)
+            self.board.declared[ref] = replace(document, generation=generations[ref])
             self.board.intents[ref] = declared.intents[ref]
         self.clusters.declare(declared.clusters)
         if work:
@@ -128,7 +128,10 @@ class Engine:
             table.pop(ref, None)
         self._statuses.pop(ref, None)
         self._journal.forget(ref)
-        self._parts.store.forget(ref)
+        try:
+            self._parts.store.forget(ref)
+        except GitopsdError as error:  # a cache that keeps too much is no reason to stop
+            self._parts.ctx.log.warning("could not be forgotten", object=str(ref), problem=str(error))
         if self._parts.watches:
             self._parts.watches.forget(ref)
 
