@@ -300,3 +300,15 @@ async def test_the_reason_of_an_unhealthy_pod_is_found(
     assert live is not None
     reason = f"Pod/{namespace}/a: container main: ImagePullBackOff: no such image"
     assert await target.explain(live) == reason
+
+
+async def test_a_string_that_left_a_secret_in_git_leaves_it_in_the_cluster(
+    target: KubernetesTarget, namespace: str
+) -> None:
+    def secret(strings: dict[str, str]) -> Manifest:
+        metadata = {"name": "a", "namespace": namespace}
+        return Manifest.of({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": strings})
+
+    await applied(target, secret({"user": "ada", "old": "x"}))
+    live = await applied(target, secret({"user": "ada"}), action=Action.UPDATE)
+    assert live.body["data"] == {"user": "YWRh"}

@@ -47,15 +47,17 @@ class Client:
         self._proxy = access.proxy or ctx.http.proxy(access.server)
         self._tls_name = access.tls.name or None
         self._session: aiohttp.ClientSession | None = None
+        self._streams: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Client:
         self._session = self._ctx.http.session(tls=self._access.tls, limit=self._actor.concurrency)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        for session in (self._session, self._streams):
+            if session is not None:
+                await session.close()
+        self._session = self._streams = None
 
     async def get(self, path: str, params: Mapping[str, str] | None = None, *, accept: str = JSON) -> Reply:
         """Read."""
@@ -103,33 +105,34 @@ class Client:
     async def stream(
         self, path: str, params: Mapping[str, str], *, silence: float
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """A long answer to read piece by piece, on a connection of its own; `silence` in seconds ends it."""
+        """A long answer to read piece by piece, beside the pool of requests; `silence` in seconds ends it."""
         import aiohttp
 
+        if self._streams is None:
+            self._streams = self._ctx.http.session(tls=self._access.tls, limit=0)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=silence)
-        async with self._ctx.http.session(tls=self._access.tls, limit=1) as session:
-            headers = await self._headers(JSON, None)
-            try:
-                response = await session.get(
-                    self._base + path,
-                    params=params,
-                    headers=headers,
-                    proxy=self._proxy,
-                    server_hostname=self._tls_name,
-                    timeout=timeout,
-                    allow_redirects=False,
-                )
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                raise self._unreachable(error) from error
-            transport = response.connection.transport if response.connection is not None else None
-            try:
-                yield response
-            finally:
-                response.close()
-                if transport is not None:
-                    transport.abort()  # a watch is left in the middle: a goodbye over TLS would wait for the server's
-                with anyio.CancelScope(shield=True):
-                    await anyio.lowlevel.checkpoint()  # the transport closes its socket in the next turn of the loop
+        headers = await self._headers(JSON, None)
+        try:
+            response = await self._streams.get(
+                self._base + path,
+                params=params,
+                headers=headers,
+                proxy=self._proxy,
+                server_hostname=self._tls_name,
+                timeout=timeout,
+                allow_redirects=False,
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self._unreachable(error) from error
+        transport = response.connection.transport if response.connection is not None else None
+        try:
+            yield response
+        finally:
+            response.close()
+            if transport is not None:
+                transport.abort()  # a watch is left in the middle: a goodbye over TLS would wait for the server's
+            with anyio.CancelScope(shield=True):
+                await anyio.lowlevel.checkpoint()  # the transport closes its socket in the next turn of the loop
 
     async def _once(
         self,

@@ -73,6 +73,7 @@ class Discovery:
         self._client, self._now = client, now
         self._lock = anyio.Lock()
         self._read_at: float | None = None
+        self._changed = anyio.Event()
         self.kinds = Kinds()
 
     async def find(self, group: str, kind: str, version: str = "") -> Resource | None:
@@ -94,6 +95,18 @@ class Discovery:
                 return  # somebody read while this one waited
             self.kinds = await self._read()
             self._read_at = self._now()
+            self._changed.set()
+            self._changed = anyio.Event()
+
+    async def changed(self, timeout: float) -> None:
+        """Return when the kinds were read again, or after `timeout` seconds."""
+        with anyio.move_on_after(timeout):
+            await self._changed.wait()
+
+    def forget(self) -> None:
+        """What is kept was found wrong: read again at the next question."""
+        self.kinds = Kinds()
+        self._read_at = None
 
     def _exactly(self, group: str, kind: str, version: str) -> Resource | None:
         found = self.kinds.find(group, kind, version)

@@ -17,7 +17,7 @@ from gitopsd.plugin import Actor, Context, GitopsdError, HealthCheck, Seen
 from gitopsd_plugins.kubernetes import alongside, owner
 from gitopsd_plugins.kubernetes.client import Client
 from gitopsd_plugins.kubernetes.discovery import Discovery, Resource
-from gitopsd_plugins.kubernetes.watch import Forbidden, Watch
+from gitopsd_plugins.kubernetes.watch import Forbidden, Unserved, Watch
 
 _BUFFER = 1000
 _ASK_AGAIN = 600.0
@@ -84,12 +84,17 @@ class Feed:
     async def _resource(
         self, tasks: TaskGroup, kind: tuple[str, str, str], check: HealthCheck | None, out: ObjectSendStream[Seen]
     ) -> None:
-        """Wait until the server has the kind, then watch it."""
-        resource = await self._found(kind, check, out)
-        if check is not None:
-            await self._single(resource, check, out)
-        else:
-            await self._widest(tasks, resource, out)
+        """Wait until the server has the kind, then watch it; when its definition goes, wait again."""
+        while True:
+            resource = await self._found(kind, check, out)
+            try:
+                if check is not None:
+                    await self._single(resource, check, out)
+                else:
+                    await self._widest(tasks, resource, out)
+            except Unserved:
+                await anyio.sleep(_UNKNOWN_PAUSE)
+                self.discovery.forget()
 
     async def _found(
         self, kind: tuple[str, str, str], check: HealthCheck | None, out: ObjectSendStream[Seen]
@@ -107,7 +112,7 @@ class Feed:
             if check is not None and not told:
                 await out.send(Seen(id=check.id))
                 told = True
-            await anyio.sleep(_UNKNOWN_PAUSE)
+            await self.discovery.changed(_UNKNOWN_PAUSE)
 
     async def _single(self, resource: Resource, check: HealthCheck, out: ObjectSendStream[Seen]) -> None:
         watch = self._watch(resource, {"fieldSelector": f"metadata.name={check.id.name}"}, out, check.id.namespace)
@@ -116,17 +121,26 @@ class Feed:
 
     async def _widest(self, tasks: TaskGroup, resource: Resource, out: ObjectSendStream[Seen]) -> None:
         selector = {"labelSelector": owner.selector(self.actor.instance)}
+        everywhere = self._watch(resource, selector, out)
+        if not resource.namespaced:
+            await self._unless_forbidden(everywhere.run)
         try:
-            await self._watch(resource, selector, out).run()
+            await everywhere.run()
         except Forbidden as denied:
-            if not resource.namespaced:
-                raise denied.refused from denied
+            self.ctx.log.info("watching by namespace", kind=resource.kind, reason=str(denied))
         watched: set[str] = set()
         while True:
             for namespace in sorted(self.namespaces.names - watched):
                 watched.add(namespace)
-                tasks.start_soon(self._unless_forbidden, self._watch(resource, selector, out, namespace).run)
+                tasks.start_soon(self._in_namespace, self._watch(resource, selector, out, namespace))
             await self.namespaces.changed()
+
+    async def _in_namespace(self, watch: Watch) -> None:
+        while True:
+            try:
+                await self._unless_forbidden(watch.run)
+            except Unserved:
+                await anyio.sleep(_UNKNOWN_PAUSE)
 
     async def _unless_forbidden(self, run: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -1,7 +1,7 @@
 """Live state of many objects with few requests: a paged list per kind where many are asked for, single reads where few are.
 
-The list asks for our instance's labels only, so its size is that of what we own, not of the cluster; what it does not show (not
-ours yet, or not there) is read one by one.
+The list asks for our instance's labels only, so its size is that of what we own, not of the cluster. What it does not show is not
+ours yet or not there: a list of metadata tells which, and only what is there is read.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import anyio
 from gitopsd.plugin import Actor, Live, ResourceId, Versioned
 from gitopsd_plugins.kubernetes import live as lives
 from gitopsd_plugins.kubernetes import owner, pages, refusal
-from gitopsd_plugins.kubernetes.client import Client
+from gitopsd_plugins.kubernetes.client import METADATA_LIST, Client
 from gitopsd_plugins.kubernetes.discovery import Discovery, Resource
+from gitopsd_plugins.kubernetes.pages import Listing
 
 _FEW = 8
 """Up to so many objects of a kind are read one by one: a list costs the server about as much."""
@@ -31,6 +32,8 @@ async def observed(
             listed = await _listed(client, resource, actor, {it.namespace for it in wanted})
             found.update((it, listed[it]) for it in wanted if it in listed)
             rest = wanted - listed.keys()
+            if len(rest) > _FEW:
+                rest &= await _present(client, resource, rest)
         found.update(await _read_each(client, resource, actor, rest))
     return found
 
@@ -65,6 +68,26 @@ async def _listed(
         listings = [await pages.read(client, resource.path(namespace), params) for namespace in sorted(namespaces)]
     listed = (lives.of(body, resource, actor) for listing in listings for body in listing.items)
     return {live.id: live for live in listed}
+
+
+async def _present(client: Client, resource: Resource, wanted: Collection[ResourceId]) -> set[ResourceId]:
+    """Which of these are there, by lists of metadata: at first contact that is one list instead of a read per object."""
+    namespaces = {it.namespace for it in wanted}
+    if len(namespaces) > _FEW or not resource.namespaced:
+        listing = await pages.read(client, resource.path(), {}, accept=METADATA_LIST)
+        if listing.refusal is None:
+            return _ids(resource, listing)
+    if not resource.namespaced:
+        return set(wanted)
+    listings = [await pages.read(client, resource.path(name), {}, accept=METADATA_LIST) for name in sorted(namespaces)]
+    if any(listing.refusal is not None for listing in listings):
+        return set(wanted)  # not allowed to list: they are read one by one
+    return {it for listing in listings for it in _ids(resource, listing)}
+
+
+def _ids(resource: Resource, listing: Listing) -> set[ResourceId]:
+    metadata = (body.get("metadata") or {} for body in listing.items)
+    return {resource.id(each.get("namespace", ""), each.get("name", "")) for each in metadata}
 
 
 async def _read_each(

@@ -36,14 +36,12 @@ def label(name: str) -> str:
 
 
 def marked(body: Body, instance: str, app: ObjectRef) -> dict[str, Any]:
-    """The body with the owner labels of this app: exactly what is rehearsed and applied. `status` is left out."""
+    """The body with the owner labels of this app."""
     metadata = dict(body.get("metadata") or {})
     metadata["labels"] = {**(metadata.get("labels") or {}), **_labels(instance, app)}
     if _hashed(instance, app):
         metadata["annotations"] = {**(metadata.get("annotations") or {}), keys.OWNER_FULL: f"{instance}/{app}"}
-    metadata.pop("creationTimestamp", None)
-    metadata.pop("managedFields", None)
-    return {**{key: value for key, value in body.items() if key != "status"}, "metadata": metadata}
+    return {**body, "metadata": metadata}
 
 
 def of(body: Body, instance: str) -> Owner:

@@ -27,7 +27,9 @@ class KubernetesSink:
         async with Client(access, actor, ctx) as client:
             reply = await client.get("/api/v1/namespaces/kube-system")
             body = clients.checked(
-                reply, f"cluster {access.cluster}: the namespace kube-system, which identifies it, could not be read"
+                reply,
+                f"cluster {access.cluster}: the namespace kube-system, whose uid identifies the cluster, could not be read; "
+                "grant the identity `get` on it",
             )
             discovery = Discovery(client)
             yield KubernetesTarget(

@@ -28,7 +28,8 @@ from gitopsd_plugins.kubernetes.refusal import Reply
 SILENCE = 90.0
 """Seconds without a byte after which a watch counts as dead."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 60.0
-_FORBIDDEN_PAUSE = 600.0
+_LASTED = 10.0
+"""Seconds; a connection that held so long was no failure, and the next one comes without a grudge."""
 
 
 class Forbidden(Exception):  # noqa: N818 - the name is the state
@@ -37,6 +38,10 @@ class Forbidden(Exception):  # noqa: N818 - the name is the state
     def __init__(self, refused: Rejected) -> None:
         super().__init__(str(refused))
         self.refused = refused
+
+
+class Unserved(Exception):  # noqa: N818
+    """The server has this kind no longer; that its objects went was told."""
 
 
 class _Expired(Exception):  # noqa: N818
@@ -61,24 +66,27 @@ class Watch:
     _listed: bool = False
 
     async def run(self) -> None:
-        """Until cancelled. Raises `Forbidden` where even the list is denied."""
+        """Until cancelled. Raises `Forbidden` where even the list is denied, `Unserved` where the kind is gone."""
         pause = _FIRST_PAUSE
         while True:
+            started = anyio.current_time()
             try:
                 if not self._version:
                     await self._list()
                 await self._follow()
-                pause = _FIRST_PAUSE
             except _Expired:
                 self._version = ""
             except GitopsdError as error:
                 self.ctx.log.debug("watch interrupted", kind=self.resource.kind, error=str(error))
-                await anyio.sleep(pause * (0.5 + random.random() / 2))  # jitter, not a secret
-                pause = min(pause * 2, _LONGEST_PAUSE)
+            if anyio.current_time() - started > _LASTED:
+                pause = _FIRST_PAUSE
+            await anyio.sleep(pause * (0.5 + random.random() / 2))  # jitter, not a secret
+            pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _list(self) -> None:
         listing = await pages.read(self.client, self._path, self.selector)
-        if listing.refusal is not None:
+        unserved = listing.refusal is not None and listing.refusal.status == 404
+        if listing.refusal is not None and not unserved:
             raise self._refused(listing.refusal)
         found = [lives.of(body, self.resource, self.actor) for body in listing.items]
         if self._listed:
@@ -93,6 +101,8 @@ class Watch:
         for it in missing:
             await self._decide(it)
         self._version = listing.resource_version
+        if unserved:
+            raise Unserved(self.resource.kind)
 
     async def _follow(self) -> None:
         """One connection's worth of events; a normal end (the server closes after some minutes) returns."""

@@ -1,6 +1,6 @@
 """Writing one object: server-side apply, its rehearsal, takeover, re-creation and deletion. Errors are values.
 
-What is rehearsed and what is applied is made by one function, `_request`, so that a plan cannot differ from the write. Applies are
+What is rehearsed and what is applied is made by one function, `_apply`, so that a plan cannot differ from the write. Applies are
 forced: a field that Git states is ours. Deletions carry uid and resourceVersion, so that only the object that was looked
 at can go.
 """
@@ -28,7 +28,7 @@ from gitopsd.plugin import (
 )
 from gitopsd_plugins.kubernetes import client as clients
 from gitopsd_plugins.kubernetes import live as lives
-from gitopsd_plugins.kubernetes import owner, refusal, takeover
+from gitopsd_plugins.kubernetes import owner, refusal, sendable, takeover
 from gitopsd_plugins.kubernetes.client import APPLY, JSON_PATCH, Client
 from gitopsd_plugins.kubernetes.discovery import Discovery, Resource
 from gitopsd_plugins.kubernetes.refusal import Reply
@@ -98,7 +98,7 @@ class Writer:
             "PATCH",
             resource.path(manifest.id.namespace, manifest.id.name),
             params=clients.dry(params) if dry else params,
-            body=owner.marked(manifest.body, self._actor.instance, app),
+            body=owner.marked(sendable.of(manifest.body), self._actor.instance, app),
             content_type=APPLY,
         )
 

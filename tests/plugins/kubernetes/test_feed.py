@@ -119,6 +119,19 @@ async def test_many_objects_cost_one_list(cluster: Running, target: KubernetesTa
     assert len(cluster.journal.requests()) == 1
 
 
+async def test_a_first_contact_with_many_objects_costs_lists_and_no_reads(
+    cluster: Running, target: KubernetesTarget
+) -> None:
+    manifests = [config_map(f"c{number}", "default", {}) for number in range(50)]
+    await target.discovery.refresh()
+    cluster.journal.clear()
+    assert await target.observe([(m.id, "v1") for m in manifests]) == {}
+    assert [request.path for request in cluster.journal.requests()] == [
+        ALL_MAPS,
+        "/api/v1/namespaces/default/configmaps",
+    ]
+
+
 async def test_an_error_of_the_reader_comes_out_as_it_is(target: KubernetesTarget) -> None:
     with pytest.raises(ValueError, match=r"^mine$"):
         async with target.watch(MAPS):

@@ -115,3 +115,8 @@ async def test_a_living_holder_whose_clock_is_behind_is_respected(client: Client
         with pytest.raises(HeldElsewhere, match=who.holder):
             async with Lease(client=client, actor=replace(who, holder="other"), ctx=ctx, duration=3 * QUICK).held():
                 pytest.fail("two holders at once")
+
+
+async def test_a_read_only_actor_takes_no_lease(cluster: Running, client: Client, who: Actor, ctx: Context) -> None:
+    async with Lease(client=client, actor=replace(who, read_only=True), ctx=ctx).held():
+        assert cluster.journal.requests() == []
