@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from gitopsd.plugin import Rejected, Tree
 from gitopsd_plugins.kustomize import (
     config,
+    crds,
     defaults,
     documents,
     fieldspec,
@@ -32,6 +33,7 @@ from gitopsd_plugins.kustomize.kustomization import Kustomization, Label
 from gitopsd_plugins.kustomize.loader import Loader
 from gitopsd_plugins.kustomize.resource import LOCAL, ORIGIN, Resource
 from gitopsd_plugins.kustomize.resources import Resources
+from gitopsd_plugins.kustomize.variables import Variables
 
 MAX_RESOURCES = 100_000
 Overlay = Callable[[Kustomization], Kustomization]
@@ -69,6 +71,7 @@ def build_generated(tree: Tree, path: str, found: Kustomization, *, restricted: 
 @dataclass(slots=True)
 class _Build:
     warnings: list[str] = field(default_factory=list)
+    variables: Variables = field(default_factory=Variables)
 
     def read(self, loader: Loader, *, component: bool | None = False) -> Kustomization:
         name = loader.file()
@@ -83,6 +86,7 @@ class _Build:
         settings = self.accumulate(resources, found, loader, config.EMPTY)
         names.add_hashes(resources)
         names.NameReferences(resources, settings.references).fix()
+        self.variables.resolve(resources, settings.var_reference)
         resources.keep(lambda r: r.labels("annotations").get(LOCAL, "false") == "false")
         items = _ordered(resources, found, reorder=reorder)
         for resource in items:
@@ -97,6 +101,8 @@ class _Build:
         for file in found.configurations:
             own = own.merged(config.read(loader.read(file), loader.shown(file)))
         settings = settings.merged(own)
+        for file in found.crds:
+            settings = settings.merged(crds.read(loader.read(file), loader.shown(file)))
         for generator in found.config_map_generator:
             resources.absorb(generators.config_map(generator, found.generator_options, loader))
         for generator in found.secret_generator:
@@ -111,6 +117,8 @@ class _Build:
         _transform(resources, found, loader, settings)
         for plugin in self._plugins(found.transformers, loader):
             plugins.transform(resources, plugin, loader)
+        for variable in found.vars:
+            self.variables.declare(variable, resources)
         return settings
 
     def _add(self, resources: Resources, entry: str, loader: Loader, settings: Config) -> Config:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 from gitopsd.plugin import Rejected, Spec, SpecError, spec, yaml
-from gitopsd_plugins.kustomize import defaults, fieldspec, order, referrers
+from gitopsd_plugins.kustomize import defaults, fieldspec, mentions, order, referrers
 from gitopsd_plugins.kustomize.fieldspec import FieldSpec, FieldSpecs
 from gitopsd_plugins.kustomize.identity import Gvk
 from gitopsd_plugins.kustomize.kustomization import Field
@@ -30,6 +30,7 @@ class Config:
     common_annotations: FieldSpecs = _NONE
     images: FieldSpecs = _NONE
     replicas: FieldSpecs = _NONE
+    var_reference: FieldSpecs = _NONE
     references: tuple[References, ...] = ()
 
     def merged(self, other: Config) -> Config:
@@ -66,6 +67,7 @@ DEFAULT = Config(
     common_annotations=FieldSpecs(defaults.COMMON_ANNOTATIONS),
     images=FieldSpecs(defaults.IMAGES),
     replicas=FieldSpecs(defaults.REPLICAS),
+    var_reference=FieldSpecs(mentions.MENTIONS),
     references=referrers.REFERENCES,
 )
 
@@ -92,7 +94,7 @@ class _File(Spec, frozen=True, kw_only=True):
 
 
 def read(data: bytes, file: str) -> Config:
-    """Decode one file of `configurations`. Raises `Rejected` naming file and field; variables are not served."""
+    """Decode one file of `configurations`. Raises `Rejected` naming file and field."""
     try:
         found = spec.decode(yaml.read(data, file=file) or {}, _File)
     except yaml.YamlError as error:

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from gitopsd.plugin import Rejected, Spec, SpecError, spec, yaml
+from gitopsd.plugin import Rejected, Spec, SpecError, yaml
+from gitopsd_plugins.kustomize import decoding
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 CONFIG_GROUP = "kustomize.config.k8s.io"
@@ -143,6 +144,35 @@ class Replacement(Spec, frozen=True, kw_only=True):
     path: str = ""
 
 
+class _Replacements(Spec, frozen=True, kw_only=True):
+    replacements: tuple[Replacement, ...] = ()
+
+
+class VariableObject(Spec, frozen=True, kw_only=True):
+    """The object that a variable's value comes from."""
+
+    api_version: str = ""
+    group: str = ""
+    version: str = ""
+    kind: str = ""
+    name: str = ""
+    namespace: str = ""
+
+
+class VariableField(Spec, frozen=True, kw_only=True):
+    """The field of it; its name when nothing is said."""
+
+    field_path: str = ""
+
+
+class Variable(Spec, frozen=True, kw_only=True):
+    """A value that others mention as `$(NAME)`."""
+
+    name: str = ""
+    objref: VariableObject = VariableObject()
+    fieldref: VariableField = VariableField()
+
+
 class LegacySort(Spec, frozen=True, kw_only=True):
     """Kinds that go first and last."""
 
@@ -183,8 +213,8 @@ class Kustomization(Spec, frozen=True, kw_only=True):
     generator_options: GeneratorOptions | None = None
     sort_options: SortOptions | None = None
     replacements: tuple[Replacement, ...] = ()
-    vars: Any = None
-    crds: Any = None
+    vars: tuple[Variable, ...] = ()
+    crds: tuple[str, ...] = ()
     configurations: tuple[str, ...] = ()
     generators: tuple[str, ...] = ()
     transformers: tuple[str, ...] = ()
@@ -197,8 +227,6 @@ class Kustomization(Spec, frozen=True, kw_only=True):
 
 
 _UNSERVED = (
-    "vars",
-    "crds",
     "validators",
     "openapi",
     "build_metadata",
@@ -212,6 +240,7 @@ _DEPRECATED = {
     "image_tags": "images",
     "patches_json6902": "patches",
     "patches_strategic_merge": "patches",
+    "vars": "replacements",
 }
 _ENCODED = {f.name: f.encode_name for f in msgspec.structs.fields(Kustomization)}
 
@@ -230,7 +259,7 @@ def read(data: bytes, file: str, *, component: bool | None = False) -> Kustomiza
     if not isinstance(document, dict):
         raise Rejected(f"{file}: invalid Kustomization: a map is expected")
     try:
-        found = spec.decode(_cleaned(document), Kustomization)
+        found = decoding.decode(document, Kustomization)
     except SpecError as error:
         raise Rejected(
             f"{_place(data, file, error.path)}: invalid Kustomization: {_dotted(error.path)}{error}"
@@ -266,20 +295,6 @@ def _check(found: Kustomization, file: str, *, component: bool | None) -> None:
             raise Rejected(f'{file}: field "{_ENCODED[name]}" is not served yet')
 
 
-def _cleaned(document: dict[str, Any]) -> dict[str, Any]:
-    """Nulls mean nothing, and names are taken in any case, as Go's decoder has it."""
-    known = {name.lower(): name for name in _ENCODED.values()}
-    return {known.get(key.lower(), key): _without_nulls(value) for key, value in document.items() if value is not None}
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
-    return value
-
-
 def _place(data: bytes, file: str, path: Sequence[str | int]) -> str:
     return f"{file}:{yaml.locate(data, path)[0]}" if path else file
 
@@ -293,7 +308,7 @@ def read_replacements(data: bytes, file: str) -> tuple[Replacement, ...]:
     try:
         document = yaml.read(data, file=file, unique_keys=False)
         items = document if isinstance(document, list) else [document]
-        return spec.decode({"": _without_nulls(items)}, dict[str, tuple[Replacement, ...]])[""]
+        return decoding.decode({"replacements": items}, _Replacements).replacements
     except yaml.YamlError as error:
         raise Rejected(str(error)) from error
     except SpecError as error:

@@ -14,10 +14,10 @@ import msgspec
 
 from gitopsd.plugin import Rejected, Spec, SpecError, yaml
 from gitopsd_plugins.kustomize import (
+    decoding,
     documents,
     fieldspec,
     generators,
-    lenient,
     names,
     patches,
     replacements,
@@ -166,7 +166,7 @@ def _run(
         raise Rejected(f"{plugin.file}: {plugin}: no built-in plugin of this kind; known: {', '.join(table)}")
     kind, run = table[plugin.kind]
     try:
-        run(Call(resources, lenient.decode(plugin.body, kind), plugin.metadata, loader))
+        run(Call(resources, decoding.decode(plugin.body, kind, lenient=True), plugin.metadata, loader))
     except (SpecError, Rejected) as error:
         raise Rejected(f"{plugin.file or 'inline'}: {plugin}: {error}") from error
     resources.keep(lambda r: bool(r.body))
@@ -252,7 +252,7 @@ def _add_value(call: Call) -> None:
 
 def _in_file(path: str, loader: Loader) -> tuple[ValueTarget, ...]:
     (document,) = documents.documents(loader.read(path), loader.shown(path), yaml.KUBERNETES)
-    return lenient.decode(document.value, Adding).targets
+    return decoding.decode(document.value, Adding, lenient=True).targets
 
 
 def _add_to(resource: Resource, target: ValueTarget, value: str) -> None:

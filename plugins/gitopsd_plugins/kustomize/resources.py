@@ -92,7 +92,7 @@ class Resources:
             raise Rejected(
                 f"id {resource.id} exists; cannot use behavior {resource.behavior or 'create'!r}, it must be merge or replace"
             )
-        self.items[self.items.index(found[0])] = _taking_over(resource, found[0])
+        _take_over(found[0], resource)
         self.changed()
 
 
@@ -101,8 +101,9 @@ def _note(known: dict[Id, list[Resource]], resource: Resource) -> None:
         known.setdefault(identity, []).append(resource)
 
 
-def _taking_over(new: Resource, old: Resource) -> Resource:
-    """The new content under the old one's identity, and with its data where it is merged."""
+def _take_over(old: Resource, new: Resource) -> None:
+    """Give the old resource the new content, and both data where they are merged; it stays who it is."""
+    name, namespace = old.name, old.namespace
     for field in ("labels", "annotations"):
         if merged := old.labels(field) | new.labels(field):
             new.metadata[field] = merged
@@ -110,11 +111,9 @@ def _taking_over(new: Resource, old: Resource) -> Resource:
         for field in ("data", "binaryData"):
             if joined := _texts(old.body.get(field)) | _texts(new.body.get(field)):
                 new.body[field] = joined
-    new.name, new.namespace = old.name, old.namespace
-    new.history, new.prefixes, new.suffixes = old.history, old.prefixes, old.suffixes
-    new.hashed = old.hashed and new.hashed
-    new.behavior = old.behavior
-    return new
+    old.body = new.body
+    old.name, old.namespace = name, namespace
+    old.hashed = old.hashed and new.hashed
 
 
 def _texts(value: Any) -> dict[str, str]:

@@ -8,7 +8,7 @@ import pytest
 
 from gitopsd.plugin import GitopsdError, Tree, yaml
 from gitopsd.plugin.folder import LocalFolder
-from gitopsd_plugins.kustomize import build, lenient, overlay
+from gitopsd_plugins.kustomize import build, decoding, overlay
 from gitopsd_plugins.kustomize.kustomization import Image
 
 CASES = Path(os.environ.get("GITOPSD_CASES") or Path(__file__).resolve().parents[4] / "shared" / "cases")
@@ -55,7 +55,7 @@ def test_flux_merges_images_like_this():
 
 
 def images(case, which):
-    return tuple(lenient.decode(image, Image) for image in case[f"{which}_images"] or ())
+    return tuple(decoding.decode(image, Image) for image in case[f"{which}_images"] or ())
 
 
 def bodies_or_error(root, path, *, restricted):

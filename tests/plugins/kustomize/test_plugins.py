@@ -106,3 +106,46 @@ def test_configurations_teach_new_references(built):
     )
     found = next(b for b in built(files) if b["kind"] == "Custom")
     assert found["spec"]["config"] == "p-c"
+
+
+VARIABLES = """\
+configMapGenerator: [{name: g, literals: [host=example.com], options: {disableNameSuffixHash: true}}]
+vars:
+- {name: HOST, objref: {apiVersion: v1, kind: ConfigMap, name: g}, fieldref: {fieldPath: data.host}}
+"""
+
+
+def test_variables_are_put_where_they_are_mentioned(built):
+    files = overlay("namePrefix: p-\n" + VARIABLES)
+    files["web.yaml"] = WEB.replace('value: "1"', "value: https://$(HOST)/$(OTHER)")
+    web = next(b for b in built(files) if b["kind"] == "Deployment")
+    assert web["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"] == "https://example.com/$(OTHER)"
+
+
+def test_a_variable_follows_its_object_through_overlays(built):
+    files = {
+        "base/kustomization.yaml": "resources: [web.yaml]\n" + VARIABLES,
+        "base/web.yaml": WEB.replace('value: "1"', "value: $(HOST)"),
+        "kustomization.yaml": "resources: [base]\nconfigMapGenerator: [{name: g, behavior: merge, literals: [host=other]}]\n",
+    }
+    web = next(b for b in built(files) if b["kind"] == "Deployment")
+    assert web["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"] == "other"
+
+
+def test_a_variable_without_object_is_refused(built):
+    with pytest.raises(Rejected, match="var 'X' cannot be mapped"):
+        built(overlay("vars: [{name: X, objref: {kind: Secret, name: none, apiVersion: v1}}]\n"))
+
+
+def test_definitions_of_own_kinds_teach_references(built):
+    files = overlay("namePrefix: p-\ncrds: [types.json]\n")
+    files["web.yaml"] = "apiVersion: example.com/v1\nkind: Custom\nmetadata: {name: x}\nspec: {config: {name: c}}\n"
+    files["types.json"] = """\
+    {"com.example.Custom": {"Schema": {"properties": {"apiVersion": {}, "kind": {}, "metadata": {},
+       "spec": {"$ref": "com.example.Spec"}}}},
+     "com.example.Spec": {"Schema": {"properties": {
+       "config": {"x-kubernetes-object-ref-api-version": "v1", "x-kubernetes-object-ref-kind": "ConfigMap"},
+       "self": {"$ref": "com.example.Spec"}}}}}
+    """
+    found = next(b for b in built(files) if b["kind"] == "Custom")
+    assert found["spec"]["config"] == {"name": "p-c"}
