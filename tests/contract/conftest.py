@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import pytest_asyncio
 import structlog
+from fakes.control_plane import ControlPlane, assets, missing
 
 from gitopsd.plugin import Access, Context, Http
 from gitopsd_plugins.kubernetes.access.kubeconfig import KubeconfigAccess
@@ -20,26 +18,13 @@ from gitopsd_plugins.sandbox import server as sandbox
 from gitopsd_plugins.sandbox.cluster import Settings
 
 
-def _control_plane() -> ModuleType:
-    """The module beside this file: under importmode=importlib tests are no package."""
-    name = "gitopsd_tests_control_plane"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("control_plane.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
 @pytest.fixture(scope="session")
-def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A real control plane, started once; skips with the reason where its binaries are missing."""
-    module = _control_plane()
-    reason = module.missing(module.assets())
+    reason = missing(assets())
     if reason:
         pytest.skip(reason)
-    with module.ControlPlane(tmp_path_factory.mktemp("control-plane")) as plane:
+    with ControlPlane(tmp_path_factory.mktemp("control-plane")) as plane:
         yield plane
 
 

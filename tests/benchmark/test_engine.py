@@ -1,0 +1,262 @@
+"""The engine's budgets, as ratios to the bare request floor measured in the same run. Printed, never asserted on a clock.
+
+On a real control plane where its binaries are (see tests/contract), else on the sandbox in a process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+import msgspec
+import pytest
+from dulwich import porcelain
+from fakes.control_plane import ControlPlane, assets, missing
+
+from gitopsd.cli import options
+from gitopsd.config import chosen as choice
+from gitopsd.config.chosen import Chosen
+from gitopsd.daemon import compose
+from gitopsd.model.identity import ObjectRef
+from gitopsd.model.outcome import Outcome, Phase
+from gitopsd.runtime.engine import Engine
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
+OBJECTS = 1000
+SOURCE = ObjectRef(kind="GitRepository", namespace="flux-system", name="bench")
+
+SANDBOX = """
+import asyncio, pathlib, sys
+from gitopsd_plugins.sandbox.server import serve
+async def main():
+    async with serve() as running:
+        pathlib.Path(sys.argv[1]).write_text(running.kubeconfig())
+        print("up", flush=True)
+        await asyncio.Event().wait()
+asyncio.run(main())
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where to reach an API server."""
+
+    name: str
+    kubeconfig: Path
+    context: str
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server")
+    if not missing(assets()):
+        with ControlPlane(folder) as plane:
+            yield Server("real control plane", plane.kubeconfig, "local")
+        return
+    file = folder / "kubeconfig"
+    with subprocess.Popen([sys.executable, "-c", SANDBOX, str(file)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield Server("sandbox", file, "sandbox")
+        process.kill()
+
+
+@dataclass(slots=True)
+class Heard:
+    """Outcomes, as they come."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def note(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        self.heard.set()
+
+    async def until(self, wanted: Callable[[Outcome], bool], seen: int = 0) -> Outcome:
+        with anyio.fail_after(300):
+            while True:
+                for outcome in self.outcomes[seen:]:
+                    if wanted(outcome):
+                        return outcome
+                seen = len(self.outcomes)
+                self.heard.clear()
+                await self.heard.wait()
+
+
+def _repository(folder: Path, objects: int, apps: int = 1) -> Path:
+    repository = folder / "repository"
+    repository.mkdir()
+    porcelain.init(repository)
+    for number in range(objects):
+        file = repository / f"app-{number % apps}" / f"{number}.yaml"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(
+            f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: bench-{apps}-{number}\n  namespace: default\n"
+            f"  labels:\n    app: floor\ndata:\n  payload: {'x' * 500}\n"
+        )
+    _commit(repository)
+    return repository
+
+
+def _commit(repository: Path) -> None:
+    porcelain.add(repository)
+    porcelain.commit(repository, message=b"next", author=b"a <a@b>", committer=b"a <a@b>")
+
+
+def _config(folder: Path, repository: Path, instance: str, apps: int, annotations: str = "{}") -> Path:
+    text = f"""
+apiVersion: gitopsd.io/v1alpha1
+kind: Settings
+metadata: {{name: bench}}
+spec: {{stateDir: {folder / "state"}, instance: {instance}, limits: {{applies: 32}}}}
+---
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {{name: bench}}
+spec: {{interval: 1h, url: "{repository.as_uri()}", ref: {{branch: master}}}}
+"""
+    for app in range(apps):
+        text += f"""---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {{name: app-{app}, annotations: {annotations}}}
+spec: {{interval: 1h, path: ./app-{app}, prune: true, timeout: 5m, sourceRef: {{kind: GitRepository, name: bench}}}}
+"""
+    file = folder / "config.yaml"
+    file.write_text(text)
+    return file
+
+
+async def _engaged(
+    config: Path, server: Server, heard: Heard, body: Callable[[Engine], Awaitable[None]], *, watch: bool
+) -> None:
+    chosen = Chosen(paths=(config,), kubeconfig=server.kubeconfig, context=server.context, here=config.parent)
+    await compose.engaged(choice.load(chosen), options.mode(watch=watch), body, on_outcome=heard.note)
+
+
+@asynccontextmanager
+async def _requests(engine: Engine) -> AsyncIterator[Callable[[str, dict[str, object], str], Awaitable[None]]]:
+    """A bare client: server-side apply of one ConfigMap per call, over one pool of 32 connections."""
+    access = (await engine.clusters.target(None)).access
+    headers = dict(await access.headers()) if access.headers else {}
+    async with engine.world.ctx.http.session(tls=access.tls, limit=32, headers=headers) as session:
+
+        async def apply(name: str, data: dict[str, object], kind: str = "apply-patch+yaml") -> None:
+            body: dict[str, object] = {"data": data}
+            if kind == "apply-patch+yaml":
+                metadata = {"name": name, "namespace": "default", "labels": {"app": "floor"}}
+                body |= {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+            url = f"{access.server}/api/v1/namespaces/default/configmaps/{name}?fieldManager=floor&force=true"
+            async with session.patch(
+                url, data=msgspec.json.encode(body), headers={"Content-Type": f"application/{kind}"}
+            ) as response:
+                await response.read()
+                response.raise_for_status()
+
+        yield apply  # type: ignore[misc]  # a callable with a default fits the shorter type
+
+
+async def _floor(engine: Engine, prefix: str) -> float:
+    """Seconds to create as many ConfigMaps with nothing but requests."""
+    async with _requests(engine) as apply:
+        began = time.perf_counter()
+        async with anyio.create_task_group() as tasks:
+            slots = anyio.CapacityLimiter(32)
+
+            async def one(number: int) -> None:
+                async with slots:
+                    await apply(f"{prefix}-{number}", {"payload": "x" * 500}, "apply-patch+yaml")
+
+            for number in range(OBJECTS):
+                tasks.start_soon(one, number)
+        return time.perf_counter() - began
+
+
+def _ready(outcome: Outcome) -> bool:
+    return outcome.ref.kind == "Kustomization" and outcome.phase is Phase.READY
+
+
+@pytest.mark.parametrize("atomic", ["object", "stage"])
+@pytest.mark.asyncio
+async def test_first_apply_and_unchanged(tmp_path: Path, server: Server, atomic: str) -> None:
+    repository = _repository(tmp_path, OBJECTS)
+    config = _config(tmp_path, repository, f"bench-{atomic}", 1, f'{{"gitopsd.io/atomic": "{atomic}"}}')
+    if atomic == "stage":
+        for file in repository.glob("*/*.yaml"):
+            file.write_text(file.read_text().replace("bench-1-", "bench-1-stage-"))
+        _commit(repository)
+    heard = Heard()
+
+    async def body(engine: Engine) -> None:
+        first = await heard.until(_ready)
+        floor = min([await _floor(engine, f"floor-{atomic}-{i}") for i in range(2)])
+        began, seen = time.perf_counter(), len(heard.outcomes)
+        await engine.reconcile(first.ref, "again")
+        again = time.perf_counter() - began
+        taken = first.duration.total_seconds()
+        print(
+            f"\n{server.name}: first apply of {OBJECTS} ({atomic}) {taken:.2f} s, floor {floor:.2f} s, "
+            f"ratio {taken / floor:.2f}; again unchanged {1000 * again:.0f} ms, {len(heard.outcomes) - seen} outcome"
+        )
+
+    await _engaged(config, server, heard, body, watch=True)
+
+
+@pytest.mark.asyncio
+async def test_drift_latency(tmp_path: Path, server: Server) -> None:
+    config = _config(tmp_path, _repository(tmp_path, 100, apps=10), "bench-drift", 10)
+    heard, latencies = Heard(), list[float]()
+
+    async def body(engine: Engine) -> None:
+        with anyio.fail_after(120):
+            while sum(1 for o in heard.outcomes if _ready(o)) < 10:
+                await heard.until(_ready, len(heard.outcomes))
+        async with _requests(engine) as apply:
+            for number in range(40):
+                seen, began = len(heard.outcomes), time.perf_counter()
+                await apply(f"bench-10-{number}", {"payload": "evil"}, "merge-patch+json")
+                await heard.until(lambda o: _ready(o) and bool(o.changed), seen)
+                latencies.append(1000 * (time.perf_counter() - began))
+        print(
+            f"\n{server.name}: drift put back: median {statistics.median(latencies):.0f} ms, "
+            f"slowest of {len(latencies)} {max(latencies):.0f} ms"
+        )
+
+    await _engaged(config, server, heard, body, watch=True)
+
+
+@pytest.mark.asyncio
+async def test_many_apps_at_once_and_idle(tmp_path: Path, server: Server) -> None:
+    apps = 1000
+    config = _config(tmp_path, _repository(tmp_path, 4 * apps, apps=apps), "bench-many", apps)
+    heard = Heard()
+
+    async def body(engine: Engine) -> None:
+        began = time.perf_counter()
+        with anyio.fail_after(600):
+            await engine.once()
+        taken = time.perf_counter() - began
+        ready = len({o.ref for o in heard.outcomes if _ready(o)})
+        resident = int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+        print(
+            f"\n{server.name}: {ready} apps of 4 objects in {taken:.1f} s; resident {resident:.0f} MiB (test included)"
+        )
+
+    await _engaged(config, server, heard, body, watch=True)
+
+
+def test_start_of_the_command_line() -> None:
+    times = []
+    for _ in range(7):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "gitopsd", "--version"], check=True, stdout=subprocess.DEVNULL)
+        times.append(1000 * (time.perf_counter() - began))
+    print(f"\ngitopsd --version: median {statistics.median(times):.0f} ms of 7")
