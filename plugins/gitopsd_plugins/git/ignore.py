@@ -186,31 +186,37 @@ def _is_suffix(part: str) -> bool:
 
 
 def _expression(part: str) -> str | None:
-    """The regular expression of a name pattern; None when it is malformed. Runs of `*` are one, so it stays linear-ish."""
-    found: list[str] = []
+    """The regular expression of a name pattern; None when it is malformed.
+
+    What stands between two stars is matched where it is found first, atomically: no pattern can make it try for long.
+    """
+    segments: list[list[str]] = [[]]
     at = 0
     while at < len(part):
         character = part[at]
         at += 1
         match character:
             case "*":
-                if not found or found[-1] != ".*":
-                    found.append(".*")
+                segments.append([])
             case "?":
-                found.append(".")
+                segments[-1].append(".")
             case "[":
                 group, at = _group(part, at)
                 if group is None:
                     return None
-                found.append(group)
+                segments[-1].append(group)
             case "\\":
                 if at == len(part):
                     return None
-                found.append(re.escape(part[at]))
+                segments[-1].append(re.escape(part[at]))
                 at += 1
             case _:
-                found.append(re.escape(character))
-    return "".join(found)
+                segments[-1].append(re.escape(character))
+    first, *rest = ("".join(segment) for segment in segments)
+    if not rest:
+        return first
+    *middle, last = rest
+    return first + "".join(f"(?>.*?{segment})" for segment in middle if segment) + f".*{last}"
 
 
 def _group(part: str, at: int) -> tuple[str | None, int]:

@@ -20,10 +20,11 @@ _TAG = re.compile(r"v?([0-9]+)\.([0-9]+)\.([0-9]+)" + _SUFFIX)
 _STRICT = re.compile(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)" + _SUFFIX)
 _PARTIAL = rf"v?[0-9xX*]+(?:\.[0-9xX*]+)?(?:\.[0-9xX*]+)?(?:-{_WORDS})?(?:\+{_WORDS})?"
 _PARTS = re.compile(r"v?([0-9xX*]+)(?:\.([0-9xX*]+))?(?:\.([0-9xX*]+))?" + _SUFFIX)
-_OPERATOR = r"(?:=|!=|>=|=>|<=|=<|~>|>|<|~|\^)?"
-_TERM = re.compile(rf"({_OPERATOR})\s*({_PARTIAL})", re.ASCII)
-_TERMS = re.compile(rf"\s*{_OPERATOR}\s*{_PARTIAL}\s*(?:(?:\s+|,\s*){_OPERATOR}\s*{_PARTIAL}\s*)*", re.ASCII)
-_RANGE = re.compile(rf"\s*({_PARTIAL})\s+-\s+({_PARTIAL})\s*", re.ASCII)
+_OPERATOR = r"=>|>=|=<|<=|!=|~>|[=<>~^]"
+_TERM = re.compile(rf"({_OPERATOR}|)({_PARTIAL})", re.ASCII)
+_RANGE = re.compile(rf" ?({_PARTIAL}) - ({_PARTIAL}) ?", re.ASCII)
+_BLANKS = re.compile(r"\s+", re.ASCII)
+_AFTER_OPERATOR = re.compile(rf"({_OPERATOR}) (?=[v0-9xX*])")
 
 
 class VersionError(ValueError):
@@ -132,14 +133,17 @@ def constraint(text: str) -> Constraint:
     """Read a constraint. Raises `VersionError`."""
     if len(text) > MAX_LENGTH:
         raise VersionError(f"a constraint of more than {MAX_LENGTH} characters")
-    text = _RANGE.sub(lambda found: f">={found.group(1)},<={found.group(2)} ", text)
+    # Blanks are made regular first, so that no pattern has two ways to read them: matching stays linear.
+    text = _RANGE.sub(lambda found: f">={found.group(1)},<={found.group(2)} ", _BLANKS.sub(" ", text))
     return Constraint(alternatives=tuple(_terms(part) for part in text.split("||")))
 
 
 def _terms(text: str) -> tuple[_Term, ...]:
-    if not _TERMS.fullmatch(text):
+    plain = _AFTER_OPERATOR.sub(r"\1", text.strip()).replace(" ,", ",").replace(", ", ",")
+    found = [_TERM.fullmatch(term) for term in re.split("[ ,]", plain)]
+    if not all(found):
         raise VersionError(f"{text.strip()!r} is not a version constraint; write it as '>=1.2 <2', '~1.2' or '1.x'")
-    return tuple(_term(found.group(1), found.group(2)) for found in _TERM.finditer(text))
+    return tuple(_term(term.group(1), term.group(2)) for term in found if term)
 
 
 def _term(operator: str, partial: str) -> _Term:

@@ -68,3 +68,28 @@ def test_spec_wins_over_files():
 @given(st.text(alphabet="ab/*?[]^-\\! #.", max_size=20), st.lists(st.text("ab[]", min_size=1), min_size=1, max_size=4))
 def test_any_pattern_gives_a_verdict(line, path):
     assert ignore.rules({}, line).verdict(path) in ignore.Verdict
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "excluded"),
+    [
+        ("*a*b*c", "xxaxxbxxc", True),
+        ("*a*b*c", "xxaxxcxxb", False),
+        ("a*a", "aa", True),
+        ("a*a", "a", False),
+        ("*ab*ab", "abab", True),
+        ("*ab*ab", "aab", False),
+        ("[^a-c]x", "dx", True),
+        ("[^a-c]x", "bx", False),
+        ("[!a]x", "!x", True),
+        (r"\*x", "*x", True),
+        (r"\*x", "ax", False),
+    ],
+)
+def test_name_patterns(line, name, excluded):
+    assert ignore.rules({}, line).excludes([name]) is excluded
+
+
+@pytest.mark.timeout(5)
+def test_no_pattern_takes_long():
+    assert not ignore.rules({}, "*a" * 100 + "b").excludes(["a" * 255])

@@ -56,6 +56,19 @@ def test_newest_tag_wins_and_other_tags_are_left_out():
     assert semver.constraint(">=3").newest(tags) is None
 
 
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("text", ["1, " * 84 + "!", "1" + " " * 200 + "!", "1 - " * 60 + "!", "1         " * 25 + "!"])
+def test_no_constraint_takes_long(text):
+    with pytest.raises(semver.VersionError):
+        semver.constraint(text)
+
+
+@pytest.mark.parametrize("text", ["> =1", "1,,2", ",1", "1||", "", "1 2 !"])
+def test_sloppy_constraint_is_refused(text):
+    with pytest.raises(semver.VersionError):
+        semver.constraint(text)
+
+
 @given(st.text(alphabet="0123456789.x*v<>=!~^|, -+abz\n", max_size=40))
 def test_any_text_is_a_constraint_or_one_clear_error(text):
     assert _accepted(semver.constraint, text) in {True, False}
