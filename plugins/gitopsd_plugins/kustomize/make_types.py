@@ -21,6 +21,33 @@ from typing import Any
 Json = dict[str, Any]
 PREFIX = "io.k8s."
 
+# What Kubernetes got after 1.21, the version whose schema kustomize has inside: kustomize replaces these lists whole and
+# knows nothing of these kinds, and a build must give what kustomize gives.
+NEWER_FIELDS = {
+    ("api.admissionregistration.v1.MutatingWebhook", "matchConditions"),
+    ("api.admissionregistration.v1.ValidatingWebhook", "matchConditions"),
+    ("api.core.v1.EphemeralContainer", "ports"),
+    ("api.core.v1.PodSpec", "resourceClaims"),
+    ("api.core.v1.PodSpec", "schedulingGates"),
+}
+NEWER_KINDS = {
+    "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy",
+    "admissionregistration.k8s.io/v1/MutatingAdmissionPolicyBinding",
+    "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy",
+    "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicyBinding",
+    "autoscaling/v2/HorizontalPodAutoscaler",
+    "flowcontrol.apiserver.k8s.io/v1/FlowSchema",
+    "flowcontrol.apiserver.k8s.io/v1/PriorityLevelConfiguration",
+    "networking.k8s.io/v1/IPAddress",
+    "networking.k8s.io/v1/ServiceCIDR",
+    "resource.k8s.io/v1/DeviceClass",
+    "resource.k8s.io/v1/ResourceClaim",
+    "resource.k8s.io/v1/ResourceClaimTemplate",
+    "resource.k8s.io/v1/ResourceSlice",
+    "storage.k8s.io/v1/CSIStorageCapacity",
+    "storage.k8s.io/v1/VolumeAttributesClass",
+}
+
 
 def fact(facts: Json) -> Any:
     """The FACT of one field; None where it leads nowhere."""
@@ -84,13 +111,17 @@ def main(path: str) -> None:
     source: Json = json.loads(Path(path).read_text())
     fields = {
         name.removeprefix(PREFIX): {
-            key: value for key, facts in entry.items() if key not in {"", "status"} and (value := fact(facts))
+            key: value
+            for key, facts in entry.items()
+            if key not in {"", "status"}
+            and (name.removeprefix(PREFIX), key) not in NEWER_FIELDS
+            and (value := fact(facts))
         }
         for name, entry in source["types"].items()
     }
     types = leading(fields)
     kinds = {key: entry["type"].removeprefix(PREFIX) for key, entry in source["kinds"].items()}
-    kinds = {key: name for key, name in sorted(kinds.items()) if name in types}
+    kinds = {key: name for key, name in sorted(kinds.items()) if name in types and key not in NEWER_KINDS}
     table = {"version": source["version"], "kinds": kinds, "types": reachable(types, set(kinds.values()))}
     lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in table["types"].items()]
     kind_lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in table["kinds"].items()]

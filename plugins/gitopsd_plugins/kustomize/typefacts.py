@@ -14,17 +14,27 @@ import msgspec
 
 Fact = str | dict[str, Any] | None
 
+_OLDER = {
+    "admissionregistration.k8s.io/v1beta1": ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"),
+    "apiextensions.k8s.io/v1beta1": ("CustomResourceDefinition",),
+    "apiregistration.k8s.io/v1beta1": ("APIService",),
+    "batch/v1beta1": ("CronJob",),
+    "certificates.k8s.io/v1beta1": ("CertificateSigningRequest",),
+    "coordination.k8s.io/v1beta1": ("Lease",),
+    "discovery.k8s.io/v1beta1": ("EndpointSlice",),
+    "events.k8s.io/v1beta1": ("Event",),
+    "networking.k8s.io/v1beta1": ("Ingress", "IngressClass"),
+    "node.k8s.io/v1beta1": ("RuntimeClass",),
+    "policy/v1beta1": ("PodDisruptionBudget",),
+    "rbac.authorization.k8s.io/v1beta1": ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"),
+    "scheduling.k8s.io/v1beta1": ("PriorityClass",),
+    "storage.k8s.io/v1beta1": ("CSIDriver", "CSINode", "StorageClass", "VolumeAttachment"),
+}
 _SAME_AS = {
-    "autoscaling/v2beta1/HorizontalPodAutoscaler": "autoscaling/v2/HorizontalPodAutoscaler",
-    "autoscaling/v2beta2/HorizontalPodAutoscaler": "autoscaling/v2/HorizontalPodAutoscaler",
-    "batch/v1beta1/CronJob": "batch/v1/CronJob",
+    **{f"{old}/{kind}": f"{old.removesuffix('beta1')}/{kind}" for old, kinds in _OLDER.items() for kind in kinds},
+    "autoscaling/v2beta1/HorizontalPodAutoscaler": "autoscaling/v1/HorizontalPodAutoscaler",
+    "autoscaling/v2beta2/HorizontalPodAutoscaler": "autoscaling/v1/HorizontalPodAutoscaler",
     "extensions/v1beta1/Ingress": "networking.k8s.io/v1/Ingress",
-    "networking.k8s.io/v1beta1/Ingress": "networking.k8s.io/v1/Ingress",
-    "policy/v1beta1/PodDisruptionBudget": "policy/v1/PodDisruptionBudget",
-    "rbac.authorization.k8s.io/v1beta1/ClusterRole": "rbac.authorization.k8s.io/v1/ClusterRole",
-    "rbac.authorization.k8s.io/v1beta1/ClusterRoleBinding": "rbac.authorization.k8s.io/v1/ClusterRoleBinding",
-    "rbac.authorization.k8s.io/v1beta1/Role": "rbac.authorization.k8s.io/v1/Role",
-    "rbac.authorization.k8s.io/v1beta1/RoleBinding": "rbac.authorization.k8s.io/v1/RoleBinding",
 }
 """Older versions that kustomize still knows and current servers do not; their merge keys are those of the newer one."""
 
