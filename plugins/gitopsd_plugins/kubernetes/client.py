@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import msgspec
 
-from gitopsd.plugin import Access, Actor, Context, Rejected, Transient
+from gitopsd.plugin import Access, Actor, Context, GitopsdError, Rejected, Transient
 from gitopsd_plugins.kubernetes import refusal
 from gitopsd_plugins.kubernetes.refusal import Reply
 
@@ -176,8 +176,16 @@ class Client:
         if self._actor.read_only and method != "GET" and not dry:
             raise Rejected(f"{method} {path} was not sent: gitopsd runs read-only", reason="ReadOnly")
 
-    def _unreachable(self, error: Exception) -> Transient:
+    def _unreachable(self, error: Exception) -> GitopsdError:
+        import aiohttp
+
         words = str(error) or type(error).__name__
+        if isinstance(error, aiohttp.ClientSSLError):
+            return Rejected(
+                f"cluster {self._access.cluster}: {self._access.server} is not trusted: {words}; check the certificate "
+                "authority and tls-server-name of its kubeconfig",
+                reason="NotTrusted",
+            )
         return Transient(f"cluster {self._access.cluster}: {self._access.server} cannot be reached: {words}")
 
     def _unauthorized(self, reply: Reply) -> Rejected:
@@ -195,7 +203,7 @@ def dry(params: Mapping[str, str]) -> dict[str, str]:
 
 async def _content(response: aiohttp.ClientResponse) -> bytes:
     length = response.content_length
-    if length is not None and length <= _MAX_ANSWER:
+    if length is not None and length <= _MAX_ANSWER and "Content-Encoding" not in response.headers:
         return await response.read()
     content = bytearray()
     async for piece in response.content.iter_any():

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import anyio
-
 from gitopsd.plugin import Actor, Live, ResourceId, Unmanaged
 from gitopsd_plugins.kubernetes import live as lives
-from gitopsd_plugins.kubernetes import observe, pages
+from gitopsd_plugins.kubernetes import observe, pages, tasks
 from gitopsd_plugins.kubernetes.client import METADATA_LIST, Client
 from gitopsd_plugins.kubernetes.discovery import Discovery, Resource
 
+_STORED = frozenset({"list", "delete"})
+"""Verbs of a kind whose objects are kept; metrics, for one, can be listed only."""
 _HOUSEKEEPING_KINDS = frozenset({"Event", "Endpoints", "EndpointSlice", "Lease"})
 _HOUSEKEEPING = frozenset({("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")})
 
@@ -23,21 +23,19 @@ async def of(client: Client, discovery: Discovery, actor: Actor, live: Live) -> 
     """The objects that would go too, each once; a `Live` with an empty name for each kind that cannot be listed."""
     match live.id.group, live.id.kind:
         case "", "Namespace":
+            await discovery.refresh()  # kinds that others defined meanwhile count too
             namespace = live.id.name
             resources = [r for r in _one_version_each(discovery) if r.namespaced]
         case "apiextensions.k8s.io", "CustomResourceDefinition":
             namespace, resources = "", await _defined_by(client, discovery, actor, live)
         case _:
             return ()
-    found: dict[str, Live] = {}
 
-    async def look(resource: Resource) -> None:
-        for item in await _listed(client, actor, resource, namespace):
-            found.setdefault(item.uid or f"{resource.group}/{resource.kind}", item)
+    async def look(resource: Resource) -> Iterable[Live]:
+        return await _listed(client, actor, resource, namespace)
 
-    async with anyio.create_task_group() as tasks:
-        for resource in resources:
-            tasks.start_soon(look, resource)
+    lists = [*await tasks.each(look, resources), _unanswered(discovery, namespace)]
+    found = {item.uid or str(item.id): item for listed in lists for item in listed}
     return sorted(found.values(), key=lambda item: item.id)
 
 
@@ -53,7 +51,17 @@ async def _listed(client: Client, actor: Actor, resource: Resource, namespace: s
 def _one_version_each(discovery: Discovery) -> Iterable[Resource]:
     """Every kind that can be listed, in its preferred version, without those that only housekeep."""
     preferred = (versions[0] for versions in discovery.kinds.resources.values())
-    return (r for r in preferred if "list" in r.verbs and r.kind not in _HOUSEKEEPING_KINDS)
+    return (r for r in preferred if r.verbs >= _STORED and r.kind not in _HOUSEKEEPING_KINDS)
+
+
+def _unanswered(discovery: Discovery, namespace: str) -> Iterable[Live]:
+    """API groups that do not answer and were never seen answering: what they hold in the namespace nobody knows."""
+    known = {group for group, _ in discovery.kinds.resources}
+    silent = sorted(discovery.kinds.stale - known) if namespace else ()
+    return [
+        _unlisted(Resource(group=group, version="", kind="(unknown)", plural="", namespaced=True), namespace)
+        for group in silent
+    ]
 
 
 async def _defined_by(client: Client, discovery: Discovery, actor: Actor, live: Live) -> list[Resource]:

@@ -14,7 +14,8 @@ import anyio
 from anyio.abc import ObjectReceiveStream, ObjectSendStream, TaskGroup
 
 from gitopsd.plugin import Actor, Context, GitopsdError, HealthCheck, Seen
-from gitopsd_plugins.kubernetes import alongside, owner
+from gitopsd_plugins.kubernetes import owner
+from gitopsd_plugins.kubernetes import tasks as concurrent
 from gitopsd_plugins.kubernetes.client import Client
 from gitopsd_plugins.kubernetes.discovery import Discovery, Resource
 from gitopsd_plugins.kubernetes.watch import Forbidden, Unserved, Watch
@@ -78,7 +79,7 @@ class Feed:
                 for group, version, kind, check in wanted:
                     tasks.start_soon(self._resource, tasks, (group, version, kind), check, send)
 
-        async with send, receive, alongside.running(run):
+        async with send, receive, concurrent.beside(run):
             yield receive
 
     async def _resource(

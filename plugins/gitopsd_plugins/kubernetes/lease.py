@@ -15,8 +15,8 @@ from typing import Any
 import anyio
 
 from gitopsd.plugin import Actor, Body, Context, GitopsdError, HeldElsewhere, Transient
-from gitopsd_plugins.kubernetes import alongside, namespaces, refusal
 from gitopsd_plugins.kubernetes import client as clients
+from gitopsd_plugins.kubernetes import namespaces, refusal, tasks
 from gitopsd_plugins.kubernetes.client import Client
 
 DURATION = 30.0
@@ -40,7 +40,7 @@ class Lease:
             return
         await self._acquire()
         try:
-            async with alongside.running(self._renew):
+            async with tasks.beside(self._renew):
                 yield
         finally:
             with anyio.move_on_after(5, shield=True):

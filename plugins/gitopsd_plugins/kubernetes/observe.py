@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-import anyio
-
 from gitopsd.plugin import Actor, Live, ResourceId, Versioned
 from gitopsd_plugins.kubernetes import live as lives
-from gitopsd_plugins.kubernetes import owner, pages, refusal
+from gitopsd_plugins.kubernetes import owner, pages, refusal, tasks
 from gitopsd_plugins.kubernetes.client import METADATA_LIST, Client
 from gitopsd_plugins.kubernetes.discovery import Discovery, Resource
 from gitopsd_plugins.kubernetes.pages import Listing
@@ -25,17 +23,25 @@ async def observed(
     client: Client, discovery: Discovery, actor: Actor, ids: Collection[Versioned]
 ) -> Mapping[ResourceId, Live]:
     """What is there of `ids`. Raises `Rejected` where the identity may not read a kind, `Transient` where no answer comes."""
-    found: dict[ResourceId, Live] = {}
-    for resource, wanted in (await _by_resource(discovery, ids)).items():
-        rest = wanted
-        if len(wanted) > _FEW:
-            listed = await _listed(client, resource, actor, {it.namespace for it in wanted})
-            found.update((it, listed[it]) for it in wanted if it in listed)
-            rest = wanted - listed.keys()
-            if len(rest) > _FEW:
-                rest &= await _present(client, resource, rest)
-        found.update(await _read_each(client, resource, actor, rest))
-    return found
+
+    async def of_one(group: tuple[Resource, set[ResourceId]]) -> Mapping[ResourceId, Live]:
+        return await _of_resource(client, actor, *group)
+
+    parts = await tasks.each(of_one, (await _by_resource(discovery, ids)).items())
+    return {it: live for part in parts for it, live in part.items()}
+
+
+async def _of_resource(
+    client: Client, actor: Actor, resource: Resource, wanted: set[ResourceId]
+) -> Mapping[ResourceId, Live]:
+    if len(wanted) <= _FEW:
+        return await _read_each(client, resource, actor, wanted)
+    listed = await _listed(client, resource, actor, {it.namespace for it in wanted})
+    found = {it: listed[it] for it in wanted if it in listed}
+    rest = wanted - listed.keys()
+    if len(rest) > _FEW:
+        rest &= await _present(client, resource, rest)
+    return {**found, **await _read_each(client, resource, actor, rest)}
 
 
 async def one(client: Client, resource: Resource, actor: Actor, it: ResourceId) -> Live | None:
@@ -93,21 +99,8 @@ def _ids(resource: Resource, listing: Listing) -> set[ResourceId]:
 async def _read_each(
     client: Client, resource: Resource, actor: Actor, ids: Iterable[ResourceId]
 ) -> dict[ResourceId, Live]:
-    found: dict[ResourceId, Live] = {}
-    failures: list[Exception] = []
+    async def read(it: ResourceId) -> Live | None:
+        return await one(client, resource, actor, it)
 
-    async def read(it: ResourceId) -> None:
-        try:
-            live = await one(client, resource, actor, it)
-        except Exception as error:  # noqa: BLE001 - carried out of the task group as a value, raised again below
-            failures.append(error)
-            return
-        if live is not None:
-            found[it] = live
-
-    async with anyio.create_task_group() as tasks:
-        for it in ids:
-            tasks.start_soon(read, it)
-    if failures:
-        raise failures[0]
-    return found
+    found = await tasks.each(read, ids)
+    return {live.id: live for live in found if live is not None}

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-import anyio
-
 from gitopsd.plugin import Actor
 from gitopsd_plugins.kubernetes import client as clients
+from gitopsd_plugins.kubernetes import tasks
 from gitopsd_plugins.kubernetes.client import Client
 from gitopsd_plugins.kubernetes.discovery import Discovery
 
@@ -48,22 +47,11 @@ async def missing(
 
 
 async def _denied(client: Client, questions: Sequence[_Question]) -> Sequence[_Question]:
-    denied: list[_Question] = []
-    errors: list[Exception] = []
+    async def ask(question: _Question) -> bool:
+        return await _is_allowed(client, question)
 
-    async def ask(question: _Question) -> None:
-        try:
-            if not await _is_allowed(client, question):
-                denied.append(question)
-        except Exception as error:  # noqa: BLE001 - carried out of the task group as a value, raised again below
-            errors.append(error)
-
-    async with anyio.create_task_group() as tasks:
-        for question in questions:
-            tasks.start_soon(ask, question)
-    if errors:
-        raise errors[0]
-    return [question for question in questions if question in denied]
+    allowed = await tasks.each(ask, questions)
+    return [question for question, yes in zip(questions, allowed, strict=True) if not yes]
 
 
 async def _is_allowed(client: Client, question: _Question) -> bool:

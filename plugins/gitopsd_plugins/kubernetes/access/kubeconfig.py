@@ -87,6 +87,8 @@ def _tls(chosen: Chosen, ca: bytes, credential: Credential | None) -> Tls:
     key = kubefile.content(user.client_key_data, user.client_key, folder, "client-key")
     if credential is not None and credential.client_certificate_data:
         certificate, key = credential.client_certificate_data.encode(), credential.client_key_data.encode()
+    if entry.proxy_url and not entry.proxy_url.startswith(("http://", "https://")):
+        raise Misconfigured(f"{', '.join(chosen.files)}: proxy-url must be an http or https address")
     if entry.insecure_skip_tls_verify and ca:
         raise Misconfigured(
             f"{', '.join(chosen.files)}: context {chosen.context!r} has insecure-skip-tls-verify and a certificate-authority; "

@@ -289,3 +289,9 @@ async def test_outside_a_pod_the_missing_file_is_named(ctx: Context, tmp_path: P
     with pytest.raises(Misconfigured, match="is this a pod"):
         async with InClusterAccess().open("here", {"path": str(tmp_path)}, ctx):
             pass
+
+
+async def test_a_proxy_of_a_kind_that_cannot_be_used_is_told_without_its_password(ctx: Context, tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="must be an http or https address") as raised:
+        await _open(ctx, _write(tmp_path / "config", {"proxy-url": "socks5://me:secret@proxy"}))
+    assert "secret" not in str(raised.value)
