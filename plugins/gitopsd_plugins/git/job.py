@@ -14,8 +14,9 @@ from dulwich.errors import NotGitRepository
 from dulwich.repo import Repo
 
 from gitopsd.plugin import Intake, Misconfigured, Rejected, Transient
-from gitopsd_plugins.git import cache, content, order, transport
+from gitopsd_plugins.git import cache, content, listing, order, transport
 from gitopsd_plugins.git.address import Address
+from gitopsd_plugins.git.listing import Listing
 from gitopsd_plugins.git.objects import Damaged, GitObjects
 from gitopsd_plugins.git.order import Fetched, FetchOrder, ListOrder, Malformed, Refused
 from gitopsd_plugins.git.reference import FAILED, Advertised
@@ -138,17 +139,17 @@ def _check_branch(objects: GitObjects, given: FetchOrder, tip: Advertised | None
 
 
 def _stored(objects: GitObjects, given: FetchOrder, intake: Intake) -> Fetched:
-    found = content.listing(objects, given.commit, given.limits)
+    found = listing.read(objects, given.commit, given.limits)
     base = _base(objects, given)
     return Fetched(stored=content.put(objects, given, found, base, intake), submodules=found.submodules)
 
 
-def _base(objects: GitObjects, given: FetchOrder) -> content.Listing | None:
+def _base(objects: GitObjects, given: FetchOrder) -> Listing | None:
     """The listing of the commit that was stored last; None where it is gone, or damaged, and the whole tree is put."""
     if not given.tree or not objects.has(given.base):
         return None
     try:
-        return content.listing(objects, given.base, given.limits)
+        return listing.read(objects, given.base, given.limits)
     except (Damaged, Rejected):
         return None
 

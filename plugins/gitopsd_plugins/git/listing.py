@@ -1,0 +1,122 @@
+"""All that a commit names: paths with mode and object name, and the texts of its ignore files.
+
+The whole list is looked at, since ignore rules may stand in any directory. Everything is hostile: numbers, depths and names
+are limits or errors, and nothing here reads a file but the ignore files.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from gitopsd.plugin import Rejected
+from gitopsd.plugin.tree import MAX_DEPTH
+from gitopsd_plugins.git import ignore
+from gitopsd_plugins.git.objects import GitObjects
+from gitopsd_plugins.git.order import Limits
+from gitopsd_plugins.git.reference import FAILED
+
+MAX_NAME = 255
+MAX_PATH = 4096
+
+SUBMODULE = 0o160000
+"""The mode of an entry that is another repository."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaf:
+    """A file, link or submodule: its mode and object name."""
+
+    mode: int
+    oid: str
+
+    @property
+    def key(self) -> str:
+        """The native id under which the store knows the bytes."""
+        return f"git:{self.oid}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """All that a commit names, and the texts of its ignore files by directory."""
+
+    leaves: Mapping[str, Leaf]
+    ignores: Mapping[str, str] = field(repr=False)
+
+    @property
+    def submodules(self) -> tuple[str, ...]:
+        """Paths of other repositories, which are left out."""
+        return tuple(path for path, leaf in self.leaves.items() if leaf.mode == SUBMODULE)
+
+
+def read(objects: GitObjects, commit: str, limits: Limits) -> Listing:
+    """Everything a commit names. Raises `Rejected` for what no artifact may hold."""
+    leaves: dict[str, Leaf] = {}
+    entries = lru_cache(maxsize=1024)(objects.entries)  # a tree that is named a thousand times is read once
+    todo = [("", objects.tree_of(commit), 0)]
+    count = 0
+    while todo:
+        prefix, oid, depth = todo.pop()
+        if depth > MAX_DEPTH:
+            raise Rejected(f"{shown(prefix)}: deeper than {MAX_DEPTH} directories", reason=FAILED)
+        names: set[str] = set()
+        for raw, mode, child in entries(oid):
+            name = _checked(raw, prefix, names)
+            count += 1
+            if count > limits.entries:
+                raise Rejected(f"more than {limits.entries} files and folders in the repository", reason=FAILED)
+            if stat.S_ISDIR(mode):
+                todo.append((f"{prefix}{name}/", child, depth + 1))
+            else:
+                leaves[prefix + name] = Leaf(mode=mode, oid=child)
+    return Listing(leaves=leaves, ignores=dict(_ignores(objects, leaves)))
+
+
+def _ignores(objects: GitObjects, leaves: Mapping[str, Leaf]) -> Iterator[tuple[str, str]]:
+    for path, leaf in leaves.items():
+        directory, _, name = path.rpartition("/")
+        if name == ignore.FILE and stat.S_ISREG(leaf.mode):
+            data = objects.blob(leaf.oid)
+            if len(data) > ignore.MAX_BYTES:
+                raise Rejected(f"{shown(path)}: more than {ignore.MAX_BYTES >> 20} MiB", reason=FAILED)
+            yield directory, data.decode("utf-8", "replace")
+
+
+def _checked(name: bytes, prefix: str, names: set[str]) -> str:
+    """A name of one directory. Names that could leave it, or pass for Git's own folder, never come from honest Git."""
+    text = text_of(name, prefix)
+    if text in {"", ".", ".."} or "/" in text or "\0" in text or _passes_for_git(text):
+        raise Rejected(f"{shown(prefix + text)}: a name that no repository may hold", reason=FAILED)
+    if len(name) > MAX_NAME or len(prefix) + len(name) > MAX_PATH:
+        raise Rejected(f"{shown(prefix + text)}: a name that is too long", reason=FAILED)
+    if text in names:
+        raise Rejected(f"{shown(prefix + text)}: named twice in one directory", reason=FAILED)
+    names.add(text)
+    return text
+
+
+def _passes_for_git(text: str) -> bool:
+    """`.git` as case-blind file systems, HFS+ (ignored characters) and NTFS (short names, trailing dots) see it."""
+    plain = "".join(c for c in text if c not in _INVISIBLE).casefold().split(":")[0].rstrip(". ")
+    return plain in {".git", "git~1"}
+
+
+_INVISIBLE = frozenset(map(chr, (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)))
+
+
+def text_of(name: bytes, where: str) -> str:
+    """A name or link target as text; `where` is for the message. Raises `Rejected` unless it is UTF-8."""
+    try:
+        return name.decode()
+    except UnicodeDecodeError as error:
+        raise Rejected(
+            f"{shown(where + name.decode('utf-8', 'replace'))}: a name that is not UTF-8; rename it", reason=FAILED
+        ) from error
+
+
+def shown(path: str) -> str:
+    """A path for a message: on one line, without control characters, not too long."""
+    text = path if path.isprintable() else repr(path)
+    return text if len(text) <= 200 else f"{text[:197]}..."
