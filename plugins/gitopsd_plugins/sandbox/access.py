@@ -1,6 +1,6 @@
-"""Who may do what: everything is allowed to everyone who authenticated, but for the rules that a test adds.
+"""Who may do what: rules that a test adds, then masters may do all, then role-based access control.
 
-It answers authorization questions and the review resources that ask them. It knows no objects.
+It answers authorization questions in the API server's words. It knows no objects; `rbac.py` reads the roles.
 """
 
 from __future__ import annotations
@@ -8,23 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gitopsd_plugins.sandbox import status
-from gitopsd_plugins.sandbox.call import Call, User
-
-ADMIN = User(name="sandbox-admin", groups=("system:masters", "system:authenticated"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attributes:
-    """One question: may `user` do this?"""
-
-    user: User
-    verb: str
-    group: str = ""
-    resource: str = ""
-    subresource: str = ""
-    namespace: str = ""
-    name: str = ""
+from gitopsd_plugins.sandbox import rbac, status
+from gitopsd_plugins.sandbox.call import Call
+from gitopsd_plugins.sandbox.store import Store
+from gitopsd_plugins.sandbox.user import MASTERS, Attributes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,24 +34,31 @@ class Deny:
 
 @dataclass(slots=True)
 class Access:
-    """The rules in force. `authorizer`, if set, is asked after the rules and says whether a question is allowed."""
+    """The rules in force, over the roles in `store`."""
 
+    store: Store
     denied: list[Deny] = field(default_factory=list)
+    """Refusals that hold for everyone, masters too."""
     authorizer: Callable[[Attributes], bool] | None = None
+    """Decides instead of roles, if set."""
 
     def allows(self, asked: Attributes) -> bool:
         """The answer to one question."""
         if any(rule.matches(asked) for rule in self.denied):
             return False
-        return self.authorizer is None or self.authorizer(asked)
+        if self.authorizer is not None:
+            return self.authorizer(asked)
+        return MASTERS in asked.user.groups or rbac.allows(self.store, asked)
 
     def check(self, call: Call) -> None:
         """Raises `Refused` (403) in the API server's words."""
-        if not self.denied and self.authorizer is None:
+        if MASTERS in call.user.groups and not self.denied and self.authorizer is None:
             return
         asked = attributes(call)
-        if not self.allows(asked):
-            raise status.forbidden(asked.group, asked.resource, asked.name, _reason(asked))
+        # everyone may ask about himself
+        if asked.resource.startswith("self") or self.allows(asked):
+            return
+        raise status.forbidden(asked.group, asked.resource, asked.name, _reason(asked))
 
 
 def attributes(call: Call) -> Attributes:

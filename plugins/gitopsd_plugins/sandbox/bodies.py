@@ -13,7 +13,7 @@ import msgspec
 
 from gitopsd_plugins.sandbox import status
 from gitopsd_plugins.sandbox.call import Call
-from gitopsd_plugins.sandbox.decoding import Reader, WrongType
+from gitopsd_plugins.sandbox.decoding import Reader, WrongType, json_type
 from gitopsd_plugins.sandbox.manifest import YamlError, load_yaml, repeated_key
 from gitopsd_plugins.sandbox.resources import Resource
 from gitopsd_plugins.sandbox.schema import Json
@@ -32,7 +32,8 @@ def document(call: Call) -> Json:
         why = f"couldn't get version/kind; json parse error: {error} ({shown})"
         raise status.bad_request(f"the object provided is unrecognized (must be of type {kind}): {why}") from error
     if not isinstance(value, dict):
-        raise status.bad_request(f"the object provided is unrecognized (must be of type {kind})")
+        why = f"couldn't get version/kind; json parse error: json: cannot unmarshal {json_type(value)} into Go value"
+        raise status.bad_request(f"the object provided is unrecognized (must be of type {kind}): {why}")
     if call.query.get("fieldValidation") == "Strict":
         _refuse_repeated(call)
     _check_kind(call.resource, value)
@@ -52,7 +53,9 @@ def _check_kind(resource: Resource, value: Json) -> None:
     kind, version = value.get("kind") or resource.kind, value.get("apiVersion") or resource.api_version
     if kind != resource.kind or version.rpartition("/")[0] != resource.group:
         shown = version.rpartition("/")[2]
-        why = f'{kind} in version "{shown}" cannot be handled as a {resource.kind}'
+        package = version.rpartition("/")[0].partition(".")[0] or "core"
+        why = f"converting ({shown}.{kind}) to ({package}.{resource.kind}): unknown conversion"
+        why = f'{kind} in version "{shown}" cannot be handled as a {resource.kind}: {why}'
         raise status.bad_request(why)
     if version != resource.api_version:
         why = (
@@ -87,6 +90,9 @@ def typed(resource: Resource, value: Json) -> tuple[Json, Sequence[str]]:
     """The object without nulls and unknown fields, and the paths of those. Raises `WrongType`."""
     reader = Reader(resource.kind, typed=not resource.custom)
     body = reader.read(value, resource.schema)
+    if resource.custom:
+        metadata = Reader("ObjectMeta").read(body["metadata"], resource.schema.fields["metadata"])
+        body = {**body, "metadata": metadata}
     return body, reader.unknown
 
 
@@ -115,14 +121,15 @@ def read_patched(call: Call, value: Json) -> Json:
     try:
         body, unknown = typed(call.resource, value)
     except WrongType as error:
-        raise refuse_patched(call, f"{_quoted(value)}: {error}") from error
+        raise refuse_patched(call, f"{quoted(value)}: {error}") from error
     if unknown and _validation(call) == "Strict":
-        raise refuse_patched(call, f"{_quoted(value)}: strict decoding error: {_listed(unknown)}")
+        raise refuse_patched(call, f"{quoted(value)}: strict decoding error: {_listed(unknown)}")
     warn(call, unknown)
     return body
 
 
-def _quoted(value: Json) -> str:
+def quoted(value: Json) -> str:
+    """An object as messages carry it: its JSON, as a JSON text."""
     text = msgspec.json.encode(value).decode()
     return msgspec.json.encode(text).decode()
 

@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from gitopsd_plugins.sandbox import status
-from gitopsd_plugins.sandbox.resources import Resource, Resources, Subresource
+from gitopsd_plugins.sandbox.resources import Resource, Resources
 from gitopsd_plugins.sandbox.schema import Json
+from gitopsd_plugins.sandbox.user import User
 
 APPLY_TYPES = ("application/apply-patch+yaml", "application/apply-patch+cbor")
 PATCH_TYPES = (
@@ -22,14 +23,6 @@ PATCH_TYPES = (
     "application/merge-patch+json",
     "application/strategic-merge-patch+json",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class User:
-    """Who asks, after impersonation."""
-
-    name: str
-    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +67,6 @@ class Call:
     def is_apply(self) -> bool:
         """Whether this is a server-side apply."""
         return self.content_type in APPLY_TYPES
-
-    def kept(self) -> Subresource | None:
-        """The subresource that is asked for, if the resource has it."""
-        return self.resource.subresources.get(self.target.subresource)
 
 
 def parse(path: str, resources: Resources) -> Target | None:

@@ -42,7 +42,7 @@ class Cluster:
     settings: Settings = field(default_factory=Settings)
     resources: Resources = field(default_factory=Resources)
     store: Store = field(default_factory=Store)
-    access: Access = field(default_factory=Access)
+    access: Access = field(init=False)
     addresses: Addresses = field(default_factory=Addresses)
     watchers: Watchers = field(default_factory=Watchers)
     delays: Delays = field(default_factory=Delays)
@@ -52,6 +52,7 @@ class Cluster:
     """Token -> user name, of tokens that were asked for."""
 
     def __post_init__(self) -> None:
+        self.access = Access(self.store)
         self.store.history = self.settings.history
         self.store.listeners.extend((self.dependants.notice, self.watchers.notify))
 

@@ -28,6 +28,8 @@ class Reader:
     typed: bool = True
     unknown: list[str] = field(default_factory=list)
     """Paths of unknown fields, in order of appearance."""
+    _struct: str = ""
+    """The type that is being read, which errors name."""
 
     def read(self, value: Json, schema: Schema) -> Json:
         """The object without nulls and unknown fields. Raises `WrongType`."""
@@ -50,7 +52,7 @@ class Reader:
     def _refuse(self, value: Any, wanted: str, path: str) -> None:
         if self.typed:
             raise WrongType(
-                f"json: cannot unmarshal {_json_type(value)} into Go struct field {self.kind}.{path} of type {wanted}"
+                f"json: cannot unmarshal {json_type(value)} into Go struct field {self._struct or self.kind}.{path} of type {wanted}"
             )
 
     def _items(self, value: list[Any], schema: Schema, path: str) -> list[Any]:
@@ -61,23 +63,26 @@ class Reader:
 
     def _map(self, value: Json, schema: Schema, path: str) -> Json:
         result: Json | None = None
+        outer, self._struct = self._struct, schema.type_name.rpartition(".")[2] or self._struct
         prefix = f"{path}." if path else ""
-        fields, element = schema.fields, schema.element
         for name, item in value.items():
-            below = fields.get(name) or element
-            if below is None or item is None:
+            below = schema.fields.get(name) or schema.element
+            if below is None:
+                self.unknown.append(f"{prefix}{name}")
+                new = None
+            else:
+                new = self._field(item, below, path if name not in schema.fields else f"{prefix}{name}")
+            if new is None or (self.typed and not new and name not in schema.required and _is_collection(new, below)):
                 result = dict(value) if result is None else result
-                del result[name]
-                if below is None:
-                    self.unknown.append(f"{prefix}{name}")
-                continue
-            if below.shape == "any":
-                continue
-            new = self._node(item, below, path if name not in fields else f"{prefix}{name}")
-            if new is not item:
+                del result[name]  # an empty collection goes as Go's `omitempty` has it
+            elif new is not item:
                 result = dict(value) if result is None else result
                 result[name] = new
+        self._struct = outer
         return value if result is None else result
+
+    def _field(self, item: Any, schema: Schema, path: str) -> Any:
+        return item if item is None or schema.shape == "any" else self._node(item, schema, path)
 
     def _scalar(self, value: Any, schema: Schema, path: str) -> Any:
         kind = schema.scalar
@@ -89,7 +94,7 @@ class Reader:
         if isinstance(value, float) and kind in ("integer", "int32", "int64"):
             if value != int(value):
                 raise WrongType(
-                    f"json: cannot unmarshal number {value} into Go struct field {self.kind}.{path} of type {wanted}"
+                    f"json: cannot unmarshal number {value} into Go struct field {self._struct or self.kind}.{path} of type {wanted}"
                 )
             return int(value)
         if kind == "byte":
@@ -102,6 +107,13 @@ class Reader:
         except ValueError as error:
             raise WrongType(str(error)) from error
         return value if text == value else text
+
+
+def _is_collection(value: Any, schema: Schema | None) -> bool:
+    """Whether this is a list, or a map with free keys, and no struct."""
+    if schema is None or schema.shape == "any":
+        return False
+    return isinstance(value, list) or (isinstance(value, dict) and not schema.fields and not schema.type_name)
 
 
 def _check_base64(value: str) -> None:
@@ -140,7 +152,8 @@ def _go_type(schema: Schema) -> str:
     return f"map[string]{_go_type(schema.element or ANY)}" if schema.element else "interface {}"
 
 
-def _json_type(value: Any) -> str:
+def json_type(value: Any) -> str:
+    """What Go's errors call a JSON value."""
     if isinstance(value, bool):
         return "bool"
     return {str: "string", int: "number", float: "number", list: "array", dict: "object"}.get(type(value), "null")

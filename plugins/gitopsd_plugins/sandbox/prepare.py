@@ -101,7 +101,6 @@ def created(resource: Resource, body: Json, now: str) -> Json:
             "deletionTimestamp",
             "deletionGracePeriodSeconds",
             "selfLink",
-            "generation",
             "managedFields",
         )
     }

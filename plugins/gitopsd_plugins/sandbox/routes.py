@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 
 from gitopsd_plugins.sandbox import call as calls
 from gitopsd_plugins.sandbox import deletion, discovery, reads, status, subresources, views, writes
-from gitopsd_plugins.sandbox.call import Call, User
+from gitopsd_plugins.sandbox.call import Call
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.store import Stored, encode
+from gitopsd_plugins.sandbox.user import User
 from gitopsd_plugins.sandbox.watch import Watcher
 
 PROBES = ("/healthz", "/livez", "/readyz")

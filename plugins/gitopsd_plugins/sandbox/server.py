@@ -19,16 +19,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
 from gitopsd_plugins.sandbox import certificates, kubeconfig, persistence, routes, startup, status
-from gitopsd_plugins.sandbox.access import ADMIN
-from gitopsd_plugins.sandbox.call import User, flag, whole
+from gitopsd_plugins.sandbox.call import flag, whole
 from gitopsd_plugins.sandbox.cluster import Cluster, Settings
 from gitopsd_plugins.sandbox.controllers.loop import Controllers
 from gitopsd_plugins.sandbox.faults import Fault, Faults
 from gitopsd_plugins.sandbox.journal import Journal, Request
 from gitopsd_plugins.sandbox.routes import PROBES, Answer, Asked
 from gitopsd_plugins.sandbox.store import encode
+from gitopsd_plugins.sandbox.user import ADMIN, User, authenticated
 from gitopsd_plugins.sandbox.watch import Watcher
 
 BOOKMARK_EVERY = 60.0
@@ -88,17 +89,14 @@ class Running:
             answer.watcher.end()
         return await self._stream(request, answer.watcher)
 
-    def _user(self, headers: Mapping[str, str], path: str) -> User | None:
+    def _user(self, headers: CIMultiDictProxy[str], path: str) -> User | None:
         """Who asks; None without a token that is known."""
         scheme, _, token = headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer" and secrets.compare_digest(token.encode(), self.token.encode()):
             name = headers.get("Impersonate-User")
-            if not name:
-                return ADMIN
-            groups = headers.getall("Impersonate-Group", []) if hasattr(headers, "getall") else []
-            return User(name=name, groups=(*groups, "system:authenticated"))
+            return authenticated(name, tuple(headers.getall("Impersonate-Group", ()))) if name else ADMIN
         if account := self.cluster.service_account_tokens.get(token):
-            return User(name=account, groups=("system:serviceaccounts", "system:authenticated"))
+            return authenticated(account)
         return User(name="system:anonymous", groups=("system:unauthenticated",)) if path in PROBES else None
 
     async def _stream(self, request: web.BaseRequest, watcher: Watcher) -> web.StreamResponse:
@@ -156,11 +154,11 @@ async def _failed(request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
     """Carry out a fault other than a cut watch."""
     match fault.effect:
         case "hang":
-            await asyncio.Event().wait()
+            await asyncio.Event().wait()  # until the client gives up, which cancels this
         case "drop":
             if request.transport is not None:
                 request.transport.abort()
-            raise ConnectionResetError("dropped by a fault")
+            await asyncio.Event().wait()
     reasons = {429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable", 504: "Timeout"}
     refused = status.Refused(fault.status, reasons.get(fault.status, ""), "asked for by a fault")
     response = web.Response(
@@ -205,7 +203,9 @@ async def serve(
 async def _listening(running: Running, host: str, port: int, *, tls: bool) -> AsyncIterator[None]:
     """Take requests for `running`, and say in it where."""
     made = certificates.make(host) if tls else None
-    runner = web.ServerRunner(web.Server(running.handle, access_log=None), shutdown_timeout=1.0)
+    runner = web.ServerRunner(
+        web.Server(running.handle, access_log=None, handler_cancellation=True), shutdown_timeout=1.0
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port, ssl_context=made.context if made else None)

@@ -9,12 +9,12 @@ import secrets
 from dataclasses import replace
 from typing import Any
 
-from gitopsd_plugins.sandbox import bodies, deletion, patch, reads, status, writes
-from gitopsd_plugins.sandbox.access import Attributes
+from gitopsd_plugins.sandbox import bodies, deletion, patch, rbac, reads, status, writes
 from gitopsd_plugins.sandbox.call import Call, Target
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.store import Stored
+from gitopsd_plugins.sandbox.user import Attributes, authenticated
 
 BUILT_IN_SCALE: Json = {
     "specReplicasPath": ".spec.replicas",
@@ -129,23 +129,22 @@ def review(cluster: Cluster, call: Call) -> Json:
     if kind == "TokenReview":
         return {**answer, "status": {"authenticated": True, "user": user}}
     if kind == "SelfSubjectRulesReview":
-        return {**answer, "spec": {}, "status": _rules()}
+        return {**answer, "spec": {}, "status": _rules(cluster, call, spec)}
     return {**answer, "status": {"allowed": _allowed(cluster, call, spec)}}
 
 
-def _rules() -> Json:
-    everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
-    urls = {"verbs": ["*"], "nonResourceURLs": ["*"]}
-    return {"resourceRules": [everything], "nonResourceRules": [urls], "incomplete": False}
+def _rules(cluster: Cluster, call: Call, spec: Json) -> Json:
+    held = list(rbac.rules(cluster.store, call.user, spec.get("namespace", "")))
+    resources = [rule for rule in held if "resources" in rule]
+    urls = [rule for rule in held if "nonResourceURLs" in rule]
+    return {"resourceRules": resources, "nonResourceRules": urls, "incomplete": False}
 
 
 def _allowed(cluster: Cluster, call: Call, spec: Json) -> bool:
     asked = spec.get("resourceAttributes")
     if asked is None:
         return True
-    user = (
-        replace(call.user, name=spec["user"], groups=tuple(spec.get("groups", ()))) if spec.get("user") else call.user
-    )
+    user = authenticated(spec["user"], tuple(spec.get("groups") or ())) if spec.get("user") else call.user
     return cluster.access.allows(
         Attributes(
             user=user,

@@ -14,6 +14,7 @@ from uuid import uuid4
 from gitopsd_plugins.sandbox import apply as server_side
 from gitopsd_plugins.sandbox import (
     bodies,
+    causes,
     conversion,
     crd_rules,
     defaults,
@@ -47,6 +48,8 @@ NAME_LIMIT = 63
 def create(cluster: Cluster, call: Call) -> Written:
     """A POST to a collection. Raises `Refused`."""
     body = bodies.document(call)
+    if body["metadata"].get("resourceVersion"):
+        raise status.Refused(500, "", "resourceVersion should not be set on objects to be created")
     body = _named(call, bodies.read(call, body))
     return _create(cluster, call, body, None)
 
@@ -71,15 +74,16 @@ def _create(cluster: Cluster, call: Call, body: Json, held: Sequence[Owner] | No
     resource, namespace = call.resource, call.target.namespace
     name = body["metadata"].get("name", "")
     check_namespace(cluster, call, name)
-    if held is None and name and cluster.store.get(resource.key, (namespace, name)):
-        raise status.exists(resource.group, resource.plural, name)
+    is_new = held is not None or cluster.store.get(resource.key, (namespace, name)) is None
     body = prepare.created(resource, complete(resource, body), cluster.now())
     if held is None:
         held = server_side.update(filling.skeleton(resource.schema), (), body, resource.schema, write_of(cluster, call))
     body = prepare.allocated(resource, body, cluster.addresses)
-    causes = validation.of_new(resource, body) + crd_rules.of(resource, body)
-    if causes:
-        raise status.invalid(resource.group, resource.kind, name, causes)
+    found = validation.of_new(resource, body) + crd_rules.of(resource, body)
+    if found:
+        raise status.invalid(resource.group, resource.kind, name, found)
+    if not is_new:
+        raise status.exists(resource.group, resource.plural, name)
     body = conversion.stored(_with_owners(body, held), resource)
     if call.dry_run:
         return body
@@ -202,9 +206,9 @@ def commit(cluster: Cluster, call: Call, stored: Stored, new: Json, held: Sequen
     """Check and store the new state of an object; an object that did not change is left as it is."""
     resource = call.resource
     live = conversion.converted(stored.body, resource)
-    causes = [*validation.of_change(resource, live, new), *crd_rules.of(resource, new)]
-    if causes:
-        raise status.invalid(resource.group, resource.kind, call.target.name, causes)
+    found = [*validation.of_change(resource, live, new), *crd_rules.of(resource, new)]
+    if found:
+        raise status.invalid(resource.group, resource.kind, call.target.name, found)
     if _unchanged(live, new, held):
         return stored
     body = conversion.stored(_with_owners(new, held), resource)
@@ -237,7 +241,9 @@ def change(cluster: Cluster, call: Call) -> Written:
     check_name(call, body)
     if not isinstance(body.get("metadata"), dict):
         raise status.unprocessable()
-    body = bodies.read_patched(call, {**body, "apiVersion": call.resource.api_version, "kind": call.resource.kind})
+    if (body.get("apiVersion"), body.get("kind")) != (call.resource.api_version, call.resource.kind):
+        raise bodies.refuse_patched(call, f"{bodies.quoted(body)}: unknown conversion")
+    body = bodies.read_patched(call, body)
     return replace(cluster, call, stored, body)
 
 
@@ -306,7 +312,7 @@ def _create_applied(cluster: Cluster, call: Call, stated: Json) -> Written:
         why = f"the name of the object ({target.name} based on URL) was undeterminable: name must be provided"
         raise status.bad_request(why)
     if uid := stated["metadata"].get("uid"):
-        cause = validation.wrong("metadata.uid", uid, "field is immutable")
+        cause = causes.wrong("metadata.uid", uid, "field is immutable")
         raise status.invalid(resource.group, resource.kind, target.name, [cause])
     check_namespace(cluster, call, target.name)
     merged, held = _applied(filling.skeleton(resource.schema), (), stated, call, write_of(cluster, call))
@@ -326,11 +332,11 @@ def _applied(live: Json, held: Sequence[Owner], stated: Json, call: Call, write:
 
 
 def _causes(conflicts: Conflicts) -> list[Cause]:
-    causes: list[Cause] = []
+    listed: list[Cause] = []
     for conflict in sorted(conflicts.conflicts, key=lambda each: each.owner.manager):
         message = _whose(conflict.owner)
-        causes.extend(Cause(path, "FieldManagerConflict", message) for path in paths(conflict.fields))
-    return causes
+        listed.extend(Cause(path, "FieldManagerConflict", message) for path in paths(conflict.fields))
+    return listed
 
 
 def _whose(owner: Owner) -> str:

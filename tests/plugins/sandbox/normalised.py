@@ -31,7 +31,7 @@ def clean(value: Any, key: str = "") -> Any:
     if isinstance(value, list):
         items = [clean(item) for item in value]
         # a real server lists conflicts in random order, and some causes twice
-        return sorted(unique(items), key=json.dumps) if key == "causes" else items
+        return sorted(unique(items), key=lambda item: json.dumps(item, sort_keys=True)) if key == "causes" else items
     if isinstance(value, str):
         if key in ("resourceVersion", "continue"):
             return key if value else ""

@@ -1144,6 +1144,87 @@ def custom_resources() -> Iterator[Scenario]:
     yield "discovery of a custom group", [Ask("GET", "/apis/demo.io"), Ask("GET", "/apis/demo.io/v1")]
 
 
+def empty_values() -> Iterator[Scenario]:
+    container = {
+        "name": "c",
+        "image": "i:1",
+        "env": [],
+        "args": [],
+        "ports": [],
+        "resources": {"limits": {}},
+        "securityContext": {},
+    }
+    yield (
+        "empty collections are left out",
+        [
+            post(CM, cm("e1", data={})),
+            apply(CM, cm("e2", data={})),
+            apply(CM, cm("e2", data={})),
+            post(CM, labelled("e3")),
+            post(DEPLOYMENT, deployment("e4", container)),
+            apply(DEPLOYMENT, deployment("e5", container)),
+            apply(DEPLOYMENT, deployment("e5", {"name": "c", "image": "i:1"})),
+        ],
+    )
+    yield "zero replicas stay", [post(DEPLOYMENT, deployment("e6", replicas=0))]
+    yield (
+        "strategies",
+        [
+            post(DEPLOYMENT, deployment("e7", strategy={"type": "X"})),
+            post(DEPLOYMENT, deployment("e7", strategy={"type": "Recreate", "rollingUpdate": {"maxSurge": 1}})),
+            post(DEPLOYMENT, deployment("e7", strategy={"rollingUpdate": {"maxSurge": 1}})),
+        ],
+    )
+    yield (
+        "metadata of other types",
+        [
+            post(CM, {**cm("e8"), "metadata": {"name": "e8", "labels": {"a": 1}}}),
+            post(CM, {**cm("e8"), "metadata": {"name": "e8", "ownerReferences": [{"kind": "X", "name": "y"}]}}),
+            post(
+                CM,
+                {
+                    **cm("e8"),
+                    "metadata": {
+                        "generateName": "e8-",
+                        "name": "e8x",
+                        "generation": 7,
+                        "uid": "mine",
+                        "resourceVersion": "",
+                    },
+                },
+            ),
+            post(CM, {**cm("e9"), "metadata": {"name": "e9", "resourceVersion": "1"}}),
+            Ask("POST", CM, {**cm("e9"), "kind": "Secret"}),
+        ],
+    )
+    yield (
+        "impossible definitions",
+        [
+            post(
+                CRD,
+                {
+                    "apiVersion": "apiextensions.k8s.io/v1",
+                    "kind": "CustomResourceDefinition",
+                    "metadata": {"name": "x.y"},
+                    "spec": {
+                        "group": "y",
+                        "scope": "Namespaced",
+                        "names": {"plural": "z", "kind": "Z"},
+                        "versions": [
+                            {
+                                "name": "v1",
+                                "served": True,
+                                "storage": True,
+                                "schema": {"openAPIV3Schema": {"type": "object"}},
+                            }
+                        ],
+                    },
+                },
+            ),
+        ],
+    )
+
+
 def every() -> list[Scenario]:
-    groups = (ownership, ownership_of_lists, updates, refusals, lists, deletions, kinds, custom_resources)
+    groups = (ownership, ownership_of_lists, updates, refusals, lists, deletions, kinds, custom_resources, empty_values)
     return [scenario for group in groups for scenario in group()]

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 import in_process
 import normalised
+import pytest
 import scenarios
 
 RECORDED: dict[str, Any] = json.loads(
@@ -23,7 +20,7 @@ RECORDED: dict[str, Any] = json.loads(
 def answers() -> dict[str, list[Any]]:
     """What one sandbox cluster answers to all scenarios, in order."""
     cluster = in_process.cluster()
-    found = {}
+    found: dict[str, list[Any]] = {}
     for name, asks in scenarios.every():
         found[name] = []
         for ask in asks:

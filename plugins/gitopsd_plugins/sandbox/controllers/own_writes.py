@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from gitopsd_plugins.sandbox import apply, owners, writes
 from gitopsd_plugins.sandbox.apply import Write
-from gitopsd_plugins.sandbox.call import Call, Target, User
+from gitopsd_plugins.sandbox.call import Call, Target
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Refused
 from gitopsd_plugins.sandbox.store import CollectionKey, Stored, encode
+from gitopsd_plugins.sandbox.user import MASTERS, User
 
-CONTROLLER = User(name="system:kube-controller-manager", groups=("system:masters", "system:authenticated"))
+CONTROLLER = User(name="system:kube-controller-manager", groups=(MASTERS, "system:authenticated"))
 MANAGER = "kube-controller-manager"
 
 

@@ -1,0 +1,138 @@
+"""What may not change in an object of a built-in kind, compared after defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from gitopsd_plugins.sandbox import causes
+from gitopsd_plugins.sandbox.schema import Json
+from gitopsd_plugins.sandbox.status import Cause
+
+Rule = Callable[[Json, Json], Iterator[Cause]]
+"""Takes the live object and the new one."""
+
+
+def _immutable(*path: str) -> Rule:
+    """A field that may not change, compared after defaults."""
+
+    def check(live: Json, body: Json) -> Iterator[Cause]:
+        before, after = _at(live, path), _at(body, path)
+        if before != after:
+            yield causes.wrong(".".join(path), after, "field is immutable")
+
+    return check
+
+
+def _at(body: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        body = body.get(key) if isinstance(body, dict) else None
+    return body
+
+
+def _sealed(live: Json, body: Json) -> Iterator[Cause]:
+    """ConfigMaps and Secrets with `immutable: true`."""
+    if not live.get("immutable"):
+        return
+    if not body.get("immutable"):
+        yield Cause("immutable", "FieldValueForbidden", "Forbidden: field is immutable when `immutable` is set")
+    for field in ("data", "binaryData"):
+        if live.get(field) != body.get(field):
+            yield Cause(field, "FieldValueForbidden", "Forbidden: field is immutable when `immutable` is set")
+
+
+def _secret_change(live: Json, body: Json) -> Iterator[Cause]:
+    yield from _immutable("type")(live, body)
+    yield from _sealed(live, body)
+
+
+def _service_change(live: Json, body: Json) -> Iterator[Cause]:
+    before, after = live["spec"], body["spec"]
+    address = before.get("clusterIP")
+    if before.get("type") == "ExternalName" or after.get("type") == "ExternalName" or not address:
+        return
+    if after.get("clusterIP") != address:
+        yield causes.wrong("spec.clusterIPs[0]", [after.get("clusterIP")], "may not change once set")
+
+
+STATEFUL_MUTABLE = (
+    "replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
+)  # fmt: skip
+
+
+def _stateful_change(live: Json, body: Json) -> Iterator[Cause]:
+    fixed = [
+        {key: value for key, value in each["spec"].items() if key not in STATEFUL_MUTABLE} for each in (live, body)
+    ]
+    if fixed[0] != fixed[1]:
+        allowed = "'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds'"
+        yield Cause(
+            "spec",
+            "FieldValueForbidden",
+            f"Forbidden: updates to statefulset spec for fields other than {allowed} are forbidden",
+        )
+
+
+def _claim_change(live: Json, body: Json) -> Iterator[Cause]:
+    fixed = []
+    for each in (live, body):
+        spec = {
+            key: value
+            for key, value in each["spec"].items()
+            if key not in ("resources", "volumeName", "volumeAttributesClassName")
+        }
+        fixed.append(spec)
+    if fixed[0] != fixed[1]:
+        why = "Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+        yield Cause("spec", "FieldValueForbidden", why)
+
+
+def _pod_change(live: Json, body: Json) -> Iterator[Cause]:
+    fixed = []
+    for each in (live, body):
+        spec = {
+            key: value for key, value in each["spec"].items() if key not in ("activeDeadlineSeconds", "tolerations")
+        }
+        for group in ("containers", "initContainers"):
+            if group in spec:
+                spec[group] = [{key: value for key, value in item.items() if key != "image"} for item in spec[group]]
+        fixed.append(spec)
+    if fixed[0] != fixed[1]:
+        yield Cause(
+            "spec",
+            "FieldValueForbidden",
+            "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
+        )
+
+
+def _job_change(live: Json, body: Json) -> Iterator[Cause]:
+    for field in ("completions", "selector", "template"):
+        yield from _immutable("spec", field)(live, body)
+
+
+def _role_ref_change(live: Json, body: Json) -> Iterator[Cause]:
+    if live.get("roleRef") != body.get("roleRef"):
+        shown = {
+            name[0].upper() + name[1:].replace("piGroup", "PIGroup"): value for name, value in body["roleRef"].items()
+        }
+        yield causes.wrong("roleRef", shown, "cannot change roleRef")
+
+
+_RBAC = "rbac.authorization.k8s.io"
+
+OF: dict[tuple[str, str], Rule] = {
+    ("", "configmaps"): _sealed,
+    ("", "secrets"): _secret_change,
+    ("", "services"): _service_change,
+    ("", "pods"): _pod_change,
+    ("", "persistentvolumeclaims"): _claim_change,
+    ("apps", "deployments"): _immutable("spec", "selector"),
+    ("apps", "replicasets"): _immutable("spec", "selector"),
+    ("apps", "daemonsets"): _immutable("spec", "selector"),
+    ("apps", "statefulsets"): _stateful_change,
+    ("batch", "jobs"): _job_change,
+    (_RBAC, "rolebindings"): _role_ref_change,
+    (_RBAC, "clusterrolebindings"): _role_ref_change,
+    ("storage.k8s.io", "storageclasses"): _immutable("provisioner"),
+}
+"""The rule of a collection."""

@@ -1,0 +1,207 @@
+"""The server over HTTP: tokens, watches, faults, the journal, TLS, and what a restart keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from in_process import APPLY, CM, config_map
+
+from gitopsd_plugins.sandbox.cluster import Settings
+from gitopsd_plugins.sandbox.faults import Fault
+from gitopsd_plugins.sandbox.server import Running, serve
+
+pytestmark = pytest.mark.asyncio
+
+Json = dict[str, Any]
+
+
+async def apply(session: aiohttp.ClientSession, name: str, data: Json, more: str = "") -> Json:
+    body = json.dumps(config_map(name, data))
+    headers = {"Content-Type": APPLY}
+    async with session.patch(f"{CM}/{name}?fieldManager=one&force=true{more}", data=body, headers=headers) as response:
+        assert response.status in (200, 201), await response.text()
+        answer: Json = await response.json()
+        return answer
+
+
+async def lines(response: aiohttp.ClientResponse) -> AsyncIterator[Json]:
+    async for line in response.content:
+        yield json.loads(line)
+
+
+async def next_event(events: AsyncIterator[Json]) -> tuple[str, str]:
+    event = await asyncio.wait_for(anext(events), 5)
+    return event["type"], event["object"]["metadata"].get("name", "")
+
+
+async def test_every_path_but_the_probes_needs_the_token(running: Running) -> None:
+    async with aiohttp.ClientSession(running.url) as stranger:
+        for path in ("/healthz", "/livez", "/readyz"):
+            assert (await stranger.get(path)).status == 200
+        for path in ("/version", "/api", "/apis", CM, "/openapi/v3", "/nothing"):
+            assert (await stranger.get(path)).status == 401
+        assert (await stranger.get(CM, headers={"Authorization": "Bearer wrong"})).status == 401
+
+
+async def test_a_watch_shows_writes_in_order(running: Running, session: aiohttp.ClientSession) -> None:
+    version = running.cluster.store.version
+    async with session.get(f"{CM}?watch=1&resourceVersion={version}&fieldSelector=metadata.name%3Da") as response:
+        events = lines(response)
+        await apply(session, "a", {"x": "1"})
+        await apply(session, "a", {"x": "1"})
+        await apply(session, "a", {"x": "2"})
+        await session.delete(f"{CM}/a")
+        shown = [await next_event(events) for _ in range(3)]
+    assert shown == [("ADDED", "a"), ("MODIFIED", "a"), ("DELETED", "a")]
+
+
+async def test_a_watch_from_an_older_version_catches_up(running: Running, session: aiohttp.ClientSession) -> None:
+    version = running.cluster.store.version
+    await apply(session, "a", {"x": "1"})
+    await apply(session, "b", {"x": "1"})
+    async with session.get(f"{CM}?watch=1&resourceVersion={version}&labelSelector=!missing") as response:
+        events = lines(response)
+        assert [await next_event(events) for _ in range(2)] == [("ADDED", "a"), ("ADDED", "b")]
+
+
+async def test_an_object_that_stops_matching_is_deleted_for_the_watch(
+    running: Running, session: aiohttp.ClientSession
+) -> None:
+    version = running.cluster.store.version
+    async with session.get(f"{CM}?watch=1&resourceVersion={version}&labelSelector=mine%3Dyes") as response:
+        events = lines(response)
+        await session.post(CM, json=config_map("a", labels={"mine": "yes"}))
+        await session.patch(
+            f"{CM}/a",
+            json={"metadata": {"labels": {"mine": "no"}}},
+            headers={"Content-Type": "application/merge-patch+json"},
+        )
+        assert [await next_event(events) for _ in range(2)] == [("ADDED", "a"), ("DELETED", "a")]
+
+
+async def test_a_watch_from_a_forgotten_version_is_410_inside_a_200(
+    running: Running, session: aiohttp.ClientSession
+) -> None:
+    await apply(session, "a", {})
+    running.compact()
+    async with session.get(f"{CM}?watch=1&resourceVersion=2") as response:
+        assert response.status == 200
+        event = json.loads(await response.content.readline())
+        assert (event["type"], event["object"]["code"]) == ("ERROR", 410)
+        assert await response.content.read() == b""
+
+
+async def test_initial_events_end_with_a_bookmark(session: aiohttp.ClientSession) -> None:
+    await apply(session, "a", {})
+    query = "watch=1&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan"
+    async with session.get(f"{CM}?{query}&fieldSelector=metadata.name%3Da") as response:
+        events = lines(response)
+        assert await next_event(events) == ("ADDED", "a")
+        bookmark = await anext(events)
+    assert bookmark["type"] == "BOOKMARK"
+    assert bookmark["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+
+
+async def test_watches_can_be_cut(running: Running, session: aiohttp.ClientSession) -> None:
+    async with session.get(f"{CM}?watch=1&resourceVersion={running.cluster.store.version}") as response:
+        running.cut_watches()
+        assert await asyncio.wait_for(response.content.read(), 5) == b""
+    await asyncio.sleep(0)
+    assert running.cluster.watchers.count() == 0
+
+
+async def test_a_fault_answers_and_is_used_up(running: Running, session: aiohttp.ClientSession) -> None:
+    running.faults.add(Fault(method="GET", path=CM, times=2, status=429, retry_after=3))
+    assert (await session.get("/version")).status == 200
+    refused = await session.get(CM)
+    assert (refused.status, refused.headers["Retry-After"]) == (429, "3")
+    assert (await session.get(CM)).status == 429
+    assert (await session.get(CM)).status == 200
+
+
+async def test_a_fault_can_drop_the_connection_and_hang(running: Running, session: aiohttp.ClientSession) -> None:
+    running.faults.add(Fault(effect="drop", method="POST"))
+    with pytest.raises(aiohttp.ClientError):
+        await session.post(CM, json=config_map("a"))
+    running.faults.add(Fault(effect="hang", path=CM))
+    with pytest.raises(TimeoutError):
+        await session.get(CM, timeout=aiohttp.ClientTimeout(total=0.05))
+
+
+async def test_a_fault_can_cut_a_watch_after_what_it_has(running: Running, session: aiohttp.ClientSession) -> None:
+    await apply(session, "a", {})
+    running.faults.add(Fault(effect="cut", method="GET", path=CM))
+    async with session.get(f"{CM}?watch=1") as response:
+        assert b'"ADDED"' in await asyncio.wait_for(response.content.read(), 5)
+
+
+async def test_the_journal_knows_every_request(running: Running, session: aiohttp.ClientSession) -> None:
+    await apply(session, "a", {}, more="&dryRun=All")
+    await session.get(CM, headers={"Impersonate-User": "jane"})
+    [patch] = running.journal.requests("PATCH")
+    assert (patch.path, patch.query["dryRun"], patch.user) == (f"{CM}/a", "All", "sandbox-admin")
+    assert [each.user for each in running.journal.requests("GET", CM)] == ["jane"]
+    assert running.journal.requests("DELETE") == []
+    assert running.journal.total == 2
+
+
+async def test_unknown_fields_are_warned_about_in_a_header(session: aiohttp.ClientSession) -> None:
+    response = await session.post(CM, json={**config_map("a"), "extra": 1})
+    assert response.headers["Warning"] == '299 - "unknown field \\"extra\\""'
+
+
+async def test_tls_is_trusted_by_its_own_authority_only() -> None:
+    async with serve(tls=True) as secure:
+        trusted = ssl.create_default_context(cadata=secure.authority)
+        headers = {"Authorization": f"Bearer {secure.token}"}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            response = await session.get(f"{secure.url}/version", ssl=trusted)
+            assert (await response.json())["major"] == "1"
+            with pytest.raises(aiohttp.ClientConnectorCertificateError):
+                await session.get(f"{secure.url}/version")
+
+
+async def test_the_kubeconfig_names_server_token_and_authority() -> None:
+    async with serve(tls=True) as secure:
+        config = json.loads(secure.kubeconfig())
+    assert config["current-context"] == "sandbox"
+    assert config["clusters"][0]["cluster"]["server"] == secure.url
+    assert config["clusters"][0]["cluster"]["certificate-authority-data"]
+    assert config["users"][0]["user"] == {"token": secure.token}
+
+
+async def test_the_state_survives_a_restart(tmp_path: Path) -> None:
+    settings = Settings(settling=0)
+    async with serve(persist=tmp_path / "state", token="t", settings=settings) as first:
+        async with aiohttp.ClientSession(first.url, headers={"Authorization": "Bearer t"}) as session:
+            before = await apply(session, "a", {"x": "1"})
+        version = first.cluster.store.version
+    assert (tmp_path / "state/cluster.json").stat().st_mode & 0o077 == 0
+    async with serve(persist=tmp_path / "state", token="t", settings=settings) as second:
+        assert second.cluster.store.version >= version
+        async with aiohttp.ClientSession(second.url, headers={"Authorization": "Bearer t"}) as session:
+            assert await apply(session, "a", {"x": "1"}) == before
+
+
+async def test_a_state_belongs_to_one_server_and_must_be_whole(tmp_path: Path) -> None:
+    async with serve(persist=tmp_path):
+        with pytest.raises(BlockingIOError, match="another sandbox"):
+            await serve(persist=tmp_path).__aenter__()
+    (tmp_path / "cluster.json").write_text("{")
+    with pytest.raises(ValueError, match="damaged"):
+        await serve(persist=tmp_path).__aenter__()
+
+
+async def test_many_writers_at_once_lose_nothing(running: Running, session: aiohttp.ClientSession) -> None:
+    await asyncio.gather(*(apply(session, f"m-{index % 50}", {"x": str(index)}) for index in range(200)))
+    names = [key[1] for key in running.cluster.store.objects["", "configmaps"] if key[1].startswith("m-")]
+    assert len(names) == 50
+    versions = [event.version for event in running.cluster.store.events]
+    assert versions == sorted(set(versions))
