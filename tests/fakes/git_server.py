@@ -62,14 +62,17 @@ class HttpServer:
 
 @contextmanager
 def http_server(
-    path: Path, behaviour: Behaviour | None = None, tls: tuple[Path, Path] | None = None
+    path: Path, behaviour: Behaviour | None = None, tls: tuple[Path, Path] | None = None, clients: Path | None = None
 ) -> Iterator[HttpServer]:
-    """Serve the repository at `path`; `tls` is (certificate, key)."""
+    """Serve the repository at `path`; `tls` is (certificate, key), `clients` the CA that clients must be signed by."""
     behaviour = behaviour or Behaviour()
     server = _Server(path, behaviour)
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*tls)
+        if clients:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(clients)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

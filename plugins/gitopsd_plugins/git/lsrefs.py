@@ -117,7 +117,11 @@ class _Conversation:
         raise Rejected(f"{self._place} redirects more than {MAX_REDIRECTS} times; check spec.url", reason=FAILED)
 
     def _headers(self, url: str, *, posts: bool) -> dict[str, str]:
-        headers = {"Git-Protocol": "version=2", "Cache-Control": "no-cache"}
+        headers = {
+            "Git-Protocol": "version=2",
+            "Cache-Control": "no-cache",
+            "User-Agent": f"git/{self._ctx.http.user_agent}",  # some servers speak Git to names that begin so only
+        }
         if posts:
             headers |= {"Content-Type": _REQUEST, "Accept": _RESULT}
         if self._opened.authorization and http.same_origin(url, self._place.url):

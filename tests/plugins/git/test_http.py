@@ -268,3 +268,17 @@ async def test_proxy_of_the_environment_is_used(world, repo, read):
         )
 
     assert server.behaviour.requests[0][1].startswith("http://git.example.org/")
+
+
+@pytest.mark.asyncio
+async def test_client_certificate_of_the_secret_is_shown(world, repo, read, certificate):
+    repo.commit(FILES)
+    text = {key: file.read_text() for key, file in zip(("tls_crt", "tls_key"), certificate, strict=True)}
+    _secret(world, ca_crt=text["tls_crt"], **text)
+    with http_server(repo.path, tls=certificate, clients=certificate[0]) as server:
+        _, stored = await world.sync(read(_spec(server.url)))
+        _secret(world, ca_crt=text["tls_crt"])
+        with pytest.raises((Rejected, Transient)):
+            await world.source.resolve(read(_spec(server.url)), world.ctx)
+
+    assert stored.files == 1
