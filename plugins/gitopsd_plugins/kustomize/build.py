@@ -20,6 +20,7 @@ from gitopsd_plugins.kustomize import (
     generators,
     kustomization,
     names,
+    openapi,
     order,
     patches,
     plugins,
@@ -33,6 +34,7 @@ from gitopsd_plugins.kustomize.kustomization import Kustomization, Label
 from gitopsd_plugins.kustomize.loader import Loader
 from gitopsd_plugins.kustomize.resource import LOCAL, ORIGIN, Resource
 from gitopsd_plugins.kustomize.resources import Resources
+from gitopsd_plugins.kustomize.typefacts import TypeFacts
 from gitopsd_plugins.kustomize.variables import Variables
 
 MAX_RESOURCES = 100_000
@@ -72,6 +74,7 @@ def build_generated(tree: Tree, path: str, found: Kustomization, *, restricted: 
 class _Build:
     warnings: list[str] = field(default_factory=list)
     variables: Variables = field(default_factory=Variables)
+    types: TypeFacts = field(default_factory=TypeFacts)
 
     def read(self, loader: Loader, *, component: bool | None = False) -> Kustomization:
         name = loader.file()
@@ -79,10 +82,12 @@ class _Build:
             raise Rejected(f"unable to find one of {', '.join(kustomization.NAMES)} in {loader.root or '.'}")
         found = kustomization.read(loader.tree.read(loader.path(name)), loader.shown(name), component=component)
         self.warnings.extend(kustomization.deprecations(found, loader.shown(name)))
+        if found.openapi and not self.types.fixed:
+            self.types.use(openapi.facts(found.openapi, loader))
         return found
 
     def finish(self, loader: Loader, found: Kustomization, *, reorder: bool) -> Built:
-        resources = Resources()
+        resources = Resources(types=self.types)
         settings = self.accumulate(resources, found, loader, config.EMPTY)
         names.add_hashes(resources)
         names.NameReferences(resources, settings.references).fix()
@@ -126,7 +131,7 @@ class _Build:
             resources.extend(documents.read(loader.read(entry), loader.shown(entry)))
             return settings
         below = loader.below(entry)
-        inner = Resources()
+        inner = Resources(types=self.types)
         theirs = self.accumulate(inner, self.read(below), below, config.EMPTY)
         resources.extend(inner)
         return settings.merged(theirs)

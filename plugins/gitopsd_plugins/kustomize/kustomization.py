@@ -219,7 +219,7 @@ class Kustomization(Spec, frozen=True, kw_only=True):
     generators: tuple[str, ...] = ()
     transformers: tuple[str, ...] = ()
     validators: Any = None
-    openapi: Any = None
+    openapi: dict[str, str] = msgspec.field(default_factory=dict)
     build_metadata: Any = None
     helm_globals: Any = None
     helm_charts: Any = None
@@ -228,7 +228,6 @@ class Kustomization(Spec, frozen=True, kw_only=True):
 
 _UNSERVED = (
     "validators",
-    "openapi",
     "build_metadata",
     "helm_globals",
     "helm_charts",

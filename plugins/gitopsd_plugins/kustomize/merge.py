@@ -15,7 +15,7 @@ from typing import Any, Final
 from gitopsd.plugin import Rejected
 from gitopsd_plugins.kustomize import typefacts
 from gitopsd_plugins.kustomize.identity import text
-from gitopsd_plugins.kustomize.typefacts import Fact
+from gitopsd_plugins.kustomize.typefacts import BUILT_IN, Fact, TypeFacts
 
 ABSENT: Final[Any] = object()
 _DIRECTIVE = "$patch"
@@ -23,31 +23,31 @@ _DIRECTIVES = {"delete", "replace", "merge"}
 Values = list[str]
 
 
-def merge(target: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any] | None:
+def merge(target: dict[str, Any], patch: dict[str, Any], types: TypeFacts = BUILT_IN) -> dict[str, Any] | None:
     """The target with the patch in it; None when the patch deletes it."""
-    result = _walk(target, patch, None, "")
+    result = _walk(types, target, patch, None, "")
     return result if isinstance(result, dict) else None
 
 
-def _walk(target: Any, patch: Any, fact: Fact, path: str) -> Any:
+def _walk(types: TypeFacts, target: Any, patch: Any, fact: Fact, path: str) -> Any:
     first = next((v for v in (target, patch) if v is not ABSENT and v is not None), None)
     match first:
         case None:
             return target if patch is ABSENT else ABSENT
         case dict():
             _same_sort(dict, target, patch, path)
-            return _maps(target, patch, fact or _fact_of(target) or _fact_of(patch), path)
+            return _maps(types, target, patch, fact or _fact_of(types, target) or _fact_of(types, patch), path)
         case list():
             _same_sort(list, target, patch, path)
-            return _lists(target, patch, fact, path)
+            return _lists(types, target, patch, fact, path)
     if isinstance(patch, dict | list):
         raise Rejected(f"strategic merge: {path or '.'} is a scalar in the target and a list or map in the patch")
     return ABSENT if patch is None else target if patch is ABSENT else patch
 
 
-def _fact_of(value: Any) -> Fact:
+def _fact_of(types: TypeFacts, value: Any) -> Fact:
     """What is known of a whole object; kustomize looks at the patch's kind where it does not know the target's."""
-    return typefacts.of_kind(value.get("apiVersion"), value.get("kind")) if isinstance(value, dict) else None
+    return types.of_kind(value.get("apiVersion"), value.get("kind")) if isinstance(value, dict) else None
 
 
 def _same_sort(sort: type, target: Any, patch: Any, path: str) -> None:
@@ -56,7 +56,7 @@ def _same_sort(sort: type, target: Any, patch: Any, path: str) -> None:
         raise Rejected(f"strategic merge: {path or '.'} must be a {word} on both sides, in the target and in the patch")
 
 
-def _maps(target: Any, patch: Any, fact: Fact, path: str) -> Any:
+def _maps(types: TypeFacts, target: Any, patch: Any, fact: Fact, path: str) -> Any:
     if target is ABSENT or target is None:
         if _take_directive(patch, path) == "delete":
             return ABSENT
@@ -71,7 +71,9 @@ def _maps(target: Any, patch: Any, fact: Fact, path: str) -> Any:
                 target = patch
     for key in list(target) if patch is ABSENT or patch is target else sorted(target.keys() | patch.keys()):
         theirs = ABSENT if patch is ABSENT else patch.get(key, ABSENT)
-        value = _walk(target.get(key, ABSENT), theirs, typefacts.of_field(fact, key), f"{path}.{key}" if path else key)
+        value = _walk(
+            types, target.get(key, ABSENT), theirs, types.of_field(fact, key), f"{path}.{key}" if path else key
+        )
         if value is ABSENT:
             target.pop(key, None)
         else:
@@ -86,7 +88,7 @@ def _take_directive(patch: dict[str, Any], path: str) -> str:
     return directive
 
 
-def _lists(target: Any, patch: Any, fact: Fact, path: str) -> Any:
+def _lists(types: TypeFacts, target: Any, patch: Any, fact: Fact, path: str) -> Any:
     keys = typefacts.merge_keys(fact)
     if keys is None:
         return ABSENT if patch is None else target if patch is ABSENT else patch
@@ -101,7 +103,7 @@ def _lists(target: Any, patch: Any, fact: Fact, path: str) -> Any:
             case "replace":
                 target = patch
     below = fact.get("of") if isinstance(fact, dict) else None
-    return _KeyedList(target, patch, keys or [""], below, path).merged()
+    return _KeyedList(types, target, patch, keys or [""], below, path).merged()
 
 
 def _take_list_directive(patch: list[Any], path: str) -> str:
@@ -119,7 +121,10 @@ def _take_list_directive(patch: list[Any], path: str) -> str:
 class _KeyedList:
     """One merge of two lists by keys; the key "" stands for scalars themselves."""
 
-    def __init__(self, target: list[Any], patch: Any, keys: list[str], below: Fact, path: str) -> None:
+    def __init__(
+        self, types: TypeFacts, target: list[Any], patch: Any, keys: list[str], below: Fact, path: str
+    ) -> None:
+        self.types = types
         self.target = target
         self.patch = patch
         self.keys = keys
@@ -135,7 +140,11 @@ class _KeyedList:
         for values in identities:
             keys, values = _used(identities, values, self.keys)
             result = _walk(
-                self._find(self.target, keys, values), self._find(self.patch, keys, values), self.below, self.path
+                self.types,
+                self._find(self.target, keys, values),
+                self._find(self.patch, keys, values),
+                self.below,
+                self.path,
             )
             if result is ABSENT or result is None or result == {}:
                 self.target[:] = _put(self.target, ABSENT, keys, values)

@@ -38,7 +38,7 @@ def apply(resources: Resources, patch: Patch, loader: Loader) -> None:
             _merge_selected(resources, loaded, patch, options)
         else:
             for wanted in loaded.objects:
-                _merge_into(resources.one_known_as(wanted.original), wanted, options, keep_version=False)
+                _merge_into(resources, resources.one_known_as(wanted.original), wanted, options, keep_version=False)
     except Rejected as error:
         raise Rejected(f"{source}: {error}") from error
     if options.allow_name_change or options.allow_kind_change:
@@ -57,7 +57,7 @@ def apply_strategic(resources: Resources, entries: Sequence[str], loader: Loader
         for wanted in found:
             try:
                 target = resources.one_known_as(wanted.original)
-                _merge_into(target, wanted, PatchOptions(), keep_version=True)
+                _merge_into(resources, target, wanted, PatchOptions(), keep_version=True)
             except Rejected as error:
                 raise Rejected(f"{source}: {error}") from error
             resources.keep(lambda r: bool(r.body))
@@ -128,18 +128,20 @@ def _merge_selected(resources: Resources, loaded: Loaded, patch: Patch, options:
     assert patch.target is not None
     for resource in Selector.of(patch.target).among(resources) if loaded.objects else ():
         fresh = Resource(copy.deepcopy(loaded.objects[0].body))
-        _merge_into(resource, fresh, options, keep_version=True)
+        _merge_into(resources, resource, fresh, options, keep_version=True)
     resources.keep(lambda r: bool(r.body))
     resources.check_unique()
 
 
-def _merge_into(target: Resource, patch: Resource, options: PatchOptions, *, keep_version: bool) -> None:
+def _merge_into(
+    resources: Resources, target: Resource, patch: Resource, options: PatchOptions, *, keep_version: bool
+) -> None:
     name, namespace, kind = target.name, target.namespace, target.kind
     if options.allow_name_change or options.allow_kind_change:
         target.remember()
     if keep_version:
         patch.body["apiVersion"] = target.body.get("apiVersion")
-    body = merge.merge(target.body, patch.body)
+    body = merge.merge(target.body, patch.body, resources.types)
     target.body = body or {}
     if not body:
         return

@@ -8,12 +8,17 @@ from typing import Any
 from gitopsd.plugin import Rejected
 from gitopsd_plugins.kustomize.identity import Id, text
 from gitopsd_plugins.kustomize.resource import Resource
+from gitopsd_plugins.kustomize.typefacts import BUILT_IN, TypeFacts
 
 
 class Resources:
-    """`changed()` must be called after identities changed behind its back: the indexes are made again when needed."""
+    """`changed()` must be called after identities changed behind its back: the indexes are made again when needed.
 
-    def __init__(self, items: Iterable[Resource] = ()) -> None:
+    `types` says how its objects are merged.
+    """
+
+    def __init__(self, items: Iterable[Resource] = (), *, types: TypeFacts = BUILT_IN) -> None:
+        self.types = types
         self.items: list[Resource] = []
         self._now: dict[Id, Resource] | None = {}
         self._known: dict[Id, list[Resource]] | None = None

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 Fact = str | dict[str, Any] | None
 
+_PREFIX = "io.k8s."
 _OLDER = {
     "admissionregistration.k8s.io/v1beta1": ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"),
     "apiextensions.k8s.io/v1beta1": ("CustomResourceDefinition",),
@@ -39,21 +40,41 @@ _SAME_AS = {
 """Older versions that kustomize still knows and current servers do not; their merge keys are those of the newer one."""
 
 
-def of_kind(api_version: Any, kind: Any) -> Fact:
-    """The fact of a whole object."""
-    if not isinstance(api_version, str) or not isinstance(kind, str):
-        return None
-    name = f"{api_version}/{kind}"
-    found: Fact = _table()["kinds"].get(_SAME_AS.get(name, name))
-    return found
+class TypeFacts:
+    """The facts of one build: the built-in ones, until a schema of the user's own takes their place.
 
+    Then only its kinds are known, but its types may refer to built-in ones.
+    """
 
-def of_field(fact: Fact, field: str) -> Fact:
-    """The fact of a field of a map."""
-    if isinstance(fact, str):
-        found: Fact = _table()["types"].get(fact, {}).get(field)
+    def __init__(self) -> None:
+        self._own: dict[str, Any] | None = None
+        self.fixed = False
+        """Whether a kustomization has chosen already; the first one that does counts for the whole build."""
+
+    def use(self, own: dict[str, Any] | None) -> None:
+        """Take these facts, or for None the built-in ones, from now on."""
+        self._own = own
+        self.fixed = True
+
+    def of_kind(self, api_version: Any, kind: Any) -> Fact:
+        """The fact of a whole object."""
+        if not isinstance(api_version, str) or not isinstance(kind, str):
+            return None
+        name = f"{api_version}/{kind}"
+        if self._own is not None:
+            own: Fact = self._own["kinds"].get(name)
+            return own
+        found: Fact = _table()["kinds"].get(_SAME_AS.get(name, name))
         return found
-    return fact.get("map") if fact is not None and "map" in fact else None
+
+    def of_field(self, fact: Fact, field: str) -> Fact:
+        """The fact of a field of a map."""
+        if isinstance(fact, str):
+            own = {} if self._own is None else self._own["types"]
+            fields = own[fact] if fact in own else _table()["types"].get(fact.removeprefix(_PREFIX), {})
+            found: Fact = fields.get(field)
+            return found
+        return fact.get("map") if fact is not None and "map" in fact else None
 
 
 def merge_keys(fact: Fact) -> list[str] | None:
@@ -65,3 +86,6 @@ def merge_keys(fact: Fact) -> list[str] | None:
 def _table() -> dict[str, Any]:
     table: dict[str, Any] = msgspec.json.decode(files(__package__).joinpath("types.json").read_bytes())
     return table
+
+
+BUILT_IN: Final = TypeFacts()

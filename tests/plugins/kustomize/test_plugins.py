@@ -149,3 +149,19 @@ def test_definitions_of_own_kinds_teach_references(built):
     """
     found = next(b for b in built(files) if b["kind"] == "Custom")
     assert found["spec"]["config"] == {"name": "p-c"}
+
+
+def test_a_schema_of_one_s_own_teaches_merge_keys(built):
+    files = overlay("openapi: {path: schema.json}\npatches: [{path: p.yaml}]\n")
+    files["web.yaml"] = (
+        "apiVersion: example.com/v1\nkind: Custom\nmetadata: {name: x}\nspec: {list: [{id: a, v: 1}, {id: b}]}\n"
+    )
+    files["p.yaml"] = "apiVersion: example.com/v1\nkind: Custom\nmetadata: {name: x}\nspec: {list: [{id: a, v: 2}]}\n"
+    files["schema.json"] = """\
+    {"definitions": {"Custom": {
+      "x-kubernetes-group-version-kind": [{"group": "example.com", "version": "v1", "kind": "Custom"}],
+      "properties": {"spec": {"properties": {"list": {"type": "array", "items": {"type": "object"},
+        "x-kubernetes-patch-strategy": "merge", "x-kubernetes-patch-merge-key": "id"}}}}}}}
+    """
+    found = next(b for b in built(files) if b["kind"] == "Custom")
+    assert found["spec"]["list"] == [{"id": "a", "v": 2}, {"id": "b"}]
