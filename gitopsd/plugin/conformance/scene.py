@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -105,10 +106,8 @@ def frozen(manifest: Manifest) -> Manifest:
 
 def inventory_of(cluster: str, size: int) -> Inventory:
     """An inventory of `size` objects whose names do not compress well."""
-    ids = [
-        ResourceId(group="", kind="ConfigMap", namespace="web", name=uuid.uuid5(uuid.NAMESPACE_OID, str(i)).hex)
-        for i in range(size)
-    ]
+    names = (hashlib.sha256(str(number).encode()).hexdigest() for number in range(size))
+    ids = [ResourceId(group="", kind="ConfigMap", namespace="web", name=name) for name in names]
     moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     return Inventory(
         app=APP,

@@ -240,10 +240,10 @@ class SinkSuite:
     async def test_a_large_inventory_is_remembered_whole_and_shrinks_again(self, connect: Connect) -> None:
         who = actor()
         async with connect(who) as target:
-            large = await target.remember(inventory_of(target.uid, 60_000))
+            large = await target.remember(inventory_of(target.uid, 25_000))
             small = await target.remember(replace(inventory_of(target.uid, 2), token=large.token))
             assert await target.inventory(APP) == small
-            large = await target.remember(replace(inventory_of(target.uid, 60_000), token=small.token))
+            large = await target.remember(replace(inventory_of(target.uid, 25_000), token=small.token))
         async with connect(who) as again:
             assert await again.inventory(APP) == large
             assert list(await again.inventories()) == [large]

@@ -42,7 +42,7 @@ def _large() -> Inventory:
     """One whose record needs several parts, however well it is compressed."""
     chance = random.Random(7)
     ids = [
-        ResourceId(group="", kind="ConfigMap", namespace="web", name=chance.randbytes(20).hex()) for _ in range(40_000)
+        ResourceId(group="", kind="ConfigMap", namespace="web", name=chance.randbytes(32).hex()) for _ in range(25_000)
     ]
     return replace(_SMALL, owned={it: Owned(id=it, version="v1") for it in ids})
 

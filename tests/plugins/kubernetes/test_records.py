@@ -18,7 +18,7 @@ from gitopsd_plugins.sandbox.server import Running
 
 pytestmark = pytest.mark.asyncio
 
-LARGE, LARGER = 60_000, 61_000
+LARGE, LARGER = 25_000, 26_000
 
 
 @pytest.fixture
