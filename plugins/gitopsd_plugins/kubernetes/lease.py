@@ -34,7 +34,11 @@ class Lease:
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
-        """Hold it while the block runs. Raises `HeldElsewhere` at once, or later when it was lost."""
+        """Hold it while the block runs.
+
+        Raises `HeldElsewhere`, at once or later, when another holder has it, and `Transient` when it could not be renewed in
+        its time: from then on another may take it, so the block ends.
+        """
         if self.actor.read_only:
             yield  # who writes nothing needs no turn
             return
@@ -71,9 +75,7 @@ class Lease:
                 raise
             except GitopsdError as error:
                 if anyio.current_time() - renewed_at > self.duration:
-                    raise HeldElsewhere(
-                        f"{self._what} could not be renewed for {self.duration:.0f} s: {error}"
-                    ) from error
+                    raise Transient(f"{self._what} could not be renewed for {self.duration:.0f} s: {error}") from error
                 self.ctx.log.warning("lease not renewed", lease=self._what, error=str(error))
                 continue
             renewed_at = anyio.current_time()

@@ -11,7 +11,7 @@ import anyio
 import pytest
 import pytest_asyncio
 
-from gitopsd.plugin import Access, Actor, Context, HeldElsewhere
+from gitopsd.plugin import Access, Actor, Context, HeldElsewhere, Transient
 from gitopsd.plugin.conformance.scene import SOON, actor, eventually
 from gitopsd_plugins.kubernetes.client import Client
 from gitopsd_plugins.kubernetes.lease import Lease
@@ -78,7 +78,7 @@ async def test_a_server_that_stays_away_ends_the_work(
             cluster.faults.add(Fault(path=_path(who), status=500, times=-1))
             await _end_of_time()
 
-    with pytest.raises(HeldElsewhere, match="could not be renewed"):
+    with pytest.raises(Transient, match="could not be renewed"):
         await work()
 
 
