@@ -38,6 +38,7 @@ from gitopsd_plugins.kustomize.typefacts import TypeFacts
 from gitopsd_plugins.kustomize.variables import Variables
 
 MAX_RESOURCES = 100_000
+MAX_KUSTOMIZATIONS = 5_000  # one folder may be read any number of times, so that few files could cost forever
 Overlay = Callable[[Kustomization], Kustomization]
 
 
@@ -75,8 +76,12 @@ class _Build:
     warnings: list[str] = field(default_factory=list)
     variables: Variables = field(default_factory=Variables)
     types: TypeFacts = field(default_factory=TypeFacts)
+    read_so_far: int = 0
 
     def read(self, loader: Loader, *, component: bool | None = False) -> Kustomization:
+        self.read_so_far += 1
+        if self.read_so_far > MAX_KUSTOMIZATIONS:
+            raise Rejected(f"{loader.root or '.'}: more than {MAX_KUSTOMIZATIONS} kustomizations are read in one build")
         name = loader.file()
         if not name:
             raise Rejected(f"unable to find one of {', '.join(kustomization.NAMES)} in {loader.root or '.'}")

@@ -63,6 +63,8 @@ def merged(*lists: Iterable[FieldSpec]) -> list[FieldSpec]:
 
 def visit(body: dict[str, Any], steps: Sequence[str], edit: Edit, *, make: Callable[[], Any] | None = None) -> None:
     """Call `edit` for each field at the path. `make` gives the value of a field that is created; None creates nothing."""
+    if not steps:
+        raise Rejected("a field specification has no path")
     try:
         _map(body, steps, 0, edit, make)
     except _NotThere as error:

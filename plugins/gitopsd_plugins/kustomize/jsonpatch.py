@@ -9,7 +9,7 @@ from gitopsd.plugin import Rejected
 
 Operation = dict[str, Any]
 MAX_LENGTH = 1_000_000
-_NEEDS = {"add": "value", "replace": "value", "test": "value", "remove": "", "move": "from", "copy": "from"}
+_KINDS = ("add", "replace", "test", "remove", "move", "copy")
 _MISSING: Any = object()
 
 
@@ -20,7 +20,7 @@ def operations(value: Any, source: str) -> list[Operation]:
     for index, operation in enumerate(value):
         if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
             raise Rejected(f"{source}: operation {index} has no path")
-        if operation.get("op") not in _NEEDS:
+        if str(operation.get("op")) not in _KINDS:
             raise Rejected(f"{source}: operation {index}: unexpected kind {operation.get('op')!r}")
     return value
 

@@ -16,6 +16,7 @@ from gitopsd_plugins.kustomize import kustomization
 
 _REMOTE = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:|^git@|\?(?:.*&)?(?:ref|version)=|^[\w-]+(?:\.[\w-]+)+/[^/]+/")
 _LIMIT_LINKS = 40
+MAX_CHAIN = 100
 
 
 class Loader:
@@ -64,6 +65,8 @@ class Loader:
             raise Rejected(self._missing(relative, "no such file or folder"))
         path = self.path(relative)
         chain = [path, *self._chain()]
+        if len(chain) > MAX_CHAIN:
+            raise Rejected(f"{path}: kustomizations refer to one another over more than {MAX_CHAIN} folders")
         if any(_holds(path, visited) for visited in chain[1:]):
             shown = " -> ".join(p or "." for p in reversed(chain))
             raise Rejected(f"cycle detected: {shown}; a folder cannot be built from inside itself")

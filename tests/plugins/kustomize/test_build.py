@@ -321,3 +321,16 @@ def test_a_link_out_of_the_folder_is_no_way_around_the_restriction(built, tmp_pa
 def test_local_config_is_not_printed(built):
     local = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: l, annotations: {config.kubernetes.io/local-config: 'true'}}\n"
     assert built({"kustomization.yaml": "resources: [l.yaml]\n", "l.yaml": local}) == []
+
+
+def test_a_chain_of_folders_has_an_end(built):
+    files = {f"{i}/kustomization.yaml": f"resources: [../{i + 1}]\n" for i in range(120)}
+    with pytest.raises(Rejected, match="over more than 100 folders"):
+        built(files, "0")
+
+
+def test_few_files_cannot_cost_forever(built):
+    files = {f"{i}/kustomization.yaml": f"resources: [../{i + 1}, ../{i + 1}]\n" for i in range(40)}
+    files["40/kustomization.yaml"] = "namePrefix: a\n"
+    with pytest.raises(Rejected, match="more than 5000 kustomizations"):
+        built(files, "0")
