@@ -46,9 +46,12 @@ class Findings:
 def check(chosen: Chosen) -> None:
     """Check settings, objects, credentials and cluster rights, and say what would go wrong. Nothing is written.
 
+    Exit code 1: something would go wrong.
+
     \b
     Examples:
       gitopsd check -c config.yaml
+      gitopsd check -c config.yaml --sandbox
     """
     options.run(lambda: _check(chosen))
 
@@ -63,9 +66,9 @@ async def _check(chosen: Chosen) -> Exit:
     _objects(loaded, found)
 
     async def look(engine: Engine) -> None:
-        await _sources(engine, found)
         for name in sorted(loaded.declared.clusters):
             await _cluster(name, engine, found)
+        await _sources(engine, found)
 
     await compose.engaged(loaded, options.mode(write=False, watch=False, work=False), look, on_outcome=lambda _: None)
     return Exit.FAILED if found.failed else Exit.READY

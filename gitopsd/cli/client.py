@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -101,8 +102,19 @@ async def running(loaded: Loaded) -> SocketControl | None:
     return control
 
 
-async def asked(chosen: Chosen, mode: Mode, body: Callable[[Control], Awaitable[T]], *, settled: bool = False) -> T:
-    """Run `body` with the daemon, or with an engine of our own; `settled`: after everything was looked at once."""
+async def asked(
+    chosen: Chosen,
+    mode: Mode,
+    body: Callable[[Control], Awaitable[T]],
+    *,
+    names: Sequence[str] = (),
+    settled: bool = False,
+) -> T:
+    """Run `body` with the daemon, or with an engine of our own.
+
+    Our own looks only at what it is asked about, unless `settled` wants everything looked at before, or something of
+    `names` (or of all, when nothing is named) is known only after its parent was rendered.
+    """
     loaded = choice.load(chosen)
     daemon_control = await running(loaded)
     if daemon_control is not None:
@@ -116,7 +128,17 @@ async def asked(chosen: Chosen, mode: Mode, body: Callable[[Control], Awaitable[
 
     async def with_engine(engine: Engine) -> T:
         with shown.moving():
-            await (engine.once() if settled else engine.reached())
+            await engine.reached()
+            if settled or not _all_declared(names, engine):
+                engine.declare(loaded.declared)
+                await engine.once()
         return await body(LocalControl(engine))
 
-    return await compose.engaged(loaded, mode, with_engine, on_outcome=shown.note)
+    return await compose.engaged(loaded, replace(mode, work=False), with_engine, on_outcome=shown.note)
+
+
+def _all_declared(names: Sequence[str], engine: Engine) -> bool:
+    """True when the files alone declare all that is named, and everything that is recorded in the clusters."""
+    every = [view.ref for view in engine.views()]
+    named = [ref for name in names for ref in engine.find(name)] if names else every
+    return all(ref in engine.files.objects for ref in named)

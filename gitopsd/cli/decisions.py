@@ -4,58 +4,87 @@ from __future__ import annotations
 
 import getpass
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 
 import click
 
 from gitopsd.cli import client, exits, options, output
 from gitopsd.cli.exits import Exit
 from gitopsd.config.chosen import Chosen
-from gitopsd.plugin import spec
 from gitopsd.runtime.control import Control
-from gitopsd.runtime.view import Report, View
 
 _REASON = click.option("--reason", default="", help="Why; kept with the decision.")
 
 
 @click.command()
 @click.argument("name")
-@click.option("--plan", default="", help="Approve only the plan with this digest.")
+@click.option("--plan", default="", metavar="DIGEST", help="Approve only the plan with this digest.")
 @_REASON
 @options.cluster
 def approve(chosen: Chosen, name: str, *, plan: str, reason: str) -> None:
-    """Approve the deletions of NAME that wait for it.
+    """Approve the deletions of the app NAME that wait for it, and carry them out.
+
+    `gitopsd diff NAME` shows what waits. An approval holds for exactly that plan.
 
     \b
     Examples:
       gitopsd approve ks/apps --reason "the old stack goes"
+      gitopsd approve ks/apps --plan sha256:0f3a...
     """
-    _decide(chosen, lambda control: control.approve(name, _actor(), reason, plan), settled=True)
+
+    async def ask(control: Control) -> Exit:
+        await control.approve(name, _actor(), reason, plan)
+        return await _reconciled(control, name)
+
+    _decide(chosen, name, ask)
 
 
 @click.command()
 @click.argument("name")
-@click.option("--for", "duration", default="", help="Resume by itself after this time, for example 8h.")
+@click.option(
+    "--for",
+    "duration",
+    metavar="DURATION",
+    callback=options.duration,
+    help="Resume by itself after this time, for example 8h.",
+)
 @_REASON
 @options.cluster
-def suspend(chosen: Chosen, name: str, *, duration: str, reason: str) -> None:
-    """Leave the app NAME alone; kept in the cluster beside its inventory, with who and why.
+def suspend(chosen: Chosen, name: str, *, duration: timedelta | None, reason: str) -> None:
+    """Leave the app NAME alone until it is resumed; kept in the cluster beside its inventory, with who, why, until when.
 
     \b
     Examples:
       gitopsd suspend ks/apps --for 8h --reason "incident 42"
     """
-    until = datetime.now(UTC) + spec.duration(duration) if duration else None
-    _decide(chosen, lambda control: control.suspend(name, _actor(), reason, until))
+    until = datetime.now(UTC) + duration if duration else None
+
+    async def ask(control: Control) -> Exit:
+        found = await control.suspend(name, _actor(), reason, until)
+        output.clusters(await control.clusters())
+        output.views(found, "table")
+        return Exit.READY
+
+    _decide(chosen, name, ask)
 
 
 @click.command()
 @click.argument("name")
 @options.cluster
 def resume(chosen: Chosen, name: str) -> None:
-    """End the suspension of the app NAME."""
-    _decide(chosen, lambda control: control.resume(name))
+    """End the suspension of the app NAME, and reconcile it.
+
+    \b
+    Examples:
+      gitopsd resume ks/apps
+    """
+
+    async def ask(control: Control) -> Exit:
+        await control.resume(name)
+        return await _reconciled(control, name)
+
+    _decide(chosen, name, ask)
 
 
 @click.command()
@@ -68,31 +97,34 @@ def delete(chosen: Chosen, name: str, *, yes: bool) -> None:
     \b
     Examples:
       gitopsd delete ks/old-app
+      gitopsd delete ks/old-app --yes
     """
-    options.run(lambda: _delete(chosen, name, yes=yes))
 
-
-def _decide(chosen: Chosen, ask: Callable[[Control], Awaitable[Sequence[View]]], *, settled: bool = False) -> None:
-    async def decided(control: Control) -> Exit:
-        output.views(await ask(control), "table")
-        return Exit.READY
-
-    options.run(lambda: client.asked(chosen, options.mode(watch=False, actor=_actor()), decided, settled=settled))
-
-
-async def _delete(chosen: Chosen, name: str, *, yes: bool) -> Exit:
     async def ask(control: Control) -> Exit:
         found = await control.tree([name])
         output.clusters(await control.clusters())
         output.tree(found)
         if not yes:
             click.confirm("Delete this, and the objects below it by its deletion policy?", abort=True)
-        reports: Sequence[Report] = await control.delete(name, uuid.uuid4().hex)
+        reports = await control.delete(name, uuid.uuid4().hex)
         for report in reports:
             output.report(report, fields=False)
+        output.views([report.view for report in reports], "table")
         return exits.of_views([report.view for report in reports])
 
-    return await client.asked(chosen, options.mode(watch=False, actor=_actor()), ask)
+    _decide(chosen, name, ask)
+
+
+def _decide(chosen: Chosen, name: str, ask: Callable[[Control], Awaitable[Exit]]) -> None:
+    options.run(lambda: client.asked(chosen, options.mode(watch=False, actor=_actor()), ask, names=[name]))
+
+
+async def _reconciled(control: Control, name: str) -> Exit:
+    """Look at it now, and show how it is."""
+    found = [report.view for report in await control.reconcile(name, uuid.uuid4().hex)]
+    output.clusters(await control.clusters())
+    output.views(found, "table")
+    return exits.of_views(found)
 
 
 def _actor() -> str:

@@ -39,7 +39,13 @@ PATIENCE = 30.0
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave the demo's folder, to look into it.")
 def demo(*, keep: bool) -> None:
-    """Show the main job on the embedded sandbox: apply, plan, update, prune, and drift put back. Nothing is installed."""
+    """Show the main job on the embedded sandbox: apply, plan, update, prune, and drift put back. Nothing is installed.
+
+    \b
+    Examples:
+      gitopsd demo
+      gitopsd demo --keep
+    """
     folder = Path(tempfile.mkdtemp(prefix="gitopsd-demo-"))
     try:
         options.run(lambda: _demo(folder))

@@ -28,6 +28,7 @@ def get(chosen: Chosen, names: tuple[str, ...], *, output: str) -> None:
     Examples:
       gitopsd get
       gitopsd get ks/apps -o yaml
+      gitopsd get -o name
     """
     options.run(lambda: _get(chosen, names, output))
 

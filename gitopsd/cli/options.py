@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from gitopsd.cli.exits import Exit
 from gitopsd.config.chosen import Chosen
 from gitopsd.daemon.compose import Mode
 from gitopsd.model.errors import GitopsdError
+from gitopsd.plugin import SpecError, spec
 from gitopsd.runtime import log
 from gitopsd.runtime.masking import Secrets
 
@@ -34,7 +36,9 @@ _CONFIG = click.option(
 )
 _CLUSTER = (
     click.option("--kubeconfig", type=click.Path(path_type=Path), help="Kubeconfig file for --context ($KUBECONFIG)."),
-    click.option("--context", "kube_context", default="", help="The cluster: a context of the kubeconfig."),
+    click.option(
+        "--context", "kube_context", default="", metavar="NAME", help="The cluster: a context of the kubeconfig."
+    ),
     click.option("--sandbox", is_flag=True, help="The cluster: the embedded sandbox, for every declared cluster."),
 )
 OUTPUT = click.option(
@@ -77,6 +81,16 @@ def _choosing(command: F) -> F:
         return command(*args, chosen=choice, **rest)
 
     return chosen  # type: ignore[return-value]  # click passes the options that `chosen` takes over
+
+
+def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
+    """The time that an option was given, written as everywhere else: 30s, 5m, 1h30m."""
+    if value is None:
+        return None
+    try:
+        return spec.duration(value)
+    except SpecError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
 
 
 def mode(*, write: bool = True, watch: bool = True, work: bool = True, actor: str = "gitopsd") -> Mode:

@@ -18,6 +18,8 @@ from gitopsd.runtime.view import Branch, ChangeView, ClusterView, Leaf, Report, 
 WIDE = 1000
 """Columns where nobody looks: rows are not folded for a pipe."""
 _COLOURS = {"create": "green", "adopt": "green", "update": "yellow", "recreate": "magenta", "delete": "red"}
+_SAID = {"apiVersion", "kind", "metadata"}
+"""Of a new object, what its line says already."""
 _SIGNS = {
     "create": "+",
     "adopt": "+",
@@ -45,11 +47,17 @@ def machine(values: Any, output: str) -> None:
         click.echo(yaml.write_all(plain) if isinstance(plain, list) else yaml.write(plain), nl=False)
 
 
+def names(found: Iterable[object]) -> None:
+    """One name per line, for xargs and friends."""
+    for name in found:
+        click.echo(str(name))
+
+
 def views(found: Sequence[View], output: str) -> None:
     """Objects, as `-o` asks: machines get the documents with their status."""
     match output:
         case "name":
-            click.echo("\n".join(str(v.ref) for v in found))
+            names(v.ref for v in found)
         case "json" | "yaml":
             machine([v.document for v in found], output)
         case _:
@@ -114,13 +122,12 @@ def _grow(node: Tree, branch: Branch) -> None:
 
 
 def _label(view: View) -> Text:
-    return Text.assemble(
-        (str(view.ref), "bold"), " ", _ready(view), " ", (_short(view.revision), "dim"), _unready(view)
+    told = "" if view.ready else view.message.removeprefix(f"{view.ref}: ")
+    words: list[str | Text] = [Text(str(view.ref), style="bold"), _ready(view)]
+    words.extend(
+        Text(word, style="dim") for word in (_short(view.revision), "suspended" if view.suspended else "") if word
     )
-
-
-def _unready(view: View) -> str:
-    return "" if view.ready or not view.message else f" {view.message}"
+    return Text(" ").join([Text(word) if isinstance(word, str) else word for word in (*words, told) if word])
 
 
 def _leaf(leaf: Leaf) -> Text:
@@ -135,9 +142,11 @@ def report(found: Report, *, fields: bool) -> None:
     console().print(Text(str(found.view.ref), style="bold"))
     for change in found.changes:
         console().print(_change(change))
-        if fields:
-            for f in change.fields:
+        for f in change.fields if fields else ():
+            if change.action != "create":
                 console().print(Text(f"      {f.path}: {_value(f.before)} -> {_value(f.after)}"))
+            elif f.path not in _SAID:
+                console().print(Text(f"      {f.path}: {_value(f.after)}"))
     console().print(Text(f"  {summary(found.changes)}"))
 
 

@@ -13,7 +13,13 @@ from gitopsd.plugin import registry
 @click.command()
 @click.option("-o", "--output", "shape", type=click.Choice(["table", "json", "yaml"]), default="table")
 def plugins(shape: str) -> None:
-    """List plugins: name, version, what they offer, state."""
+    """List plugins: name, version, state, what they offer. Exit code 1: one of them did not load.
+
+    \b
+    Examples:
+      gitopsd plugins
+      gitopsd plugins -o yaml
+    """
     options.run(lambda: _plugins(shape))
 
 
@@ -24,7 +30,13 @@ async def _plugins(shape: str) -> Exit:
         return Exit.READY
     table = Table("NAME", "VERSION", "STATE", "OFFERS", box=None, pad_edge=False, header_style="bold")
     for info in found:
-        offers = "; ".join(f"{role}: {', '.join(names)}" for role, names in info.offers.items())
+        offers = "; ".join(_offer(role, names) for role, names in info.offers.items())
         table.add_row(info.name, f"{info.distribution} {info.version}", info.state, info.error or offers)
     output.console().print(table)
     return Exit.FAILED if any(info.state == "failed" for info in found) else Exit.READY
+
+
+def _offer(role: str, names: tuple[str, ...]) -> str:
+    if role == "health":
+        return f"health of {len(names)} kinds"
+    return f"{role}: {', '.join(names)}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
+from datetime import timedelta
 
 import anyio
 import click
@@ -14,21 +16,27 @@ from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen
 from gitopsd.daemon import compose
 from gitopsd.model.errors import UsageError
-from gitopsd.plugin import spec
 from gitopsd.runtime.control import Control, LocalControl
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.view import View
+from gitopsd.runtime.view import Report, View
 
 
 @click.command()
 @click.argument("names", nargs=-1)
 @click.option("--once", is_flag=True, help="Everything that is declared, once, in dependency order; for CI.")
 @click.option("--read-only", is_flag=True, help="With --once: send no write; say what would change.")
-@click.option("--timeout", default="10m", show_default=True, help="Longest time for the whole run.")
+@click.option(
+    "--timeout",
+    metavar="DURATION",
+    callback=options.duration,
+    default="10m",
+    show_default=True,
+    help="Longest time for the whole run.",
+)
 @options.OUTPUT
 @options.cluster
 def reconcile(
-    chosen: Chosen, names: tuple[str, ...], *, once: bool, read_only: bool, timeout: str, output: str
+    chosen: Chosen, names: tuple[str, ...], *, once: bool, read_only: bool, timeout: timedelta, output: str
 ) -> None:
     """Reconcile NAMES now (through the daemon when one runs), or everything once.
 
@@ -36,11 +44,14 @@ def reconcile(
     Examples:
       gitopsd reconcile --once -c config.yaml
       gitopsd reconcile --once -c config.yaml --sandbox
+      gitopsd reconcile --once -c config.yaml --read-only
       gitopsd reconcile ks/flux-system/apps
     """
     if once == bool(names):
         raise click.UsageError("name objects, or say --once for everything")
-    limit = spec.duration(timeout).total_seconds()
+    if read_only and not once:
+        raise click.UsageError("--read-only goes with --once; for single objects see `gitopsd diff NAME`")
+    limit = timeout.total_seconds()
     if once:
         options.run(lambda: _once(chosen, limit, output, read_only=read_only))
     else:
@@ -64,18 +75,20 @@ async def _once(chosen: Chosen, limit: float, shape: str, *, read_only: bool) ->
 
 async def _named(chosen: Chosen, names: tuple[str, ...], limit: float, shape: str) -> Exit:
     async def ask(control: Control) -> Exit:
-        found: list[View] = []
+        reports: list[Report] = []
         with anyio.move_on_after(limit) as late:
             for name in names:
-                for report in await control.reconcile(name, uuid.uuid4().hex):
-                    found.append(report.view)
-                    if shape == "table":
-                        output.report(report, fields=False)
-        output.clusters(await control.clusters()) if shape == "table" else None
+                reports.extend(await control.reconcile(name, uuid.uuid4().hex))
+        found = [report.view for report in reports]
+        if shape == "table":
+            output.clusters(await control.clusters())
+            for report in reports:
+                if report.changes:
+                    output.report(report, fields=False)
         output.views(found, shape)
-        return Exit.HELD if late.cancelled_caught else exits.of_views(found)
+        return _ended(found, late=late.cancelled_caught)
 
-    return await client.asked(chosen, options.mode(watch=False), ask)
+    return await client.asked(chosen, options.mode(watch=False), ask, names=names)
 
 
 async def _summary(control: Control, shape: str, *, late: bool) -> Exit:
@@ -83,6 +96,10 @@ async def _summary(control: Control, shape: str, *, late: bool) -> Exit:
     if shape == "table":
         output.clusters(await control.clusters())
     output.views(found, shape)
+    return _ended(found, late=late)
+
+
+def _ended(found: Sequence[View], *, late: bool) -> Exit:
     if late:
-        click.echo("gitopsd: not everything was done in time; the objects above say what they wait for", err=True)
+        click.echo("gitopsd: not everything was done within --timeout; `gitopsd get` says what is waited for", err=True)
     return Exit.HELD if late else exits.of_views(found)

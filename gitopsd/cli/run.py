@@ -29,6 +29,7 @@ def run(chosen: Chosen) -> None:
     \b
     Examples:
       gitopsd run -c /etc/gitopsd
+      gitopsd run -c config.yaml --sandbox
     """
     options.run(lambda: _run(chosen))
 

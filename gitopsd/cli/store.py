@@ -15,20 +15,36 @@ from gitopsd.store import Store
 
 @click.group()
 def store() -> None:
-    """Look after the local store. Everything in it but the ledger may be lost at any time."""
+    """Look after the local store. Everything in it but the ledger may be lost at any time.
+
+    \b
+    Examples:
+      gitopsd store gc -c /etc/gitopsd
+      gitopsd store verify
+    """
 
 
 @store.command()
 @options.config
 def gc(chosen: Chosen) -> None:
-    """Remove what no artifact needs and nobody used for the grace period of the settings."""
+    """Remove what no artifact needs and nobody used for the grace period of the settings.
+
+    \b
+    Examples:
+      gitopsd store gc -c /etc/gitopsd
+    """
     options.run(lambda: _gc(chosen))
 
 
 @store.command()
 @options.config
 def verify(chosen: Chosen) -> None:
-    """Check every file, tree and reference; what is damaged is dropped and fetched again. Exit code 1: there was damage."""
+    """Check every file, tree and reference; what is damaged is dropped and fetched again. Exit code 1: there was damage.
+
+    \b
+    Examples:
+      gitopsd store verify -c /etc/gitopsd
+    """
     options.run(lambda: _verify(chosen))
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import click
 
 from gitopsd.cli import client, options, output
 from gitopsd.cli.exits import Exit
 from gitopsd.config.chosen import Chosen
 from gitopsd.runtime.control import Control
+from gitopsd.runtime.view import Branch
 
 
 @click.command()
@@ -15,7 +18,7 @@ from gitopsd.runtime.control import Control
 @options.OUTPUT
 @options.cluster
 def tree(chosen: Chosen, names: tuple[str, ...], *, output: str) -> None:
-    """Show what objects applied and declared, as a tree with the health of now.
+    """Show what objects applied and declared, as a tree with the health of now. `-o name` lists what was applied.
 
     \b
     Examples:
@@ -28,11 +31,22 @@ def tree(chosen: Chosen, names: tuple[str, ...], *, output: str) -> None:
 async def _tree(chosen: Chosen, names: tuple[str, ...], shape: str) -> Exit:
     async def ask(control: Control) -> Exit:
         found = await control.tree(names)
-        if shape in {"json", "yaml"}:
-            output.machine(list(found), shape)
-            return Exit.READY
-        output.clusters(await control.clusters())
-        output.tree(found)
+        match shape:
+            case "json" | "yaml":
+                output.machine(list(found), shape)
+            case "name":
+                output.names(_names(found))
+            case _:
+                output.clusters(await control.clusters())
+                output.tree(found)
         return Exit.READY
 
-    return await client.asked(chosen, options.mode(write=False, watch=False, work=False), ask)
+    return await client.asked(chosen, options.mode(write=False, watch=False), ask, names=names)
+
+
+def _names(found: Sequence[Branch]) -> Iterator[str]:
+    """The objects in the clusters, of all branches."""
+    for branch in found:
+        yield from _names(branch.branches)
+        for leaf in branch.leaves:
+            yield "/".join(part for part in (leaf.kind, leaf.namespace, leaf.name) if part)

@@ -50,7 +50,7 @@ class Mode:
     """What an engine is for.
 
     `write` False: no lease, no write verb, plans only. `watch` False: one look, no watches. `work` False: objects are known
-    but nobody looks at them.
+    but nobody looks at them, but for what is asked for by name.
     """
 
     write: bool = True
@@ -124,6 +124,7 @@ def _engine(
         rng=random.Random(),
         actor=mode.actor,
         on_outcome=on_outcome,
+        persist=mode.write,
     )
     made.append(Engine(tasks, parts))
     return made[0]

@@ -48,3 +48,8 @@ class Inventory:
     suspension: Suspension | None = None
     approvals: tuple[Approval, ...] = ()
     token: str = ""
+
+    def held(self, now: datetime) -> Suspension | None:
+        """The suspension that is in force."""
+        ended = self.suspension is not None and self.suspension.until is not None and self.suspension.until <= now
+        return None if ended else self.suspension

@@ -16,7 +16,7 @@ from gitopsd.model.change import Action, Change
 from gitopsd.model.declared import AppIntent, HealthCheck
 from gitopsd.model.errors import GitopsdError, Misconfigured, Transient, Unsupported
 from gitopsd.model.identity import ObjectRef, ResourceId
-from gitopsd.model.inventory import Inventory, Suspension
+from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest, Rendered
 from gitopsd.model.outcome import Outcome, Step
 from gitopsd.model.tree import Artifact
@@ -70,7 +70,7 @@ async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.
     with anyio.fail_after(intent.timeout.total_seconds()):
         target = await _connected(intent, run, world)
         run.inventory = await record.read(intent.ref, target, world)
-        run.suspension = _suspension(run.inventory, world)
+        run.suspension = run.inventory.held(world.ctx.now())
         if run.suspension and not removing and not plan_only:
             return conclude.suspended(run, world.ctx.now())
         if removing and plan_only:
@@ -100,12 +100,6 @@ async def _connected(intent: AppIntent, run: Run, world: World) -> Target:
     target = await world.target(intent.cluster)
     run.cluster = target.access.cluster
     return target
-
-
-def _suspension(known: Inventory, world: World) -> Suspension | None:
-    held = known.suspension
-    expired = held is not None and held.until is not None and held.until <= world.ctx.now()
-    return None if expired else held
 
 
 async def _made(intent: AppIntent, run: Run, world: World) -> tuple[Render, Artifact, Rendered | None]:

@@ -29,7 +29,7 @@ from gitopsd.plugin.roles import Target
 from gitopsd.reconcile import app, children, conclude, record, source
 from gitopsd.reconcile.claims import Claims
 from gitopsd.reconcile.world import Board, Mirror, Safety, Slots, World
-from gitopsd.runtime import views
+from gitopsd.runtime import scheduled, views
 from gitopsd.runtime.attempt import Attempt
 from gitopsd.runtime.clusters import Clusters, Connect
 from gitopsd.runtime.due import Pace
@@ -60,6 +60,8 @@ class Parts:
     """Who is named in the ledger for what nobody asked for by hand."""
     on_outcome: Callable[[Outcome], None]
     """Hears of every outcome, for logs and progress displays."""
+    persist: bool = True
+    """Statuses and the ledger are written down; what a plan comes to is no news of the object."""
 
 
 class Engine:
@@ -72,6 +74,7 @@ class Engine:
         self._statuses: dict[ObjectRef, Mapping[str, Any]] = dict(parts.store.statuses())
         self._journal = Journal(parts.store, parts.ctx.log)
         self._progress: dict[ObjectRef, Outcome] = {}
+        self._only: set[ObjectRef] | None = None
         self.board = Board()
         self.clusters = Clusters(tasks, parts.connect)
         self.scheduler = Scheduler(
@@ -100,7 +103,7 @@ class Engine:
     # --- the declared set -------------------------------------------------------------------------------------------
 
     def declare(self, declared: DeclaredSet, *, work: bool = True) -> None:
-        """Replace what the files declare; without `work` nobody looks at it.
+        """Replace what the files declare; without `work` nobody looks at it, but for what is asked for by name.
 
         Apps whose declaration vanished are kept as orphans: nothing of theirs is pruned.
         """
@@ -113,8 +116,8 @@ class Engine:
             self.board.declared[ref] = replace(document, generation=generations[ref])
             self.board.intents[ref] = declared.intents[ref]
         self.clusters.declare(declared.clusters)
-        if work:
-            self._schedule()
+        self._only = None if work else self._only or set()
+        self._schedule()
 
     def _orphan(self, ref: ObjectRef) -> None:
         intent = self.board.intents.pop(ref, None)
@@ -136,8 +139,14 @@ class Engine:
             self._parts.watches.forget(ref)
 
     def _schedule(self) -> None:
-        known = self.board.declared
-        self.scheduler.declare(Scheduled.of(known[ref], intent) for ref, intent in self.board.intents.items())
+        every = {ref: Scheduled.of(self.board.declared[ref], intent) for ref, intent in self.board.intents.items()}
+        self.scheduler.declare(every.values() if self._only is None else scheduled.needed(every, self._only))
+
+    def _look_after(self, ref: ObjectRef) -> None:
+        """Make sure that somebody looks at this object, and at what it waits for."""
+        if self._only is not None:
+            self._only.add(ref)
+            self._schedule()
 
     def _adopt_children(self, parent: ObjectRef, manifests: tuple[Manifest, ...]) -> None:
         if not manifests and parent not in self._children:
@@ -187,7 +196,9 @@ class Engine:
         self._progress.pop(ref, None)
         self.board.outcomes[ref] = outcome
         row = conclude.ledger(outcome, cluster=self._cluster(ref), actor=self._parts.actor)
-        self._journal.note(ref, status=self._status(outcome), row=row)
+        status = self._status(outcome)
+        if self._parts.persist:
+            self._journal.note(ref, status=status, row=row)
         self._parts.on_outcome(outcome)
         self._release(outcome)
         if outcome.phase is Phase.DELETED:
@@ -227,9 +238,8 @@ class Engine:
     def _cluster(self, ref: ObjectRef) -> str:
         intent = self.board.intents.get(ref)
         name = intent.cluster if isinstance(intent, AppIntent) else None
-        if name is None and len(self._declared.clusters) == 1:
-            name = next(iter(self._declared.clusters))
-        return name or ""
+        known = tuple(self._declared.clusters)
+        return name or (known[0] if len(known) == 1 else "")
 
     def loaded(self, target: Target, inventories: Iterable[Inventory]) -> None:
         """A cluster was reached: take over what is recorded there, apps in the order of their names."""
@@ -264,7 +274,8 @@ class Engine:
         """One object as it stands."""
         outcome = self._progress.get(ref) or self.board.outcomes.get(ref)
         shown = views.of(ref, self.board, outcome, self._statuses.get(ref, {}))
-        return replace(shown, cluster=self._cluster(ref), due=self.scheduler.due_in(ref))
+        suspended = views.suspended(ref, self.board, self._parts.ctx.now())
+        return replace(shown, suspended=suspended, cluster=self._cluster(ref), due=self.scheduler.due_in(ref))
 
     def shown(self, outcome: Outcome) -> View:
         """An object as this outcome, which need not be its last one, has it."""
@@ -313,8 +324,11 @@ class Engine:
         return views.find(name, [v.ref for v in self.views()], self._parts.registry)
 
     async def reconcile(self, ref: ObjectRef, token: str) -> Outcome:
-        """Look at an object now and answer with what came of it."""
+        """Look at an object now and answer with what came of it; at first only when what it waits for was looked at."""
         self.board.standing.pop(ref, None)
+        self._look_after(ref)
+        if ref in self.board.intents and ref not in self.board.outcomes:
+            return (await self.once([ref]))[ref]
         return await self.scheduler.request(ref, token)
 
     async def plan(self, ref: ObjectRef) -> Outcome:
@@ -325,7 +339,7 @@ class Engine:
 
     async def approve(self, ref: ObjectRef, *, actor: str, reason: str = "", plan: str = "") -> str:
         """Approve the deletions that wait (of the plan with this digest, when one is given); answers with the digest."""
-        outcome = self.board.outcomes.get(ref)
+        outcome = self.board.outcomes.get(ref) or await self.reconcile(ref, "")
         waiting = outcome.plan.digest if outcome and outcome.plan and outcome.phase is not Phase.READY else ""
         if not waiting or (plan and plan != waiting):
             raise UsageError(f"{ref}: no such plan waits for an approval; `gitopsd diff {ref}` shows the plan of now")
@@ -359,6 +373,7 @@ class Engine:
         if not isinstance(self.board.intents[ref], AppIntent):
             raise UsageError(f"{ref}: a source owns nothing in a cluster; remove its declaration")
         self.board.removals.add(ref)
+        self._look_after(ref)
         return await self.scheduler.request(ref, token)
 
     def _revive(self, orphan: ObjectRef) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gitopsd.model.declared import AppIntent, Declared, Intent, SourceIntent, Unserved
@@ -37,6 +38,18 @@ class Scheduled:
     def listens_to(self) -> frozenset[ObjectRef]:
         """Everything whose news wakes this object."""
         return frozenset(self.depends_on) | ({self.source} if self.source else set())
+
+
+def needed(every: Mapping[ObjectRef, Scheduled], refs: Iterable[ObjectRef]) -> Iterable[Scheduled]:
+    """These of all objects and, over any number of steps, what they listen to."""
+    found: dict[ObjectRef, Scheduled] = {}
+    todo = list(refs)
+    while todo:
+        ref = todo.pop()
+        if ref in every and ref not in found:
+            found[ref] = every[ref]
+            todo.extend(every[ref].listens_to)
+    return found.values()
 
 
 def _timing(intent: Intent) -> Timing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from gitopsd.model.change import Live
@@ -37,7 +37,7 @@ def of(ref: ObjectRef, board: Board, outcome: Outcome | None, status: Mapping[st
         reason=outcome.reason if outcome else "",
         revision=_revision(outcome),
         app=isinstance(intent, AppIntent),
-        suspended=phase is Phase.SUSPENDED or _suspended(intent),
+        suspended=_suspended(intent),
         counted=phase is not Phase.UNSERVED,
         parent=declared.parent if declared else None,
         place=str(declared.place) if declared else "",
@@ -52,7 +52,7 @@ def of(ref: ObjectRef, board: Board, outcome: Outcome | None, status: Mapping[st
 def stored(declared: Declared, intent: Intent, status: Mapping[str, Any]) -> View:
     """The view of an object that this process has not looked at: what was last written about it."""
     unserved = isinstance(intent, Unserved)
-    ready = next((c for c in status.get("conditions", ()) if c.get("type") == "Ready"), {})
+    ready: Mapping[str, Any] = next((c for c in status.get("conditions", ()) if c.get("type") == "Ready"), {})
     artifact = status.get("artifact") or {}
     word = {"True": True, "False": False}.get(ready.get("status", ""))
     return View(
@@ -96,6 +96,12 @@ def _revision(outcome: Outcome | None) -> str:
 
 def _suspended(intent: Intent | None) -> bool:
     return not isinstance(intent, Unserved | None) and intent.suspended
+
+
+def suspended(ref: ObjectRef, board: Board, now: datetime) -> bool:
+    """True when nobody is to touch it: by its own spec, or as recorded in the cluster."""
+    recorded = board.inventories.get(ref)
+    return _suspended(board.intents.get(ref)) or (recorded is not None and recorded.held(now) is not None)
 
 
 def _nameless(ref: ObjectRef) -> Mapping[str, Any]:
