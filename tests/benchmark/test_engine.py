@@ -154,7 +154,8 @@ async def _requests(engine: Engine) -> AsyncIterator[Callable[[str, dict[str, ob
             if kind == "apply-patch+yaml":
                 metadata = {"name": name, "namespace": "default", "labels": {"app": "floor"}}
                 body |= {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
-            url = f"{access.server}/api/v1/namespaces/default/configmaps/{name}?fieldManager=floor&force=true"
+            url = f"{access.server}/api/v1/namespaces/default/configmaps/{name}?fieldManager=floor"
+            url += "&force=true" if kind == "apply-patch+yaml" else ""
             async with session.patch(
                 url, data=msgspec.json.encode(body), headers={"Content-Type": f"application/{kind}"}
             ) as response:
