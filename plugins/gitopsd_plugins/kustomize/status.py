@@ -16,6 +16,7 @@ _FAILED = {
     Step.PRUNE: "PruneFailed",
     Step.GATE: "HealthCheckFailed",
 }
+_REASONS = {Phase.READY: "ReconciliationSucceeded", Phase.ORPHANED: "Orphaned"}
 _SETTLED = {Phase.READY, Phase.STALLED}
 _UNCHANGED = {Phase.SUSPENDED, Phase.DELETED}
 
@@ -47,8 +48,8 @@ def ready_reason(outcome: Outcome) -> str:
         return "Progressing"
     if outcome.reason:
         return outcome.reason
-    if outcome.phase is Phase.READY:
-        return "ReconciliationSucceeded"
+    if outcome.phase in _REASONS:
+        return _REASONS[outcome.phase]
     return _FAILED.get(outcome.step, "ReconciliationFailed") if outcome.step else "ReconciliationFailed"
 
 
