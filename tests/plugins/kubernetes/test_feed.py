@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -11,9 +12,13 @@ import pytest_asyncio
 
 from gitopsd.plugin import Access, Action, Change, Context, Seen
 from gitopsd.plugin.conformance.scene import SOON, actor, applied, config_map, eventually, inventory_of, next_of
+from gitopsd_plugins.kubernetes import owner, tasks
 from gitopsd_plugins.kubernetes.sink import KubernetesSink
 from gitopsd_plugins.kubernetes.target import KubernetesTarget
+from gitopsd_plugins.kubernetes.watch import Watch
+from gitopsd_plugins.sandbox import server
 from gitopsd_plugins.sandbox.access import Deny
+from gitopsd_plugins.sandbox.cluster import Settings
 from gitopsd_plugins.sandbox.faults import Fault
 from gitopsd_plugins.sandbox.server import Running
 
@@ -61,6 +66,53 @@ async def test_what_vanished_while_the_watch_was_away_is_told(cluster: Running, 
         assert (await target.delete(Change(id=live.id, action=Action.DELETE, live=live))).error is None
         await _until_relisted(stream)
         assert (await next_of(stream, manifest.id)).live is None
+
+
+async def test_events_that_the_server_forgot_are_made_up_for_by_a_list(access: Access, ctx: Context) -> None:
+    async with server.serve(settings=Settings(settling=0.01, history=20)) as cluster:
+
+        async def headers() -> dict[str, str]:
+            return {"Authorization": f"Bearer {cluster.token}"}
+
+        there = replace(access, server=cluster.url, headers=headers)
+        async with KubernetesSink().connect(there, actor(), ctx) as target:
+            live = await applied(target, config_map("a", "default", {}))
+            async with target.watch(MAPS) as stream:
+                await next_of(stream, live.id)
+                cluster.faults.add(Fault(effect="drop", path=ALL_MAPS, times=2))
+                cluster.cut_watches()
+                assert (await target.delete(Change(id=live.id, action=Action.DELETE, live=live))).error is None
+                for number in range(50):
+                    await applied(target, config_map("b", "default", {"x": str(number)}))
+                await _until_relisted(stream)
+                assert (await next_of(stream, live.id)).live is None
+
+
+async def test_a_silent_watch_is_dead_and_the_next_one_goes_on_where_it_was(
+    cluster: Running, target: KubernetesTarget, ctx: Context
+) -> None:
+    send, receive = anyio.create_memory_object_stream[Seen](100)
+    resource = await target.discovery.find("", "ConfigMap")
+    assert resource is not None
+    watch = Watch(
+        client=target.client,
+        actor=target.actor,
+        ctx=ctx,
+        resource=resource,
+        selector={"labelSelector": owner.selector(target.actor.instance)},
+        out=send,
+        silence=0.1,
+    )
+
+    async def has_come_again() -> bool:
+        return _watches(cluster, ALL_MAPS) >= 3
+
+    async with send, receive, tasks.beside(watch.run):
+        await eventually(has_come_again)
+        lists = len(cluster.journal.requests("GET", ALL_MAPS)) - _watches(cluster, ALL_MAPS)
+        assert lists == 1
+        live = await applied(target, config_map("a", "default", {}))
+        assert (await next_of(receive, live.id)).live is not None
 
 
 async def test_a_server_that_fails_is_not_hammered(cluster: Running, target: KubernetesTarget) -> None:
