@@ -239,5 +239,5 @@ class HealthRule(Protocol):
     kind: str
 
     def assess(self, body: Body) -> Verdict:
-        """The object's health; the rules common to all kinds (deletion, observedGeneration) were applied before."""
+        """The object's health: the whole verdict, what is common to all kinds (deletion, observedGeneration) included."""
         ...
