@@ -53,7 +53,7 @@ class KustomizationKind:
             timeout=max(_duration(found.timeout, "timeout") if found.timeout else interval - _LEAST, _LEAST),
             prune=found.prune,
             deletion=Deletion(found.deletion_policy or Deletion.MIRROR_PRUNE),
-            depends_on=(*_dependencies(found, ref), *policy.depends_on(annotations, ref.namespace)),
+            depends_on=_dependencies(found, ref),
             wait=found.wait,
             health_checks=() if found.wait else tuple(map(_check, found.health_checks)),
             suspended=found.suspend,
@@ -94,8 +94,10 @@ def _overlay(found: KustomizationSpec) -> Mapping[str, Any]:
     return value
 
 
-def _dependencies(found: KustomizationSpec, ref: ObjectRef) -> list[ObjectRef]:
-    return [ObjectRef(kind=ref.kind, namespace=d.namespace or ref.namespace, name=d.name) for d in found.depends_on]
+def _dependencies(found: KustomizationSpec, ref: ObjectRef) -> tuple[ObjectRef, ...]:
+    return tuple(
+        ObjectRef(kind=ref.kind, namespace=d.namespace or ref.namespace, name=d.name) for d in found.depends_on
+    )
 
 
 def _check(wanted: CheckedObject) -> HealthCheck:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from gitopsd.plugin import Adopt, Atomic, ObjectRef, Policy, SpecError, keys
+from gitopsd.plugin import Adopt, Atomic, Policy, SpecError, keys
 
 T = TypeVar("T")
 _ADOPT = {"true": Adopt.ALWAYS, "false": Adopt.NEVER} | {str(a): a for a in Adopt}
@@ -22,11 +22,6 @@ def read(annotations: Mapping[str, str], *, atomic: Atomic | None = None) -> Pol
     )
 
 
-def depends_on(annotations: Mapping[str, str], namespace: str) -> tuple[ObjectRef, ...]:
-    """Further dependencies, of any kind: `Kind/namespace/name` or `Kind/name`, separated by commas."""
-    return tuple(_reference(item, namespace) for item in _listed(annotations, keys.DEPENDS_ON))
-
-
 def cluster(annotations: Mapping[str, str]) -> str | None:
     """The name of the cluster that is meant; None for the only one."""
     if keys.CLUSTER not in annotations:
@@ -34,13 +29,6 @@ def cluster(annotations: Mapping[str, str]) -> str | None:
     if not (name := annotations[keys.CLUSTER].strip()):
         raise _wrong(keys.CLUSTER, "", "the name of a declared Cluster")
     return name
-
-
-def _reference(text: str, namespace: str) -> ObjectRef:
-    try:
-        return ObjectRef.parse(text, namespace=namespace)
-    except ValueError as error:
-        raise _wrong(keys.DEPENDS_ON, text, "Kind/namespace/name") from error
 
 
 def _listed(annotations: Mapping[str, str], key: str) -> list[str]:

@@ -189,7 +189,7 @@ UNSERVED = (
 
 def unserved(found: KustomizationSpec) -> tuple[str, ...]:
     """The fields that are set to more than their default and have no effect yet, by their full names."""
-    names = {field.name: field.encode_name for field in msgspec.structs.fields(KustomizationSpec)}
+    names = dict(zip(KustomizationSpec.__struct_fields__, KustomizationSpec.__struct_encode_fields__, strict=True))
     fields = [f"spec.{names[name]}" for name in UNSERVED if _is_set(getattr(found, name))]
     fields.extend(f"spec.dependsOn[{i}].readyExpr" for i, d in enumerate(found.depends_on) if d.ready_expr)
     return tuple(fields)

@@ -78,13 +78,9 @@ def test_what_the_renderer_needs_travels_as_json():
     }
 
 
-def test_dependencies_come_from_the_spec_and_from_the_annotation():
-    found = intent({"gitopsd.io/depends-on": "HelmRelease/db/pg, Kustomization/infra"}, dependsOn=[{"name": "crds"}])
-    assert [str(d) for d in found.depends_on] == [
-        "Kustomization/flux-system/crds",
-        "HelmRelease/db/pg",
-        "Kustomization/flux-system/infra",
-    ]
+def test_dependencies_come_from_the_spec_as_the_annotation_is_read_for_all_kinds_alike():
+    found = intent({"gitopsd.io/depends-on": "HelmRelease/db/pg"}, dependsOn=[{"name": "crds"}, {"name": "x"}])
+    assert [str(d) for d in found.depends_on] == ["Kustomization/flux-system/crds", "Kustomization/flux-system/x"]
 
 
 def test_health_checks_count_only_without_wait():
@@ -152,7 +148,6 @@ def test_annotations_become_policy():
     [
         ({"gitopsd.io/adopt": "maybe"}, {}, ("metadata", "annotations", "gitopsd.io/adopt")),
         ({"gitopsd.io/delete": "yes"}, {}, ("metadata", "annotations", "gitopsd.io/delete")),
-        ({"gitopsd.io/depends-on": "x"}, {}, ("metadata", "annotations", "gitopsd.io/depends-on")),
         ({}, {"interval": "ten"}, ("spec", "interval")),
         ({}, {"interval": "0s"}, ("spec", "interval")),
         ({}, {"prun": True}, ("spec", "prun")),
