@@ -45,7 +45,7 @@ def _without_placeholder(definition: dict[str, Any]) -> dict[str, Any]:
     conversion = _mapping(spec.get("conversion"))
     webhook = _mapping(conversion.get("webhook"))
     config = _mapping(webhook.get("clientConfig"))
-    if "caBundle" not in config or _is_certificate(config["caBundle"]):
+    if not config.get("caBundle") or _is_certificate(config["caBundle"]):
         return definition
     config = {key: value for key, value in config.items() if key != "caBundle"}
     conversion = {**conversion, "webhook": {**webhook, "clientConfig": config}}
