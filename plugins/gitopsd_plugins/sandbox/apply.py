@@ -18,18 +18,22 @@ from gitopsd_plugins.sandbox.schema import Json, Schema
 
 Paths = tuple[tuple[str, ...], ...]
 
-IDENTIFYING = (
-    "name",
-    "namespace",
-    "creationTimestamp",
-    "selfLink",
-    "uid",
-    "clusterName",
-    "generation",
-    "managedFields",
-    "resourceVersion",
+IDENTIFYING = frozenset(
+    (
+        "f:name",
+        "f:namespace",
+        "f:creationTimestamp",
+        "f:selfLink",
+        "f:uid",
+        "f:clusterName",
+        "f:generation",
+        "f:managedFields",
+        "f:resourceVersion",
+        ".",
+    )
 )
-UNOWNED: Paths = (("f:apiVersion",), ("f:kind",), *(("f:metadata", f"f:{name}") for name in IDENTIFYING))
+"""Fields of `metadata` that have no owner; nor has `metadata` itself."""
+UNOWNED = frozenset(("f:apiVersion", "f:kind", "f:metadata"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,10 +172,8 @@ def _dispossessed(others: Sequence[Owner], difference: Difference, *, force: boo
 
 def _tidy(held: FieldSet, reset: Paths) -> FieldSet:
     """The set without the fields that nobody owns, and without a `metadata` that holds nothing else."""
-    metadata = held.get("f:metadata")
-    held = fields.without(held, UNOWNED + reset)
-    if metadata is not None and not held.get("f:metadata"):
-        held = {element: node for element, node in held.items() if element != "f:metadata"}
-    elif metadata is not None and "." in held["f:metadata"]:
-        held = {**held, "f:metadata": {element: node for element, node in held["f:metadata"].items() if element != "."}}
-    return held
+    metadata = {element: node for element, node in held.get("f:metadata", {}).items() if element not in IDENTIFYING}
+    result = {element: node for element, node in held.items() if element not in UNOWNED}
+    if metadata:
+        result["f:metadata"] = metadata
+    return fields.without(result, reset)

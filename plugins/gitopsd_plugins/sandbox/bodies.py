@@ -11,13 +11,14 @@ from typing import Any
 
 import msgspec
 
-from gitopsd_plugins.sandbox import status
+from gitopsd_plugins.sandbox import protobuf, status
 from gitopsd_plugins.sandbox.call import Call
 from gitopsd_plugins.sandbox.decoding import Reader, WrongType, json_type
 from gitopsd_plugins.sandbox.manifest import YamlError, load_yaml, repeated_key
 from gitopsd_plugins.sandbox.resources import Resource
 from gitopsd_plugins.sandbox.schema import Json
 
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 BODY_LIMIT = 3 * 1024 * 1024
 """Bytes of a request, as the API server limits them."""
 
@@ -26,18 +27,25 @@ def document(call: Call) -> Json:
     """The object of a create or update. Raises `Refused`."""
     kind = call.resource.kind
     try:
-        value = load_yaml(call.body) if "yaml" in call.content_type else msgspec.json.decode(call.body)
-    except (msgspec.DecodeError, YamlError) as error:
+        value = _loaded(call)
+    except (msgspec.DecodeError, YamlError, protobuf.Malformed) as error:
         shown = call.body[:200].decode(errors="replace")
         why = f"couldn't get version/kind; json parse error: {error} ({shown})"
         raise status.bad_request(f"the object provided is unrecognized (must be of type {kind}): {why}") from error
     if not isinstance(value, dict):
         why = f"couldn't get version/kind; json parse error: json: cannot unmarshal {json_type(value)} into Go value"
         raise status.bad_request(f"the object provided is unrecognized (must be of type {kind}): {why}")
-    if call.query.get("fieldValidation") == "Strict":
+    if call.query.get("fieldValidation") == "Strict" and "json" in call.content_type:
         _refuse_repeated(call)
     _check_kind(call.resource, value)
     return _with_metadata(call.resource, value)
+
+
+def _loaded(call: Call) -> Any:
+    """The value of a body in any form. Raises what the form's reader raises."""
+    if call.content_type == PROTOBUF:
+        return protobuf.read(call.body, call.resource.schema)
+    return load_yaml(call.body) if "yaml" in call.content_type else msgspec.json.decode(call.body)
 
 
 def _refuse_repeated(call: Call) -> None:
@@ -161,9 +169,9 @@ def stated(call: Call) -> Json:
 
 
 def decoded(call: Call) -> Json:
-    """A JSON object of any kind. Raises `Refused`."""
+    """An object of the resource's kind, unchecked. Raises `Refused`."""
     try:
-        value = msgspec.json.decode(call.body)
-    except msgspec.DecodeError as error:
+        value = _loaded(call)
+    except (msgspec.DecodeError, YamlError, protobuf.Malformed) as error:
         raise status.bad_request(f"couldn't decode the body: {error}") from error
     return value if isinstance(value, dict) else {}

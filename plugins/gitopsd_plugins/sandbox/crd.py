@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitopsd_plugins.sandbox import types
+from gitopsd_plugins.sandbox import type_table
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.resources import ALL_VERBS, Resource, Subresource
 from gitopsd_plugins.sandbox.schema import ANY, STRING, Json, Schema
@@ -108,7 +108,7 @@ def root(schema: Json) -> Schema:
         **node.fields,
         "apiVersion": STRING,
         "kind": STRING,
-        "metadata": types.table().schema(types.OBJECT_META),
+        "metadata": type_table.table().schema(type_table.OBJECT_META),
     }
     return node
 
@@ -137,7 +137,7 @@ def _object(schema: Json, rules: Json, *, nullable: bool) -> Schema:
     element = node_of(more) if isinstance(more, dict) else ANY if keeps else None
     fields = {name: node_of(value) for name, value in properties.items()}
     if schema.get("x-kubernetes-embedded-resource"):
-        fields |= {"apiVersion": STRING, "kind": STRING, "metadata": types.table().schema(types.OBJECT_META)}
+        fields |= {"apiVersion": STRING, "kind": STRING, "metadata": type_table.table().schema(type_table.OBJECT_META)}
     return Schema(
         shape="map",
         fields=fields,

@@ -6,7 +6,7 @@ server: every kind with its schema, and the `fieldValidation` option on its PATC
 
 from __future__ import annotations
 
-from gitopsd_plugins.sandbox import types
+from gitopsd_plugins.sandbox import type_table
 from gitopsd_plugins.sandbox.resources import Resource, Resources, Subresource
 from gitopsd_plugins.sandbox.schema import Json
 
@@ -16,7 +16,7 @@ CRDS = "customresourcedefinitions"
 
 def version() -> Json:
     """The answer to /version."""
-    text = types.table().version
+    text = type_table.table().version
     major, minor, _ = text.removeprefix("v").split(".", 2)
     return {
         "major": major,
@@ -172,5 +172,5 @@ def openapi(resources: Resources, group_name: str, version_name: str) -> Json:
             resource.schema.type_name or f"{'.'.join(reversed(group_name.split('.')))}.{version_name}.{resource.kind}"
         )
         schemas[name] = {"type": "object", "x-kubernetes-group-version-kind": [kind]}
-    info = {"title": "Kubernetes", "version": types.table().version}
+    info = {"title": "Kubernetes", "version": type_table.table().version}
     return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}}

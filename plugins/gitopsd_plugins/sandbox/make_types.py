@@ -3,7 +3,7 @@
     python make_types.py --kubeconfig FILE > types.json
 
 A tool for maintainers: it calls `kubectl get --raw` for discovery and OpenAPI v3 and prints one line per type, so that a
-new Kubernetes version is a readable diff. It knows no other file of the sandbox; `types.py` reads what it writes:
+new Kubernetes version is a readable diff. It knows no other file of the sandbox; `type_table.py` reads what it writes:
 
     {"version": "v1.36.2",
      "groups": [{"group": "apps", "versions": {"v1": [RESOURCE, ...]}}, ...],      in the server's order of preference

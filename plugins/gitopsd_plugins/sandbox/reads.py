@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from gitopsd_plugins.sandbox import selectors, status, views
+from gitopsd_plugins.sandbox import selectors, status, tables, views
 from gitopsd_plugins.sandbox.call import Call, flag, whole
 from gitopsd_plugins.sandbox.resources import Resource
 from gitopsd_plugins.sandbox.store import Stored, encode
@@ -102,6 +102,8 @@ def listed(cluster: Cluster, call: Call) -> bytes:
         if not call.query.get("labelSelector") and not call.query.get("fieldSelector"):
             metadata["remainingItemCount"] = len(objects) - limit
         objects = objects[:limit]
+    if _wants_table(call):
+        return tables.table(call.resource, objects, metadata, cluster.settings.clock())
     return _list(call.resource, metadata, objects, wants_partial(call))
 
 
@@ -123,9 +125,16 @@ def wants_partial(call: Call) -> bool:
     return "as=PartialObjectMetadata" in call.accept
 
 
-def view(call: Call) -> View:
-    """How objects are shown in the answer."""
+def view(cluster: Cluster, call: Call) -> View:
+    """How single objects are shown in the answer."""
+    if _wants_table(call):
+        return lambda resource, stored: tables.table(resource, [stored], {}, cluster.settings.clock())
     return views.partial if wants_partial(call) else views.whole
+
+
+def _wants_table(call: Call) -> bool:
+    """Whether a read is for people: kubectl asks for a table first."""
+    return "as=Table;v=v1;g=meta.k8s.io" in call.accept and call.verb in ("get", "list", "watch")
 
 
 def _asked_version(call: Call) -> int | None:
@@ -165,7 +174,7 @@ def watch(cluster: Cluster, call: Call) -> Watcher:
         target.resource, call.query.get("labelSelector", ""), call.query.get("fieldSelector", "")
     )
     namespace = target.namespace
-    watcher = Watcher(target.resource, namespace, predicate, view(call))
+    watcher = Watcher(target.resource, namespace, predicate, view(cluster, call))
     asked, bookmarks = _asked_version(call), flag(call.query, "allowWatchBookmarks")
     initial = call.query.get("sendInitialEvents")
     now = cluster.store.version

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from gitopsd_plugins.sandbox import types
+from gitopsd_plugins.sandbox import type_table
 from gitopsd_plugins.sandbox.schema import ANY, Json, Schema
 
 ALL_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
@@ -152,7 +152,7 @@ class Resources:
 
 def built_in() -> Iterator[Resource]:
     """Every built-in resource of the type table."""
-    for group in types.table().groups:
+    for group in type_table.table().groups:
         storage = next(iter(group["versions"]))
         for version, entries in group["versions"].items():
             yield from _of_version(group["group"], version, entries, storage)
@@ -193,6 +193,6 @@ def _subresource(entry: Json) -> Subresource:
 
 
 def _schema(group: str, version: str, kind: str) -> Schema:
-    table = types.table()
+    table = type_table.table()
     name = table.kinds.get("/".join(part for part in (group, version, kind) if part))
     return table.schema(name) if name else ANY

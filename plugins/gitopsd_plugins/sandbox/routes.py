@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gitopsd_plugins.sandbox import bodies, deletion, discovery, reads, status, subresources, views, writes
 from gitopsd_plugins.sandbox import call as calls
-from gitopsd_plugins.sandbox import deletion, discovery, reads, status, subresources, views, writes
 from gitopsd_plugins.sandbox.call import Call
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.schema import Json
@@ -18,13 +18,14 @@ from gitopsd_plugins.sandbox.store import Stored, encode
 from gitopsd_plugins.sandbox.user import User
 from gitopsd_plugins.sandbox.watch import Watcher
 
+BODY_TYPES = ("application/json", "application/yaml", bodies.PROTOBUF, "")
 PROBES = ("/healthz", "/livez", "/readyz")
 """Paths that need no token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request as HTTP delivers it. Header names are lower case."""
+    """A request as HTTP delivers it. Header names are lower case, or the mapping does not care."""
 
     method: str
     path: str
@@ -75,13 +76,13 @@ def _resource(cluster: Cluster, call: Call) -> Answer:
     _check_types(call)
     match call.verb:
         case "get" if call.target.subresource in ("", "status"):
-            return Answer(body=reads.view(call)(call.resource, reads.found(cluster, call)))
+            return Answer(body=reads.view(cluster, call)(call.resource, reads.found(cluster, call)))
         case "list":
             return Answer(body=reads.listed(cluster, call))
         case "watch":
             return Answer(watcher=reads.watch(cluster, call))
         case "delete":
-            return _shown(call, deletion.delete(cluster, call, reads.found(cluster, call)), 200)
+            return _shown(cluster, call, deletion.delete(cluster, call, reads.found(cluster, call)), 200)
         case "deletecollection":
             return _delete_collection(cluster, call)
     return _write(cluster, call)
@@ -93,7 +94,7 @@ def _check_types(call: Call) -> None:
         raise status.unsupported_media_type()
     if call.verb == "patch" and call.resource.custom and call.content_type == "application/strategic-merge-patch+json":
         raise status.unknown_patch_format()
-    if call.verb in ("create", "update") and call.content_type not in ("application/json", "application/yaml", ""):
+    if call.verb in ("create", "update") and call.content_type not in BODY_TYPES:
         raise status.unsupported_media_type()
     if call.accept and "json" not in call.accept and "*/*" not in call.accept:
         offered = "application/json, application/json;stream=watch"
@@ -106,20 +107,20 @@ def _write(cluster: Cluster, call: Call) -> Answer:
     calls.check_options(call)
     special = subresources.answer(cluster, call)
     if special is not None:
-        return _shown(call, special, 201 if call.verb == "create" else 200)
+        return _shown(cluster, call, special, 201 if call.verb == "create" else 200)
     if call.verb == "create":
-        return _shown(call, writes.create(cluster, call), 201)
+        return _shown(cluster, call, writes.create(cluster, call), 201)
     if call.verb == "update":
-        return _shown(call, writes.update(cluster, call), 200)
+        return _shown(cluster, call, writes.update(cluster, call), 200)
     key = call.resource.key, (call.target.namespace, call.target.name)
     existed = cluster.store.get(*key) is not None
-    return _shown(call, writes.change(cluster, call), 200 if existed else 201)
+    return _shown(cluster, call, writes.change(cluster, call), 200 if existed else 201)
 
 
-def _shown(call: Call, written: Stored | Json, code: int) -> Answer:
+def _shown(cluster: Cluster, call: Call, written: Stored | Json, code: int) -> Answer:
     warnings = tuple(call.warnings)
     if isinstance(written, Stored):
-        return Answer(code=code, body=reads.view(call)(call.resource, written), warnings=warnings)
+        return Answer(code=code, body=reads.view(cluster, call)(call.resource, written), warnings=warnings)
     if (
         written["kind"] == call.resource.kind
         and call.target.subresource in ("", "status")

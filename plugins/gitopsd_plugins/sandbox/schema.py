@@ -1,6 +1,6 @@
 """The shape of a value: what server-side apply, patches, decoding, pruning and defaulting need to know of a field.
 
-One node type for built-in types (`types.py` makes them of the type table) and custom resources (`crd.py` makes them of an
+One node type for built-in types (`type_table.py` makes them of the type table) and custom resources (`crd.py` makes them of an
 OpenAPI schema), so that every algorithm is written once. Nodes may form cycles. It knows no kinds and no objects.
 """
 

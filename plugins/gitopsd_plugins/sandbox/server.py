@@ -80,8 +80,7 @@ class Running:
         if user is None:
             return _response(Answer(code=401, body=encode(UNAUTHORIZED.body)))
         body = await request.read() if request.body_exists else b""
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        asked = Asked(method=method, path=path, query=query, headers=headers, body=body, user=user)
+        asked = Asked(method=method, path=path, query=query, headers=request.headers, body=body, user=user)
         answer = routes.answer(self.cluster, asked)
         if answer.watcher is None:
             return _response(answer)
