@@ -54,9 +54,12 @@ class Client:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for session in (self._session, self._streams):
-            if session is not None:
-                await session.close()
+        with anyio.CancelScope(
+            shield=True
+        ):  # most targets end by being cancelled, and both pools must close all the same
+            for session in (self._session, self._streams):
+                if session is not None:
+                    await session.close()
         self._session = self._streams = None
 
     async def get(self, path: str, params: Mapping[str, str] | None = None, *, accept: str = JSON) -> Reply:
