@@ -110,6 +110,11 @@ class DriftTable:
         """Objects of the app that drifted, and those that no watch shows although one should."""
         return frozenset(id for id in self._of_app.get(app, ()) if id in self._lost or self._expected[id].drifted)
 
+    def drifted_of(self, id: ResourceId) -> ObjectRef | None:
+        """The app of this object, if it is drifted now."""
+        expected = self._expected.get(id)
+        return expected.app if expected and (expected.drifted or id in self._lost) else None
+
     def overdue_at(self) -> float | None:
         """When `overdue` should be asked next."""
         return min((until for id, until in self._until.items() if _kind(id) in self._holding), default=None)

@@ -2,7 +2,7 @@
 
 It is the steps' `Mirror`: what watches show need not be asked for. A kind counts as held once its watch has shown something:
 an open stream alone says nothing about whether the server lets us look. What drifts again and again is left alone for a
-while, and said.
+while, and said; when the while is over, its app looks once more.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ _JITTER = 0.2
 @dataclass(slots=True, kw_only=True)
 class _Cluster:
     table: DriftTable = field(default_factory=DriftTable)
+    flips: Flips[ResourceId] = field(default_factory=Flips)
     needs: dict[ObjectRef, frozenset[tuple[str, str, str]]] = field(default_factory=dict)
     changed: anyio.Event = field(default_factory=anyio.Event)
     stirred: anyio.Event = field(default_factory=anyio.Event)
@@ -70,7 +71,6 @@ class Watches:
         self._log = log
         self._rng = rng
         self._clusters: dict[str, _Cluster] = {}
-        self._flips = Flips()
 
     def holds(self, cluster: str, kinds: Iterable[GroupKind]) -> bool:
         """True when a live watch covers each of these (group, kind)."""
@@ -183,13 +183,14 @@ class Watches:
         if seen.id is None:
             return  # a full picture follows: what changed meanwhile is told object by object
         if drift := cluster.table.seen(seen.id, seen.live, now):
-            self._drifted(drift, now)
+            self._drifted(cluster, drift, now)
 
-    def _drifted(self, drift: Drift, now: float) -> None:
-        match self._flips.note(drift.id, now):
+    def _drifted(self, cluster: _Cluster, drift: Drift, now: float) -> None:
+        match cluster.flips.note(drift.id, now):
             case Pace.REPAIR:
                 self._wake(drift.app, Reason.DRIFT)
             case Pace.PAUSE:
+                cluster.stirred.set()
                 self._log.warning(
                     "an object is changed again each time that it is put back; it is left alone for a while",
                     object=str(drift.app),
@@ -198,13 +199,17 @@ class Watches:
                 )
 
     async def _mind_time(self, cluster: _Cluster) -> None:
-        """Notice what did not show up in time."""
+        """Notice what did not show up in time, and what was left alone for long enough."""
         while True:
             cluster.stirred = anyio.Event()
-            deadline = cluster.table.overdue_at()
-            with anyio.CancelScope(deadline=math.inf if deadline is None else deadline) as waiting:
+            deadlines = (cluster.table.overdue_at(), cluster.flips.over_at())
+            deadline = min((at for at in deadlines if at is not None), default=math.inf)
+            with anyio.CancelScope(deadline=deadline) as waiting:
                 await cluster.stirred.wait()
             if not waiting.cancelled_caught:
                 continue
-            for drift in cluster.table.overdue(anyio.current_time()):
-                self._drifted(drift, anyio.current_time())
+            now = anyio.current_time()
+            for drift in cluster.table.overdue(now):
+                self._drifted(cluster, drift, now)
+            for app in {app for id in cluster.flips.over(now) if (app := cluster.table.drifted_of(id))}:
+                self._wake(app, Reason.DRIFT)

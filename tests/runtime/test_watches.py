@@ -17,6 +17,7 @@ from gitopsd.model.change import Live, Ours, Seen
 from gitopsd.model.errors import Rejected
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.runtime.drift import GRACE
+from gitopsd.runtime.flips import PAUSE
 from gitopsd.runtime.wake import Reason
 from gitopsd.runtime.watches import Watches
 
@@ -168,6 +169,46 @@ async def test_an_object_that_is_changed_again_and_again_is_left_alone_and_said_
         assert len(rig.woken) == 4
         (said,) = rig.log.entries
         assert said["resource"] == "ConfigMap/default/a"
+
+
+@pytest.mark.parametrize(("left", "looks"), [("foreign", [(APP, Reason.DRIFT)]), ("m1", [])])
+async def test_when_the_pause_is_over_what_is_still_changed_is_put_back(
+    left: str, looks: list[tuple[ObjectRef, Reason]]
+) -> None:
+    async with followed() as rig:
+        rig.watches.expect(APP, "c", {id_of(): "m1"})
+        await anyio.wait_all_tasks_blocked()
+        for _ in range(5):
+            await rig.cluster.tell(seen("m1"), seen("foreign"))
+        rig.woken.clear()
+        await anyio.sleep(PAUSE / 2)
+        await rig.cluster.tell(seen("m1"), seen(left))
+        assert rig.woken == []
+
+        await anyio.sleep(PAUSE / 2 + 1)
+
+        assert rig.woken == looks
+
+
+async def test_an_object_of_the_same_name_in_another_cluster_is_another_object() -> None:
+    async with followed() as rig:
+        for cluster in ("c", "other"):
+            rig.watches.expect(APP, cluster, {id_of(): "m1"})
+        await anyio.wait_all_tasks_blocked()
+        for _ in range(5):
+            await rig.cluster.tell(seen("m1"), seen("foreign"))
+        rig.woken.clear()
+        target: Any = Cluster()
+        target.access = SimpleNamespace(cluster="other")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(rig.watches.follow, target)
+            await anyio.wait_all_tasks_blocked()
+
+            await target.tell(seen("foreign"))
+            await anyio.sleep(GRACE + 0.1)
+
+            assert rig.woken == [(APP, Reason.DRIFT)]
+            tasks.cancel_scope.cancel()
 
 
 async def test_a_refused_watch_is_tried_again_ever_more_rarely() -> None:
