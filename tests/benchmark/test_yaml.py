@@ -162,7 +162,7 @@ def test_reading_and_writing_speed(capsys: pytest.CaptureFixture[str]) -> None:
     single = best(lambda: [yaml.write(value) for value in values], len(text))
 
     with capsys.disabled():
-        print(f"\nyaml: {len(data) / 1e6:.1f} MB, {len(values)} documents, {parse_only(data)} scalars")  # noqa: T201 - the figures are the result
-        print(f"yaml: read {reading:.1f} MB/s, {reading / bare:.2f} of the bare parser's {bare:.1f} MB/s")  # noqa: T201 - as above
-        print(f"yaml: write a stream {writing:.1f} MB/s, one document at a time {single:.1f} MB/s")  # noqa: T201 - as above
+        print(f"\nyaml: {len(data) / 1e6:.1f} MB, {len(values)} documents, {parse_only(data)} scalars")
+        print(f"yaml: read {reading:.1f} MB/s, {reading / bare:.2f} of the bare parser's {bare:.1f} MB/s")
+        print(f"yaml: write a stream {writing:.1f} MB/s, one document at a time {single:.1f} MB/s")
     assert [document.value for document in yaml.read_all(text)] == values
