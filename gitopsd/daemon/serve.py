@@ -95,12 +95,12 @@ def _logged(outcome: Outcome, log: FilteringBoundLogger) -> None:
     level = {Phase.READY: "info", Phase.PROGRESSING: "debug", Phase.WAITING: "info", Phase.SUSPENDED: "info"}
     write = getattr(log, level.get(outcome.phase, "error"))
     counts = {str(action): number for action, number in outcome.changed.items()}
-    extra = {"trace": outcome.trace} if outcome.trace else {}
+    revision = outcome.applied or outcome.attempted
     write(
         outcome.message,
         object=str(outcome.ref),
         phase=str(outcome.phase),
-        revision=str(outcome.applied or outcome.attempted or ""),
+        **({"revision": str(revision)} if revision else {}),
         **({"changed": counts} if counts else {}),
-        **extra,
+        **({"trace": outcome.trace} if outcome.trace else {}),
     )

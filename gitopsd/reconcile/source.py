@@ -7,6 +7,7 @@ sees a tree that is not whole.
 from __future__ import annotations
 
 import anyio
+from structlog.contextvars import bound_contextvars
 
 from gitopsd.model.declared import SourceIntent
 from gitopsd.model.errors import GitopsdError, Misconfigured, Transient, Unsupported
@@ -49,7 +50,8 @@ async def _steps(intent: SourceIntent, run: Run, world: World) -> None:
     revision = await source.resolve(intent, world.ctx)
     run.attempted = revision
     if run.artifact is None or not _current(run.artifact, revision, intent):
-        run.artifact = await _fetched(source, intent, revision, run, world)
+        with bound_contextvars(revision=str(revision)):
+            run.artifact = await _fetched(source, intent, revision, run, world)
     run.applied = revision
     world.board.artifacts[intent.ref] = run.artifact
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import anyio
 from anyio.abc import TaskGroup
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from gitopsd.model.errors import GitopsdError, Misconfigured, Transient
 from gitopsd.plugin.roles import Target
@@ -88,6 +89,8 @@ class Clusters:
             line.settled.set()
             await anyio.sleep_forever()
 
+        clear_contextvars()  # begun by the app that asked first, whose lines these are not
+        bind_contextvars(cluster=name)
         with line.scope:
             try:
                 await self._connect(name, serve)

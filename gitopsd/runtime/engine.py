@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
+from structlog.contextvars import bound_contextvars
 
 from gitopsd.config import home
 from gitopsd.config.declared_set import DeclaredSet
@@ -174,6 +175,12 @@ class Engine:
     # --- attempts ---------------------------------------------------------------------------------------------------
 
     async def _carry(self, attempt: Attempt) -> Outcome:
+        """One attempt; every line of it names its cluster and revision, as the worker's lines name the object."""
+        with bound_contextvars(**views.line(attempt.ref, self._cluster(attempt.ref), self.board)):
+            self._parts.ctx.log.debug("looking", because=sorted(attempt.reasons))
+            return await self._attempted(attempt)
+
+    async def _attempted(self, attempt: Attempt) -> Outcome:
         token = attempt.tokens[-1] if attempt.tokens else ""
         if Reason.CHECK in attempt.reasons:
             self.board.standing.pop(attempt.ref, None)
@@ -199,7 +206,8 @@ class Engine:
         status = self._status(outcome)
         if self._parts.persist:
             self._journal.note(ref, status=status, row=row)
-        self._parts.on_outcome(outcome)
+        with bound_contextvars(**views.line(ref, self._cluster(ref), self.board)):
+            self._parts.on_outcome(outcome)
         self._release(outcome)
         if outcome.phase is Phase.DELETED:
             self._ended(ref)

@@ -104,6 +104,15 @@ def suspended(ref: ObjectRef, board: Board, now: datetime) -> bool:
     return _suspended(board.intents.get(ref)) or (recorded is not None and recorded.held(now) is not None)
 
 
+def line(ref: ObjectRef, cluster: str, board: Board) -> Mapping[str, str]:
+    """What every log line of an attempt names: of an app its cluster and the revision that its source offers."""
+    intent = board.intents.get(ref)
+    if not isinstance(intent, AppIntent):
+        return {}
+    artifact = board.artifacts.get(intent.source)
+    return {"cluster": cluster, **({"revision": str(artifact.revision)} if artifact else {})}
+
+
 def _nameless(ref: ObjectRef) -> Mapping[str, Any]:
     return {"kind": ref.kind, "metadata": {"namespace": ref.namespace, "name": ref.name}}
 

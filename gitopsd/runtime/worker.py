@@ -14,7 +14,7 @@ from datetime import datetime
 from random import Random
 
 import anyio
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bound_contextvars, clear_contextvars
 
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.runtime import due, wake
@@ -93,6 +93,7 @@ class Worker:
 
     async def run(self, after: Worker | None = None) -> None:
         """Work until stopped, cancelled, or the object is gone; begins with the first wake, and when `after` has ended."""
+        clear_contextvars()  # a child begins in its parent's attempt, whose lines these are not
         try:
             if after:  # outside the scope: cancelled or not, it may not look ended before its predecessor is
                 await after.ended.wait()
@@ -108,10 +109,10 @@ class Worker:
         attempt = self._begin()
         with bound_contextvars(object=str(attempt.ref)):
             outcome = await self._attempt(attempt)
-        delay = due.delay(outcome, self.scheduled.timing, self._pace, self._record, self._rng)
-        self._record = self._record.after(outcome)
-        self._running, self.previous, self.outcome = None, self.outcome, outcome
-        self._concluded(attempt, outcome)
+            delay = due.delay(outcome, self.scheduled.timing, self._pace, self._record, self._rng)
+            self._record = self._record.after(outcome)
+            self._running, self.previous, self.outcome = None, self.outcome, outcome
+            self._concluded(attempt, outcome)
         return delay
 
     def _begin(self) -> Attempt:
