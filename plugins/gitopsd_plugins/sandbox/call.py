@@ -114,12 +114,8 @@ def verb(method: str, target: Target, query: Mapping[str, str]) -> str:
         found = _COLLECTION_VERBS.get(method, "")
         if found == "list" and query.get("watch", "false") in ("true", "1"):
             found = "watch"
-        if (
-            found == "create"
-            and target.resource.namespaced
-            and not target.namespace
-            and "list" in target.resource.verbs
-        ):
+        everywhere = target.resource.namespaced and not target.namespace and "list" in target.resource.verbs
+        if everywhere and found in ("create", "deletecollection"):
             raise status.method_not_allowed()
     elif target.subresource and method == "POST":
         found = "create"

@@ -21,10 +21,16 @@ def delete(cluster: Cluster, call: Call, stored: Stored) -> Stored | Json:
     """Delete one object: the Status of a completed deletion, or the object that waits. Raises `Refused`."""
     asked = options(call)
     check(call, stored, asked)
-    if call.dry_run:
-        return _success(call, stored)
+    if call.dry_run or is_dry(asked):
+        finalizers = _holding(stored, asked)
+        return _success(call, stored) if finalizers is None else _doomed(cluster, stored, finalizers)
     marked = mark(cluster, stored, asked)
     return _success(call, stored) if marked is None else marked
+
+
+def is_dry(asked: Json) -> bool:
+    """Whether DeleteOptions ask for a dry run."""
+    return "All" in (asked.get("dryRun") or ())
 
 
 def check(call: Call, stored: Stored, asked: Json) -> None:
@@ -51,16 +57,22 @@ def mark(cluster: Cluster, stored: Stored, asked: Json) -> Stored | None:
     """Remove the object, or mark it as being deleted where finalizers hold it; None when it is gone."""
     if stored.doomed:
         return stored
+    finalizers = _holding(stored, asked)
+    if finalizers is None:
+        cluster.store.remove(stored)
+        return None
+    return cluster.store.put(stored.collection, stored.key, _doomed(cluster, stored, finalizers))
+
+
+def _holding(stored: Stored, asked: Json) -> list[str] | None:
+    """The finalizers that hold the object once it is being deleted; None when nothing does."""
     finalizers = list(stored.metadata.get("finalizers") or ())
     wanted = PROPAGATION.get(asked.get("propagationPolicy", ""))
     if wanted and wanted not in finalizers:
         finalizers.append(wanted)
     if stored.collection == ("apiextensions.k8s.io", "customresourcedefinitions"):
         finalizers.append("customresourcecleanup.apiextensions.k8s.io")
-    if not finalizers and stored.collection != ("", "namespaces"):
-        cluster.store.remove(stored)
-        return None
-    return cluster.store.put(stored.collection, stored.key, _doomed(cluster, stored, finalizers))
+    return finalizers if finalizers or stored.collection == ("", "namespaces") else None
 
 
 def _doomed(cluster: Cluster, stored: Stored, finalizers: list[str]) -> Json:

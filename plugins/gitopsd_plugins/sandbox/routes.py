@@ -135,7 +135,7 @@ def _delete_collection(cluster: Cluster, call: Call) -> Answer:
     selected = reads.selected(cluster, call)
     for stored in selected:
         deletion.check(call, stored, asked)
-    if not call.dry_run:
+    if not call.dry_run and not deletion.is_dry(asked):
         for stored in selected:
             deletion.mark(cluster, stored, asked)
     return Answer(body=reads.list_of(cluster, call, selected))

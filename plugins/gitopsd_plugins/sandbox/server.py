@@ -17,11 +17,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from gitopsd_plugins.sandbox import certificates, kubeconfig, persistence, routes, startup, status
+from gitopsd_plugins.sandbox.bodies import BODY_LIMIT
 from gitopsd_plugins.sandbox.call import flag, whole
 from gitopsd_plugins.sandbox.cluster import Cluster, Settings
 from gitopsd_plugins.sandbox.controllers.loop import Controllers
@@ -79,7 +81,10 @@ class Running:
             return await _failed(request, fault)
         if user is None:
             return _response(Answer(code=401, body=encode(UNAUTHORIZED.body)))
-        body = await request.read() if request.body_exists else b""
+        try:
+            body = await request.read() if request.body_exists else b""
+        except web.HTTPRequestEntityTooLarge:
+            return _response(Answer(code=413, body=encode(status.too_large(BODY_LIMIT).body)))
         asked = Asked(method=method, path=path, query=query, headers=request.headers, body=body, user=user)
         answer = routes.answer(self.cluster, asked)
         if answer.watcher is None:
@@ -198,13 +203,21 @@ async def serve(
                 persistence.save(cluster, persist)
 
 
+def _server(running: Running) -> web.Server:
+    """The HTTP server, with the API server's limit on bodies."""
+    loop = asyncio.get_running_loop()
+
+    def request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=BODY_LIMIT)
+
+    return web.Server(running.handle, request_factory=request, access_log=None, handler_cancellation=True)
+
+
 @asynccontextmanager
 async def _listening(running: Running, host: str, port: int, *, tls: bool) -> AsyncIterator[None]:
     """Take requests for `running`, and say in it where."""
     made = certificates.make(host) if tls else None
-    runner = web.ServerRunner(
-        web.Server(running.handle, access_log=None, handler_cancellation=True), shutdown_timeout=1.0
-    )
+    runner = web.ServerRunner(_server(running), shutdown_timeout=1.0)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port, ssl_context=made.context if made else None)

@@ -147,6 +147,11 @@ def unknown_patch_format() -> Refused:
     return Refused(415, "UnsupportedMediaType", message)
 
 
+def too_large(limit: int) -> Refused:
+    """413 for a body of more than `limit` bytes."""
+    return Refused(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}", details={})
+
+
 def expired(message: str) -> Refused:
     """410: the version asked for is no longer in the history."""
     return Refused(410, "Expired", message)

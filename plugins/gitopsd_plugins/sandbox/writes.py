@@ -150,6 +150,7 @@ def update(cluster: Cluster, call: Call) -> Written:
     check_name(call, body)
     body = bodies.read(call, body)
     stored = reads.found(cluster, call)
+    check_uid(call, stored, body["metadata"])
     return replace(cluster, call, stored, body)
 
 
@@ -178,11 +179,15 @@ def replace(cluster: Cluster, call: Call, stored: Stored, body: Json) -> Written
 
 
 def check_preconditions(call: Call, stored: Stored, metadata: Json) -> None:
-    """Refuse a write whose resourceVersion or uid is not the live one."""
-    resource, name = call.resource, call.target.name
-    version, uid = metadata.get("resourceVersion"), metadata.get("uid")
+    """Refuse a write whose resourceVersion is not the live one."""
+    version = metadata.get("resourceVersion")
     if version and version != "0" and version != str(stored.version):
-        raise status.conflict(resource.group, resource.plural, name)
+        raise status.conflict(call.resource.group, call.resource.plural, call.target.name)
+
+
+def check_uid(call: Call, stored: Stored, metadata: Json) -> None:
+    """Refuse an update of another object of the same name; a patch that changes the uid is invalid instead."""
+    resource, name, uid = call.resource, call.target.name, metadata.get("uid")
     if uid and uid != stored.uid:
         where = "/".join(part for part in ("/registry", resource.plural, call.target.namespace, name) if part)
         why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {stored.uid}"

@@ -1225,6 +1225,143 @@ def empty_values() -> Iterator[Scenario]:
     )
 
 
+def subresources_and_lifecycles() -> Iterator[Scenario]:
+    status = f"{DEPLOYMENT}/m1/status"
+    applied = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "m1"}, "status": {"replicas": 2}}
+    yield (
+        "apply to a status",
+        [
+            post(DEPLOYMENT, deployment("m1")),
+            Ask("PATCH", f"{status}?fieldManager=ctl", applied, APPLY),
+            Ask("PATCH", f"{status}?fieldManager=ctl", applied, APPLY),
+            Ask("PATCH", f"{status}?fieldManager=other", {**applied, "status": {"replicas": 3}}, APPLY),
+            Ask("PUT", f"{status}?fieldManager=putter", {**deployment("m1", replicas=9), "status": {"replicas": 4}}),
+            Ask("GET", status),
+        ],
+    )
+    yield (
+        "apply to the status of nothing",
+        [
+            Ask(
+                "PATCH",
+                f"{DEPLOYMENT}/nothing/status?fieldManager=ctl",
+                {**applied, "metadata": {"name": "nothing"}},
+                APPLY,
+            )
+        ],
+    )
+    held = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m2", "finalizers": ["x.io/a"]}}
+    yield (
+        "an object that is being deleted can still be written",
+        [
+            apply(CM, held),
+            Ask("DELETE", f"{CM}/m2"),
+            apply(CM, {**held, "data": {"a": "1"}}),
+            apply(CM, cm("m2")),
+            get(CM, "m2"),
+        ],
+    )
+    yield (
+        "deletion policies leave finalizers",
+        [
+            post(CM, cm("m3")),
+            Ask("DELETE", f"{CM}/m3", {"propagationPolicy": "Foreground", "dryRun": ["All"]}),
+            Ask("DELETE", f"{CM}/m3", {"propagationPolicy": "Background"}),
+        ],
+    )
+    yield (
+        "dry runs of every verb",
+        [
+            post(CM, cm("m4", data={"a": "1"}), "?dryRun=All&fieldManager=creator"),
+            post(CM, cm("m4", data={"a": "1"})),
+            Ask("PUT", f"{CM}/m4?dryRun=All", cm("m4", data={"a": "2"})),
+            Ask("PATCH", f"{CM}/m4?dryRun=All", {"data": {"b": "1"}}, MERGE),
+            Ask("DELETE", f"{CM}/m4?dryRun=All"),
+            get(CM, "m4"),
+        ],
+    )
+    yield (
+        "versions as preconditions",
+        [
+            post(CM, cm("m5")),
+            merge(CM, "m5", {"metadata": {"uid": "x"}}),
+            apply(CM, {**cm("m5"), "metadata": {"name": "m5", "uid": "x"}}),
+            Ask("DELETE", f"{CM}/m5", {"preconditions": {"uid": "x", "resourceVersion": "1"}}),
+        ],
+    )
+    yield (
+        "annotations of kubectl",
+        [
+            post(
+                CM,
+                {
+                    **cm("m6", data={"a": "1"}),
+                    "metadata": {
+                        "name": "m6",
+                        "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"},
+                    },
+                },
+                "?fieldManager=kubectl-client-side-apply",
+            ),
+            apply(CM, cm("m6", data={"a": "2"}), "other"),
+            apply(CM, cm("m6", data={"a": "2"}), "other", force=True),
+        ],
+    )
+    yield (
+        "unknown fields of a patch",
+        [
+            post(CM, cm("m7")),
+            Ask("PATCH", f"{CM}/m7?fieldValidation=Warn", {"foo": 1}, MERGE),
+            Ask("PATCH", f"{CM}/m7?fieldValidation=Ignore", {"foo": 1}, MERGE),
+            Ask("PATCH", f"{CM}/m7?fieldManager=x&fieldValidation=Ignore", cm("m7", foo=1), APPLY),
+        ],
+    )
+    yield (
+        "namespaces",
+        [
+            post("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "UPPER"}}),
+            post(
+                "/api/v1/namespaces",
+                {
+                    "apiVersion": "v1",
+                    "kind": "Namespace",
+                    "metadata": {"name": "m8", "labels": {"kubernetes.io/metadata.name": "other"}},
+                },
+            ),
+            Ask("PUT", "/api/v1/namespaces/m8", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "m8"}}),
+            Ask("DELETE", "/api/v1/namespaces/m8"),
+            Ask("DELETE", "/api/v1/namespaces/m8"),
+            Ask(
+                "PATCH",
+                "/api/v1/namespaces/m8?fieldManager=x",
+                {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "m8"}},
+                APPLY,
+            ),
+            Ask("PATCH", "/api/v1/namespaces/m8/configmaps/x?fieldManager=x", cm("x"), APPLY),
+        ],
+    )
+    yield (
+        "a namespaced object without a namespace",
+        [
+            Ask("POST", "/api/v1/configmaps", cm("x")),
+            Ask("GET", "/api/v1/configmaps/x"),
+            Ask("DELETE", "/api/v1/configmaps"),
+            Ask("GET", "/api/v1/namespaces/default/namespaces/x"),
+        ],
+    )
+
+
 def every() -> list[Scenario]:
-    groups = (ownership, ownership_of_lists, updates, refusals, lists, deletions, kinds, custom_resources, empty_values)
+    groups = (
+        ownership,
+        ownership_of_lists,
+        updates,
+        refusals,
+        lists,
+        deletions,
+        kinds,
+        custom_resources,
+        empty_values,
+        subresources_and_lifecycles,
+    )
     return [scenario for group in groups for scenario in group()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -155,6 +156,17 @@ async def test_the_journal_knows_every_request(running: Running, session: aiohtt
 async def test_unknown_fields_are_warned_about_in_a_header(session: aiohttp.ClientSession) -> None:
     response = await session.post(CM, json={**config_map("a"), "extra": 1})
     assert response.headers["Warning"] == '299 - "unknown field \\"extra\\""'
+
+
+async def test_bodies_have_the_api_servers_limit(session: aiohttp.ClientSession) -> None:
+    async def post(size: int) -> tuple[int, str]:
+        body = io.BytesIO(json.dumps(config_map(f"m{size}", {"x": "y" * size})).encode())
+        async with session.post(CM, data=body, headers={"Content-Type": "application/json"}) as response:
+            return response.status, (await response.json()).get("reason", "")
+
+    assert await post(900_000) == (201, "")
+    assert await post(1_200_000) == (422, "Invalid")
+    assert await post(3_200_000) == (413, "RequestEntityTooLarge")
 
 
 async def test_tls_is_trusted_by_its_own_authority_only() -> None:
