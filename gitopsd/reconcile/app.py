@@ -1,13 +1,13 @@
 """One attempt at an app, readable from top to bottom: every step of the architecture page in its order.
 
-    artifact -> require -> render -> remember -> stages (stage.py) -> prune (removal.py) -> forget -> gate -> conclude
+    artifact -> render -> require -> remember -> stages (stage.py) -> prune (removal.py) -> forget -> gate -> conclude
 
 Dying at any await is safe: the record in the cluster is grown before the first write and shrunk after the last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import anyio
@@ -68,7 +68,7 @@ async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.
     if intent.suspended and not removing and not plan_only:
         return conclude.suspended(run, world.ctx.now())
     with anyio.fail_after(intent.timeout.total_seconds()):
-        target = await _connected(intent, run, world)
+        target = await _connected(intent, run, world, removing=removing)
         run.inventory = await record.read(intent.ref, target, world)
         run.suspension = run.inventory.held(world.ctx.now())
         if run.suspension and not removing and not plan_only:
@@ -80,10 +80,17 @@ async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.
             await removal.removed(intent, run, target, world)
             return conclude.deleted(run, world.ctx.now())
         made, artifact, fresh = await _made(intent, run, world)
-        if not plan_only:
-            world.board.renders[intent.ref] = made
+        wanted = None
         if not _stands(intent, made, target, world):
             wanted = await _wanted(intent, artifact, made, fresh, target, world, plan_only=plan_only)
+        if _counts(
+            world, plan_only=plan_only
+        ):  # in one go with the claims: whoever prunes takes the app's word for both
+            world.board.renders[intent.ref] = made
+        _require(intent, run, world)
+        if wanted is not None:
+            if _counts(world, plan_only=plan_only):
+                wanted = replace(wanted, taken=world.claims.take(intent.ref))
             await _applied(intent, wanted, run, target, world, plan_only=plan_only)
     if plan_only:
         return conclude.would_change(run, world.ctx.now())
@@ -92,9 +99,9 @@ async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.
     return conclude.ready(run, world.ctx.now())
 
 
-async def _connected(intent: AppIntent, run: Run, world: World) -> Target:
+async def _connected(intent: AppIntent, run: Run, world: World, *, removing: bool) -> Target:
     run.step = Step.ACCEPT
-    if intent.unsupported:
+    if intent.unsupported and not removing:
         raise Unsupported(f"{intent.ref}: {', '.join(intent.unsupported)}: not served yet; remove to go on")
     run.step = Step.CONNECT
     target = await world.target(intent.cluster)
@@ -103,18 +110,26 @@ async def _connected(intent: AppIntent, run: Run, world: World) -> Target:
 
 
 async def _made(intent: AppIntent, run: Run, world: World) -> tuple[Render, Artifact, Rendered | None]:
-    """artifact -> require -> render."""
+    """artifact -> render."""
     run.step = Step.ARTIFACT
     artifact = require.artifact(intent, world.board.intents, world.board.artifacts)
     run.attempted = artifact.revision
-    run.step = Step.REQUIRE
-    require.dependencies(
-        intent, str(artifact.revision), world.board.intents, world.board.declared, world.board.outcomes
-    )
     run.step = Step.RENDER
     made, fresh = await render.current(intent, artifact, world)
     run.rendered, run.warnings = made.digest, (*intent.warnings, *made.warnings)
     return made, artifact, fresh
+
+
+def _counts(world: World, *, plan_only: bool) -> bool:
+    """False for a look aside that must leave no trace; where nothing is ever written, plans are all that there is."""
+    return not plan_only or world.safety.read_only
+
+
+def _require(intent: AppIntent, run: Run, world: World) -> None:
+    """After the render: what the app lets go of must reach the others, even those that it depends on itself."""
+    run.step = Step.REQUIRE
+    board = world.board
+    require.dependencies(intent, str(run.attempted), board.intents, board.declared, board.outcomes)
 
 
 def _stands(intent: AppIntent, made: Render, target: Target, world: World) -> bool:
@@ -142,25 +157,32 @@ async def _wanted(
     *,
     plan_only: bool,
 ) -> Wanted:
-    """The manifests and what follows from them; a plan neither claims an object nor declares a child."""
+    """The manifests and what follows from them; a plan claims nothing."""
     manifests = fresh.manifests if fresh else await render.manifests(intent, artifact, made, world)
     for_cluster, declared = children.split(manifests, world.registry)
     qualified = await target.qualify(for_cluster)
     ids = [m.id for m in qualified.manifests]
-    if plan_only:
+    if not _counts(world, plan_only=plan_only):
         taken = world.claims.contested(intent.ref, target.uid, ids)
     else:
-        world.adopt_children(intent.ref, declared)
-        taken = world.claims.claim(intent.ref, target.uid, ids)
+        _pass_on(world.claims.want(intent.ref, target.uid, ids, (m.id for m in declared)), intent.ref, world)
+        taken = {}
     return Wanted(render=made, manifests=qualified.manifests, declared=declared, taken=taken)
+
+
+def _pass_on(heirs: Iterable[ObjectRef], app: ObjectRef, world: World) -> None:
+    for heir in heirs:
+        world.board.standing.pop(heir, None)
+        world.wake(heir, f"{app} let go of what it wants")
 
 
 async def _applied(
     intent: AppIntent, wanted: Wanted, run: Run, target: Target, world: World, *, plan_only: bool
 ) -> None:
     """remember -> stages -> prune -> forget."""
-    if not plan_only:
+    if _counts(world, plan_only=plan_only):
         world.board.standing.pop(intent.ref, None)
+        world.adopt_children(intent.ref, tuple(m for m in wanted.declared if m.id not in wanted.taken))
     assert run.inventory is not None
     old = run.inventory
     _refuse_empty(intent, wanted, old, world)
@@ -176,8 +198,10 @@ async def _applied(
         changes += await removal.pruned(intent, wanted.ids, run, target, world, plan_only=plan_only)
     run.plan = plan.of(intent.ref, target.uid, changes)
     if plan_only:
+        if error is not None:
+            raise error
         return
-    _note_holds(intent.ref, changes, world)
+    removal.note_holds(run, world)
     step, run.step = run.step, Step.FORGET
     run.inventory = await record.written(run.inventory, lambda i: _after(i, changes, wanted, run), target, world)
     stage.keep_marks(run, changes, target, world)
@@ -196,16 +220,10 @@ def _kept(wanted: Wanted, changes: Sequence[Change]) -> tuple[HealthCheck, ...]:
     return tuple(check for check in wanted.checks if check.id not in skipped)
 
 
-def _note_holds(app: ObjectRef, changes: Sequence[Change], world: World) -> None:
-    if any(c.deletion and c.action is Action.HOLD for c in changes):
-        world.board.holding.add(app)
-    else:
-        world.board.holding.discard(app)
-
-
 def _after(known: Inventory, changes: Sequence[Change], wanted: Wanted, run: Run) -> Inventory:
     """What is owned after the run; declared objects are owned by being declared."""
-    left = inventory.after(known, changes, run.results)
+    assert run.plan is not None
+    left = inventory.spent(inventory.after(known, changes, run.results), run.plan)
     ours = {m.id: replace(left.owned[m.id], intended=False) for m in wanted.declared if m.id in left.owned}
     return replace(left, owned={**left.owned, **ours})
 

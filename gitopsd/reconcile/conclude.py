@@ -14,7 +14,7 @@ from gitopsd.model.change import Plan, Result
 from gitopsd.model.declared import Declared
 from gitopsd.model.errors import GitopsdError, NotReady, Retrying, Stalling
 from gitopsd.model.health import Verdict
-from gitopsd.model.identity import ResourceId
+from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory, Suspension
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase, Step
 from gitopsd.model.tree import Artifact, Revision
@@ -41,6 +41,8 @@ class Run:
     suspension: Suspension | None = None
     warnings: tuple[str, ...] = ()
     cluster: str = ""
+    waits_for: frozenset[ObjectRef] = frozenset()
+    """Apps that deletions are held for."""
 
 
 def ready(run: Run, now: datetime) -> Outcome:
@@ -49,10 +51,11 @@ def ready(run: Run, now: datetime) -> Outcome:
 
 
 def suspended(run: Run, now: datetime) -> Outcome:
-    """Nothing was touched, because a person said so."""
+    """Nothing was touched, because a person said so; `retry_after` says when that ends by itself."""
     by = run.suspension
     message = f"suspended by {by.actor}" + (f": {by.reason}" if by.reason else "") if by else "suspended"
-    return _outcome(run, Phase.SUSPENDED, now, message=message)
+    left = max((by.until - now).total_seconds(), 0.0) if by and by.until else None
+    return _outcome(run, Phase.SUSPENDED, now, message=message, retry_after=left)
 
 
 def progressing(run: Run, now: datetime) -> Outcome:
@@ -84,7 +87,13 @@ def failed(run: Run, error: GitopsdError, now: datetime) -> Outcome:
             phase = Phase.RETRYING
     reason = error.reason if error.reason not in {"Failed", "DependencyNotReady", "Stalled", "Misconfigured"} else ""
     after = error.retry_after if isinstance(error, Retrying) else None
-    return _outcome(run, phase, now, message=str(error), reason=reason, retry_after=after)
+    return _outcome(run, phase, now, message=_named(run, str(error)), reason=reason, retry_after=after)
+
+
+def _named(run: Run, text: str) -> str:
+    """Every message says which object it is about; the health gate's keep the form that tools know from Flux."""
+    name = str(run.declared.ref)
+    return text if name in text or run.step is Step.GATE else f"{name}: {text}"
 
 
 def _outcome(

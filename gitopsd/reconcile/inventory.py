@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from gitopsd.model.change import Action, Change, Result
+from gitopsd.model.change import Action, Change, Ours, Plan, Result
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory, Owned
 from gitopsd.model.manifest import Manifest
@@ -43,29 +43,45 @@ def after(written: Inventory, changes: Iterable[Change], results: Mapping[Resour
         if entry is None:
             continue
         result = results.get(change.id)
-        if _leaves(change, result, entry):
+        if _leaves(change, result, entry, written.app):
             del owned[change.id]
         elif entry.intended and (change.action is Action.UNCHANGED or (result is not None and result.error is None)):
             owned[change.id] = replace(entry, intended=False)
     return replace(written, owned=owned)
 
 
-def _leaves(change: Change, result: Result | None, entry: Owned) -> bool:
+def _leaves(change: Change, result: Result | None, entry: Owned, app: ObjectRef) -> bool:
     match change.action:
         case Action.DELETE:
             return result is not None and result.error is None
         case Action.SKIP if change.deletion:
             return True
         case Action.SKIP | Action.REFUSE if not change.deletion:
-            return entry.intended
+            return entry.intended and not _ours(change, app)
     return False
+
+
+def _ours(change: Change, app: ObjectRef) -> bool:
+    """An object may be only *intended* and ours all the same: written by a run that died before it could say so."""
+    return change.live is not None and change.live.owner == Ours(app=app)
+
+
+def spent(written: Inventory, plan: Plan) -> Inventory:
+    """Without the approvals of this plan, once all that it deletes has left the record: each is good for one time."""
+    if any(change.deletion and change.id in written.owned for change in plan.changes):
+        return written
+    return replace(written, approvals=tuple(a for a in written.approvals if a.plan != plan.digest))
 
 
 def merged(ours: Inventory, theirs: Inventory | None) -> Inventory:
     """What to write when the record changed since it was read: both sides' objects, the newer token, their decisions."""
     if theirs is None:
         return replace(ours, token="")
-    return replace(theirs, owned={**theirs.owned, **ours.owned})
+    both = {
+        id: replace(owned, intended=owned.intended and (id not in theirs.owned or theirs.owned[id].intended))
+        for id, owned in ours.owned.items()
+    }
+    return replace(theirs, owned={**theirs.owned, **both})
 
 
 def same(one: Inventory, other: Inventory) -> bool:

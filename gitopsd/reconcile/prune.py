@@ -15,6 +15,7 @@ from gitopsd.model.declared import ObjectRule
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory, Owned
 
+TERMINATING = "it is being deleted"
 _VOLUMES = {"PersistentVolume", "PersistentVolumeClaim"}
 
 
@@ -33,7 +34,7 @@ class Ground:
     waiting: tuple[ObjectRef, ...] = ()
     """Apps of the same source that have not rendered this revision, while that may still come."""
     children: Mapping[ResourceId, int] = field(default_factory=dict)
-    """Declared objects among the ids, with the number of objects that each owns."""
+    """Declared objects in the record, wanted ones too, with the number of objects that go with each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +60,12 @@ def _decide(owned: Owned, ground: Ground) -> Change:
     def change(action: Action, reason: str = "") -> Change:
         return Change(id=id, action=action, reason=reason, live=live, deletion=True)
 
-    if id in ground.children:
-        return change(Action.DELETE, "no longer declared by its parent")
-    if live is None:
+    child = id in ground.children
+    if live is None and not child:
         return change(Action.SKIP, "it is gone already")
     if not ground.enabled:
-        return change(Action.SKIP, "prune is off: it stays in the cluster and is not tracked any more")
-    if live.owner != Ours(app=ground.app):
+        return change(Action.SKIP, "prune is off: it stays and is not tracked any more")
+    if live is not None and live.owner != Ours(app=ground.app):
         return change(Action.SKIP, "it does not carry our owner labels any more")
     rule, why = ground.rules.get(id, (ObjectRule.APPLY, ""))
     if rule in {ObjectRule.KEEP, ObjectRule.IGNORE}:
@@ -75,9 +75,16 @@ def _decide(owned: Owned, ground: Ground) -> Change:
         return change(Action.SKIP if id in ground.tracked else Action.HOLD, f"moves to {mover}")
     if ground.waiting:
         return change(Action.HOLD, f"held: {ground.waiting[0]} has not rendered this revision yet")
-    if live.terminating:
-        return change(Action.HOLD, "it is being deleted")
-    return change(Action.DELETE)
+    if live is not None and live.terminating:
+        return change(Action.HOLD, TERMINATING)
+    return change(Action.DELETE, "no longer declared by its parent" if child else "")
+
+
+def awaited(changes: Iterable[Change], ground: Ground) -> frozenset[ObjectRef]:
+    """The apps whose render or adoption the held deletions wait for."""
+    held = [c.id for c in changes if c.deletion and c.action is Action.HOLD]
+    movers = {ground.movers[id] for id in held if id in ground.movers}
+    return frozenset(movers.union(ground.waiting) if held else movers)
 
 
 def budgeted(
@@ -87,8 +94,10 @@ def budgeted(
     if approved:
         return tuple(changes)
     planned = frozenset(c.id for c in changes if c.action is Action.DELETE)
-    mass = _mass(planned, inventory, ground) if budget.mass_deletion else ""
-    return tuple(_allowed(change, planned, budget, mass) for change in changes)
+    whole = _overdue(budget) or (_mass(planned, inventory, ground) if budget.mass_deletion else "")
+    first = tuple(_refused(change, whole or _volume(change, budget)) for change in changes)
+    going = tuple(change for change in first if change.action is Action.DELETE)
+    return tuple(_refused(change, _collateral(change, going, budget)) for change in first)
 
 
 def _mass(planned: frozenset[ResourceId], inventory: Inventory, ground: Ground) -> str:
@@ -99,11 +108,8 @@ def _mass(planned: frozenset[ResourceId], inventory: Inventory, ground: Ground) 
     return f"deleting {gone} of {total} objects is more than half of the app"
 
 
-def _allowed(change: Change, planned: frozenset[ResourceId], budget: Budget, mass: str) -> Change:
-    if change.action is not Action.DELETE:
-        return change
-    reason = _overdue(budget) or mass or _collateral(change, planned, budget) or _volume(change, budget)
-    return replace(change, action=Action.REFUSE, reason=reason) if reason else change
+def _refused(change: Change, reason: str) -> Change:
+    return replace(change, action=Action.REFUSE, reason=reason) if reason and change.action is Action.DELETE else change
 
 
 def _overdue(budget: Budget) -> str:
@@ -112,13 +118,31 @@ def _overdue(budget: Budget) -> str:
     return f"{budget.overdue[0]} may want it and has not rendered this revision for long"
 
 
-def _collateral(change: Change, planned: frozenset[ResourceId], budget: Budget) -> str:
-    lost = [live for live in budget.collateral.get(change.id, ()) if live.id not in planned]
+def _collateral(change: Change, going: Sequence[Change], budget: Budget) -> str:
+    beside = budget.collateral.get(change.id, ())
+    planned = {c.id for c in going}
+    owned = _owned_by({c.live.uid for c in going if c.live} - {""}, beside)
+    lost = [live for live in beside if live.id not in planned and not (live.uid and live.uid in owned)]
     if not lost:
         return ""
     names = ", ".join(str(live.id) for live in lost[:3])
     more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
     return f"deleting it would take along objects that are not in the plan: {names}{more}"
+
+
+def _owned_by(owners: set[str], objects: Sequence[Live]) -> set[str]:
+    """The uids of all that these owners own, over any number of steps: a Deployment's ReplicaSets and their Pods."""
+    found, more = set(owners), True
+    while more:
+        new = {live.uid for live in objects if live.uid not in found and _owners(live) & found}
+        found |= new
+        more = bool(new)
+    return found
+
+
+def _owners(live: Live) -> set[str]:
+    metadata = live.body.get("metadata") or {}
+    return {str(owner.get("uid", "")) for owner in metadata.get("ownerReferences") or ()}
 
 
 def _volume(change: Change, budget: Budget) -> str:

@@ -32,7 +32,7 @@ async def written(old: Inventory, change: Callable[[Inventory], Inventory], targ
     wanted = change(old)
     for _ in range(TRIES):
         if inventory.same(wanted, old):
-            return _kept(wanted, world)
+            return _current(wanted, world)
         try:
             return _kept(await target.remember(wanted), world)
         except Conflict:
@@ -40,6 +40,12 @@ async def written(old: Inventory, change: Callable[[Inventory], Inventory], targ
             old = theirs if theirs is not None else inventory.at_first(old.app, target.uid)
             wanted = change(inventory.merged(wanted, theirs))
     raise Conflict(f"{old.app}: its inventory keeps changing under our hands; is another gitopsd at work here?")
+
+
+def _current(record: Inventory, world: World) -> Inventory:
+    """The record that counts where nothing was written: somebody may have written a newer one in the meantime."""
+    newest = world.board.inventories.get(record.app)
+    return newest if newest and newest.cluster_uid == record.cluster_uid else _kept(record, world)
 
 
 def _kept(record: Inventory, world: World) -> Inventory:

@@ -9,14 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from gitopsd.model.change import Action, Change, Live, Plan, Result
-from gitopsd.model.declared import AppIntent, Deletion, ObjectRule
-from gitopsd.model.errors import GitopsdError, NotReady
+from gitopsd.model.declared import AppIntent, Deletion, HealthCheck, ObjectRule
+from gitopsd.model.errors import Conflict, GitopsdError, NotReady
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest
 from gitopsd.model.outcome import Phase, Step
 from gitopsd.plugin.roles import Target
 from gitopsd.reconcile import apply, children, inventory, plan, prune, record
+from gitopsd.reconcile.claims import HOME
 from gitopsd.reconcile.conclude import Run
 from gitopsd.reconcile.prune import Budget, Ground
 from gitopsd.reconcile.world import World
@@ -37,11 +38,29 @@ async def pruned(
     ground = await _ground(intent, owned, wanted, target, world, waiting=waiting)
     changes = prune.unwanted(owned, wanted, ground)
     budget = replace(await _budget(changes, target, world), overdue=_others(intent, run, world) if late else ())
+    ground = _as_claimed_now(ground, owned, target, world)
+    changes = prune.unwanted(owned, wanted, ground)
+    run.waits_for = prune.awaited(changes, ground)
     approved = _approved(plan.of(intent.ref, target.uid, changes).digest, intent, owned)
     changes = prune.budgeted(changes, owned, ground, budget, approved=approved)
     if not plan_only:
         await _delete(changes, run, target, world)
     return changes
+
+
+def _as_claimed_now(ground: Ground, owned: Inventory, target: Target, world: World) -> Ground:
+    """The ground with what other apps came to want while the cluster was asked: from here to the deletion nothing waits."""
+    movers = {**ground.movers, **_movers(ground.app, owned.owned, target, world)}
+    return replace(ground, movers=movers, tracked=_tracked(movers, world))
+
+
+def note_holds(run: Run, world: World) -> None:
+    """Put down whom the app's held deletions wait for, so that it is woken by them."""
+    app = run.declared.ref
+    if run.waits_for:
+        world.board.holding[app] = run.waits_for
+    else:
+        world.board.holding.pop(app, None)
 
 
 async def removed(intent: AppIntent, run: Run, target: Target, world: World) -> None:
@@ -51,13 +70,20 @@ async def removed(intent: AppIntent, run: Run, target: Target, world: World) -> 
     """
     assert run.inventory is not None
     run.step = Step.PRUNE
-    world.claims.release(intent.ref)
+    for heir in world.claims.release(intent.ref):
+        world.board.standing.pop(heir, None)
+        world.wake(heir, f"{intent.ref} let go of what it wants")
     if not _keeps(intent):
         await _all_deleted(intent, run, target, world)
     run.step = Step.FORGET
-    await target.discard(run.inventory)
+    try:
+        await target.discard(run.inventory)
+    except Conflict:
+        world.board.inventories.pop(intent.ref, None)  # somebody wrote it: the next attempt reads it again
+        raise
     world.store.forget(intent.ref)
-    for table in (world.board.inventories, world.board.renders, world.board.standing):
+    board = world.board
+    for table in (board.inventories, board.renders, board.standing, board.holding):
         table.pop(intent.ref, None)
 
 
@@ -71,7 +97,9 @@ async def _all(intent: AppIntent, run: Run, target: Target, world: World) -> tup
     assert run.inventory is not None
     nothing: frozenset[ResourceId] = frozenset()
     ground = await _ground(intent, run.inventory, nothing, target, world, ending=True)
-    return prune.unwanted(run.inventory, nothing, ground)
+    changes = prune.unwanted(run.inventory, nothing, ground)
+    run.waits_for = prune.awaited(changes, ground)
+    return changes
 
 
 def _keeps(intent: AppIntent) -> bool:
@@ -82,22 +110,40 @@ async def _all_deleted(intent: AppIntent, run: Run, target: Target, world: World
     assert run.inventory is not None
     changes = await _all(intent, run, target, world)
     run.plan = plan.of(intent.ref, target.uid, changes)
+    note_holds(run, world)
     await _delete(changes, run, target, world)
+    if intent.deletion is Deletion.WAIT:
+        await _gone(changes, run, target)
     run.inventory = await record.written(
         run.inventory, lambda i: inventory.after(i, changes, run.results), target, world
     )
     error = _first(run.results.values())
     if error is not None:
         raise error
-    waiting = [c for c in changes if c.action is Action.HOLD]
-    if waiting or (intent.deletion is Deletion.WAIT and await _still_there(changes, target)):
-        names = ", ".join(f"{c.id}: {c.reason}" for c in waiting[:3]) or "objects that are being deleted"
+    waiting = [c for c in changes if c.action is Action.HOLD and c.reason != prune.TERMINATING]
+    if waiting:
+        names = ", ".join(f"{c.id}: {c.reason}" for c in waiting[:3])
         raise NotReady(f"{intent.ref}: waits for {names}", reason="Terminating")
 
 
-async def _still_there(changes: Iterable[Change], target: Target) -> bool:
-    deleted = [(c.id, c.live.version) for c in changes if c.action is Action.DELETE and c.live is not None]
-    return bool(await target.observe(deleted)) if deleted else False
+async def _gone(changes: Iterable[Change], run: Run, target: Target) -> None:
+    """Wait until what was deleted, now or by an attempt before, is not there any more. The attempt's time-out ends it."""
+    sent = [c for c in changes if c.live is not None and (_was_deleted(c, run) or c.reason == prune.TERMINATING)]
+    left = {c.id: c.live.uid for c in sent if c.live is not None}
+    if not left:
+        return
+    checks = [HealthCheck(id=c.id, version=c.live.version) for c in sent if c.live is not None]
+    async with target.follow(checks) as seen:
+        async for event in seen:
+            if event.id in left and (event.live is None or event.live.uid != left[event.id]):
+                del left[event.id]
+            if not left:
+                return
+
+
+def _was_deleted(change: Change, run: Run) -> bool:
+    result = run.results.get(change.id)
+    return change.action is Action.DELETE and result is not None and result.error is None
 
 
 async def _ground(
@@ -111,16 +157,16 @@ async def _ground(
     ending: bool = False,
 ) -> Ground:
     unwanted = [entry for id, entry in owned.owned.items() if id not in wanted]
-    ours = {e.id: _objects(e.id, world) for e in unwanted if children.is_declared(e.id, world.registry)}
+    ours = {id: _objects(id, world) for id in owned.owned if children.is_declared(id, world.registry)}
     live = await target.observe([(e.id, e.version) for e in unwanted if e.id not in ours])
-    movers = {e.id: h for e in unwanted if (h := world.claims.holder(target.uid, e.id)) not in {None, intent.ref}}
+    movers = _movers(intent.ref, (e.id for e in unwanted), target, world)
     return Ground(
         app=intent.ref,
         enabled=intent.prune or ending,
         live=live,
-        rules=_rules(intent, live, world),
+        rules={**_rules(intent, live, world), **_rules_of_children(intent, ours, world)},
         movers=movers,
-        tracked=frozenset(id for id, holder in movers.items() if _tracks(holder, id, world)),
+        tracked=_tracked(movers, world),
         waiting=waiting,
         children=ours,
     )
@@ -133,19 +179,54 @@ def _rules(
     return {id: kind.rule(Manifest.of(seen.body)) for id, seen in live.items()} if kind else {}
 
 
+def _rules_of_children(
+    intent: AppIntent, ours: Iterable[ResourceId], world: World
+) -> Mapping[ResourceId, tuple[ObjectRule, str]]:
+    """Markers on declared objects; what a file or another app declares is not ours to end."""
+    kind = world.registry.kind_named(intent.ref.kind)
+    rules: dict[ResourceId, tuple[ObjectRule, str]] = {}
+    for id in ours:
+        declared = world.board.declared.get(children.ref(id))
+        if declared is None or kind is None:
+            continue
+        if declared.parent != intent.ref:
+            rules[id] = (ObjectRule.KEEP, f"it is declared in {declared.place}")
+        else:
+            rules[id] = kind.rule(Manifest.of(declared.document)) if declared.document else (ObjectRule.APPLY, "")
+    return rules
+
+
+def _movers(app: ObjectRef, ids: Iterable[ResourceId], target: Target, world: World) -> Mapping[ResourceId, ObjectRef]:
+    """Other apps that want these now."""
+    found: dict[ResourceId, ObjectRef] = {}
+    for id in ids:
+        holder = world.claims.holder(HOME if children.is_declared(id, world.registry) else target.uid, id)
+        if holder is not None and holder != app:
+            found[id] = holder
+    return found
+
+
+def _tracked(movers: Mapping[ResourceId, ObjectRef], world: World) -> frozenset[ResourceId]:
+    return frozenset(id for id, holder in movers.items() if _tracks(holder, id, world))
+
+
 def _tracks(app: ObjectRef, id: ResourceId, world: World) -> bool:
     record = world.board.inventories.get(app)
     return record is not None and id in record.owned
 
 
-def _objects(child: ResourceId, world: World) -> int:
-    """How many objects go with a declared object: those of its own record, or itself."""
+def _objects(child: ResourceId, world: World, above: frozenset[ResourceId] = frozenset()) -> int:
+    """How many objects go with a declared object: those of its own record and of its children's, or itself."""
     known = world.board.inventories.get(children.ref(child))
-    return len(known.owned) if known and known.owned else 1
+    if known is None or not known.owned or child in above:
+        return 1
+    above |= {child}
+    return sum(_objects(id, world, above) if children.is_declared(id, world.registry) else 1 for id in known.owned)
 
 
 def _hold_is_over(intent: AppIntent, world: World) -> bool:
-    return world.ctx.now() - world.board.artifacts[intent.source].stored > world.safety.hold_timeout
+    artifact = world.board.artifacts.get(intent.source)
+    return artifact is not None and world.ctx.now() - artifact.stored > world.safety.hold_timeout
 
 
 def _others(intent: AppIntent, run: Run, world: World) -> tuple[ObjectRef, ...]:

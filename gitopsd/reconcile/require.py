@@ -53,6 +53,7 @@ def _lacks(
     if outcome.generation != declared[ref].generation:
         return "has a newer declaration that is not reconciled yet"
     shared = isinstance(intent, AppIntent) and isinstance(app, AppIntent) and intent.source == app.source
-    if shared and str(outcome.applied) != revision:
-        return f"is at {outcome.applied}, not at {revision} yet"
+    seen = outcome.applied or outcome.attempted  # a plan is ready without having applied anything
+    if shared and str(seen) != revision:
+        return f"is at {seen}, not at {revision} yet"
     return ""

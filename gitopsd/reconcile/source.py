@@ -26,6 +26,8 @@ async def attempt(ref: ObjectRef, world: World, *, token: str = "") -> Outcome:
     assert isinstance(intent, SourceIntent)
     run = Run(declared=world.board.declared[ref], started=world.ctx.now(), token=token, warnings=intent.warnings)
     run.artifact = world.store.artifact(ref)
+    if run.artifact is not None:  # whatever comes now, what was stored last goes on serving the apps
+        world.board.artifacts[ref] = run.artifact
     if intent.suspended:
         return conclude.suspended(run, world.ctx.now())
     try:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gitopsd.model.change import Action, Applied, Change, Live
 from gitopsd.model.declared import AppIntent, Atomic, ObjectRule
-from gitopsd.model.errors import GitopsdError, Misconfigured, Rejected
+from gitopsd.model.errors import GitopsdError, Misconfigured, Rejected, Retrying
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.manifest import Manifest, Stage
 from gitopsd.model.outcome import Step
@@ -126,7 +126,12 @@ def first_error(changes: Sequence[Change], run: Run) -> GitopsdError | None:
     if not errors:
         return None
     first, others = errors[0], len(errors) - 1
-    return type(first)(f"{first} (and {others} more)", reason=first.reason) if others else first
+    if not others:
+        return first
+    text = f"{first} (and {others} more)"
+    if isinstance(first, Retrying):
+        return type(first)(text, reason=first.reason, retry_after=first.retry_after)
+    return type(first)(text, reason=first.reason)
 
 
 def _errors(changes: Iterable[Change], run: Run) -> list[GitopsdError]:

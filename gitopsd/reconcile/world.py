@@ -103,8 +103,8 @@ class Board:
     renders: dict[ObjectRef, Render] = field(default_factory=dict)
     standing: dict[ObjectRef, Standing] = field(default_factory=dict)
     inventories: dict[ObjectRef, Inventory] = field(default_factory=dict)
-    holding: set[ObjectRef] = field(default_factory=set)
-    """Apps with deletions that wait for another app's render."""
+    holding: dict[ObjectRef, frozenset[ObjectRef]] = field(default_factory=dict)
+    """Apps with deletions that wait, and the apps whose render or adoption they wait for."""
     removals: set[ObjectRef] = field(default_factory=set)
     """Apps that are to be deleted: asked for by a person, or gone from their parent's render."""
 

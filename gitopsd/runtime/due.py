@@ -60,6 +60,8 @@ def delay(outcome: Outcome, timing: Timing, pace: Pace, record: Record, rng: Ran
             return _at_interval(timing, pace, rng, spread=False)
         case Phase.WAITING:
             return jittered(pace.relook, pace.jitter, rng)
+        case Phase.SUSPENDED:
+            return outcome.retry_after
         case Phase.RETRYING | Phase.PROGRESSING:
             return _after_failure(outcome, timing, pace, record.failures + 1, rng)
     return None

@@ -5,7 +5,7 @@ It is what the web server and the command line talk to: read views, hand in requ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
@@ -17,7 +17,7 @@ from structlog.contextvars import bound_contextvars
 
 from gitopsd.config import home
 from gitopsd.config.declared_set import DeclaredSet
-from gitopsd.model.declared import AppIntent, Declared, Deletion, Place, SourceIntent
+from gitopsd.model.declared import AppIntent, Declared, Deletion, Place, SourceIntent, Unserved
 from gitopsd.model.digest import Digest
 from gitopsd.model.errors import GitopsdError, NotReady, UsageError
 from gitopsd.model.identity import ObjectRef, ResourceId
@@ -27,7 +27,7 @@ from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.registry import Registry
 from gitopsd.plugin.roles import Target
-from gitopsd.reconcile import app, children, conclude, record, source
+from gitopsd.reconcile import app, children, conclude, record, removal, source
 from gitopsd.reconcile.claims import Claims
 from gitopsd.reconcile.world import Board, Mirror, Safety, Slots, World
 from gitopsd.runtime import scheduled, views
@@ -111,21 +111,31 @@ class Engine:
         generations = {ref: self._parts.store.generation(ref, d.spec) for ref, d in declared.objects.items()}
         gone = self._declared.objects.keys() - declared.objects.keys()
         self._declared = declared
-        for ref in gone:
-            self._orphan(ref)
+        heirs = {heir for ref in gone for heir in self._orphan(ref)}
         for ref, document in declared.objects.items():
             self.board.declared[ref] = replace(document, generation=generations[ref])
             self.board.intents[ref] = declared.intents[ref]
         self.clusters.declare(declared.clusters)
         self._only = None if work else self._only or set()
         self._schedule()
+        self._pass_on(heirs)
+        self._wake_holders(gone)
 
-    def _orphan(self, ref: ObjectRef) -> None:
+    def _orphan(self, ref: ObjectRef) -> frozenset[ObjectRef]:
+        """Keep what an app owns without the app; answers with the heirs of its claims."""
         intent = self.board.intents.pop(ref, None)
         if isinstance(intent, AppIntent) and ref in self.board.inventories:
             self._statuses.setdefault(ref, {})
         else:
             self._forget(ref)
+        self.board.holding.pop(ref, None)
+        return self.world.claims.release(ref)
+
+    def _pass_on(self, heirs: Iterable[ObjectRef]) -> None:
+        """Wake those who hold now what they waited for."""
+        for heir in heirs:
+            self.board.standing.pop(heir, None)
+            self.scheduler.wake(heir, Reason.RELEASED)
 
     def _forget(self, ref: ObjectRef) -> None:
         for table in (self.board.declared, self.board.intents, self.board.artifacts, self.board.outcomes):
@@ -155,7 +165,7 @@ class Engine:
         found = home.children(
             [m.body for m in manifests],
             parent=parent,
-            known=self.board.declared,
+            known=self._declared.objects,  # between apps the claims decide
             registry=self._parts.registry,
             settings=self._declared.settings,
         )
@@ -185,14 +195,18 @@ class Engine:
         if Reason.CHECK in attempt.reasons:
             self.board.standing.pop(attempt.ref, None)
         match self.board.intents.get(attempt.ref):
+            case SourceIntent() | Unserved() if attempt.ref in self.board.removals:
+                return self._plainly(attempt.ref, Phase.DELETED, "deleted")
             case SourceIntent():
                 return await source.attempt(attempt.ref, self.world, token=token)
             case AppIntent():
                 return await app.attempt(attempt.ref, self.world, superseded=attempt.superseded, token=token)
+        return self._plainly(attempt.ref, Phase.UNSERVED, "not served yet")
+
+    def _plainly(self, ref: ObjectRef, phase: Phase, message: str) -> Outcome:
+        """The outcome of an object that has nothing in a cluster."""
         now = self._parts.ctx.now()
-        return Outcome(
-            ref=attempt.ref, phase=Phase.UNSERVED, generation=1, message="not served yet", started=now, finished=now
-        )
+        return Outcome(ref=ref, phase=phase, generation=1, message=message, started=now, finished=now)
 
     def _progressed(self, outcome: Outcome) -> None:
         self._progress[outcome.ref] = outcome
@@ -223,25 +237,35 @@ class Engine:
         return status
 
     def _release(self, outcome: Outcome) -> None:
-        """Apps whose deletions wait for others' renders look again once somebody has rendered."""
-        if outcome.ref not in self.board.renders:
-            return
-        for holder in self.board.holding - {outcome.ref}:
-            self.scheduler.wake(holder, Reason.RELEASED)
+        """Apps whose deletions wait for this one look again."""
+        self._wake_holders({outcome.ref})
+
+    def _wake_holders(self, moved: Set[ObjectRef]) -> None:
+        """Only those that wait for one of these: holders that woke each other would never rest."""
+        for holder, awaited in tuple(self.board.holding.items()):
+            if awaited & moved:
+                self.scheduler.wake(holder, Reason.RELEASED)
 
     def _ended(self, ref: ObjectRef) -> None:
         """A deleted app leaves; its parent may now let go of it."""
         declared = self.board.declared.get(ref)
         self.board.removals.discard(ref)
+        self._leave_children(ref)
         if declared is not None and declared.parent is None and ref in self._declared.objects:
             return
-        for child in self._children.pop(ref, {}):
-            self.board.removals.add(child)
-            self.scheduler.wake(child, Reason.REQUEST)
         self._forget(ref)
         self._schedule()
         if declared is not None and declared.parent is not None:
             self.scheduler.wake(declared.parent, Reason.RELEASED)
+
+    def _leave_children(self, parent: ObjectRef) -> None:
+        """What still stands when a parent has ended was kept on purpose: orphans, as their objects are."""
+        for child in self._children.pop(parent, {}):
+            declared = self.board.declared.get(child)
+            if child in self.board.intents and declared is not None and declared.parent == parent:
+                self._pass_on(self._orphan(child))
+                self._leave_children(child)
+        self._schedule()
 
     def _cluster(self, ref: ObjectRef) -> str:
         intent = self.board.intents.get(ref)
@@ -251,15 +275,20 @@ class Engine:
 
     def loaded(self, target: Target, inventories: Iterable[Inventory]) -> None:
         """A cluster was reached: take over what is recorded there, apps in the order of their names."""
-        for inventory in sorted(inventories, key=lambda i: i.app):
+        found = sorted(inventories, key=lambda i: i.app)
+        rendered = {children.ref(id) for i in found for id in i.owned if children.is_declared(id, self._parts.registry)}
+        for inventory in found:
             if inventory.cluster_uid != target.uid:
                 continue
             self.board.inventories[inventory.app] = inventory
             if self._parts.watches:
                 ours = [id for id in inventory.owned if not children.is_declared(id, self._parts.registry)]
                 self._parts.watches.track(inventory.app, target.access.cluster, ours)
-            if inventory.app in self.board.intents:
-                self.world.claims.claim(inventory.app, target.uid, inventory.owned)
+            expected = inventory.app in self.board.intents or inventory.app in rendered  # a child is not declared yet
+            if expected and inventory.app not in self.board.renders:
+                declared = {id for id in inventory.owned if children.is_declared(id, self._parts.registry)}
+                self.world.claims.want(inventory.app, target.uid, inventory.owned.keys() - declared, declared)
+                self.world.claims.take(inventory.app)
 
     def versions(self, app: ObjectRef) -> Mapping[ResourceId, str]:
         """In which version an app's objects are applied."""
@@ -348,7 +377,8 @@ class Engine:
     async def approve(self, ref: ObjectRef, *, actor: str, reason: str = "", plan: str = "") -> str:
         """Approve the deletions that wait (of the plan with this digest, when one is given); answers with the digest."""
         outcome = self.board.outcomes.get(ref) or await self.reconcile(ref, "")
-        waiting = outcome.plan.digest if outcome and outcome.plan and outcome.phase is not Phase.READY else ""
+        refused = outcome is not None and outcome.reason == removal.NOT_APPROVED
+        waiting = outcome.plan.digest if refused and outcome.plan else ""
         if not waiting or (plan and plan != waiting):
             raise UsageError(f"{ref}: no such plan waits for an approval; `gitopsd diff {ref}` shows the plan of now")
         approval = Approval(plan=waiting, actor=actor, at=self._parts.ctx.now(), reason=reason)
@@ -384,14 +414,19 @@ class Engine:
         self._look_after(ref)
         return await self.scheduler.request(ref, token)
 
-    def _revive(self, orphan: ObjectRef) -> None:
-        """Give an orphan an intent that only ends it."""
+    def _revive(self, orphan: ObjectRef, parent: ObjectRef | None = None) -> None:
+        """Give an orphan, and the orphans that it declared, an intent that only ends it."""
         if orphan not in self.board.inventories:
             raise NotReady(f"{orphan}: is not declared and owns nothing")
         self.board.declared[orphan] = Declared(
-            ref=orphan, document={}, place=Place(file="(orphan)"), spec=Digest("orphan")
+            ref=orphan, document={}, place=Place(file="(orphan)"), spec=Digest("orphan"), parent=parent
         )
         self.board.intents[orphan] = views.ending(orphan, Deletion.DELETE)
+        for id in self.board.inventories[orphan].owned:
+            child = children.ref(id)
+            is_app = children.is_declared(id, self._parts.registry) and child in self.board.inventories
+            if is_app and child not in self.board.intents:
+                self._revive(child, orphan)
         self._schedule()
 
     async def once(self, refs: Iterable[ObjectRef] = ()) -> Mapping[ObjectRef, Outcome]:

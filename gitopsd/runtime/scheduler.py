@@ -202,9 +202,9 @@ class Scheduler:
         worker = self._workers.get(attempt.ref)
         if worker is None or worker.outcome is not outcome:
             return
-        self._on_outcome(outcome)
-        for token in attempt.tokens:
+        for token in attempt.tokens:  # first, as hearing of its end may take the object away
             self._give(attempt.ref, token, outcome)
+        self._on_outcome(outcome)
         if reason := edges.news(worker.previous, outcome):
             self.wake_dependants(attempt.ref, reason)
         self._note()

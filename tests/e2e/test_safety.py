@@ -1,0 +1,389 @@
+"""Nothing is deleted by accident: each way in which it could happen, with no DELETE sent and a status that says why."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import anyio
+import pytest
+from fakes.world import RECORDS, SOURCE, World, app_ref, config_map, gone, kustomization, maps
+
+from gitopsd.config import reload
+from gitopsd.model.errors import UsageError
+from gitopsd.model.outcome import Outcome, Phase
+from gitopsd_plugins.sandbox.server import serve
+
+pytestmark = pytest.mark.asyncio
+
+RECORD = "inventory.default.kustomization.flux-system.app"
+FOUR = ("a", "b", "c", "d")
+
+
+async def applied(world: World, *spec: str, names: tuple[str, ...] = FOUR, annotations: str = "{}") -> Outcome:
+    """One app at rest with these ConfigMaps."""
+    world.repository.commit(maps("app", *names))
+    world.declare(kustomization("app", *spec, annotations=annotations))
+    outcome = await world.app()
+    assert outcome.phase is Phase.READY, outcome.message
+    assert await world.exists(*names)
+    return outcome
+
+
+async def test_what_an_app_applied_is_kept_when_its_declaration_vanishes_while_running(world: World) -> None:
+    world.repository.commit({**maps("app", "a"), **maps("other", "b")})
+    world.declare(kustomization("app"), kustomization("other"))
+    async with world.engine() as engine:
+        await engine.once()
+        world.declare(kustomization("other"))
+        engine.declare(world.load().declared)
+        await engine.once()
+        view = engine.view(app_ref("app"))
+    assert view.phase is Phase.ORPHANED
+    assert "its declaration vanished; what it applied is kept" in view.message
+    assert await world.exists("a")
+    assert world.deleted == []
+
+
+async def test_what_an_app_applied_is_kept_when_its_declaration_vanished_before_the_start(world: World) -> None:
+    await applied(world)
+    world.declare()
+    async with world.engine() as engine:
+        await engine.reached()
+        await engine.once()
+        assert engine.view(app_ref("app")).phase is Phase.ORPHANED
+        deleted = await engine.delete(app_ref("app"), "now")
+    assert deleted.phase is Phase.DELETED
+    assert not await world.exists("a")
+
+
+@pytest.mark.parametrize("left", [0, 1])
+async def test_a_set_that_shrinks_at_a_reload_is_not_taken(world: World, left: int) -> None:
+    apps = [kustomization(name) for name in FOUR]
+    world.declare(*apps)
+    before = world.load().declared
+    world.declare(*apps[:left], source=None if left else "")
+    with pytest.raises(UsageError, match="the declared set shrank from 5 to") as caught:
+        reload.check(before, world.load().declared)
+    assert caught.value.reason == "SetShrunken"
+
+
+EMPTY: dict[str, tuple[dict[str, Any], str, Phase]] = {
+    "every file is gone": (gone("app", *FOUR), "spec.path: './app' is not a folder of the artifact", Phase.RETRYING),
+    "an empty kustomization": (
+        {**gone("app", *FOUR), "app/kustomization.yaml": "resources: []\n"},
+        "kustomization.yaml is empty",
+        Phase.RETRYING,
+    ),
+    "files without objects": (
+        {**gone("app", *FOUR), "app/empty.yaml": "# nothing\n"},
+        "the render is empty although 4 objects are in the inventory; nothing was deleted",
+        Phase.STALLED,
+    ),
+    "a file that is no YAML": ({**gone("app", *FOUR), "app/z.yaml": "a: [\n"}, "app/z.yaml", Phase.RETRYING),
+    "a resource that is missing": (
+        {**gone("app", *FOUR), "app/kustomization.yaml": "resources: [missing.yaml]\n"},
+        "missing.yaml",
+        Phase.RETRYING,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EMPTY)
+async def test_an_empty_or_failed_render_prunes_nothing(world: World, case: str) -> None:
+    changes, words, phase = EMPTY[case]
+    await applied(world)
+    world.repository.commit(changes)
+    outcome = await world.app()
+    assert (outcome.phase, words in outcome.message) == (phase, True), outcome.message
+    assert outcome.message.count("Kustomization/flux-system/app") >= 1
+    assert await world.exists(*FOUR)
+    assert world.deleted == []
+
+
+async def test_another_holder_of_the_lease_is_left_alone(world: World) -> None:
+    await applied(world)
+    lease = "/apis/coordination.k8s.io/v1/namespaces/gitopsd-system/leases/actor.default"
+    found = await world.get(lease)
+    assert found is not None
+    until = datetime.now(UTC) + timedelta(hours=1)
+    found["spec"] |= {
+        "holderIdentity": "elsewhere/default",
+        "renewTime": until.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "leaseDurationSeconds": 30,
+    }
+    await world.send("PUT", lease, found)
+    world.repository.commit(gone("app", "a"))
+    world.running.journal.clear()
+    outcome = await world.app()
+    assert (outcome.reason, outcome.phase) == ("HeldElsewhere", Phase.RETRYING)
+    assert "'elsewhere/default'" in outcome.message
+    assert [r for r in world.asked() if r.method != "GET"] == []
+
+
+async def test_a_second_process_on_the_same_state_is_refused(world: World) -> None:
+    await applied(world)
+    async with world.engine() as engine:
+        await engine.once()
+        with pytest.raises(BaseExceptionGroup) as caught:
+            await world.once()
+    assert caught.group_contains(Exception, match="another gitopsd works with")
+
+
+async def test_objects_of_another_instance_are_refused_by_name(world: World) -> None:
+    await applied(world)
+    world.settings = "  instance: second\n"
+    world.declare(kustomization("app"), cluster="test")
+    outcome = await world.app()
+    assert outcome.phase is Phase.STALLED
+    assert "it is managed by gitopsd instance default" in outcome.message
+    assert world.deleted == []
+
+
+async def test_a_record_of_another_cluster_behind_the_same_name_prunes_nothing(world: World) -> None:
+    await applied(world)
+    copied = [
+        await world.get(path)
+        for path in (f"{RECORDS}configmaps/{RECORD}", *(f"/api/v1/namespaces/default/configmaps/{n}" for n in FOUR))
+    ]
+    world.repository.commit(gone("app", "a"))
+    async with serve(token=world.running.token) as running:
+        world.running = running
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "gitopsd-system"}}
+        await world.send("POST", "/api/v1/namespaces", namespace)
+        for body in copied:
+            assert body is not None
+            for key in ("uid", "resourceVersion", "managedFields"):
+                body["metadata"].pop(key, None)
+            await world.send("POST", f"/api/v1/namespaces/{body['metadata']['namespace']}/configmaps", body)
+        world.declare(kustomization("app"))
+        outcome = await world.app()
+        assert outcome.phase is Phase.READY, outcome.message
+        assert await world.exists(*FOUR)
+        assert world.deleted == []
+    assert outcome.inventory is not None
+    assert {id.name for id in outcome.inventory.owned} == {"b", "c", "d"}
+
+
+ENGINES: dict[str, dict[str, Any]] = {
+    "Flux": {"labels": {"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "f"}},
+    "Argo CD": {"annotations": {"argocd.argoproj.io/tracking-id": "apps:/ConfigMap:default/a"}},
+    "Helm": {"annotations": {"meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": "default"}},
+    "gitopsd instance other": {"labels": {"gitopsd.io/instance": "other", "gitopsd.io/name": "app"}},
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_an_object_of_another_engine_is_refused_by_name_and_the_others_are_applied(
+    world: World, engine: str
+) -> None:
+    await world.put_map("a", **ENGINES[engine])
+    world.repository.commit(maps("app", "a", "b"))
+    world.declare(kustomization("app"))
+    outcome = await world.app()
+    assert outcome.phase is Phase.STALLED
+    assert f"ConfigMap/default/a: it is managed by {engine}" in outcome.message
+    assert "gitopsd.io/adopt" in outcome.message
+    assert await world.exists("b")
+    theirs = await world.get("/api/v1/namespaces/default/configmaps/a")
+    assert theirs is not None
+    assert theirs["data"] == {"key": "theirs"}
+    world.repository.commit(gone("app", "a"))
+    assert (await world.app()).phase is Phase.READY
+    assert world.deleted == []
+
+
+async def test_an_object_of_another_engine_is_taken_over_where_the_user_says_so(world: World) -> None:
+    await world.put_map("a", **ENGINES["Flux"])
+    world.repository.commit(maps("app", "a"))
+    world.declare(kustomization("app", annotations='{gitopsd.io/adopt: "true"}'))
+    outcome = await world.app()
+    assert outcome.phase is Phase.READY, outcome.message
+    ours = await world.get("/api/v1/namespaces/default/configmaps/a")
+    assert ours is not None
+    assert ours["data"] == {"key": "value"}
+
+
+async def test_deleting_most_of_an_app_waits_for_an_approval_and_the_rest_goes_on(world: World) -> None:
+    await applied(world)
+    world.repository.commit({**gone("app", "a", "b", "c"), **maps("app", "new")})
+    outcome = await world.app()
+    assert outcome.plan is not None
+    assert (outcome.phase, outcome.reason) == (Phase.WAITING, "DeletionNotApproved")
+    assert "deleting 3 of 4 objects is more than half of the app" in outcome.message
+    assert outcome.plan.digest in outcome.message
+    assert await world.exists(*FOUR, "new")
+    assert world.deleted == []
+
+
+async def test_an_approved_deletion_is_carried_out_once(world: World) -> None:
+    await applied(world)
+    world.repository.commit(gone("app", "a", "b", "c"))
+    async with world.engine() as engine:
+        refused = (await engine.once())[app_ref("app")]
+        assert refused.plan is not None
+        assert await engine.approve(app_ref("app"), actor="ada", reason="they go") == refused.plan.digest
+        done = (await engine.once())[app_ref("app")]
+    assert done.phase is Phase.READY, done.message
+    assert sorted(path.rpartition("/")[2] for path in world.deleted) == ["a", "b", "c"]
+    assert done.inventory is not None
+    assert done.inventory.approvals == ()
+
+
+async def test_an_approval_of_another_plan_is_refused(world: World) -> None:
+    await applied(world)
+    world.repository.commit(gone("app", "a", "b", "c"))
+    async with world.engine() as engine:
+        await engine.once()
+        with pytest.raises(UsageError, match="no such plan waits"):
+            await engine.approve(app_ref("app"), actor="ada", plan="sha256:other")
+    assert world.deleted == []
+
+
+async def test_a_deletion_is_approved_in_git_by_the_plans_digest(world: World) -> None:
+    await applied(world)
+    world.repository.commit(gone("app", "a", "b", "c"))
+    refused = await world.app()
+    assert refused.plan is not None
+    world.declare(kustomization("app", annotations=f"{{gitopsd.io/approve: '{refused.plan.digest}'}}"))
+    assert (await world.app()).phase is Phase.READY
+    assert len(world.deleted) == 3
+
+
+NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
+CLAIM = (
+    "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data, namespace: shop}\n"
+    "spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n"
+)
+
+
+async def in_shop(world: World, files: dict[str, str]) -> None:
+    world.repository.commit({"app/ns.yaml": NAMESPACE, **files, **maps("app", "x1", "x2", "x3", "x4")})
+    world.declare(kustomization("app"))
+    assert (await world.app()).phase is Phase.READY
+
+
+async def test_a_namespace_that_would_take_others_objects_along_is_kept(world: World) -> None:
+    await in_shop(world, {"app/own.yaml": config_map("own", namespace="shop")})
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "precious", "namespace": "shop"}}
+    await world.send("POST", "/api/v1/namespaces/shop/configmaps", body)
+    world.repository.commit({"app/ns.yaml": None, "app/own.yaml": None})
+    outcome = await world.app()
+    assert (outcome.phase, outcome.reason) == (Phase.WAITING, "DeletionNotApproved")
+    assert "not in the plan: ConfigMap/shop/precious" in outcome.message
+    assert world.deleted == ["/api/v1/namespaces/shop/configmaps/own"]
+
+
+async def test_a_namespace_goes_with_what_is_in_the_plan(world: World) -> None:
+    await in_shop(world, {"app/own.yaml": config_map("own", namespace="shop")})
+    world.repository.commit({"app/ns.yaml": None, "app/own.yaml": None})
+    assert (await world.app()).phase is Phase.READY
+    assert world.deleted[-1] == "/api/v1/namespaces/shop"
+
+
+async def test_a_volume_is_kept_and_its_namespace_with_it(world: World) -> None:
+    await in_shop(world, {"app/claim.yaml": CLAIM})
+    world.repository.commit({"app/ns.yaml": None, "app/claim.yaml": None})
+    outcome = await world.app()
+    assert outcome.reason == "DeletionNotApproved"
+    assert "PersistentVolumeClaim/shop/data" in outcome.message
+    assert world.deleted == []
+
+
+@pytest.mark.parametrize(
+    "marker", ["kustomize.toolkit.fluxcd.io/prune: disabled", "kustomize.toolkit.fluxcd.io/ssa: Ignore"]
+)
+async def test_a_marked_object_is_never_pruned(world: World, marker: str) -> None:
+    world.repository.commit({**maps("app", *FOUR), "app/keep.yaml": config_map("keep", annotations=f"{{{marker}}}")})
+    world.declare(kustomization("app"))
+    await world.app()
+    world.repository.commit({"app/keep.yaml": None})
+    assert (await world.app()).phase is Phase.READY
+    assert world.deleted == []
+
+
+async def test_without_prune_nothing_is_deleted(world: World) -> None:
+    await applied(world, "prune: false")
+    world.repository.commit(gone("app", "a"))
+    assert (await world.app()).phase is Phase.READY
+    assert await world.exists("a")
+    assert world.deleted == []
+
+
+async def test_an_object_that_lost_our_labels_is_let_go(world: World) -> None:
+    await applied(world)
+    path = "/api/v1/namespaces/default/configmaps/a"
+    labels = {f"gitopsd.io/{key}": None for key in ("instance", "kind", "namespace", "name")}
+    await world.send("PATCH", path, {"metadata": {"labels": labels}}, "application/merge-patch+json")
+    world.repository.commit(gone("app", "a"))
+    assert (await world.app()).phase is Phase.READY
+    assert await world.exists("a")
+    assert world.deleted == []
+
+
+async def test_an_app_is_left_alone_while_it_is_suspended_and_goes_on_when_it_is_resumed(world: World) -> None:
+    await applied(world)
+    async with world.engine() as engine:
+        await engine.once()
+        await engine.suspend(app_ref("app"), actor="ada", reason="incident 42")
+        world.repository.commit(gone("app", "a"))
+        await engine.reconcile(SOURCE, "1")
+        held = (await engine.once())[app_ref("app")]
+        assert (held.phase, held.message) == (Phase.SUSPENDED, "suspended by ada: incident 42")
+        assert world.deleted == []
+        await engine.resume(app_ref("app"))
+        assert (await engine.once())[app_ref("app")].phase is Phase.READY
+    assert len(world.deleted) == 1
+
+
+DELETIONS = {
+    "MirrorPrune": (True, 4),
+    "Delete": (False, 4),
+    "WaitForTermination": (False, 4),
+    "Orphan": (True, 0),
+}
+
+
+@pytest.mark.parametrize("policy", DELETIONS)
+async def test_deleting_an_app_follows_its_deletion_policy(world: World, policy: str) -> None:
+    prune, expected = DELETIONS[policy]
+    await applied(world, f"prune: {str(prune).lower()}", f"deletionPolicy: {policy}")
+    async with world.engine() as engine:
+        await engine.once()
+        outcome = await engine.delete(app_ref("app"), "now")
+    assert outcome.phase is Phase.DELETED, outcome.message
+    assert len(world.deleted) == expected
+    assert await world.exists(*FOUR) is (expected == 0)
+    assert await world.get(f"{RECORDS}configmaps/{RECORD}") is None
+
+
+async def test_the_end_of_an_app_waits_for_what_ends_slowly_where_it_is_asked_to(world: World) -> None:
+    await applied(world, "deletionPolicy: WaitForTermination")
+    path = "/api/v1/namespaces/default/configmaps/a"
+    await world.send("PATCH", path, {"metadata": {"finalizers": ["example.com/slow"]}}, "application/merge-patch+json")
+    async with world.engine() as engine:
+        await engine.once()
+        async with anyio.create_task_group() as tasks:
+            outcomes: list[Outcome] = []
+
+            async def delete() -> None:
+                outcomes.append(await engine.delete(app_ref("app"), "now"))
+
+            tasks.start_soon(delete)
+            with anyio.fail_after(10):
+                while not (found := await world.get(path)) or "deletionTimestamp" not in found["metadata"]:
+                    await anyio.lowlevel.checkpoint()
+            assert outcomes == []
+            await world.send("PATCH", path, {"metadata": {"finalizers": None}}, "application/merge-patch+json")
+    assert [outcome.phase for outcome in outcomes] == [Phase.DELETED]
+
+
+async def test_a_plan_of_an_app_that_is_to_be_deleted_deletes_nothing(world: World) -> None:
+    await applied(world)
+    world.declare(kustomization("app", annotations="{gitopsd.io/delete: confirmed}"))
+    async with world.engine(write=False) as engine:
+        await engine.once()
+        outcome = await engine.plan(app_ref("app"))
+    assert outcome.plan is not None
+    assert len(outcome.plan.changes) == 4
+    assert world.deleted == []
