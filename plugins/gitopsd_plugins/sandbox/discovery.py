@@ -11,7 +11,6 @@ from gitopsd_plugins.sandbox.resources import Resource, Resources, Subresource
 from gitopsd_plugins.sandbox.schema import Json
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-CRDS = "customresourcedefinitions"
 
 
 def version() -> Json:

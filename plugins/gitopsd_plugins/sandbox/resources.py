@@ -121,12 +121,6 @@ class Resources:
         """The resource in its most preferred version."""
         return next((found[plural] for found in self._groups.get(group, {}).values() if plural in found), None)
 
-    def of_kind(self, api_version: str, kind: str) -> Resource | None:
-        """The resource whose objects carry this apiVersion and kind."""
-        group, _, version = api_version.rpartition("/")
-        candidates = self._groups.get(group, {}).get(version, {}).values()
-        return next((resource for resource in candidates if resource.kind == kind), None)
-
     def groups(self) -> list[str]:
         """All groups; '' is the core group."""
         return list(self._groups)
@@ -138,16 +132,6 @@ class Resources:
     def of_version(self, group: str, version: str) -> list[Resource]:
         """All resources of a group's version, by name."""
         return [resource for _, resource in sorted(self._groups.get(group, {}).get(version, {}).items())]
-
-    def namespaced(self) -> Iterator[Resource]:
-        """One version of every namespaced resource whose objects are stored."""
-        seen = set()
-        for versions in self._groups.values():
-            for found in versions.values():
-                for resource in found.values():
-                    if resource.namespaced and "list" in resource.verbs and resource.key not in seen:
-                        seen.add(resource.key)
-                        yield resource
 
 
 def built_in() -> Iterator[Resource]:
