@@ -47,12 +47,23 @@ class Wanted:
 
 
 async def attempt(
-    ref: ObjectRef, world: World, *, superseded: anyio.Event, token: str = "", plan_only: bool = False
+    ref: ObjectRef,
+    world: World,
+    *,
+    superseded: anyio.Event,
+    token: str = "",
+    plan_only: bool = False,
+    fresh: bool = False,
 ) -> Outcome:
-    """Make the cluster equal to what the app's source says now, and conclude. `plan_only` stops after planning."""
+    """Make the cluster equal to what the app's source says now, and conclude. `plan_only` stops after planning.
+
+    `fresh` looks at everything in the cluster itself, whatever watches say.
+    """
     intent = world.board.intents[ref]
     assert isinstance(intent, AppIntent)
-    run = Run(declared=world.board.declared[ref], started=world.ctx.now(), token=token, warnings=intent.warnings)
+    run = Run(
+        declared=world.board.declared[ref], started=world.ctx.now(), token=token, warnings=intent.warnings, fresh=fresh
+    )
     plan_only = plan_only or world.safety.read_only
     try:
         return await _attempt(intent, run, world, superseded, plan_only)
@@ -81,7 +92,7 @@ async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.
             return conclude.deleted(run, world.ctx.now())
         made, artifact, fresh = await _made(intent, run, world)
         wanted = None
-        if not _stands(intent, made, target, world):
+        if not _stands(intent, made, run, target, world):
             wanted = await _wanted(intent, artifact, made, fresh, target, world, plan_only=plan_only)
         if _counts(
             world, plan_only=plan_only
@@ -132,12 +143,13 @@ def _require(intent: AppIntent, run: Run, world: World) -> None:
     require.dependencies(intent, str(run.attempted), board.intents, board.declared, board.outcomes)
 
 
-def _stands(intent: AppIntent, made: Render, target: Target, world: World) -> bool:
+def _stands(intent: AppIntent, made: Render, run: Run, target: Target, world: World) -> bool:
     """True when all this was applied already, watches say that it still is so, and nothing waits to be pruned."""
     standing = world.board.standing.get(intent.ref)
     owned = world.board.inventories.get(intent.ref)
     return (
-        standing is not None
+        not run.fresh
+        and standing is not None
         and owned is not None
         and standing.render == made.digest
         and standing.cluster_uid == target.uid

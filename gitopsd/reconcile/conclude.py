@@ -41,6 +41,8 @@ class Run:
     suspension: Suspension | None = None
     warnings: tuple[str, ...] = ()
     cluster: str = ""
+    fresh: bool = False
+    """The cluster itself is asked, whatever watches say."""
     waits_for: frozenset[ObjectRef] = frozenset()
     """Apps that deletions are held for."""
 

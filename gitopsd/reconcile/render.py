@@ -2,11 +2,15 @@
 
 A render records everything that it looked at. As long as a newer tree shows the same at those places, under the same intent,
 the earlier result stands: no worker process is asked. Sets that hold Secrets are never stored; they are kept in memory.
+Where the store finds content damaged or gone, the artifact leaves service and its source fetches it again; once for each
+content in a row, so that a failing disk keeps nobody busy.
 """
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +19,7 @@ import msgspec
 from gitopsd.model import digest
 from gitopsd.model.declared import AppIntent
 from gitopsd.model.digest import Digest
-from gitopsd.model.errors import Misconfigured
+from gitopsd.model.errors import Misconfigured, NotReady, Transient
 from gitopsd.model.manifest import Manifest, Rendered
 from gitopsd.model.tree import Artifact
 from gitopsd.plugin.roles import Renderer
@@ -23,7 +27,7 @@ from gitopsd.plugin.tree import Intake, Tree
 from gitopsd.reconcile.world import Render, World
 
 JOB = "gitopsd.reconcile.render:job"
-TIMEOUT = 120.0
+LOST = frozenset({"ContentDamaged", "ContentMissing"})
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,9 +44,10 @@ async def current(app: AppIntent, artifact: Artifact, world: World) -> tuple[Ren
     renderer = _renderer(app, world)
     intent = digest.of_value([renderer.name, renderer.version, app.spec])
     last = world.board.renders.get(app.ref) or _stored(app, artifact, intent, world)
-    if last is not None and last.intent == intent and Tree(world.store, artifact.tree).unchanged(last.reads):
-        return replace(last, revision=artifact.revision, tree=artifact.tree), None
-    rendered = await _made(renderer, app, artifact, world)
+    with _fetched_again(app, world):
+        if last is not None and last.intent == intent and Tree(world.store, artifact.tree).unchanged(last.reads):
+            return replace(last, revision=artifact.revision, tree=artifact.tree), None
+        rendered = await _made(renderer, app, artifact, world)
     if not rendered.sensitive:
         world.store.keep_rendered(_key(intent, rendered), rendered, app=app.ref, intent=intent)
     return _note(intent, artifact, rendered), rendered
@@ -55,7 +60,22 @@ async def manifests(app: AppIntent, artifact: Artifact, render: Render, world: W
     stored = world.store.last_rendered(app.ref, render.intent)
     if stored is not None and _digest(stored[1]) == render.digest:
         return stored[1].manifests
-    return (await _made(_renderer(app, world), app, artifact, world)).manifests
+    with _fetched_again(app, world):
+        return (await _made(_renderer(app, world), app, artifact, world)).manifests
+
+
+@contextmanager
+def _fetched_again(app: AppIntent, world: World) -> Iterator[None]:
+    """Let the source fetch again what is found lost. Raises `NotReady` then, so that its news wakes the app."""
+    try:
+        yield
+    except Transient as error:
+        before = world.board.outcomes.get(app.ref)
+        if error.reason not in LOST or (before is not None and str(error) in before.message):
+            raise
+        world.board.artifacts.pop(app.source, None)
+        world.wake(app.source, str(error))
+        raise NotReady(f"{app.ref}: waits for {app.source}: {error}", reason=error.reason) from error
 
 
 async def _made(renderer: Renderer, app: AppIntent, artifact: Artifact, world: World) -> Rendered:
@@ -66,7 +86,9 @@ async def _made(renderer: Renderer, app: AppIntent, artifact: Artifact, world: W
         key=world.store.key(),
     )
     async with world.slots.render:
-        answer = await world.ctx.work.run(JOB, msgspec.msgpack.encode(order), timeout=TIMEOUT)
+        answer = await world.ctx.work.run(
+            JOB, msgspec.msgpack.encode(order), timeout=world.limits.render_timeout.total_seconds()
+        )
     return msgspec.msgpack.decode(answer, type=Rendered)
 
 

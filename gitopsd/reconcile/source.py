@@ -77,7 +77,7 @@ async def _fetched(source: Source, intent: SourceIntent, revision: Revision, run
         stored=world.ctx.now(),
         spec=intent.content,
     )
-    world.store.refer(artifact)
+    world.store.refer(artifact, keep=world.limits.keep)
     run.fetched = True
     return artifact
 

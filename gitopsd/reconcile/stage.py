@@ -62,7 +62,7 @@ async def _observed(
     unknown: list[tuple[ResourceId, str]] = []
     for manifest in manifests:
         seen = None
-        if world.mirror.holds(cluster, {(manifest.id.group, manifest.id.kind)}):
+        if not run.fresh and world.mirror.holds(cluster, {(manifest.id.group, manifest.id.kind)}):
             seen = world.mirror.live(cluster, manifest.id)
         if seen is not None and seen.version == manifest.version:
             live[manifest.id] = seen

@@ -37,8 +37,19 @@ class Safety:
     collateral: bool = True
     volumes: bool = True
     empty_render: bool = True
+    orphan_vanished: bool = True
     hold_timeout: timedelta = timedelta(hours=1)
     read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What bounds single steps."""
+
+    render_timeout: timedelta = timedelta(minutes=5)
+    """Longest time that one render may take."""
+    keep: int = 3
+    """Artifacts of each source that are kept, the current one included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +145,7 @@ class World:
     store: Store
     ctx: Context
     safety: Safety
+    limits: Limits
     slots: Slots
     board: Board
     claims: Claims

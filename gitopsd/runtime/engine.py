@@ -29,7 +29,7 @@ from gitopsd.plugin.registry import Registry
 from gitopsd.plugin.roles import Target
 from gitopsd.reconcile import app, children, conclude, record, removal, source
 from gitopsd.reconcile.claims import Claims
-from gitopsd.reconcile.world import Board, Mirror, Safety, Slots, World
+from gitopsd.reconcile.world import Board, Limits, Mirror, Safety, Slots, World
 from gitopsd.runtime import scheduled, views
 from gitopsd.runtime.attempt import Attempt
 from gitopsd.runtime.clusters import Clusters, Connect
@@ -51,6 +51,7 @@ class Parts:
     store: Store
     ctx: Context
     safety: Safety
+    limits: Limits
     slots: Slots
     mirror: Mirror
     watches: Watches | None
@@ -86,6 +87,7 @@ class Engine:
             store=parts.store,
             ctx=parts.ctx,
             safety=parts.safety,
+            limits=parts.limits,
             slots=parts.slots,
             board=self.board,
             claims=Claims(),
@@ -106,10 +108,12 @@ class Engine:
     def declare(self, declared: DeclaredSet, *, work: bool = True) -> None:
         """Replace what the files declare; without `work` nobody looks at it, but for what is asked for by name.
 
-        Apps whose declaration vanished are kept as orphans: nothing of theirs is pruned.
+        Apps whose declaration vanished are kept as orphans: nothing of theirs is pruned. Without that rule they end, each by
+        its own deletion policy; one that is declared again in between lives on.
         """
         generations = {ref: self._parts.store.generation(ref, d.spec) for ref, d in declared.objects.items()}
         gone = self._declared.objects.keys() - declared.objects.keys()
+        self.board.removals -= declared.objects.keys() - self._declared.objects.keys()
         self._declared = declared
         heirs = {heir for ref in gone for heir in self._orphan(ref)}
         for ref, document in declared.objects.items():
@@ -120,11 +124,17 @@ class Engine:
         self._schedule()
         self._pass_on(heirs)
         self._wake_holders(gone)
+        for ref in gone & self.board.removals:
+            self.scheduler.wake(ref, Reason.REQUEST)
 
     def _orphan(self, ref: ObjectRef) -> frozenset[ObjectRef]:
         """Keep what an app owns without the app; answers with the heirs of its claims."""
-        intent = self.board.intents.pop(ref, None)
-        if isinstance(intent, AppIntent) and ref in self.board.inventories:
+        owner = isinstance(self.board.intents.get(ref), AppIntent) and ref in self.board.inventories
+        if owner and not self._parts.safety.orphan_vanished:
+            self.board.removals.add(ref)
+            return frozenset()
+        self.board.intents.pop(ref, None)
+        if owner:
             self._statuses.setdefault(ref, {})
         else:
             self._forget(ref)
@@ -192,15 +202,16 @@ class Engine:
 
     async def _attempted(self, attempt: Attempt) -> Outcome:
         token = attempt.tokens[-1] if attempt.tokens else ""
-        if Reason.CHECK in attempt.reasons:
-            self.board.standing.pop(attempt.ref, None)
         match self.board.intents.get(attempt.ref):
             case SourceIntent() | Unserved() if attempt.ref in self.board.removals:
                 return self._plainly(attempt.ref, Phase.DELETED, "deleted")
             case SourceIntent():
                 return await source.attempt(attempt.ref, self.world, token=token)
             case AppIntent():
-                return await app.attempt(attempt.ref, self.world, superseded=attempt.superseded, token=token)
+                fresh = Reason.CHECK in attempt.reasons
+                return await app.attempt(
+                    attempt.ref, self.world, superseded=attempt.superseded, token=token, fresh=fresh
+                )
         return self._plainly(attempt.ref, Phase.UNSERVED, "not served yet")
 
     def _plainly(self, ref: ObjectRef, phase: Phase, message: str) -> Outcome:

@@ -1,0 +1,243 @@
+"""The daemon's ways: drift is put back, what did not change costs no request, and children follow their parents."""
+
+from __future__ import annotations
+
+import pytest
+from fakes.world import MERGE, SOURCE, World, app_ref, config_map, gone, kustomization, maps
+
+from gitopsd.model.outcome import Phase
+from gitopsd.runtime.engine import Engine
+from gitopsd.runtime.wake import Reason
+from gitopsd.runtime.watches import Watches
+
+pytestmark = pytest.mark.asyncio
+
+A = "/api/v1/namespaces/default/configmaps/a"
+B = "/api/v1/namespaces/default/configmaps/b"
+
+
+async def begun(world: World, **files: str) -> None:
+    world.repository.commit({**maps("app", "a", "b"), **files})
+    world.declare(kustomization("app"))
+
+
+async def watched(world: World, engine: Engine) -> None:
+    """Everything is applied, and watches show all of it."""
+    await world.until("app")
+    await engine.once()
+    mirror = engine.world.mirror
+    assert isinstance(mirror, Watches)
+    await mirror.caught_up("test", 10)
+    world.running.journal.clear()
+
+
+async def test_an_edit_behind_our_back_is_put_back(world: World) -> None:
+    await begun(world)
+    async with world.engine(watch=True):
+        await world.until("app")
+        seen = len(world.heard.outcomes)
+        await world.send("PATCH", f"{A}?fieldManager=kubectl-edit", {"data": {"key": "edited"}}, MERGE)
+        repaired = await world.until("app", since=seen)
+        assert {str(action): number for action, number in repaired.changed.items()} == {"update": 1}
+    found = await world.get(A)
+    assert found is not None
+    assert found["data"] == {"key": "value"}
+
+
+async def test_a_deletion_behind_our_back_is_put_back(world: World) -> None:
+    await begun(world)
+    async with world.engine(watch=True):
+        await world.until("app")
+        seen = len(world.heard.outcomes)
+        await world.send("DELETE", A)
+        repaired = await world.until("app", since=seen)
+        assert {str(action): number for action, number in repaired.changed.items()} == {"create": 1}
+    assert await world.exists("a", "b")
+
+
+async def test_a_field_that_others_add_is_no_drift(world: World) -> None:
+    await begun(world)
+    async with world.engine(watch=True) as engine:
+        await world.until("app")
+        await world.send("PATCH", f"{A}?fieldManager=somebody", {"data": {"more": "theirs"}}, MERGE)
+        seen = len(world.heard.outcomes)
+        await world.send("PATCH", f"{B}?fieldManager=somebody", {"data": {"key": "edited"}}, MERGE)
+        await world.until("app", since=seen)
+        await engine.once()
+    found = await world.get(A)
+    assert found is not None
+    assert found["data"] == {"key": "value", "more": "theirs"}
+
+
+async def test_drift_is_put_back_after_the_watches_were_cut(world: World) -> None:
+    await begun(world)
+    async with world.engine(watch=True):
+        await world.until("app")
+        seen = len(world.heard.outcomes)
+        world.running.cut_watches()
+        await world.send("PATCH", f"{A}?fieldManager=somebody", {"data": {"key": "edited"}}, MERGE)
+        await world.until("app", since=seen)
+    found = await world.get(A)
+    assert found is not None
+    assert found["data"] == {"key": "value"}
+
+
+async def test_looking_again_at_what_did_not_change_asks_nothing_while_watches_hold(world: World) -> None:
+    await begun(world)
+    async with world.engine(watch=True) as engine:
+        await watched(world, engine)
+        seen = len(world.heard.outcomes)
+        assert engine.scheduler.wake(app_ref("app"), Reason.RELEASED)
+        await world.until("app", since=seen)
+        assert world.asked() == []
+
+
+async def test_a_commit_that_touches_nothing_that_was_read_concludes_without_render_or_request(world: World) -> None:
+    await begun(world)
+    async with world.engine(watch=True) as engine:
+        await watched(world, engine)
+        before = engine.board.renders[app_ref("app")]
+        head = world.repository.commit({"elsewhere/readme.md": "hello"})
+        seen = len(world.heard.outcomes)
+        await engine.reconcile(SOURCE, "now")
+        outcome = await world.until("app", since=seen, at=head)
+        after = engine.board.renders[app_ref("app")]
+        assert str(outcome.applied).endswith(head)
+        assert (after.digest, after.reads) == (before.digest, before.reads)
+        assert world.asked() == []
+
+
+async def test_a_full_check_asks_the_cluster_whatever_watches_say(world: World) -> None:
+    await begun(world)
+    async with world.engine(watch=True) as engine:
+        await watched(world, engine)
+        seen = len(world.heard.outcomes)
+        engine.scheduler.wake(app_ref("app"), Reason.CHECK)
+        await world.until("app", since=seen)
+        assert {request.path for request in world.asked("GET") if "watch" not in request.query} >= {A, B}
+        assert [request for request in world.asked() if request.method != "GET"] == []
+
+
+async def test_after_a_restart_what_is_stored_serves_while_the_source_is_away(world: World) -> None:
+    await begun(world)
+    await world.once()
+    world.repository.path.rename(world.repository.path.with_suffix(".away"))
+    await world.send("DELETE", A)
+    outcomes = await world.once()
+    assert outcomes[SOURCE].phase is not Phase.READY
+    assert outcomes[app_ref("app")].phase is Phase.READY
+    assert await world.exists("a", "b")
+
+
+def parent(*children: str) -> dict[str, str]:
+    return {f"parent/{name}.yaml": kustomization(name) for name in children}
+
+
+async def test_a_child_that_leaves_its_parents_render_ends_by_its_own_rules(world: World) -> None:
+    world.repository.commit({**parent("one", "two"), **maps("one", "a"), **maps("two", "b", "c")})
+    world.declare(kustomization("parent"))
+    async with world.engine() as engine:
+        await engine.once()
+        assert await world.exists("a", "b", "c")
+        world.repository.commit({"parent/one.yaml": None})
+        await engine.reconcile(SOURCE, "now")
+        await engine.once()
+        assert engine.board.outcomes[app_ref("parent")].phase is Phase.READY
+        assert app_ref("one") not in engine.board.intents
+    assert not await world.exists("a")
+    assert await world.exists("b", "c")
+    assert world.deleted == [A]
+
+
+async def test_a_child_source_and_a_child_of_a_kind_not_served_leave_with_their_files(world: World) -> None:
+    release = (
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: web, namespace: flux-system}\n"
+        "spec: {interval: 1h}\n"
+    )
+    source = (
+        "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: child, namespace: flux-system}\n"
+        "spec: {interval: 1h, url: https://localhost:1/x.git}\n"
+    )
+    world.repository.commit({"parent/r.yaml": release, "parent/s.yaml": source, **maps("parent", "a", "b", "c")})
+    world.declare(kustomization("parent"))
+    async with world.engine() as engine:
+        await engine.once()
+        assert engine.board.outcomes[app_ref("parent")].phase is Phase.READY
+        world.repository.commit({"parent/r.yaml": None, "parent/s.yaml": None})
+        await engine.reconcile(SOURCE, "now")
+        await engine.once()
+        assert engine.board.outcomes[app_ref("parent")].phase is Phase.READY
+        assert {ref.name for ref in engine.board.intents} == {"repo", "parent"}
+
+
+async def test_a_child_with_most_of_the_objects_counts_with_all_of_them(world: World) -> None:
+    world.repository.commit(
+        {**parent("big", "s1", "s2", "s3"), **maps("big", "a", "b", "c", "d", "e", "f", "g")}
+        | {**maps("s1", "x"), **maps("s2", "y"), **maps("s3", "z")}
+    )
+    world.declare(kustomization("parent"))
+    async with world.engine() as engine:
+        await engine.once()
+        world.repository.commit({"parent/big.yaml": None})
+        await engine.reconcile(SOURCE, "now")
+        await engine.once()
+        refused = engine.board.outcomes[app_ref("parent")]
+        assert refused.reason == "DeletionNotApproved"
+        assert "deleting 7 of 10 objects" in refused.message
+        assert app_ref("big") in engine.board.intents
+    assert world.deleted == []
+
+
+async def test_a_child_that_a_file_declares_too_is_left_to_the_file(world: World) -> None:
+    world.repository.commit({**parent("one", "two"), **maps("one", "a"), **maps("two", "b")})
+    world.declare(kustomization("parent"), kustomization("one"))
+    async with world.engine() as engine:
+        await engine.once()
+        world.repository.commit({"parent/one.yaml": None})
+        await engine.reconcile(SOURCE, "now")
+        await engine.once()
+        assert engine.board.outcomes[app_ref("parent")].phase is Phase.READY
+        assert engine.board.outcomes[app_ref("one")].phase is Phase.READY
+    assert world.deleted == []
+
+
+@pytest.mark.parametrize(("old", "new"), [("left", "right"), ("right", "left")])
+async def test_a_child_that_moves_between_parents_goes_on(world: World, old: str, new: str) -> None:
+    child = {f"{old}/child.yaml": kustomization("child")}
+    world.repository.commit({**child, **maps("left", "l1"), **maps("right", "r1"), **maps("child", "a", "b", "c")})
+    world.declare(kustomization("left"), kustomization("right"))
+    async with world.engine() as engine:
+        await engine.once()
+        assert await world.exists("a", "b", "c")
+        world.repository.commit({f"{old}/child.yaml": None, f"{new}/child.yaml": kustomization("child")})
+        await engine.reconcile(SOURCE, "now")
+        await engine.once()
+        assert engine.board.declared[app_ref("child")].parent == app_ref(new)
+        assert {o.phase for o in engine.board.outcomes.values()} == {Phase.READY}
+    assert world.deleted == []
+
+
+async def test_gate_follows_until_healthy_and_a_newer_revision_ends_it(world: World) -> None:
+    never = (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: default}\n"
+        "spec:\n  selector: {matchLabels: {app: web}}\n"
+        "  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: c, image: 'nginx:fail'}]}\n"
+    )
+    world.repository.commit({"app/a.yaml": config_map("a"), "app/web.yaml": never})
+    world.declare(kustomization("app", "wait: true"))
+    async with world.engine(watch=True) as engine:
+        await world.until("app", Phase.PROGRESSING)
+        head = world.repository.commit({"app/web.yaml": None, **maps("app", "b", "c")})
+        await engine.reconcile(SOURCE, "now")
+        outcome = await world.until("app", at=head)
+        assert outcome.healthy is True
+
+
+async def test_gone_files_of_one_app_touch_no_other(world: World) -> None:
+    world.repository.commit({**maps("one", "a", "x", "y"), **maps("two", "b")})
+    world.declare(kustomization("one"), kustomization("two"))
+    await world.once()
+    world.repository.commit(gone("one", "a"))
+    await world.once()
+    assert world.deleted == [A]
+    assert await world.exists("b", "x", "y")
