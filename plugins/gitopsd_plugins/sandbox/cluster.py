@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from gitopsd_plugins.sandbox.access import Access
 from gitopsd_plugins.sandbox.delays import Delays
 from gitopsd_plugins.sandbox.dependants import Dependants
+from gitopsd_plugins.sandbox.paging import Pages
 from gitopsd_plugins.sandbox.prepare import Addresses
-from gitopsd_plugins.sandbox.reads import Pages
 from gitopsd_plugins.sandbox.resources import Resources
 from gitopsd_plugins.sandbox.store import Store
 from gitopsd_plugins.sandbox.watch import Watchers
