@@ -31,7 +31,7 @@ from gitopsd.model.errors import GitopsdError, HeldElsewhere
 from gitopsd.model.outcome import Outcome
 from gitopsd.plugin.context import Context, Work
 from gitopsd.plugin.http import Http, Proxies
-from gitopsd.reconcile.world import Safety, Slots
+from gitopsd.reconcile.world import Limits, Safety, Slots
 from gitopsd.runtime import intake
 from gitopsd.runtime.backoff import Backoff
 from gitopsd.runtime.blind import Blind
@@ -111,6 +111,7 @@ def _engine(
         store=store,
         ctx=ctx,
         safety=_safety(settings, mode),
+        limits=Limits(render_timeout=settings.limits.render_timeout, keep=settings.gc.keep),
         slots=Slots(
             fetch=anyio.CapacityLimiter(settings.limits.fetches), render=anyio.CapacityLimiter(settings.limits.renders)
         ),
@@ -137,6 +138,7 @@ def _safety(settings: Settings, mode: Mode) -> Safety:
         collateral=settings.safety.namespace_deletion,
         volumes=settings.safety.volume_deletion,
         empty_render=settings.safety.empty_render,
+        orphan_vanished=settings.safety.orphan_vanished,
         hold_timeout=settings.hold_timeout,
         read_only=settings.read_only or not mode.write,
     )

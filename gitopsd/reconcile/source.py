@@ -6,6 +6,8 @@ sees a tree that is not whole.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anyio
 from structlog.contextvars import bound_contextvars
 
@@ -35,10 +37,19 @@ async def attempt(ref: ObjectRef, world: World, *, token: str = "") -> Outcome:
             await _steps(intent, run, world)
     except TimeoutError:
         late = Transient(f"{ref}: not finished within {intent.timeout.total_seconds():g} s at step {run.step}")
-        return conclude.failed(run, late, world.ctx.now())
+        return _failed(run, late, world)
     except GitopsdError as error:
-        return conclude.failed(run, error, world.ctx.now())
+        return _failed(run, error, world)
     return conclude.ready(run, world.ctx.now())
+
+
+def _failed(run: Run, error: GitopsdError, world: World) -> Outcome:
+    """What was stored last goes on serving, so the message says what that is and how old."""
+    outcome, kept = conclude.failed(run, error, world.ctx.now()), run.artifact
+    if kept is None:
+        return outcome
+    service = f"{kept.revision}, stored {kept.stored:%Y-%m-%dT%H:%M:%SZ}, stays in service"
+    return replace(outcome, message=f"{outcome.message}; {service}")
 
 
 async def _steps(intent: SourceIntent, run: Run, world: World) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.runtime.wake import Reason
 
@@ -17,9 +19,12 @@ def news(previous: Outcome | None, outcome: Outcome) -> Reason | None:
     return None
 
 
-def _artifact(outcome: Outcome) -> tuple[str, str, str] | None:
-    """What a source offers; an app carries its source's artifact, which is no news of its own."""
+def _artifact(outcome: Outcome) -> tuple[str, str, str, datetime] | None:
+    """What a source offers; an app carries its source's artifact, which is no news of its own.
+
+    Content that was lost and fetched again is news although it is the same: somebody waits for it.
+    """
     artifact = outcome.artifact
     if artifact is None or artifact.source != outcome.ref:
         return None
-    return str(artifact.revision), artifact.tree, artifact.spec
+    return str(artifact.revision), artifact.tree, artifact.spec, artifact.stored
