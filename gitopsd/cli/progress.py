@@ -47,6 +47,8 @@ class Progress:
             self._live.update(self._shown())
         elif not self._console.is_terminal and outcome.phase is not Phase.PROGRESSING:
             print(line(outcome).plain, file=sys.stderr)
+        if outcome.trace:  # a bug of ours: whoever reports it needs this
+            self._console.print(outcome.trace, markup=False)
 
     @contextmanager
     def moving(self) -> Iterator[None]:

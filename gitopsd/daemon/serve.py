@@ -90,10 +90,19 @@ async def _collect_garbage(loaded: Loaded, engine: Engine, log: FilteringBoundLo
             log.info("garbage collected", removed=report.removed, freed_bytes=report.freed)
 
 
+_LEVELS = {
+    Phase.READY: "info",
+    Phase.PROGRESSING: "debug",
+    Phase.WAITING: "info",
+    Phase.SUSPENDED: "info",
+    Phase.UNSERVED: "info",
+    Phase.DELETED: "info",
+}
+
+
 def _logged(outcome: Outcome, log: FilteringBoundLogger) -> None:
     """One line per outcome, at the level that it deserves."""
-    level = {Phase.READY: "info", Phase.PROGRESSING: "debug", Phase.WAITING: "info", Phase.SUSPENDED: "info"}
-    write = getattr(log, level.get(outcome.phase, "error"))
+    write = getattr(log, _LEVELS.get(outcome.phase, "error"))
     counts = {str(action): number for action, number in outcome.changed.items()}
     revision = outcome.applied or outcome.attempted
     write(
