@@ -68,10 +68,17 @@ async def attempt(
     try:
         return await _attempt(intent, run, world, superseded, plan_only)
     except TimeoutError:
-        late = Transient(f"{ref}: not finished within {intent.timeout.total_seconds():g} s, at step {run.step}")
-        return conclude.failed(run, late, world.ctx.now())
+        return conclude.failed(run, _late(intent, run), world.ctx.now())
     except GitopsdError as error:
         return conclude.failed(run, error, world.ctx.now())
+
+
+def _late(intent: AppIntent, run: Run) -> Transient:
+    names = ", ".join(map(str, sorted(run.pending)[:3]))
+    waits = f", which waits for {names} to be gone; look at what its finalizers wait for" if names else ""
+    return Transient(
+        f"{intent.ref}: not finished within {intent.timeout.total_seconds():g} s, at step {run.step}{waits}"
+    )
 
 
 async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.Event, plan_only: bool) -> Outcome:

@@ -6,7 +6,7 @@ is retried.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -45,6 +45,8 @@ class Run:
     """The cluster itself is asked, whatever watches say."""
     waits_for: frozenset[ObjectRef] = frozenset()
     """Apps that deletions are held for."""
+    pending: Collection[ResourceId] = ()
+    """Objects that the step waits for; named when its time is up."""
 
 
 def ready(run: Run, now: datetime) -> Outcome:

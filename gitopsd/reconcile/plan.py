@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from gitopsd.model import digest
 from gitopsd.model.change import Action, Applied, Change, Engine, Live, Ours, Plan, Rehearsal, Unmanaged
 from gitopsd.model.declared import Adopt, Atomic, ObjectRule
-from gitopsd.model.errors import GitopsdError, Misconfigured, Transient
+from gitopsd.model.errors import GitopsdError, Misconfigured, NotReady, Transient
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.manifest import Manifest
 from gitopsd.reconcile import diff
@@ -33,6 +33,8 @@ class Ground:
     rehearsals: Mapping[ResourceId, Rehearsal] = field(default_factory=dict)
     rules: Mapping[ResourceId, tuple[ObjectRule, str]] = field(default_factory=dict)
     taken: Mapping[ResourceId, ObjectRef] = field(default_factory=dict)
+    namespaces: frozenset[str] = frozenset()
+    """Namespaces that the app itself brings."""
 
 
 def differing(manifests: Iterable[Manifest], ground: Ground) -> tuple[Manifest, ...]:
@@ -43,7 +45,7 @@ def differing(manifests: Iterable[Manifest], ground: Ground) -> tuple[Manifest, 
 def wanted(manifests: Sequence[Manifest], ground: Ground) -> tuple[Change, ...]:
     """One change per manifest, in order. Under `Atomic.STAGE` one failed rehearsal turns every write of the stage back."""
     changes = tuple(_settled(m, ground) or _rehearsed(m, ground) for m in manifests)
-    failed = next((r for m in manifests if (r := ground.rehearsals.get(m.id)) and r.error), None)
+    failed = next((r for m in manifests if (r := ground.rehearsals.get(m.id)) and _failed(r, ground)), None)
     if ground.atomic is Atomic.OBJECT or failed is None:
         return changes
     return tuple(_turned_back(change, failed) for change in changes)
@@ -61,10 +63,12 @@ def _settled(manifest: Manifest, ground: Ground) -> Change | None:
         return Change(id=id, action=Action.REFUSE, reason=str(error), manifest=manifest, live=live, error=named)
 
     rule, why = ground.rules.get(id, (ObjectRule.APPLY, ""))
+    if rule is ObjectRule.IGNORE:
+        return change(Action.SKIP, why)
     holder = ground.taken.get(id)
     if holder is not None:
         return refused(Misconfigured(f"{holder} wants it too; an object can belong to one app only", reason=CONTESTED))
-    if rule is ObjectRule.IGNORE or (rule is ObjectRule.CREATE_ONLY and live is not None):
+    if rule is ObjectRule.CREATE_ONLY and live is not None:
         return change(Action.SKIP, why)
     if live is None:
         return None
@@ -94,13 +98,12 @@ def _foreign(live: Live, ground: Ground) -> str:
 def _rehearsed(manifest: Manifest, ground: Ground) -> Change:
     live, rehearsal = ground.live.get(manifest.id), ground.rehearsals.get(manifest.id)
     change = Change(id=manifest.id, action=Action.CREATE, manifest=manifest, live=live)
-    if rehearsal is not None and rehearsal.error is not None:
+    if rehearsal is not None and _failed(rehearsal, ground):
         return replace(change, action=Action.REFUSE, reason=str(rehearsal.error), error=rehearsal.error)
     predicted = rehearsal.body if rehearsal is not None and rehearsal.body is not None else manifest.body
     fields = diff.differences(live.body if live else None, predicted, secret=_secret(manifest.id))
     if live is None:
-        waits = rehearsal is not None and rehearsal.waits
-        return replace(change, reason="its kind or namespace comes with this app" if waits else "", fields=fields)
+        return replace(change, reason=_lacks(rehearsal) if rehearsal is not None else "", fields=fields)
     if live.owner != Ours(app=ground.app):
         return replace(change, action=Action.ADOPT, reason=_adopted_from(live), fields=fields)
     if rehearsal is None or rehearsal.body is None:
@@ -108,6 +111,19 @@ def _rehearsed(manifest: Manifest, ground: Ground) -> Change:
     if not fields and rehearsal.mark == live.mark:
         return replace(change, action=Action.UNCHANGED)
     return replace(change, action=Action.UPDATE, reason="" if fields else "field ownership only", fields=fields)
+
+
+def _failed(rehearsal: Rehearsal, ground: Ground) -> bool:
+    """True for a refusal that holds the stage back. What lacks its kind, or a namespace that the app brings, waits alone."""
+    alone = isinstance(rehearsal.error, NotReady) or rehearsal.id.namespace in ground.namespaces
+    return rehearsal.error is not None and not (rehearsal.waits and alone)
+
+
+def _lacks(rehearsal: Rehearsal) -> str:
+    if not rehearsal.waits:
+        return ""
+    unknown = isinstance(rehearsal.error, NotReady)
+    return "the cluster does not know its kind yet" if unknown else "its namespace comes with this app"
 
 
 def _adopted_from(live: Live) -> str:

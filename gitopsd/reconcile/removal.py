@@ -129,7 +129,7 @@ async def _all_deleted(intent: AppIntent, run: Run, target: Target, world: World
 async def _gone(changes: Iterable[Change], run: Run, target: Target) -> None:
     """Wait until what was deleted, now or by an attempt before, is not there any more. The attempt's time-out ends it."""
     sent = [c for c in changes if c.live is not None and (_was_deleted(c, run) or c.reason == prune.TERMINATING)]
-    left = {c.id: c.live.uid for c in sent if c.live is not None}
+    run.pending = left = {c.id: c.live.uid for c in sent if c.live is not None}
     if not left:
         return
     checks = [HealthCheck(id=c.id, version=c.live.version) for c in sent if c.live is not None]

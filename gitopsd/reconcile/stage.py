@@ -35,9 +35,10 @@ async def all_of(
     applied = world.store.applied(target.uid, intent.ref)
     live = await _observed(intent, manifests, applied, run, target, world)
     changes: tuple[Change, ...] = ()
+    namespaces = frozenset(m.id.name for m in manifests if m.id.kind == "Namespace" and not m.id.group)
     for stage in target.stages(manifests):
         ground = await _ground(intent, stage, live, applied, taken, run, target, world, plan_only=plan_only)
-        planned = plan.wanted(stage.manifests, ground)
+        planned = plan.wanted(stage.manifests, replace(ground, namespaces=namespaces))
         changes += planned
         if plan_only:
             continue

@@ -6,7 +6,7 @@ often than the back-off allows. Knows neither Kubernetes nor kubeconfigs: `conne
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import anyio
@@ -40,14 +40,15 @@ class Clusters:
     def __init__(self, tasks: TaskGroup, connect: Connect) -> None:
         self._tasks = tasks
         self._connect = connect
-        self._names: frozenset[str] = frozenset()
+        self._ways: Mapping[str, object] = {}
         self._lines: dict[str, _Line] = {}
 
-    def declare(self, names: Iterable[str]) -> None:
-        """These clusters are declared now; lines to others are cut."""
-        self._names = frozenset(names)
-        for name in self._lines.keys() - self._names:
-            self._lines.pop(name).scope.cancel()
+    def declare(self, ways: Mapping[str, object]) -> None:
+        """These clusters are declared now, each with the way to it; lines to others, and over other ways, are cut."""
+        before, self._ways = self._ways, dict(ways)
+        for name in tuple(self._lines):
+            if name not in ways or before.get(name) != ways[name]:
+                self._lines.pop(name).scope.cancel()
 
     @property
     def connected(self) -> tuple[Target, ...]:
@@ -66,12 +67,12 @@ class Clusters:
         raise line.error or Transient(f"cluster {name}: the connection was lost")
 
     def _chosen(self, name: str | None) -> str:
-        if name is None and len(self._names) == 1:
-            return next(iter(self._names))
+        if name is None and len(self._ways) == 1:
+            return next(iter(self._ways))
         if name is None:
-            declared = ", ".join(sorted(self._names)) or "none"
+            declared = ", ".join(sorted(self._ways)) or "none"
             raise Misconfigured(f"which cluster? Name it with the annotation gitopsd.io/cluster (declared: {declared})")
-        if name not in self._names:
+        if name not in self._ways:
             raise Misconfigured(f"the cluster {name!r} is not declared; add a Cluster object of that name")
         return name
 

@@ -119,7 +119,7 @@ class Engine:
         for ref, document in declared.objects.items():
             self.board.declared[ref] = replace(document, generation=generations[ref])
             self.board.intents[ref] = declared.intents[ref]
-        self.clusters.declare(declared.clusters)
+        self.clusters.declare({name: (c.access, c.spec) for name, c in declared.clusters.items()})
         self._only = None if work else self._only or set()
         self._schedule()
         self._pass_on(heirs)

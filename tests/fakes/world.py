@@ -214,11 +214,11 @@ class World:
         await self.send("POST", f"/api/v1/namespaces/default/configmaps?fieldManager={manager}", body)
 
     def asked(self, method: str = "*") -> list[Request]:
-        """What gitopsd asked of the cluster; its lease is not counted, nor are dry runs among the writes."""
+        """What gitopsd asked of the cluster; its lease and the opening of watches are not counted."""
         return [
             request
             for request in self.running.journal.requests(method)
-            if request.agent.startswith("gitopsd/") and "/leases" not in request.path
+            if request.agent.startswith("gitopsd/") and "/leases" not in request.path and "watch" not in request.query
         ]
 
     @property
