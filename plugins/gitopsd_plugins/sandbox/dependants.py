@@ -16,7 +16,7 @@ def owners_of(stored: Stored) -> list[str]:
 
 @dataclass(slots=True)
 class Dependants:
-    """The index, kept by the store's events."""
+    """The index, kept by the store's events once what is there at the start was noted."""
 
     keys: dict[str, dict[Key, None]] = field(default_factory=dict)
 
@@ -27,8 +27,12 @@ class Dependants:
             for uid in owners_of(event.before):
                 self.keys.get(uid, {}).pop(key, None)
         if event.after is not None:
-            for uid in owners_of(event.after):
-                self.keys.setdefault(uid, {})[key] = None
+            self.note(event.after)
+
+    def note(self, stored: Stored) -> None:
+        """Take in an object as it is, also one that comes back without an event."""
+        for uid in owners_of(stored):
+            self.keys.setdefault(uid, {})[stored.collection, stored.key] = None
 
     def of(self, store: Store, uid: str) -> list[Stored]:
         """The objects that an owner has now."""

@@ -72,6 +72,8 @@ def _restore(cluster: Cluster, document: Json) -> None:
         cluster.store.restore((group, plural), (metadata.get("namespace", ""), metadata["name"]), body)
     cluster.store.version = max(document["version"], cluster.store.version)
     cluster.store.compact()
+    for stored in cluster.store.by_uid.values():
+        cluster.dependants.note(stored)
     for stored in list(cluster.store.all(crd.COLLECTION)):
         crd.serve(cluster, stored)
     for stored in cluster.store.all(("", "services")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -11,7 +12,8 @@ import pytest
 import scenarios
 from in_process import CM, config_map
 
-from gitopsd_plugins.sandbox.server import Running
+from gitopsd_plugins.sandbox.cluster import Settings
+from gitopsd_plugins.sandbox.server import Running, serve
 
 pytestmark = pytest.mark.asyncio
 
@@ -131,6 +133,27 @@ async def test_settled_controllers_write_nothing_more(running: Running, session:
     for _ in range(50):
         await asyncio.sleep(0)
     assert running.cluster.store.version == version
+
+
+async def test_a_deployment_stays_healthy_over_a_restart_and_can_be_scaled_then(tmp_path: Path) -> None:
+    headers = {"Authorization": "Bearer t"}
+    async with (
+        serve(persist=tmp_path, token="t", settings=Settings(settling=0)) as first,
+        aiohttp.ClientSession(first.url, headers=headers) as session,
+    ):
+        await make(session, f"{APPS}/deployments", scenarios.deployment("web"))
+        await until(lambda: condition(stored(first, "apps", "deployments", "web"), "Available")[0] == "True")
+    async with serve(persist=tmp_path, token="t", settings=Settings(settling=0)) as second:
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert condition(stored(second, "apps", "deployments", "web"), "Available")[0] == "True"
+        kind = {"Content-Type": "application/merge-patch+json"}
+        async with (
+            aiohttp.ClientSession(second.url, headers={**headers, **kind}) as session,
+            session.patch(f"{APPS}/deployments/web", json={"spec": {"replicas": 3}}) as response,
+        ):
+            assert response.status == 200
+            await until(lambda: stored(second, "apps", "deployments", "web")["status"].get("readyReplicas") == 3)
 
 
 async def test_every_namespace_has_its_account_and_certificates(
