@@ -1,4 +1,4 @@
-"""JSON patches (RFC 6902) on plain values, with kustomize's additions: YAML texts, `-` and negative indices."""
+"""JSON patches (RFC 6902) on plain values, with kustomize's additions: YAML texts, `-` and negative indices, new keys."""
 
 from __future__ import annotations
 
@@ -97,9 +97,7 @@ def _set(body: Any, path: str, value: Any, op: str) -> Any:
         return value
     holder, last = _holder(body, path, op), steps[-1]
     if isinstance(holder, dict):
-        if op == "replace" and last not in holder:
-            raise _does_not_apply(op, path)
-        holder[last] = value
+        holder[last] = value  # kustomize lets `replace` add a key, too, where the RFC refuses it
     elif op == "replace":
         index = _index(last, len(holder))
         if index is None or index >= len(holder):

@@ -236,10 +236,23 @@ def test_json_patches_name_the_path_that_is_missing(built):
     patches:
     - target: {kind: Deployment}
       patch: |
-        - {op: replace, path: /spec/nothing, value: 1}
+        - {op: replace, path: /spec/nothing/at/all, value: 1}
     """
-    with pytest.raises(Rejected, match=r"Deployment/web: JSON patch: replace operation does not apply.*/spec/nothing"):
+    refused = r"Deployment/web: JSON patch: replace operation does not apply.*/spec/nothing/at/all"
+    with pytest.raises(Rejected, match=refused):
         built({"kustomization.yaml": kustomization, "web.yaml": WEB})
+
+
+def test_a_json_patch_may_replace_a_key_that_is_not_there(built):
+    kustomization = """\
+    resources: [web.yaml]
+    patches:
+    - target: {kind: Deployment}
+      patch: |
+        - {op: replace, path: /spec/paused, value: true}
+    """
+    [deployment] = built({"kustomization.yaml": kustomization, "web.yaml": WEB})
+    assert deployment["spec"]["paused"] is True
 
 
 def test_components_work_on_what_is_there(built):
