@@ -128,9 +128,13 @@ class Engine:
             self.scheduler.wake(ref, Reason.REQUEST)
 
     def _orphan(self, ref: ObjectRef) -> frozenset[ObjectRef]:
-        """Keep what an app owns without the app; answers with the heirs of its claims."""
+        """Keep what an app owns without the app, or begin its end; answers with the heirs of its claims.
+
+        A suspended one is kept whatever the rule: somebody said that it is not to be touched.
+        """
         owner = isinstance(self.board.intents.get(ref), AppIntent) and ref in self.board.inventories
-        if owner and not self._parts.safety.orphan_vanished:
+        suspended = views.suspended(ref, self.board, self._parts.ctx.now())
+        if owner and not suspended and not self._parts.safety.orphan_vanished:
             self.board.removals.add(ref)
             return frozenset()
         self.board.intents.pop(ref, None)

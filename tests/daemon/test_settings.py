@@ -94,6 +94,21 @@ async def test_what_an_app_applied_stays_when_its_declaration_vanishes_unless_th
 
 
 @pytest.mark.asyncio
+async def test_what_a_suspended_app_applied_stays_even_where_that_rule_is_off(world: World) -> None:
+    world.settings = "  safety: {orphanVanished: false}\n"
+    world.repository.commit(maps("app", "a"))
+    world.declare(kustomization("app"))
+    async with world.engine() as engine:
+        await engine.once()
+        await engine.suspend(app_ref("app"), actor="ada")
+        world.declare()
+        engine.declare(world.load().declared)
+        await engine.once()
+        assert app_ref("app") in engine.board.inventories
+        assert await world.exists("a")
+
+
+@pytest.mark.asyncio
 async def test_a_declaration_that_comes_back_lives_on(world: World) -> None:
     world.settings = "  safety: {orphanVanished: false}\n"
     world.repository.commit(maps("app", "a"))
