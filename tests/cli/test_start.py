@@ -1,0 +1,32 @@
+"""Short commands start fast: they import nothing that they do not need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = ("aiohttp", "dulwich", "cryptography", "paramiko", "kubernetes_asyncio", "rich", "ruamel", "yaml", "structlog")
+
+
+def loaded(*args):
+    code = (
+        f"import sys; sys.argv = ['gitopsd', *{args!r}]\n"
+        "from gitopsd.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return ended.stdout, set(ended.stderr.split())
+
+
+def test_the_version_needs_none_of_the_heavy_libraries():
+    shown, modules = loaded("--version")
+    assert shown.startswith("gitopsd ")
+    assert modules & set(HEAVY) == set()
+
+
+def test_the_list_of_verbs_imports_no_verb_and_no_plugin():
+    shown, modules = loaded("--help")
+    assert "reconcile" in shown
+    assert modules & {*HEAVY, "gitopsd_plugins"} == set()

@@ -1,0 +1,214 @@
+"""Every verb on the sandbox, as a process of its own: what it prints, and its exit code."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import msgspec
+import pytest
+
+from gitopsd.plugin import yaml
+
+CLUSTER_LINE = re.compile(r"cluster sandbox http://127\.0\.0\.1:\d+ context sandbox")
+
+
+def config_map(name, value):
+    return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: default}}\ndata: {{key: {value}}}\n"
+
+
+def first_line(ended):
+    return ended.stdout.splitlines()[0]
+
+
+def test_check_says_what_is_good_and_what_is_not_served(applied):
+    shown = applied.run("check", "--sandbox").stdout.splitlines()
+    assert shown[0] == "✔ 3 objects in gitopsd.yaml" or shown[0].endswith("gitopsd.yaml")
+    assert "! HelmRelease/flux-system/chart: not served yet" in shown
+    assert any(CLUSTER_LINE.search(line) and line.startswith("✔") for line in shown)
+    assert any(line.startswith("✔ GitRepository/flux-system/repo: main@sha1:") for line in shown)
+
+
+def test_check_names_what_would_go_wrong(project):
+    project.config.write_text(
+        project.config.read_text()
+        .replace("./repository", "./nowhere")
+        .replace("prune: true", "force: true, prune: true")
+    )
+    shown = project.run("check", "--sandbox", code=1).stdout
+    assert "✗ Kustomization/flux-system/web: spec.force: not served yet; remove to go on" in shown
+    assert re.search(r"✗ .*nowhere", shown)
+
+
+def test_a_summary_begins_with_the_cluster(applied):
+    for args in (("tree",), ("diff",), ("reconcile", "--once")):
+        assert CLUSTER_LINE.fullmatch(first_line(applied.run(*args, "--sandbox"))), args
+
+
+def test_outside_a_terminal_there_are_no_colours(applied):
+    for args in (("get",), ("tree", "--sandbox"), ("diff", "--sandbox"), ("plugins",)):
+        ended = applied.run(*args)
+        assert "\x1b" not in ended.stdout + ended.stderr
+
+
+def test_get_lists_every_object_with_its_revision(applied):
+    header, *rows = applied.run("get").stdout.splitlines()
+    assert header.split() == ["NAMESPACE", "NAME", "REVISION", "SUSPENDED", "READY", "MESSAGE"]
+    assert [row.split()[1] for row in rows] == ["gitrepository/repo", "helmrelease/chart", "kustomization/web"]
+    assert re.search(r"main@sha1:[0-9a-f]{8} +False +True +Applied revision: main@sha1:", rows[2])
+
+
+def test_get_prints_objects_with_the_status_of_flux(applied):
+    [document] = json.loads(applied.run("get", "ks/web", "-o", "json").stdout)
+    ready = next(c for c in document["status"]["conditions"] if c["type"] == "Ready")
+    assert (ready["status"], ready["reason"]) == ("True", "ReconciliationSucceeded")
+    assert [entry["id"] for entry in document["status"]["inventory"]["entries"]] == [
+        f"default_{name}__ConfigMap" for name in "abcd"
+    ]
+    [same] = [d.value for d in yaml.read_all(applied.run("get", "ks/web", "-o", "yaml").stdout.encode())]
+    assert same == document
+
+
+def test_names_are_for_xargs(applied):
+    assert applied.run("get", "-o", "name").stdout.split() == [
+        "GitRepository/flux-system/repo", "HelmRelease/flux-system/chart", "Kustomization/flux-system/web",
+    ]  # fmt: skip
+    assert applied.run("tree", "--sandbox", "-o", "name").stdout.split() == [f"ConfigMap/default/{n}" for n in "abcd"]
+    assert applied.run("diff", "--sandbox", "-o", "name").stdout == ""
+
+
+@pytest.mark.parametrize("verb", ["tree", "diff"])
+def test_machines_read_json_and_yaml(applied, verb):
+    for shape in ("json", "yaml"):
+        shown = applied.run(verb, "--sandbox", "-o", shape, "ks/web").stdout.encode()
+        [value] = json.loads(shown) if shape == "json" else [d.value for d in yaml.read_all(shown)]
+        assert value["view"]["ref"]["name"] == "web"
+    assert isinstance(msgspec.json.decode(applied.run("plugins", "-o", "json").stdout), list)
+
+
+def test_tree_shows_health(applied):
+    lines = applied.run("tree", "--sandbox").stdout.splitlines()
+    assert any(re.match(r"Kustomization/flux-system/web True main@sha1:\w{8}$", line) for line in lines)
+    assert "├── ConfigMap/default/a Current" in lines
+
+
+def test_diff_shows_each_change_and_leaves_the_status_alone(project):
+    project.run("reconcile", "--once", "--sandbox")
+    before = project.run("get", "-o", "json").stdout
+    project.commit({"web/a.yaml": config_map("a", "two"), "web/b.yaml": None, "web/e.yaml": config_map("e", "new")})
+    shown = project.run("diff", "--sandbox", code=4).stdout
+    assert "  ~ update ConfigMap/default/a\n      data.key: one -> two\n" in shown
+    assert "  + create ConfigMap/default/e\n" in shown
+    assert "  - delete ConfigMap/default/b\n" in shown
+    assert "apiVersion" not in shown
+    status = json.loads(project.run("get", "ks/web", "-o", "json", code=0).stdout)[0]["status"]
+    assert status == json.loads(before)[2]["status"]
+    assert project.run("diff", "--sandbox", "-o", "name", code=4).stdout == "Kustomization/flux-system/web\n"
+
+
+def test_diff_that_cannot_be_made_fails(project):
+    project.commit({"web/kustomization.yaml": "resources: [missing.yaml]\n"})
+    project.run("diff", "--sandbox", code=1)
+
+
+def test_a_named_object_is_reconciled_after_its_source_and_nothing_else_is(project):
+    project.config.write_text(
+        project.config.read_text() + "---\n" + project.config.read_text().split("---\n")[1].replace("web", "other")
+    )
+    project.commit({"other/z.yaml": config_map("z", "one")})
+    shown = project.run("reconcile", "ks/web", "--sandbox").stdout
+    assert "  + create ConfigMap/default/a\n" in shown
+    assert project.run("tree", "--sandbox", "-o", "name").stdout.split() == [f"ConfigMap/default/{n}" for n in "abcd"]
+
+
+def test_reconcile_says_by_its_exit_code_how_it_went(project):
+    project.commit({"web/a.yaml": "kind: ConfigMap\n"})
+    shown = project.run("reconcile", "--once", "--sandbox", code=1)
+    assert "False" in shown.stdout
+    assert "a.yaml" in shown.stdout
+
+
+def test_read_only_writes_nothing(project):
+    shown = project.run("reconcile", "--once", "--sandbox", "--read-only").stdout
+    assert "would change" in shown
+    assert project.run("tree", "--sandbox", "-o", "name").stdout == ""
+
+
+def test_what_is_not_done_in_time_is_exit_code_3(project):
+    project.config.write_text(project.config.read_text().replace("prune: true", "wait: true, prune: true"))
+    project.commit({"web/job.yaml": (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d, namespace: default}\n"
+        "spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, "
+        "spec: {containers: [{name: c, image: 'example.org/broken:1'}]}}}\n"
+    )})  # fmt: skip
+    shown = project.run("reconcile", "--once", "--sandbox", "--timeout", "3s", code=3)
+    assert "not everything was done within --timeout" in shown.stderr
+
+
+def test_a_suspended_app_is_left_alone_until_resumed(project):
+    project.run("reconcile", "--once", "--sandbox")
+    shown = project.run("suspend", "ks/web", "--sandbox", "--for", "8h", "--reason", "incident 42").stdout
+    assert re.search(r"kustomization/web +\S* +True ", shown)
+    project.commit({"web/a.yaml": config_map("a", "two")})
+    assert "incident 42" in project.run("reconcile", "--once", "--sandbox").stdout
+    assert " suspended" in project.run("tree", "ks/web", "--sandbox").stdout
+    assert re.search(r"kustomization/web +\S* +False +True ", project.run("resume", "ks/web", "--sandbox").stdout)
+    project.run("diff", "--sandbox")
+
+
+def test_suspending_applies_nothing(project):
+    project.run("suspend", "ks/web", "--sandbox")
+    assert project.run("tree", "--sandbox", "-o", "name").stdout == ""
+
+
+def test_a_source_is_not_suspended_here(project):
+    shown = project.run("suspend", "gitrepo/repo", "--sandbox", code=2).stderr
+    assert "only apps can be suspended or approved here; for a source set spec.suspend" in shown
+
+
+def test_deletions_wait_for_an_approval(project):
+    project.run("reconcile", "--once", "--sandbox")
+    project.commit(dict.fromkeys(("web/a.yaml", "web/b.yaml", "web/c.yaml")))
+    assert "approve" in project.run("reconcile", "--once", "--sandbox", code=1).stdout
+    assert len(project.run("tree", "--sandbox", "-o", "name").stdout.split()) == 4
+    assert "no such plan waits" in project.run("approve", "ks/web", "--sandbox", "--plan", "sha256:0", code=2).stderr
+    project.run("approve", "ks/web", "--sandbox", "--reason", "the old stack goes")
+    assert project.run("tree", "--sandbox", "-o", "name").stdout.split() == ["ConfigMap/default/d"]
+
+
+def test_nothing_to_approve(applied):
+    shown = applied.run("approve", "ks/web", "--sandbox", code=2).stderr
+    assert "Kustomization/flux-system/web: no such plan waits for an approval; `gitopsd diff" in shown
+
+
+def test_an_app_is_deleted_with_what_it_applied_when_that_is_confirmed(project):
+    project.run("reconcile", "--once", "--sandbox")
+    asked = project.run("delete", "ks/web", "--sandbox", stdin="n\n", code=1)
+    assert "└── ConfigMap/default/d Current" in asked.stdout
+    assert len(project.run("tree", "--sandbox", "-o", "name").stdout.split()) == 4
+    assert "  - delete ConfigMap/default/a\n" in project.run("delete", "ks/web", "--sandbox", "--yes").stdout
+    assert project.run("tree", "--sandbox", "-o", "name").stdout == ""
+
+
+def test_what_a_vanished_declaration_applied_is_kept_until_deleted(project):
+    project.run("reconcile", "--once", "--sandbox")
+    source, _, rest = project.config.read_text().partition("---\n")
+    project.config.write_text(source + "---\n" + rest.partition("---\n")[2])
+    assert (
+        "its declaration vanished; what it applied is kept until `gitopsd delete`"
+        in project.run("tree", "--sandbox").stdout
+    )
+    project.run("delete", "ks/web", "--sandbox", "--yes")
+    assert project.run("tree", "--sandbox", "-o", "name").stdout == ""
+
+
+def test_a_cluster_that_does_not_answer_is_named(project):
+    (project.folder / "kubeconfig").write_text(
+        "{apiVersion: v1, kind: Config, contexts: [{name: far, context: {cluster: c, user: u}}], "
+        "clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}], users: [{name: u, user: {}}]}"
+    )
+    shown = project.run("check", "--kubeconfig", "kubeconfig", "--context", "far", code=1).stdout
+    assert "127.0.0.1:1" in shown
+    shown = project.run("check", "--kubeconfig", "kubeconfig", "--context", "near", code=1).stdout
+    assert "near" in shown
+    assert "far" in shown
