@@ -1,0 +1,84 @@
+"""A source whose files stand in its own spec: all that a plugin of gitopsd needs, with nothing but the public API.
+
+It serves Flux's `ExternalArtifact`, the kind that Flux leaves to others, which gitopsd lists as not served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from gitopsd.plugin import (
+    Artifact,
+    Changes,
+    Content,
+    Context,
+    Declared,
+    Manifest,
+    ObjectRule,
+    Outcome,
+    Phase,
+    Revision,
+    SourceIntent,
+    Spec,
+    Stored,
+    digest,
+    hookimpl,
+    spec,
+)
+
+
+class LiteralSpec(Spec, frozen=True, kw_only=True):
+    files: dict[str, str]
+
+
+class Document(Spec, frozen=True, kw_only=True):
+    api_version: str
+    kind: str
+    metadata: dict[str, Any]
+    spec: LiteralSpec
+
+
+class LiteralKind:
+    group = "source.toolkit.fluxcd.io"
+    kind = "ExternalArtifact"
+    versions: tuple[str, ...] = ("v1",)
+    aliases: tuple[str, ...] = ("literal",)
+
+    def read(self, declared: Declared) -> SourceIntent:
+        found = spec.decode(declared.document, Document).spec
+        hour, content = timedelta(hours=1), digest.of_value(found.files)
+        return SourceIntent(ref=declared.ref, spec=found, content=content, interval=hour, timeout=hour)
+
+    def status(self, declared: Declared, outcome: Outcome, previous: Mapping[str, Any]) -> Mapping[str, Any]:
+        ready = "True" if outcome.phase is Phase.READY else "False"
+        return {"conditions": [{"type": "Ready", "status": ready, "message": outcome.message}]}
+
+    def rule(self, manifest: Manifest) -> tuple[ObjectRule, str]:
+        return ObjectRule.APPLY, ""
+
+    def schema(self) -> Mapping[str, Any]:
+        return {"type": "object"}
+
+
+class LiteralSource:
+    kind = "ExternalArtifact"
+
+    async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
+        return Revision(digest=intent.content)
+
+    async def fetch(self, intent: SourceIntent, revision: Revision, base: Artifact | None, ctx: Context) -> Stored:
+        files: dict[str, str] = intent.spec.files
+        stored = ctx.intake.add(Content(data=text.encode()) for text in files.values())
+        return ctx.intake.put(Changes(entries=dict(zip(files, stored, strict=True))))
+
+
+@hookimpl
+def gitopsd_kinds() -> list[LiteralKind]:
+    return [LiteralKind()]
+
+
+@hookimpl
+def gitopsd_sources() -> list[LiteralSource]:
+    return [LiteralSource()]

@@ -1,0 +1,194 @@
+"""What is done with each wanted object, and why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fakes.things import APP, CLUSTER, OTHER, deletion, id_of, live, manifest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitopsd.model.change import Action, Applied, Change, Engine, Live, Ours, Rehearsal, Unmanaged
+from gitopsd.model.declared import Adopt, Atomic, ObjectRule
+from gitopsd.model.errors import Misconfigured, NotReady, Rejected, Transient
+from gitopsd.reconcile import plan
+from gitopsd.reconcile.plan import Ground
+
+A = manifest("a", data={"key": "new"})
+ID = A.id
+
+
+def ground(**given: Any) -> Ground:
+    return replace(Ground(app=APP, adopt=Adopt.UNMANAGED, atomic=Atomic.STAGE, live={}), **given)
+
+
+def decided(seen: Live | None = None, rehearsal: Rehearsal | None = None, **given: Any) -> Change:
+    lives = {ID: seen} if seen else {}
+    rehearsals = {ID: rehearsal} if rehearsal else {}
+    return plan.wanted([A], ground(live=lives, rehearsals=rehearsals, **given))[0]
+
+
+def rehearsed(mark: str = "m2", **body: Any) -> Rehearsal:
+    return Rehearsal(id=ID, body={**live("a", data={"key": "new"}).body, **body}, mark=mark)
+
+
+SAME = live("a", data={"key": "new"})
+CASES: dict[str, tuple[Change, Action, str]] = {
+    "not there": (decided(), Action.CREATE, ""),
+    "as applied": (decided(SAME, applied={ID: Applied(manifest=A.digest, mark="m1")}), Action.UNCHANGED, ""),
+    "the server says that nothing would change": (decided(SAME, rehearsed("m1")), Action.UNCHANGED, ""),
+    "a field differs": (decided(live("a", data={"key": "old"}), rehearsed()), Action.UPDATE, ""),
+    "a field differs that a mark hides": (decided(live("a", data={"key": "old"}), rehearsed("m1")), Action.UPDATE, ""),
+    "only ownership differs": (decided(SAME, rehearsed()), Action.UPDATE, "field ownership only"),
+    "drifted since": (
+        decided(live("a", mark="m9"), applied={ID: Applied(manifest=A.digest, mark="m1")}),
+        Action.UPDATE,
+        "not compared yet",
+    ),
+    "another app's": (
+        decided(live("a", owner=Ours(app=OTHER)), rehearsed()),
+        Action.ADOPT,
+        f"moved from {OTHER}",
+    ),
+    "kubectl's": (
+        decided(live("a", owner=Unmanaged(managers=("kubectl",))), rehearsed()),
+        Action.ADOPT,
+        "taken over from kubectl",
+    ),
+    "kubectl's, and adoption is off": (
+        decided(live("a", owner=Unmanaged(managers=("kubectl",))), adopt=Adopt.NEVER),
+        Action.REFUSE,
+        "it exists already and is not ours (managers: kubectl); Settings.adopt says never",
+    ),
+    "another engine's": (
+        decided(live("a", owner=Engine(name="Flux"))),
+        Action.REFUSE,
+        f'it is managed by Flux; to take it over set the annotation gitopsd.io/adopt: "true" on {APP}',
+    ),
+    "another engine's, and the user says so": (
+        decided(live("a", owner=Engine(name="Flux")), rehearsed(), adopt=Adopt.ALWAYS),
+        Action.ADOPT,
+        "taken over from Flux",
+    ),
+    "wanted by two": (
+        decided(taken={ID: OTHER}),
+        Action.REFUSE,
+        f"{OTHER} wants it too; an object can belong to one app only",
+    ),
+    "being deleted": (
+        decided(live("a", terminating=True)),
+        Action.REFUSE,
+        "it is being deleted; it is applied again once it is gone",
+    ),
+    "to be ignored": (decided(SAME, rules={ID: (ObjectRule.IGNORE, "marked")}), Action.SKIP, "marked"),
+    "to be ignored, and another's": (
+        decided(rules={ID: (ObjectRule.IGNORE, "marked")}, taken={ID: OTHER}),
+        Action.SKIP,
+        "marked",
+    ),
+    "create only, there": (decided(SAME, rules={ID: (ObjectRule.CREATE_ONLY, "marked")}), Action.SKIP, "marked"),
+    "create only, missing": (decided(rules={ID: (ObjectRule.CREATE_ONLY, "marked")}), Action.CREATE, ""),
+    "kept from pruning": (decided(rules={ID: (ObjectRule.KEEP, "marked")}), Action.CREATE, ""),
+    "of an unknown kind": (
+        decided(None, Rehearsal(id=ID, error=NotReady("no matches"), waits=True)),
+        Action.CREATE,
+        "the cluster does not know its kind yet",
+    ),
+    "in a namespace that comes with the app": (
+        decided(None, Rehearsal(id=ID, error=Rejected("not found"), waits=True), namespaces=frozenset({"default"})),
+        Action.CREATE,
+        "its namespace comes with this app",
+    ),
+    "in a namespace that nobody brings": (
+        decided(None, Rehearsal(id=ID, error=Rejected("not found"), waits=True)),
+        Action.REFUSE,
+        "not found",
+    ),
+    "refused by the server": (decided(None, Rehearsal(id=ID, error=Rejected("invalid"))), Action.REFUSE, "invalid"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_object_is_decided_with_a_reason(case: str) -> None:
+    change, action, reason = CASES[case]
+    assert (change.action, change.reason) == (action, reason)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (decided(live("a", owner=Engine(name="Helm"))), Misconfigured),
+        (decided(taken={ID: OTHER}), Misconfigured),
+        (decided(live("a", terminating=True)), Transient),
+    ],
+)
+def test_a_refusal_names_app_and_object(change: Change, error: type[Exception]) -> None:
+    assert type(change.error) is error
+    assert str(change.error).startswith(f"{APP}: ConfigMap/default/a: ")
+
+
+def stage(atomic: Atomic) -> dict[str, Change]:
+    good, bad, same = manifest("good"), manifest("bad"), manifest("same")
+    rehearsals = {
+        good.id: Rehearsal(id=good.id, body=good.body, mark="m2"),
+        bad.id: Rehearsal(id=bad.id, error=Rejected("ConfigMap/default/bad: invalid")),
+    }
+    base = ground(
+        atomic=atomic,
+        live={same.id: live("same")},
+        applied={same.id: Applied(manifest=same.digest, mark="m1")},
+        rehearsals=rehearsals,
+    )
+    return {c.id.name: c for c in plan.wanted([good, bad, same], base)}
+
+
+def test_one_refused_object_turns_back_the_writes_of_its_stage() -> None:
+    found = stage(Atomic.STAGE)
+    assert found["good"].action is Action.HOLD
+    assert found["good"].reason == "nothing of this stage is written: ConfigMap/default/bad was refused"
+    assert (found["bad"].action, found["same"].action) == (Action.REFUSE, Action.UNCHANGED)
+
+
+def test_one_refused_object_touches_no_other_where_each_stands_alone() -> None:
+    found = stage(Atomic.OBJECT)
+    assert (found["good"].action, found["bad"].action) == (Action.CREATE, Action.REFUSE)
+
+
+def test_a_refusal_over_ownership_holds_back_no_other_object() -> None:
+    other = manifest("b")
+    base = ground(
+        live={ID: live("a", owner=Engine(name="Flux"))}, rehearsals={other.id: Rehearsal(id=other.id, body=other.body)}
+    )
+    assert [c.action for c in plan.wanted([A, other], base)] == [Action.REFUSE, Action.CREATE]
+
+
+def test_only_what_may_have_to_be_written_is_rehearsed() -> None:
+    same = manifest("same")
+    base = ground(live={same.id: live("same")}, applied={same.id: Applied(manifest=same.digest, mark="m1")})
+    assert plan.differing([A, same], base) == (A,)
+
+
+def test_secrets_are_masked_in_a_plan() -> None:
+    secret = manifest("s", "Secret", data={"password": "aHVudGVyMg=="})
+    seen = live("s", "Secret", data={"password": "b2xk"})
+    rehearsal = Rehearsal(id=secret.id, body={**seen.body, "data": {"password": "aHVudGVyMg=="}}, mark="m2")
+    [change] = plan.wanted([secret], ground(live={secret.id: seen}, rehearsals={secret.id: rehearsal}))
+    assert change.action is Action.UPDATE
+    assert "aHVudGVyMg==" not in repr(change.fields)
+    assert "b2xk" not in repr(change.fields)
+
+
+names = st.sets(st.sampled_from("abcdefgh"), max_size=8)
+
+
+@given(gone=names, refused=names, kept=names)
+def test_a_plans_digest_names_its_deletions_and_nothing_else(gone: set[str], refused: set[str], kept: set[str]) -> None:
+    deletions = [deletion(n, Action.REFUSE if n in refused else Action.DELETE) for n in sorted(gone)]
+    writes = [Change(id=id_of(f"new-{n}"), action=Action.CREATE) for n in kept]
+    held = [deletion(f"held-{n}", Action.HOLD) for n in kept]
+    alone = plan.of(APP, CLUSTER, deletions).digest
+    assert plan.of(APP, CLUSTER, [*writes, *reversed(deletions), *held]).digest == alone
+    assert (plan.of(APP, CLUSTER, [*deletions, deletion("one-more")]).digest == alone) is False
+    assert plan.of(APP, "another", deletions).digest != alone
