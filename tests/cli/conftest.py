@@ -84,6 +84,7 @@ class Project:
         """The daemon, from READY until SIGTERM."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             manager.settimeout(PATIENCE)
+            (self.folder / "notify").unlink(missing_ok=True)
             manager.bind(str(self.folder / "notify"))
             with (
                 (self.folder / "daemon.log").open("w") as log,

@@ -135,14 +135,11 @@ def test_read_only_writes_nothing(project):
 
 
 def test_what_is_not_done_in_time_is_exit_code_3(project):
-    project.config.write_text(project.config.read_text().replace("prune: true", "wait: true, prune: true"))
-    project.commit({"web/job.yaml": (
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d, namespace: default}\n"
-        "spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, "
-        "spec: {containers: [{name: c, image: 'example.org/broken:1'}]}}}\n"
-    )})  # fmt: skip
-    shown = project.run("reconcile", "--once", "--sandbox", "--timeout", "3s", code=3)
-    assert "not everything was done within --timeout" in shown.stderr
+    """Nobody ever makes the object that the app waits for."""
+    never = "healthChecks: [{kind: Deployment, name: never, namespace: default}], prune: true"
+    project.config.write_text(project.config.read_text().replace("prune: true", never))
+    shown = project.run("reconcile", "--once", "--sandbox", "--timeout", "4s", code=3)
+    assert "not everything was done within --timeout; `gitopsd get` says what is waited for" in shown.stderr
 
 
 def test_a_suspended_app_is_left_alone_until_resumed(project):
