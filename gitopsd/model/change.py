@@ -70,6 +70,8 @@ class Rehearsal:
     immutable: bool = False
     """The refusal really means that a field cannot be changed in place."""
     waits: bool = False
+    creates: bool = False
+    """The server says that there is no such object now."""
 
 
 class Action(StrEnum):

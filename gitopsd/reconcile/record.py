@@ -18,13 +18,19 @@ TRIES = 5
 async def read(app: ObjectRef, target: Target, world: World) -> Inventory:
     """The app's record in this very cluster. A record of another cluster behind the same name counts as none."""
     known = world.board.inventories.get(app)
+    if known is None and target.uid in world.board.listed:
+        return inventory.at_first(app, target.uid)  # were it wrong, writing would meet a 409, read and merge
     if known is None or known.cluster_uid != target.uid:
-        known = await target.inventory(app)
-    if known is None:
-        return inventory.at_first(app, target.uid)
-    if known.cluster_uid != target.uid:
-        return replace(inventory.at_first(app, target.uid), token=known.token)
-    return known
+        known = await _there(app, target)
+    return known or inventory.at_first(app, target.uid)
+
+
+async def _there(app: ObjectRef, target: Target) -> Inventory | None:
+    """What the cluster has; of another cluster's record only the token, so that it can be written over."""
+    found = await target.inventory(app)
+    if found is None or found.cluster_uid == target.uid:
+        return found
+    return replace(inventory.at_first(app, target.uid), token=found.token)
 
 
 async def written(old: Inventory, change: Callable[[Inventory], Inventory], target: Target, world: World) -> Inventory:
@@ -36,7 +42,7 @@ async def written(old: Inventory, change: Callable[[Inventory], Inventory], targ
         try:
             return _kept(await target.remember(wanted), world)
         except Conflict:
-            theirs = await target.inventory(old.app)
+            theirs = await _there(old.app, target)
             old = theirs if theirs is not None else inventory.at_first(old.app, target.uid)
             wanted = change(inventory.merged(wanted, theirs))
     raise Conflict(f"{old.app}: its inventory keeps changing under our hands; is another gitopsd at work here?")

@@ -80,6 +80,7 @@ async def removed(intent: AppIntent, run: Run, target: Target, world: World) -> 
         await target.discard(run.inventory)
     except Conflict:
         world.board.inventories.pop(intent.ref, None)  # somebody wrote it: the next attempt reads it again
+        world.board.listed.discard(target.uid)
         raise
     world.store.forget(intent.ref)
     board = world.board

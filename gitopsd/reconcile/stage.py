@@ -1,4 +1,9 @@
-"""observe -> rehearse -> plan -> apply -> settle, stage by stage."""
+"""observe -> rehearse -> plan -> apply -> settle, stage by stage.
+
+An object that the app never wrote is most often not there. Where a stage is rehearsed anyway, the dry run itself tells that
+(it would create), so that only those that exist are observed too, before anything is decided: a first apply needs two
+requests per object, not three.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +38,14 @@ async def all_of(
 ) -> tuple[Change, ...]:
     """Every stage in order, up to the first that was turned back; what went wrong is in `first_error`."""
     applied = world.store.applied(target.uid, intent.ref)
-    live = await _observed(intent, manifests, applied, run, target, world)
+    new = _never_written(intent, manifests, run, plan_only=plan_only)
+    live = await _observed([m for m in manifests if m.id not in new], run, target, world)
     changes: tuple[Change, ...] = ()
     namespaces = frozenset(m.id.name for m in manifests if m.id.kind == "Namespace" and not m.id.group)
     for stage in target.stages(manifests):
-        ground = await _ground(intent, stage, live, applied, taken, run, target, world, plan_only=plan_only)
+        ground = _ground(intent, stage, live, applied, taken, world)
+        if ground.atomic is Atomic.STAGE or plan_only:
+            ground = await _rehearsed(ground, stage, new, run, target, world)
         planned = plan.wanted(stage.manifests, replace(ground, namespaces=namespaces))
         changes += planned
         if plan_only:
@@ -48,14 +56,17 @@ async def all_of(
     return changes
 
 
-async def _observed(
-    intent: AppIntent,
-    manifests: Sequence[Manifest],
-    applied: Mapping[ResourceId, Applied],
-    run: Run,
-    target: Target,
-    world: World,
-) -> Mapping[ResourceId, Live]:
+def _never_written(
+    intent: AppIntent, manifests: Sequence[Manifest], run: Run, *, plan_only: bool
+) -> frozenset[ResourceId]:
+    """What a rehearsal is to tell whether it is there; none where the stages are not rehearsed."""
+    if intent.policy.atomic is Atomic.OBJECT and not plan_only:
+        return frozenset()
+    owned = run.inventory.owned if run.inventory else {}
+    return frozenset(m.id for m in manifests if m.id not in owned or owned[m.id].intended)
+
+
+async def _observed(manifests: Sequence[Manifest], run: Run, target: Target, world: World) -> Mapping[ResourceId, Live]:
     """Live state: from the watches where they hold, else asked for."""
     run.step = Step.OBSERVE
     cluster = target.access.cluster
@@ -72,21 +83,17 @@ async def _observed(
     return {**live, **(await target.observe(unknown) if unknown else {})}
 
 
-async def _ground(
+def _ground(
     intent: AppIntent,
     stage: Stage,
     live: Mapping[ResourceId, Live],
     applied: Mapping[ResourceId, Applied],
     taken: Mapping[ResourceId, ObjectRef],
-    run: Run,
-    target: Target,
     world: World,
-    *,
-    plan_only: bool,
 ) -> Ground:
     kind = world.registry.kind_named(intent.ref.kind)
     rules: dict[ResourceId, tuple[ObjectRule, str]] = {m.id: kind.rule(m) for m in stage.manifests} if kind else {}
-    ground = Ground(
+    return Ground(
         app=intent.ref,
         adopt=intent.policy.adopt or world.safety.adopt,
         atomic=intent.policy.atomic or Atomic.STAGE,
@@ -95,11 +102,22 @@ async def _ground(
         rules=rules,
         taken=taken,
     )
-    if ground.atomic is Atomic.OBJECT and not plan_only:
-        return ground
+
+
+async def _rehearsed(
+    ground: Ground, stage: Stage, new: frozenset[ResourceId], run: Run, target: Target, world: World
+) -> Ground:
+    """With the dry runs of all that differs, and the live state of those `new` ones that may be there after all.
+
+    Whose an object is, is judged by what was observed: the dry run of one that is then left alone counts for nothing.
+    """
     run.step = Step.REHEARSE
-    rehearsals = await apply.rehearsed(plan.differing(stage.manifests, ground), intent.ref, live, target)
-    return replace(ground, rehearsals=rehearsals)
+    answers = await apply.rehearsed(plan.differing(stage.manifests, ground), ground.app, ground.live, target)
+    unsure = [m for m in stage.manifests if m.id in new and not ((r := answers.get(m.id)) and r.creates)]
+    if unsure:
+        ground = replace(ground, live={**ground.live, **await _observed(unsure, run, target, world)})
+    differing = {m.id for m in plan.differing(stage.manifests, ground)}
+    return replace(ground, rehearsals={id: answer for id, answer in answers.items() if id in differing})
 
 
 async def _written(stage: Stage, planned: Sequence[Change], run: Run, target: Target, world: World) -> None:

@@ -114,6 +114,8 @@ class Board:
     renders: dict[ObjectRef, Render] = field(default_factory=dict)
     standing: dict[ObjectRef, Standing] = field(default_factory=dict)
     inventories: dict[ObjectRef, Inventory] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=set)
+    """Uids of the clusters whose records were all read by their only actor: there, a record that is not known is not there."""
     holding: dict[ObjectRef, frozenset[ObjectRef]] = field(default_factory=dict)
     """Apps with deletions that wait, and the apps whose render or adoption they wait for."""
     removals: set[ObjectRef] = field(default_factory=set)

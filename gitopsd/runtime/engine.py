@@ -291,6 +291,9 @@ class Engine:
     def loaded(self, target: Target, inventories: Iterable[Inventory]) -> None:
         """A cluster was reached: take over what is recorded there, apps in the order of their names."""
         found = sorted(inventories, key=lambda i: i.app)
+        here = all(i.cluster_uid == target.uid for i in found)
+        if here and not self._parts.safety.read_only:  # who may not write holds no lease: another one may be at work
+            self.board.listed.add(target.uid)
         rendered = {children.ref(id) for i in found for id in i.owned if children.is_declared(id, self._parts.registry)}
         for inventory in found:
             if inventory.cluster_uid != target.uid:

@@ -33,6 +33,7 @@ from gitopsd_plugins.kubernetes.client import APPLY, JSON_PATCH, Client
 from gitopsd_plugins.kubernetes.discovery import Discovery, Resource
 from gitopsd_plugins.kubernetes.refusal import Reply
 
+_CREATED = 201
 _GONE_WITHIN = 60.0
 """Seconds that a re-creation waits for the old object's finalizers."""
 
@@ -54,7 +55,7 @@ class Writer:
             return Rehearsal(id=manifest.id, error=error)
         if reply.ok:
             live = lives.of(reply.body, resource, self._actor)
-            return Rehearsal(id=manifest.id, body=live.body, mark=live.mark)
+            return Rehearsal(id=manifest.id, body=live.body, mark=live.mark, creates=reply.status == _CREATED)
         return Rehearsal(
             id=manifest.id,
             error=refusal.error(reply, f"{manifest.id} dry-run failed"),

@@ -1,0 +1,54 @@
+"""What a first apply asks of the cluster: nothing about objects that are not there, everything about those that are."""
+
+from __future__ import annotations
+
+import pytest
+from fakes.world import RECORDS, World, config_map, kustomization, maps
+
+from gitopsd.model.outcome import Phase
+
+pytestmark = pytest.mark.asyncio
+
+MAPS = "/api/v1/namespaces/default/configmaps/"
+ARGO = {"argocd.argoproj.io/instance": "other"}
+
+
+async def test_a_first_apply_sends_a_dry_run_and_an_apply_per_object_and_reads_none(world: World) -> None:
+    world.repository.commit(maps("app", "a", "b"))
+    world.declare(kustomization("app"))
+    assert (await world.app()).phase is Phase.READY
+    asked = [(r.method, r.query.get("dryRun", "")) for r in world.asked() if r.path.startswith(MAPS)]
+    assert sorted(asked) == [("PATCH", ""), ("PATCH", ""), ("PATCH", "All"), ("PATCH", "All")]
+    records = [r.method for r in world.asked() if r.path.startswith(f"{RECORDS}configmaps/")]
+    assert records == ["PUT"]
+
+
+async def test_an_object_of_another_engine_among_new_ones_is_judged_before_anything_is_written(world: World) -> None:
+    await world.put_map("a", labels=ARGO)
+    world.repository.commit(maps("app", "a", "b"))
+    world.declare(kustomization("app"))
+    outcome = await world.app()
+    assert "Argo CD" in outcome.message
+    found = await world.get(f"{MAPS}a")
+    assert found is not None
+    assert found["data"] == {"key": "theirs"}
+    assert await world.exists("b")
+
+
+async def test_a_dry_run_that_fails_on_a_foreign_object_holds_nothing_else_back(world: World) -> None:
+    await world.put_map("a", labels=ARGO)
+    await world.send("PATCH", f"{MAPS}a?fieldManager=argo", {"immutable": True}, "application/merge-patch+json")
+    world.repository.commit({"app/a.yaml": config_map("a", key="ours"), "app/b.yaml": config_map("b")})
+    world.declare(kustomization("app"))
+    outcome = await world.app()
+    assert "Argo CD" in outcome.message
+    assert await world.exists("b")
+
+
+async def test_an_unmanaged_object_among_new_ones_is_taken_over(world: World) -> None:
+    await world.put_map("a")
+    world.repository.commit(maps("app", "a", "b"))
+    world.declare(kustomization("app"))
+    outcome = await world.app()
+    assert outcome.phase is Phase.READY
+    assert {str(action): number for action, number in outcome.changed.items()} == {"adopt": 1, "create": 1}
