@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from anyio.abc import ObjectReceiveStream
+from anyio.streams.memory import MemoryObjectReceiveStream
 
 from gitopsd.model.change import Change, Live, Rehearsal, Result, Seen
 from gitopsd.model.declared import Declared, HealthCheck, Intent, ObjectRule, SourceIntent
@@ -211,7 +211,9 @@ class Target(Protocol):
         """Remove the record of an app that owns nothing any more."""
         ...
 
-    def watch(self, kinds: Collection[tuple[str, str, str]]) -> AbstractAsyncContextManager[ObjectReceiveStream[Seen]]:
+    def watch(
+        self, kinds: Collection[tuple[str, str, str]]
+    ) -> AbstractAsyncContextManager[MemoryObjectReceiveStream[Seen]]:
         """Everything that happens to objects with this instance's labels, by (group, version, kind).
 
         First one `Seen` for each that is there, then one per event. `relist=True` says that events may have been missed and
@@ -219,7 +221,7 @@ class Target(Protocol):
         """
         ...
 
-    def follow(self, checks: Collection[HealthCheck]) -> AbstractAsyncContextManager[ObjectReceiveStream[Seen]]:
+    def follow(self, checks: Collection[HealthCheck]) -> AbstractAsyncContextManager[MemoryObjectReceiveStream[Seen]]:
         """The same for single objects of any owner, until the context ends; absence is a `Seen` without `live`."""
         ...
 

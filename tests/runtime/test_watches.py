@@ -8,9 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 import structlog
-from anyio.abc import ObjectReceiveStream, ObjectSendStream
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from structlog.testing import LogCapture
 
 from gitopsd.model.change import Live, Ours, Seen
@@ -25,6 +26,7 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 
 APP = ObjectRef(kind="Kustomization", namespace="flux-system", name="apps")
 OTHER = ObjectRef(kind="Kustomization", namespace="flux-system", name="other")
+MANY = [f"n{number}" for number in range(50)]
 MAP, JOB = ("", "ConfigMap"), ("batch", "Job")
 
 
@@ -42,12 +44,12 @@ class Cluster:
 
     def __init__(self) -> None:
         self.access = SimpleNamespace(cluster="c")
-        self.open: dict[tuple[str, str, str], ObjectSendStream[Seen]] = {}
+        self.open: dict[tuple[str, str, str], MemoryObjectSendStream[Seen]] = {}
         self.opened: list[tuple[str, str, str]] = []
         self.refused = 0
 
     @asynccontextmanager
-    async def watch(self, kinds: Collection[tuple[str, str, str]]) -> AsyncIterator[ObjectReceiveStream[Seen]]:
+    async def watch(self, kinds: Collection[tuple[str, str, str]]) -> AsyncIterator[MemoryObjectReceiveStream[Seen]]:
         (kind,) = kinds
         self.opened.append(kind)
         if self.refused:
@@ -74,7 +76,7 @@ class Rig:
         self.log = LogCapture()
         self.watches = Watches(
             wake=lambda ref, reason: self.woken.append((ref, reason)),
-            versions=lambda app: {id_of(): "v1", id_of("b"): "v1", id_of(kind=JOB): "v1"},
+            versions=lambda app: dict.fromkeys((id_of(), id_of("b"), id_of(kind=JOB), *map(id_of, MANY)), "v1"),
             log=structlog.wrap_logger(None, processors=[self.log]),
             rng=Random(0),
         )
@@ -104,6 +106,20 @@ async def test_drift_wakes_the_app_once_it_is_seen() -> None:
 
         assert rig.woken == [(APP, Reason.DRIFT)]
         assert rig.watches.drifted(APP) == {id_of()}
+
+
+async def test_all_that_waits_is_taken_in_one_turn_so_that_a_busy_loop_does_not_look_like_drift() -> None:
+    async with followed() as rig:
+        rig.watches.expect(APP, "c", {id_of(name): "m1" for name in MANY} | {id_of(): "m1"})
+        await anyio.wait_all_tasks_blocked()
+        await rig.cluster.tell(seen("m1"))
+
+        for name in MANY:
+            rig.cluster.open["", "v1", "ConfigMap"].send_nowait(seen("m1", name))
+        for _ in range(4):
+            await anyio.lowlevel.checkpoint()
+
+        assert [rig.watches.live("c", id_of(name)) is not None for name in MANY] == [True] * 50
 
 
 async def test_a_kind_is_held_from_the_first_thing_that_its_watch_shows_until_it_ends() -> None:

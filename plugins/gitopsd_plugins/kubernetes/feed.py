@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import anyio
-from anyio.abc import ObjectReceiveStream, ObjectSendStream, TaskGroup
+from anyio.abc import TaskGroup
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from gitopsd.plugin import Actor, Context, GitopsdError, HealthCheck, Seen
 from gitopsd_plugins.kubernetes import owner
@@ -56,13 +57,13 @@ class Feed:
     namespaces: Namespaces
 
     @asynccontextmanager
-    async def of_kinds(self, kinds: Collection[tuple[str, str, str]]) -> AsyncIterator[ObjectReceiveStream[Seen]]:
+    async def of_kinds(self, kinds: Collection[tuple[str, str, str]]) -> AsyncIterator[MemoryObjectReceiveStream[Seen]]:
         """Everything that carries this instance's labels."""
         async with self._stream([(group, version, kind, None) for group, version, kind in kinds]) as stream:
             yield stream
 
     @asynccontextmanager
-    async def of_objects(self, checks: Collection[HealthCheck]) -> AsyncIterator[ObjectReceiveStream[Seen]]:
+    async def of_objects(self, checks: Collection[HealthCheck]) -> AsyncIterator[MemoryObjectReceiveStream[Seen]]:
         """Single objects, whoever owns them."""
         wanted = [(check.id.group, check.version, check.id.kind, check) for check in checks]
         async with self._stream(wanted) as stream:
@@ -71,7 +72,7 @@ class Feed:
     @asynccontextmanager
     async def _stream(
         self, wanted: Collection[tuple[str, str, str, HealthCheck | None]]
-    ) -> AsyncIterator[ObjectReceiveStream[Seen]]:
+    ) -> AsyncIterator[MemoryObjectReceiveStream[Seen]]:
         send, receive = anyio.create_memory_object_stream[Seen](_BUFFER)
 
         async def run() -> None:
@@ -83,7 +84,7 @@ class Feed:
             yield receive
 
     async def _resource(
-        self, tasks: TaskGroup, kind: tuple[str, str, str], check: HealthCheck | None, out: ObjectSendStream[Seen]
+        self, tasks: TaskGroup, kind: tuple[str, str, str], check: HealthCheck | None, out: MemoryObjectSendStream[Seen]
     ) -> None:
         """Wait until the server has the kind, then watch it; when its definition goes, wait again."""
         while True:
@@ -98,7 +99,7 @@ class Feed:
                 self.discovery.forget()
 
     async def _found(
-        self, kind: tuple[str, str, str], check: HealthCheck | None, out: ObjectSendStream[Seen]
+        self, kind: tuple[str, str, str], check: HealthCheck | None, out: MemoryObjectSendStream[Seen]
     ) -> Resource:
         group, version, name = kind
         told = False
@@ -115,12 +116,12 @@ class Feed:
                 told = True
             await self.discovery.changed(_UNKNOWN_PAUSE)
 
-    async def _single(self, resource: Resource, check: HealthCheck, out: ObjectSendStream[Seen]) -> None:
+    async def _single(self, resource: Resource, check: HealthCheck, out: MemoryObjectSendStream[Seen]) -> None:
         watch = self._watch(resource, {"fieldSelector": f"metadata.name={check.id.name}"}, out, check.id.namespace)
         watch.expected = resource.id(check.id.namespace, check.id.name)
         await self._unless_forbidden(watch.run)
 
-    async def _widest(self, tasks: TaskGroup, resource: Resource, out: ObjectSendStream[Seen]) -> None:
+    async def _widest(self, tasks: TaskGroup, resource: Resource, out: MemoryObjectSendStream[Seen]) -> None:
         selector = {"labelSelector": owner.selector(self.actor.instance)}
         everywhere = self._watch(resource, selector, out)
         if not resource.namespaced:
@@ -152,7 +153,7 @@ class Feed:
                 await anyio.sleep(_ASK_AGAIN)
 
     def _watch(
-        self, resource: Resource, selector: dict[str, str], out: ObjectSendStream[Seen], namespace: str = ""
+        self, resource: Resource, selector: dict[str, str], out: MemoryObjectSendStream[Seen], namespace: str = ""
     ) -> Watch:
         return Watch(
             client=self.client,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from anyio.abc import ObjectReceiveStream
+from anyio.streams.memory import MemoryObjectReceiveStream
 
 from gitopsd.plugin import (
     Access,
@@ -108,11 +108,13 @@ class KubernetesTarget:
         """Remove the record."""
         await self.records.discard(inventory)
 
-    def watch(self, kinds: Collection[tuple[str, str, str]]) -> AbstractAsyncContextManager[ObjectReceiveStream[Seen]]:
+    def watch(
+        self, kinds: Collection[tuple[str, str, str]]
+    ) -> AbstractAsyncContextManager[MemoryObjectReceiveStream[Seen]]:
         """Everything of this instance."""
         return self.feed.of_kinds(kinds)
 
-    def follow(self, checks: Collection[HealthCheck]) -> AbstractAsyncContextManager[ObjectReceiveStream[Seen]]:
+    def follow(self, checks: Collection[HealthCheck]) -> AbstractAsyncContextManager[MemoryObjectReceiveStream[Seen]]:
         """Single objects."""
         return self.feed.of_objects(checks)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import anyio
 import msgspec
-from anyio.abc import ObjectSendStream
+from anyio.streams.memory import MemoryObjectSendStream
 
 from gitopsd.plugin import Actor, Body, Context, GitopsdError, Live, Rejected, ResourceId, Seen, Transient
 from gitopsd_plugins.kubernetes import live as lives
@@ -57,7 +57,7 @@ class Watch:
     ctx: Context
     resource: Resource
     selector: Mapping[str, str]
-    out: ObjectSendStream[Seen]
+    out: MemoryObjectSendStream[Seen]
     namespace: str = ""
     expected: ResourceId | None = None
     silence: float = SILENCE
@@ -90,9 +90,9 @@ class Watch:
             raise self._refused(listing.refusal)
         found = [lives.of(body, self.resource, self.actor) for body in listing.items]
         if self._listed:
-            await self.out.send(Seen(relist=True))
+            await self._tell(Seen(relist=True))
         for live in found:
-            await self.out.send(Seen(id=live.id, live=live))
+            await self._tell(Seen(id=live.id, live=live))
         missing = self._known - {live.id for live in found}
         if self.expected is not None and not found:
             missing = {self.expected}
@@ -133,12 +133,19 @@ class Watch:
             await self._decide(live.id)
         else:
             self._known.add(live.id)
-            await self.out.send(Seen(id=live.id, live=live))
+            await self._tell(Seen(id=live.id, live=live))
 
     async def _decide(self, it: ResourceId) -> None:
         """Gone, or only out of the selector's sight?"""
         live: Live | None = await observe.one(self.client, self.resource, self.actor, it)
-        await self.out.send(Seen(id=it, live=live))
+        await self._tell(Seen(id=it, live=live))
+
+    async def _tell(self, seen: Seen) -> None:
+        """Hand over without waiting where there is room: each wait costs a turn of the loop, and a busy one turns slowly."""
+        try:
+            self.out.send_nowait(seen)
+        except anyio.WouldBlock:
+            await self.out.send(seen)
 
     def _refused(self, reply: Reply) -> Exception:
         if reply.status == 410 or reply.reason in {"Expired", "Gone"}:
