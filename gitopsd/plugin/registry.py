@@ -1,15 +1,15 @@
 """Finds plugins by their entry points, asks each once for its objects, and indexes them. The only caller of hooks.
 
-Built-in plugins are found in the same way as strangers. A plugin that does not import is noted, and fatal only if some
-declared object needs what it would have brought. Two plugins that offer the same name are refused, naming both.
+Built-in plugins are found in the same way as strangers. A plugin that does not import or answer is noted, and fatal only if
+some declared object needs what it would have brought. Two plugins that offer the same name are refused, naming both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import Any
 
 import pluggy
 
@@ -18,7 +18,6 @@ from gitopsd.plugin import hooks
 from gitopsd.plugin.roles import ClusterAccess, HealthRule, Kind, Renderer, Sink, Source
 
 GROUP = "gitopsd"
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +59,12 @@ def load(*, disabled: Collection[str] = (), found: Iterable[EntryPoint] | None =
     """Import every plugin of the entry-point group and index what it offers. Raises `UsageError` on a clash."""
     manager = pluggy.PluginManager(hooks.PROJECT)
     manager.add_hookspecs(hooks)
-    rows = [_register(manager, e, disabled) for e in sorted(found or entry_points(group=GROUP), key=lambda e: e.name)]
-    manager.check_pending()
-    tables: dict[str, dict[Any, Any]] = {}
-    offers: dict[str, dict[str, tuple[str, ...]]] = {}
-    for role, key in _ROLES.items():
-        tables[role] = _index(manager, role, key, offers)
-    unserved = {pair for pairs in manager.hook.gitopsd_unserved() for pair in pairs}
+    entries = sorted(found or entry_points(group=GROUP), key=lambda entry: entry.name)
+    asked = [_asked(manager, entry, disabled) for entry in entries]
+    tables: dict[str, dict[Any, Any]] = {role: _index(role, asked) for role in _ROLES}
+    unserved = {pair for offer in asked for pair in offer.unserved}
     return Registry(
-        plugins=tuple(_with_offers(row, offers.get(row.name, {})) for row in rows),
-        unserved=frozenset(unserved - set(tables["kinds"])),
-        **tables,
+        plugins=tuple(offer.row for offer in asked), unserved=frozenset(unserved - set(tables["kinds"])), **tables
     )
 
 
@@ -84,50 +78,60 @@ _ROLES: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def _register(manager: pluggy.PluginManager, entry: EntryPoint, disabled: Collection[str]) -> PluginInfo:
-    distribution = entry.dist.name if entry.dist else ""
-    version = entry.dist.version if entry.dist else ""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Offer:
+    """What one plugin answered: objects by role with the names that they go by, and kinds that it leaves unserved."""
 
-    def row(state: str, error: str = "") -> PluginInfo:
-        return PluginInfo(name=entry.name, distribution=distribution, version=version, state=state, error=error)
+    row: PluginInfo
+    items: Mapping[str, Sequence[tuple[Any, Any]]] = field(default_factory=dict)
+    unserved: frozenset[tuple[str, str]] = frozenset()
 
+
+def _asked(manager: pluggy.PluginManager, entry: EntryPoint, disabled: Collection[str]) -> _Offer:
+    row = PluginInfo(
+        name=entry.name,
+        distribution=entry.dist.name if entry.dist else "",
+        version=entry.dist.version if entry.dist else "",
+        state="loaded",
+    )
     if entry.name in disabled:
-        return row("disabled")
+        return _Offer(row=replace(row, state="disabled"))
     try:
-        manager.register(entry.load(), name=entry.name)
-    except Exception as error:  # noqa: BLE001 - a stranger's import may raise anything; it must not take the others down
-        return row("failed", f"{type(error).__name__}: {error}")
-    return row("loaded")
+        answers = _answers(manager, entry)
+        items = {role: [(_ROLES[role](item), item) for item in answers[role]] for role in _ROLES if role in answers}
+        unserved = frozenset(answers.get("unserved", ()))
+    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything; it must not take the others down
+        return _Offer(row=replace(row, state="failed", error=f"{type(error).__name__}: {error}"))
+    offers = {role: tuple(_shown(name) for name, _ in found) for role, found in items.items() if found}
+    return _Offer(row=replace(row, offers=offers), items=items, unserved=unserved)
 
 
-def _index(
-    manager: pluggy.PluginManager, role: str, key: Callable[[Any], Any], offers: dict[str, dict[str, tuple[str, ...]]]
-) -> dict[Any, Any]:
+def _answers(manager: pluggy.PluginManager, entry: EntryPoint) -> Mapping[str, Sequence[Any]]:
+    """What the plugin's hooks return, by the hook's name without its prefix."""
+    plugin = entry.load()
+    manager.register(plugin, name=entry.name)
+    answers: dict[str, Sequence[Any]] = {}
+    for caller in manager.get_hookcallers(plugin) or ():
+        if not caller.has_spec():
+            known = ", ".join(f"gitopsd_{role}" for role in (*_ROLES, "unserved"))
+            raise LookupError(f"unknown hook {caller.name}; the hooks are {known}")
+        implementation = next(i for i in caller.get_hookimpls() if i.plugin is plugin)
+        items: Any = implementation.function()
+        answers[caller.name.removeprefix("gitopsd_")] = list(items)
+    return answers
+
+
+def _index(role: str, asked: Iterable[_Offer]) -> dict[Any, Any]:
     table: dict[Any, Any] = {}
     owner: dict[Any, str] = {}
-    for implementation in getattr(manager.hook, f"gitopsd_{role}").get_hookimpls():
-        plugin = implementation.plugin_name
-        for item in implementation.function():
-            name = key(item)
+    for offer in asked:
+        for name, item in offer.items.get(role, ()):
             if name in table:
                 raise UsageError(
-                    f"the plugins {owner[name]!r} and {plugin!r} both offer {role} {_shown(name)}; disable one"
+                    f"the plugins {owner[name]!r} and {offer.row.name!r} both offer {role} {_shown(name)}; disable one"
                 )
-            table[name], owner[name] = item, plugin
-            of_plugin = offers.setdefault(plugin, {})
-            of_plugin[role] = (*of_plugin.get(role, ()), _shown(name))
+            table[name], owner[name] = item, offer.row.name
     return table
-
-
-def _with_offers(row: PluginInfo, offers: Mapping[str, tuple[str, ...]]) -> PluginInfo:
-    return PluginInfo(
-        name=row.name,
-        distribution=row.distribution,
-        version=row.version,
-        state=row.state,
-        error=row.error,
-        offers=offers,
-    )
 
 
 def _shown(name: Any) -> str:
