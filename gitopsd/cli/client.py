@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import aiohttp
 import msgspec
 
 from gitopsd.cli.progress import Progress
@@ -69,6 +68,8 @@ class SocketControl:
         return await self._call("delete", Ask(name=name, token=token), list[Report])
 
     async def _call(self, verb: str, body: Any, kind: type[T]) -> T:
+        import aiohttp  # 0.2 s that a verb without a daemon never needs
+
         connector = aiohttp.UnixConnector(str(self._path))
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
         try:

@@ -8,7 +8,7 @@ import sys
 HEAVY = ("aiohttp", "dulwich", "cryptography", "paramiko", "kubernetes_asyncio", "rich", "ruamel", "yaml", "structlog")
 
 
-def loaded(*args):
+def loaded(*args, env=None):
     code = (
         f"import sys; sys.argv = ['gitopsd', *{args!r}]\n"
         "from gitopsd.cli.main import main\n"
@@ -16,7 +16,7 @@ def loaded(*args):
         "except SystemExit: pass\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
     return ended.stdout, set(ended.stderr.split())
 
 
@@ -30,3 +30,9 @@ def test_the_list_of_verbs_imports_no_verb_and_no_plugin():
     shown, modules = loaded("--help")
     assert "reconcile" in shown
     assert modules & {*HEAVY, "gitopsd_plugins"} == set()
+
+
+def test_looking_at_what_the_last_run_left_needs_no_network_and_no_git(applied):
+    shown, modules = loaded("get", "-o", "name", "-c", str(applied.config), env=applied.environment)
+    assert "Kustomization/flux-system/web" in shown
+    assert modules & {"aiohttp", "dulwich", "cryptography", "paramiko", "kubernetes_asyncio"} == set()
