@@ -36,6 +36,12 @@ APPLIED = {
     },
     "private-ssh": {"try-out": PRIVATE},
 }
+ORDER = {
+    "infra-then-apps": ["infra", "apps"],
+    "base-overlays": ["shop-staging", "shop-production"],
+    "several-clusters": ["podinfo-staging", "podinfo-production"],
+}
+"""What depends on another comes after it."""
 Open = Callable[[str], AbstractAsyncContextManager[Any]]
 
 
@@ -60,6 +66,7 @@ async def test_an_example_applies_what_it_says_and_a_second_run_writes_nothing(o
     async with opened(name) as example:
         first = await example.once()
         assert not_ready(first) == {}
+        assert order(first) == ORDER.get(name, order(first))
         assert example.applied() == APPLIED[name]
         for running in example.clusters.values():
             running.journal.clear()
@@ -67,20 +74,6 @@ async def test_an_example_applies_what_it_says_and_a_second_run_writes_nothing(o
         assert not_ready(second) == {}
         assert [outcome.ref for outcome in second.values() if outcome.changed] == []
         assert example.writes() == []
-
-
-@pytest.mark.parametrize(
-    ("name", "apps"),
-    [
-        ("infra-then-apps", ["infra", "apps"]),
-        ("base-overlays", ["shop-staging", "shop-production"]),
-        ("several-clusters", ["podinfo-staging", "podinfo-production"]),
-    ],
-)
-@pytest.mark.asyncio
-async def test_what_depends_on_another_comes_after_it(opened: Open, name: str, apps: list[str]):
-    async with opened(name) as example:
-        assert order(await example.once()) == apps
 
 
 @pytest.mark.asyncio
@@ -104,6 +97,7 @@ async def test_production_follows_the_released_tag_with_its_own_patches(opened: 
 # --- the way of the command line, on the sandbox that --sandbox starts ------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", APPLIED)
 def test_check_finds_nothing_wrong_and_reconcile_ends_well(name: str, prepared: Callable[[str], Any]):
     options = ["--sandbox", *(word for path in prepared(name).paths() for word in ("-c", str(path)))]
