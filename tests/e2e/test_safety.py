@@ -10,6 +10,7 @@ import pytest
 from fakes.world import RECORDS, SOURCE, World, app_ref, config_map, gone, kustomization, maps
 
 from gitopsd.config import reload
+from gitopsd.model.change import Action
 from gitopsd.model.errors import UsageError
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd_plugins.sandbox.server import serve
@@ -387,3 +388,85 @@ async def test_a_plan_of_an_app_that_is_to_be_deleted_deletes_nothing(world: Wor
     assert outcome.plan is not None
     assert len(outcome.plan.changes) == 4
     assert world.deleted == []
+
+
+async def test_a_plan_of_what_was_never_applied_shows_creates_and_writes_nothing(world: World) -> None:
+    shop = {"one/ns.yaml": NAMESPACE, "one/map.yaml": config_map("own", namespace="shop")}
+    world.repository.commit({**shop, **maps("two", "x")})
+    world.declare(kustomization("one"), kustomization("two", "dependsOn: [{name: one}]"))
+    outcomes = await world.once(write=False)
+    for name, created in (("one", 2), ("two", 1)):
+        plan = outcomes[app_ref(name)].plan
+        assert plan is not None, outcomes[app_ref(name)].message
+        assert plan.count() == {Action.CREATE: created}
+    assert [r for r in world.asked() if r.method != "GET" and r.query.get("dryRun") != "All"] == []
+
+
+async def test_a_plan_shows_the_deletions_of_now_and_sends_none(world: World) -> None:
+    world.repository.commit({**maps("one", "a", "b", "c"), **maps("two", "x")})
+    world.declare(kustomization("one"), kustomization("two"))
+    await world.once()
+    world.repository.commit(gone("one", "a"))
+    outcome = (await world.once(write=False))[app_ref("one")]
+    assert outcome.plan is not None
+    assert outcome.plan.count() == {Action.UNCHANGED: 2, Action.DELETE: 1}
+    assert world.deleted == []
+
+
+async def test_a_suspended_app_holds_back_the_deletion_of_what_it_may_want(world: World) -> None:
+    world.repository.commit({**maps("one", "a", "b", "c"), **maps("two", "x")})
+    world.declare(kustomization("one"), kustomization("two"))
+    await world.once()
+    world.declare(kustomization("one"), kustomization("two", "suspend: true"))
+    world.repository.commit({**gone("one", "a"), **maps("two", "a")})
+    outcomes = await world.once()
+    held = outcomes[app_ref("one")]
+    assert held.phase is Phase.READY
+    assert held.plan is not None
+    [change] = [c for c in held.plan.changes if c.deletion]
+    assert change.reason == f"held: {app_ref('two')} has not rendered this revision yet"
+    assert world.deleted == []
+    world.declare(kustomization("one"), kustomization("two"))
+    outcomes = await world.once()
+    assert {o.phase for o in outcomes.values()} == {Phase.READY}
+    assert world.deleted == []
+    assert await world.exists("a", "b", "c", "x")
+
+
+async def test_after_the_hold_timeout_a_held_deletion_waits_for_an_approval(world: World) -> None:
+    world.settings = "  holdTimeout: 0s\n"
+    world.repository.commit({**maps("one", "a", "b", "c"), **maps("two", "x")})
+    world.declare(kustomization("one"), kustomization("two"))
+    await world.once()
+    world.declare(kustomization("one"), kustomization("two", "suspend: true"))
+    world.repository.commit(gone("one", "a"))
+    outcome = (await world.once())[app_ref("one")]
+    assert outcome.reason == "DeletionNotApproved"
+    assert f"{app_ref('two')} may want it and has not rendered this revision for long" in outcome.message
+    assert world.deleted == []
+
+
+async def test_deleting_an_app_leaves_what_another_wants(world: World) -> None:
+    world.repository.commit({**maps("one", "a", "b"), **maps("two", "x")})
+    world.declare(kustomization("one"), kustomization("two"))
+    async with world.engine() as engine:
+        await engine.once()
+        world.repository.commit(maps("two", "a"))
+        await engine.reconcile(SOURCE, "now")
+        assert (await engine.once())[app_ref("two")].phase is Phase.STALLED
+        await engine.delete(app_ref("one"), "now")
+        outcomes = await engine.once()
+        assert outcomes[app_ref("one")].phase is Phase.DELETED, outcomes[app_ref("one")].message
+        assert outcomes[app_ref("two")].phase is Phase.READY, outcomes[app_ref("two")].message
+    assert [path.rpartition("/")[2] for path in world.deleted] == ["b"]
+    assert await world.exists("a", "x")
+
+
+async def test_a_suspension_ends_when_its_time_has_come(world: World) -> None:
+    await applied(world)
+    async with world.engine() as engine:
+        await engine.once()
+        until = datetime.now(UTC) + timedelta(seconds=1)
+        await engine.suspend(app_ref("app"), actor="ada", until=until)
+        await world.until("app", Phase.SUSPENDED)
+        await world.until("app", since=len(world.heard.outcomes))
