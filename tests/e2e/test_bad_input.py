@@ -12,6 +12,7 @@ import pytest
 from fakes.world import RECORDS, SOURCE, World, app_ref, config_map, gone, kustomization, maps, repository
 
 from gitopsd.model.outcome import Phase
+from gitopsd.runtime.decisions import Decisions
 from gitopsd.runtime.engine import Engine
 from gitopsd.runtime.watches import Watches
 from gitopsd_plugins.sandbox.access import Deny
@@ -179,7 +180,7 @@ async def test_a_suspension_during_an_attempt_is_not_lost(world: World) -> None:
     async with world.engine(watch=True) as engine:
         await world.until("app")
         await world.send("PATCH", f"{CONFIG_MAPS}/a", {"data": {"key": "edited"}}, "application/merge-patch+json")
-        await engine.suspend(app_ref("app"), actor="ada")
+        await Decisions(engine).suspend(app_ref("app"), actor="ada")
         await engine.once()
         seen = len(world.heard.outcomes)
         await engine.reconcile(app_ref("app"), "look")

@@ -13,6 +13,7 @@ from gitopsd.config import reload
 from gitopsd.model.change import Action
 from gitopsd.model.errors import UsageError
 from gitopsd.model.outcome import Outcome, Phase
+from gitopsd.runtime.decisions import Decisions
 from gitopsd_plugins.sandbox.server import serve
 
 pytestmark = pytest.mark.asyncio
@@ -46,6 +47,20 @@ async def test_what_an_app_applied_is_kept_when_its_declaration_vanishes_while_r
     assert world.deleted == []
 
 
+async def test_a_vanished_declaration_ends_its_app_where_the_settings_say_so(world: World) -> None:
+    world.settings = "  safety: {orphanVanished: false}\n"
+    world.repository.commit({**maps("app", "a"), **maps("other", "b")})
+    world.declare(kustomization("app"), kustomization("other"))
+    async with world.engine() as engine:
+        await engine.once()
+        world.declare(kustomization("other"))
+        engine.declare(world.load().declared)
+        await engine.once()
+        assert app_ref("app") not in engine.board.intents
+    assert await world.exists("b")
+    assert not await world.exists("a")
+
+
 async def test_what_an_app_applied_is_kept_when_its_declaration_vanished_before_the_start(world: World) -> None:
     await applied(world)
     world.declare()
@@ -53,7 +68,7 @@ async def test_what_an_app_applied_is_kept_when_its_declaration_vanished_before_
         await engine.reached()
         await engine.once()
         assert engine.view(app_ref("app")).phase is Phase.ORPHANED
-        deleted = await engine.delete(app_ref("app"), "now")
+        deleted = await Decisions(engine).delete(app_ref("app"), "now")
     assert deleted.phase is Phase.DELETED
     assert not await world.exists("a")
 
@@ -223,7 +238,7 @@ async def test_an_approved_deletion_is_carried_out_once(world: World) -> None:
     async with world.engine() as engine:
         refused = (await engine.once())[app_ref("app")]
         assert refused.plan is not None
-        assert await engine.approve(app_ref("app"), actor="ada", reason="they go") == refused.plan.digest
+        assert await Decisions(engine).approve(app_ref("app"), actor="ada", reason="they go") == refused.plan.digest
         done = (await engine.once())[app_ref("app")]
     assert done.phase is Phase.READY, done.message
     assert sorted(path.rpartition("/")[2] for path in world.deleted) == ["a", "b", "c"]
@@ -237,7 +252,7 @@ async def test_an_approval_of_another_plan_is_refused(world: World) -> None:
     async with world.engine() as engine:
         await engine.once()
         with pytest.raises(UsageError, match="no such plan waits"):
-            await engine.approve(app_ref("app"), actor="ada", plan="sha256:other")
+            await Decisions(engine).approve(app_ref("app"), actor="ada", plan="sha256:other")
     assert world.deleted == []
 
 
@@ -326,13 +341,13 @@ async def test_an_app_is_left_alone_while_it_is_suspended_and_goes_on_when_it_is
     await applied(world)
     async with world.engine() as engine:
         await engine.once()
-        await engine.suspend(app_ref("app"), actor="ada", reason="incident 42")
+        await Decisions(engine).suspend(app_ref("app"), actor="ada", reason="incident 42")
         world.repository.commit(gone("app", "a"))
         await engine.reconcile(SOURCE, "1")
         held = (await engine.once())[app_ref("app")]
         assert (held.phase, held.message) == (Phase.SUSPENDED, "suspended by ada: incident 42")
         assert world.deleted == []
-        await engine.resume(app_ref("app"))
+        await Decisions(engine).resume(app_ref("app"))
         assert (await engine.once())[app_ref("app")].phase is Phase.READY
     assert len(world.deleted) == 1
 
@@ -351,7 +366,7 @@ async def test_deleting_an_app_follows_its_deletion_policy(world: World, policy:
     await applied(world, f"prune: {str(prune).lower()}", f"deletionPolicy: {policy}")
     async with world.engine() as engine:
         await engine.once()
-        outcome = await engine.delete(app_ref("app"), "now")
+        outcome = await Decisions(engine).delete(app_ref("app"), "now")
     assert outcome.phase is Phase.DELETED, outcome.message
     assert len(world.deleted) == expected
     assert await world.exists(*FOUR) is (expected == 0)
@@ -368,7 +383,7 @@ async def test_the_end_of_an_app_waits_for_what_ends_slowly_where_it_is_asked_to
             outcomes: list[Outcome] = []
 
             async def delete() -> None:
-                outcomes.append(await engine.delete(app_ref("app"), "now"))
+                outcomes.append(await Decisions(engine).delete(app_ref("app"), "now"))
 
             tasks.start_soon(delete)
             with anyio.fail_after(10):
@@ -454,7 +469,7 @@ async def test_deleting_an_app_leaves_what_another_wants(world: World) -> None:
         world.repository.commit(maps("two", "a"))
         await engine.reconcile(SOURCE, "now")
         assert (await engine.once())[app_ref("two")].phase is Phase.STALLED
-        await engine.delete(app_ref("one"), "now")
+        await Decisions(engine).delete(app_ref("one"), "now")
         outcomes = await engine.once()
         assert outcomes[app_ref("one")].phase is Phase.DELETED, outcomes[app_ref("one")].message
         assert outcomes[app_ref("two")].phase is Phase.READY, outcomes[app_ref("two")].message
@@ -467,6 +482,6 @@ async def test_a_suspension_ends_when_its_time_has_come(world: World) -> None:
     async with world.engine() as engine:
         await engine.once()
         until = datetime.now(UTC) + timedelta(seconds=1)
-        await engine.suspend(app_ref("app"), actor="ada", until=until)
+        await Decisions(engine).suspend(app_ref("app"), actor="ada", until=until)
         await world.until("app", Phase.SUSPENDED)
         await world.until("app", since=len(world.heard.outcomes))
