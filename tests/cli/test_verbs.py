@@ -12,6 +12,8 @@ from gitopsd.plugin import yaml
 
 CLUSTER_LINE = re.compile(r"cluster sandbox http://127\.0\.0\.1:\d+ context sandbox")
 
+pytestmark = pytest.mark.timeout(180)  # each command is a process of its own, on a machine that may be busy
+
 
 def config_map(name, value):
     return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: default}}\ndata: {{key: {value}}}\n"
