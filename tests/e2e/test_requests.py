@@ -1,4 +1,4 @@
-"""What a first apply asks of the cluster: nothing about objects that are not there, everything about those that are."""
+"""What is asked of the cluster: nothing about objects that are not there, one list per kind after a restart."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from gitopsd.model.outcome import Phase
 pytestmark = pytest.mark.asyncio
 
 MAPS = "/api/v1/namespaces/default/configmaps/"
+SERVICE = """apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: default}
+spec: {ports: [{port: 80}]}
+"""
 ARGO = {"argocd.argoproj.io/instance": "other"}
 
 
@@ -52,3 +57,21 @@ async def test_an_unmanaged_object_among_new_ones_is_taken_over(world: World) ->
     outcome = await world.app()
     assert outcome.phase is Phase.READY
     assert {str(action): number for action, number in outcome.changed.items()} == {"adopt": 1, "create": 1}
+
+
+async def test_after_a_restart_each_kind_is_listed_once_and_nothing_is_written(world: World) -> None:
+    world.repository.commit(maps("app", *(f"m{number}" for number in range(12))) | {"app/web.yaml": SERVICE})
+    world.declare(kustomization("app"))
+    await world.once()
+    world.running.journal.clear()
+    async with world.engine(watch=True) as engine:
+        await world.until("app", since=len(world.heard.outcomes))
+        await engine.once()
+    asked = [(r.method, r.path) for r in world.asked() if r.path != "/apis"]
+    assert sorted(asked) == [
+        ("GET", "/api"),
+        ("GET", "/api/v1/configmaps"),
+        ("GET", "/api/v1/namespaces/gitopsd-system/configmaps"),
+        ("GET", "/api/v1/namespaces/kube-system"),
+        ("GET", "/api/v1/services"),
+    ]
