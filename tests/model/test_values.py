@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -39,12 +40,11 @@ def test_a_revision_reads_what_it_writes(name: str, hexes: str) -> None:
     assert Revision.parse(str(revision)) == revision
 
 
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner)
-)
+scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=4)
+values = st.recursive(scalars, lambda inner: st.dictionaries(st.text(max_size=2), inner, max_size=3), max_leaves=6)
 
 
-@given(st.dictionaries(st.text(), values))
+@given(st.dictionaries(st.text(max_size=2), values, max_size=4))
 def test_a_digest_does_not_depend_on_the_order_of_keys(value: dict[str, object]) -> None:
     assert digest.of_value(value) == digest.of_value(dict(reversed(value.items())))
     assert digest.of_secret(value, b"1") != digest.of_secret(value, b"2")
@@ -97,8 +97,6 @@ def test_only_these_actions_write() -> None:
 
 @pytest.mark.parametrize(("until", "holds"), [(None, True), (AT + timedelta(1), True), (AT, False)])
 def test_a_suspension_holds_until_its_time_has_come(until: datetime | None, holds: bool) -> None:
-    from dataclasses import replace
-
     held = Suspension(actor="ada", since=AT, until=until)
     assert (replace(record(), suspension=held).held(datetime(2026, 1, 1, tzinfo=UTC)) is not None) is holds
     assert record().held(AT) is None
