@@ -12,6 +12,8 @@ from typing import Protocol
 from gitopsd.model.change import Action, Change
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome
+from gitopsd.runtime import forest
+from gitopsd.runtime.decisions import Decisions
 from gitopsd.runtime.engine import Engine
 from gitopsd.runtime.view import Branch, ChangeView, ClusterView, FieldView, Report, View
 
@@ -61,6 +63,7 @@ class LocalControl:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._decisions = Decisions(engine)
 
     async def clusters(self) -> Sequence[ClusterView]:
         """The declared clusters."""
@@ -72,7 +75,7 @@ class LocalControl:
 
     async def tree(self, names: Sequence[str] = ()) -> Sequence[Branch]:
         """The named objects, or all top-level ones, as trees."""
-        return await self._engine.tree(self._refs(names))
+        return await forest.grown(self._engine, self._refs(names))
 
     async def reconcile(self, name: str, token: str) -> Sequence[Report]:
         """Look at the objects of this name now."""
@@ -85,24 +88,24 @@ class LocalControl:
     async def approve(self, name: str, actor: str, reason: str, plan: str) -> Sequence[View]:
         """Approve the deletions that wait."""
         for ref in self._engine.find(name):
-            await self._engine.approve(ref, actor=actor, reason=reason, plan=plan)
+            await self._decisions.approve(ref, actor=actor, reason=reason, plan=plan)
         return await self.views([name])
 
     async def suspend(self, name: str, actor: str, reason: str, until: datetime | None) -> Sequence[View]:
         """Leave these apps alone."""
         for ref in self._engine.find(name):
-            await self._engine.suspend(ref, actor=actor, reason=reason, until=until)
+            await self._decisions.suspend(ref, actor=actor, reason=reason, until=until)
         return await self.views([name])
 
     async def resume(self, name: str) -> Sequence[View]:
         """End a suspension."""
         for ref in self._engine.find(name):
-            await self._engine.resume(ref)
+            await self._decisions.resume(ref)
         return await self.views([name])
 
     async def delete(self, name: str, token: str) -> Sequence[Report]:
         """Delete apps."""
-        return [self._done(await self._engine.delete(ref, token)) for ref in self._engine.find(name)]
+        return [self._done(await self._decisions.delete(ref, token)) for ref in self._engine.find(name)]
 
     def _refs(self, names: Sequence[str]) -> list[ObjectRef]:
         return [ref for name in names for ref in self._engine.find(name)]

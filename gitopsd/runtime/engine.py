@@ -1,13 +1,13 @@
 """The engine: the declared set, the world that steps share, the workers and the clusters, put together and kept in step.
 
-It is what the web server and the command line talk to: read views, hand in requests. It decides nothing about content.
+What it shows and is asked for goes through `control.py`; what people decide is in `decisions.py`. It decides nothing about
+content.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
-from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -17,17 +17,16 @@ from structlog.contextvars import bound_contextvars
 
 from gitopsd.config import home
 from gitopsd.config.declared_set import DeclaredSet
-from gitopsd.model.declared import AppIntent, Declared, Deletion, Place, SourceIntent, Unserved
-from gitopsd.model.digest import Digest
-from gitopsd.model.errors import GitopsdError, NotReady, UsageError
+from gitopsd.model.declared import AppIntent, Declared, SourceIntent, Unserved
+from gitopsd.model.errors import GitopsdError, UsageError
 from gitopsd.model.identity import ObjectRef, ResourceId
-from gitopsd.model.inventory import Approval, Inventory, Suspension
+from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.registry import Registry
 from gitopsd.plugin.roles import Target
-from gitopsd.reconcile import app, children, conclude, record, removal, source
+from gitopsd.reconcile import app, children, conclude, source
 from gitopsd.reconcile.claims import Claims
 from gitopsd.reconcile.world import Board, Limits, Mirror, Safety, Slots, World
 from gitopsd.runtime import scheduled, views
@@ -37,7 +36,7 @@ from gitopsd.runtime.due import Pace
 from gitopsd.runtime.journal import Journal
 from gitopsd.runtime.scheduled import Scheduled
 from gitopsd.runtime.scheduler import Scheduler
-from gitopsd.runtime.view import Branch, ClusterView, Leaf, View
+from gitopsd.runtime.view import ClusterView, View
 from gitopsd.runtime.wake import Reason
 from gitopsd.runtime.watches import Watches
 from gitopsd.store import Store
@@ -103,6 +102,10 @@ class Engine:
         """What the files declare at this moment."""
         return self._declared
 
+    def children(self, parent: ObjectRef) -> tuple[ObjectRef, ...]:
+        """The objects that an app's render declares, sorted."""
+        return tuple(sorted(self._children.get(parent, {})))
+
     # --- the declared set -------------------------------------------------------------------------------------------
 
     def declare(self, declared: DeclaredSet, *, work: bool = True) -> None:
@@ -167,11 +170,11 @@ class Engine:
         every = {ref: Scheduled.of(self.board.declared[ref], intent) for ref, intent in self.board.intents.items()}
         self.scheduler.declare(every.values() if self._only is None else scheduled.needed(every, self._only))
 
-    def _look_after(self, ref: ObjectRef) -> None:
+    def look_after(self, ref: ObjectRef) -> None:
         """Make sure that somebody looks at this object, and at what it waits for."""
         if self._only is not None:
             self._only.add(ref)
-            self._schedule()
+        self._schedule()
 
     def _adopt_children(self, parent: ObjectRef, manifests: tuple[Manifest, ...]) -> None:
         if not manifests and parent not in self._children:
@@ -347,33 +350,6 @@ class Engine:
             for name in sorted(self._declared.clusters)
         )
 
-    async def tree(self, refs: Iterable[ObjectRef] = ()) -> tuple[Branch, ...]:
-        """What the objects applied and declared, with the health of now; all top-level objects when none is named."""
-        roots = tuple(refs) or tuple(v.ref for v in self.views() if v.parent is None)
-        return tuple([await self._branch(ref, depth=0) for ref in roots])
-
-    async def _branch(self, ref: ObjectRef, depth: int) -> Branch:
-        below = sorted(self._children.get(ref, {})) if depth < views.DEPTH else []
-        return Branch(
-            view=self.view(ref),
-            leaves=await self._leaves(ref),
-            branches=tuple([await self._branch(child, depth + 1) for child in below]),
-        )
-
-    async def _leaves(self, ref: ObjectRef) -> tuple[Leaf, ...]:
-        inventory = self.board.inventories.get(ref)
-        owned = (
-            [o for o in inventory.owned.values() if not children.is_declared(o.id, self._parts.registry)]
-            if inventory
-            else []
-        )
-        if not owned:
-            return ()
-        intent = self.board.intents.get(ref)
-        target = await self.clusters.target(intent.cluster if isinstance(intent, AppIntent) else None)
-        live = await target.observe([(o.id, o.version) for o in owned])
-        return tuple(views.leaf(o.id, live.get(o.id), self._parts.registry) for o in sorted(owned, key=lambda o: o.id))
-
     def find(self, name: str) -> tuple[ObjectRef, ...]:
         """The objects that a person means by a name. Raises `UsageError` for none."""
         return views.find(name, [v.ref for v in self.views()], self._parts.registry)
@@ -381,7 +357,7 @@ class Engine:
     async def reconcile(self, ref: ObjectRef, token: str) -> Outcome:
         """Look at an object now and answer with what came of it; at first only when what it waits for was looked at."""
         self.board.standing.pop(ref, None)
-        self._look_after(ref)
+        self.look_after(ref)
         if ref in self.board.intents and ref not in self.board.outcomes:
             return (await self.once([ref]))[ref]
         return await self.scheduler.request(ref, token)
@@ -391,61 +367,6 @@ class Engine:
         if not isinstance(self.board.intents.get(ref), AppIntent):
             raise UsageError(f"{ref}: has no plan; only apps have")
         return await app.attempt(ref, self.world, superseded=anyio.Event(), plan_only=True)
-
-    async def approve(self, ref: ObjectRef, *, actor: str, reason: str = "", plan: str = "") -> str:
-        """Approve the deletions that wait (of the plan with this digest, when one is given); answers with the digest."""
-        outcome = self.board.outcomes.get(ref) or await self.reconcile(ref, "")
-        refused = outcome is not None and outcome.reason == removal.NOT_APPROVED
-        waiting = outcome.plan.digest if refused and outcome.plan else ""
-        if not waiting or (plan and plan != waiting):
-            raise UsageError(f"{ref}: no such plan waits for an approval; `gitopsd diff {ref}` shows the plan of now")
-        approval = Approval(plan=waiting, actor=actor, at=self._parts.ctx.now(), reason=reason)
-        await self._rewrite(ref, lambda i: replace(i, approvals=(*i.approvals[-9:], approval)))
-        self.scheduler.wake(ref, Reason.RELEASED)
-        return waiting
-
-    async def suspend(self, ref: ObjectRef, *, actor: str, reason: str = "", until: datetime | None = None) -> None:
-        """Leave the app alone until it is resumed or `until` has come; kept in the cluster beside its inventory."""
-        held = Suspension(actor=actor, since=self._parts.ctx.now(), reason=reason, until=until)
-        await self._rewrite(ref, lambda i: replace(i, suspension=held))
-        self.scheduler.wake(ref, Reason.REQUEST)
-
-    async def resume(self, ref: ObjectRef) -> None:
-        """End a suspension made by `suspend`; one in the object's own spec stays."""
-        await self._rewrite(ref, lambda i: replace(i, suspension=None))
-        self.scheduler.wake(ref, Reason.REQUEST)
-
-    async def _rewrite(self, ref: ObjectRef, change: Callable[[Inventory], Inventory]) -> None:
-        intent = self.board.intents.get(ref)
-        if not isinstance(intent, AppIntent):
-            raise UsageError(f"{ref}: only apps can be suspended or approved here; for a source set spec.suspend")
-        target = await self.clusters.target(intent.cluster)
-        await record.written(await record.read(ref, target, self.world), change, target, self.world)
-
-    async def delete(self, ref: ObjectRef, token: str) -> Outcome:
-        """Delete an app with what it applied, by its deletion policy; of an orphan, everything that it owns."""
-        if ref not in self.board.intents:
-            self._revive(ref)
-        if not isinstance(self.board.intents[ref], AppIntent):
-            raise UsageError(f"{ref}: a source owns nothing in a cluster; remove its declaration")
-        self.board.removals.add(ref)
-        self._look_after(ref)
-        return await self.scheduler.request(ref, token)
-
-    def _revive(self, orphan: ObjectRef, parent: ObjectRef | None = None) -> None:
-        """Give an orphan, and the orphans that it declared, an intent that only ends it."""
-        if orphan not in self.board.inventories:
-            raise NotReady(f"{orphan}: is not declared and owns nothing")
-        self.board.declared[orphan] = Declared(
-            ref=orphan, document={}, place=Place(file="(orphan)"), spec=Digest("orphan"), parent=parent
-        )
-        self.board.intents[orphan] = views.ending(orphan, Deletion.DELETE)
-        for id in self.board.inventories[orphan].owned:
-            child = children.ref(id)
-            is_app = children.is_declared(id, self._parts.registry) and child in self.board.inventories
-            if is_app and child not in self.board.intents:
-                self._revive(child, orphan)
-        self._schedule()
 
     async def once(self, refs: Iterable[ObjectRef] = ()) -> Mapping[ObjectRef, Outcome]:
         """Wait until all that is declared (or these and what they wait for) rests. The caller brings the time-out."""

@@ -16,9 +16,6 @@ from gitopsd.reconcile import health
 from gitopsd.reconcile.world import Board
 from gitopsd.runtime.view import Leaf, View
 
-DEPTH = 20
-"""Levels of declared objects within declared objects that a tree shows."""
-
 _READY: Mapping[Phase, bool | None] = {Phase.READY: True, Phase.PROGRESSING: None, Phase.UNSERVED: None}
 
 

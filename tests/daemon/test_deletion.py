@@ -10,6 +10,7 @@ from fakes.world import MERGE, World, app_ref, config_map, kustomization
 
 from gitopsd.model.declared import AppIntent
 from gitopsd.model.outcome import Phase
+from gitopsd.runtime.decisions import Decisions
 
 pytestmark = pytest.mark.asyncio
 PATH = "/api/v1/namespaces/default/configmaps/a"
@@ -26,7 +27,7 @@ async def test_a_deletion_that_waits_names_what_does_not_go_and_ends_once_it_wen
         assert isinstance(intent, AppIntent)
         engine.board.intents[app_ref("app")] = replace(intent, timeout=timedelta(seconds=1))
 
-        late = await engine.delete(app_ref("app"), "first")
+        late = await Decisions(engine).delete(app_ref("app"), "first")
 
         assert late.phase is Phase.RETRYING
         assert "within 1 s, at step prune, which waits for ConfigMap/default/a to be gone" in late.message
@@ -34,7 +35,7 @@ async def test_a_deletion_that_waits_names_what_does_not_go_and_ends_once_it_wen
 
         engine.board.intents[app_ref("app")] = intent
         await world.send("PATCH", PATH, {"metadata": {"finalizers": None}}, MERGE)
-        ended = await engine.delete(app_ref("app"), "second")
+        ended = await Decisions(engine).delete(app_ref("app"), "second")
 
         assert ended.phase is Phase.DELETED
         assert not await world.exists("a")

@@ -15,6 +15,7 @@ from gitopsd.daemon import compose, connect
 from gitopsd.daemon.compose import Mode
 from gitopsd.model.outcome import Phase
 from gitopsd.runtime import log
+from gitopsd.runtime.decisions import Decisions
 from gitopsd.runtime.masking import Secrets
 from gitopsd.store import Store
 
@@ -100,7 +101,7 @@ async def test_what_a_suspended_app_applied_stays_even_where_that_rule_is_off(wo
     world.declare(kustomization("app"))
     async with world.engine() as engine:
         await engine.once()
-        await engine.suspend(app_ref("app"), actor="ada")
+        await Decisions(engine).suspend(app_ref("app"), actor="ada")
         world.declare()
         engine.declare(world.load().declared)
         await engine.once()

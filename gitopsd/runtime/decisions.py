@@ -1,0 +1,81 @@
+"""What a person decides about an app: approve deletions, suspend, resume, delete. Kept in the cluster, beside its inventory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from gitopsd.model.declared import AppIntent, Declared, Deletion, Place
+from gitopsd.model.digest import Digest
+from gitopsd.model.errors import NotReady, UsageError
+from gitopsd.model.identity import ObjectRef
+from gitopsd.model.inventory import Approval, Inventory, Suspension
+from gitopsd.model.outcome import Outcome
+from gitopsd.reconcile import children, record, removal
+from gitopsd.runtime import views
+from gitopsd.runtime.engine import Engine
+from gitopsd.runtime.wake import Reason
+
+
+class Decisions:
+    """Writes decisions down and has them looked at."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._board = engine.board
+        self._world = engine.world
+
+    async def approve(self, ref: ObjectRef, *, actor: str, reason: str = "", plan: str = "") -> str:
+        """Approve the deletions that wait (of the plan with this digest, when one is given); answers with the digest."""
+        outcome = self._board.outcomes.get(ref) or await self._engine.reconcile(ref, "")
+        refused = outcome.reason == removal.NOT_APPROVED
+        waiting = outcome.plan.digest if refused and outcome.plan else ""
+        if not waiting or (plan and plan != waiting):
+            raise UsageError(f"{ref}: no such plan waits for an approval; `gitopsd diff {ref}` shows the plan of now")
+        approval = Approval(plan=waiting, actor=actor, at=self._world.ctx.now(), reason=reason)
+        await self._rewrite(ref, lambda i: replace(i, approvals=(*i.approvals[-9:], approval)))
+        self._engine.scheduler.wake(ref, Reason.RELEASED)
+        return waiting
+
+    async def suspend(self, ref: ObjectRef, *, actor: str, reason: str = "", until: datetime | None = None) -> None:
+        """Leave the app alone until it is resumed or `until` has come."""
+        held = Suspension(actor=actor, since=self._world.ctx.now(), reason=reason, until=until)
+        await self._rewrite(ref, lambda i: replace(i, suspension=held))
+        self._engine.scheduler.wake(ref, Reason.REQUEST)
+
+    async def resume(self, ref: ObjectRef) -> None:
+        """End a suspension made by `suspend`; one in the object's own spec stays."""
+        await self._rewrite(ref, lambda i: replace(i, suspension=None))
+        self._engine.scheduler.wake(ref, Reason.REQUEST)
+
+    async def delete(self, ref: ObjectRef, token: str) -> Outcome:
+        """Delete an app with what it applied, by its deletion policy; of an orphan, everything that it owns."""
+        if ref not in self._board.intents:
+            self._revive(ref)
+        if not isinstance(self._board.intents[ref], AppIntent):
+            raise UsageError(f"{ref}: a source owns nothing in a cluster; remove its declaration")
+        self._board.removals.add(ref)
+        self._engine.look_after(ref)
+        return await self._engine.scheduler.request(ref, token)
+
+    async def _rewrite(self, ref: ObjectRef, change: Callable[[Inventory], Inventory]) -> None:
+        intent = self._board.intents.get(ref)
+        if not isinstance(intent, AppIntent):
+            raise UsageError(f"{ref}: only apps can be suspended or approved here; for a source set spec.suspend")
+        target = await self._engine.clusters.target(intent.cluster)
+        await record.written(await record.read(ref, target, self._world), change, target, self._world)
+
+    def _revive(self, orphan: ObjectRef, parent: ObjectRef | None = None) -> None:
+        """Give an orphan, and the orphans that it declared, an intent that only ends it."""
+        if orphan not in self._board.inventories:
+            raise NotReady(f"{orphan}: is not declared and owns nothing")
+        self._board.declared[orphan] = Declared(
+            ref=orphan, document={}, place=Place(file="(orphan)"), spec=Digest("orphan"), parent=parent
+        )
+        self._board.intents[orphan] = views.ending(orphan, Deletion.DELETE)
+        for id in self._board.inventories[orphan].owned:
+            child = children.ref(id)
+            is_app = children.is_declared(id, self._world.registry) and child in self._board.inventories
+            if is_app and child not in self._board.intents:
+                self._revive(child, orphan)
