@@ -2,6 +2,8 @@
 
 A render records everything that it looked at. As long as a newer tree shows the same at those places, under the same intent,
 the earlier result stands: no worker process is asked. Sets that hold Secrets are never stored; they are kept in memory.
+The others are stored from a thread: compressing and writing a large set would hold the loop up for 100 ms.
+
 Where the store finds content damaged or gone, the artifact leaves service and its source fetches it again; once for each
 content in a row, so that a failing disk keeps nobody busy.
 """
@@ -12,9 +14,11 @@ import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
+from anyio import to_thread
 
 from gitopsd.model import digest
 from gitopsd.model.declared import AppIntent
@@ -49,7 +53,8 @@ async def current(app: AppIntent, artifact: Artifact, world: World) -> tuple[Ren
             return replace(last, revision=artifact.revision, tree=artifact.tree), None
         rendered = await _made(renderer, app, artifact, world)
     if not rendered.sensitive:
-        world.store.keep_rendered(_key(intent, rendered), rendered, app=app.ref, intent=intent)
+        keep = partial(world.store.keep_rendered, _key(intent, rendered), rendered, app=app.ref, intent=intent)
+        await to_thread.run_sync(keep)
     return _note(intent, artifact, rendered), rendered
 
 
