@@ -130,7 +130,8 @@ async def _connected(intent: AppIntent, run: Run, world: World, *, removing: boo
 async def _made(intent: AppIntent, run: Run, world: World) -> tuple[Render, Artifact, Rendered | None]:
     """artifact -> render."""
     run.step = Step.ARTIFACT
-    artifact = require.artifact(intent, world.board.intents, world.board.artifacts)
+    unserved = {kind for _, kind in world.registry.unserved}
+    artifact = require.artifact(intent, world.board.intents, world.board.artifacts, unserved)
     run.attempted = artifact.revision
     run.step = Step.RENDER
     made, fresh = await render.current(intent, artifact, world)

@@ -76,7 +76,10 @@ def would_change(run: Run, now: datetime) -> Outcome:
     """Read-only: planned, not written."""
     count = sum(1 for change in run.plan.changes if change.action.writes) if run.plan else 0
     return _outcome(
-        run, Phase.READY, now, message=f"read-only: would change {count} objects" if count else "read-only: no change"
+        run,
+        Phase.READY,
+        now,
+        message=f"read-only: would change {count} object{'s' * (count != 1)}" if count else "read-only: no change",
     )
 
 

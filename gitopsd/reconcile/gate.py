@@ -53,7 +53,12 @@ async def passed(
 
     async def cut_short() -> None:
         await superseded.wait()
-        ended.append(NotReady("the health check was cut short: there is something newer to reconcile", reason=CANCELED))
+        ended.append(
+            NotReady(
+                "the health check was cut short: there is something newer to reconcile, or gitopsd stops",
+                reason=CANCELED,
+            )
+        )
         group.cancel_scope.cancel()
 
     with anyio.move_on_after(timeout):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from gitopsd.model.declared import AppIntent, Declared, Intent, SourceIntent
 from gitopsd.model.errors import NotReady
@@ -11,8 +11,15 @@ from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.model.tree import Artifact
 
 
-def artifact(app: AppIntent, intents: Mapping[ObjectRef, Intent], artifacts: Mapping[ObjectRef, Artifact]) -> Artifact:
-    """The artifact to render. Raises `NotReady` naming the source."""
+def artifact(
+    app: AppIntent,
+    intents: Mapping[ObjectRef, Intent],
+    artifacts: Mapping[ObjectRef, Artifact],
+    unserved: Collection[str] = (),
+) -> Artifact:
+    """The artifact to render. Raises `NotReady` naming the source; `unserved` are kinds that nobody serves yet."""
+    if app.source.kind in unserved:
+        raise NotReady(f"{app.ref}: {app.source} is of a kind that is not served yet")
     if app.source not in intents:
         raise NotReady(f"{app.ref}: {app.source} is not declared; declare it or correct the source reference")
     found = artifacts.get(app.source)

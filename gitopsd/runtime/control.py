@@ -83,7 +83,9 @@ class LocalControl:
 
     async def plan(self, name: str) -> Sequence[Report]:
         """Plan without writing."""
-        return [self._done(await self._engine.plan(ref), planned=True) for ref in self._engine.find(name)]
+        found = self._engine.find(name)
+        apps = [ref for ref in found if self._engine.view(ref).app] or found
+        return [self._done(await self._engine.plan(ref), planned=True) for ref in apps]
 
     async def approve(self, name: str, actor: str, reason: str, plan: str) -> Sequence[View]:
         """Approve the deletions that wait."""

@@ -96,3 +96,8 @@ def test_a_ready_dependency_is_enough(depended: object, last: Outcome) -> None:
 def test_the_first_that_is_missing_is_named() -> None:
     with pytest.raises(NotReady, match="one"):
         require.dependencies(intent(after=(app("one"), app("two"))), "r", {}, {}, {})
+
+
+def test_a_source_of_a_kind_that_is_not_served_yet_is_said_to_be_so() -> None:
+    with pytest.raises(NotReady, match="is of a kind that is not served yet"):
+        require.artifact(intent(), {}, {}, {SOURCE.kind})
