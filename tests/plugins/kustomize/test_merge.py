@@ -73,6 +73,7 @@ def test_an_unknown_directive_is_refused():
         ({"op": "move", "from": "/list/0", "path": "/moved"}, {"list": [2], "moved": 1}),
         ({"op": "copy", "from": "/list", "path": "/a~1b"}, {"list": [1, 2], "a/b": [1, 2]}),
         ({"op": "test", "path": "/list/0", "value": 1}, {"list": [1, 2]}),
+        ({"op": "replace", "path": "/nothing", "value": 1}, {"list": [1, 2], "nothing": 1}),
     ],
 )
 def test_operations(operation, expected):
@@ -86,7 +87,7 @@ def test_operations(operation, expected):
         {"op": "add", "path": "/no/where", "value": 3},
         {"op": "remove", "path": "/nothing"},
         {"op": "remove", "path": ""},
-        {"op": "replace", "path": "/nothing", "value": 1},
+        {"op": "replace", "path": "/no/where", "value": 1},
         {"op": "move", "path": "/a"},
         {"op": "test", "path": "/list/0", "value": True},
     ],
