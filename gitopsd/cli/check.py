@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 import click
@@ -22,10 +22,9 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Findings:
-    """What was looked at, one line each."""
+    """Says what was looked at, one line each, and counts what would go wrong."""
 
     failed: int = 0
-    lines: list[str] = field(default_factory=list)
 
     def good(self, text: str) -> None:
         """It is as it should be."""

@@ -98,16 +98,15 @@ async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.
             await removal.removed(intent, run, target, world)
             return conclude.deleted(run, world.ctx.now())
         made, artifact, fresh = await _made(intent, run, world)
+        counts = _counts(world, plan_only=plan_only)
         wanted = None
         if not _stands(intent, made, run, target, world):
             wanted = await _wanted(intent, artifact, made, fresh, target, world, plan_only=plan_only)
-        if _counts(
-            world, plan_only=plan_only
-        ):  # in one go with the claims: whoever prunes takes the app's word for both
+        if counts:  # in one go with the claims: whoever prunes takes the app's word for both
             world.board.renders[intent.ref] = made
         _require(intent, run, world)
         if wanted is not None:
-            if _counts(world, plan_only=plan_only):
+            if counts:
                 wanted = replace(wanted, taken=world.claims.take(intent.ref))
             await _applied(intent, wanted, run, target, world, plan_only=plan_only)
     if plan_only:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
-import structlog
+from fakes import sink_context
 from fakes.control_plane import ControlPlane, assets, missing
 
-from gitopsd.plugin import Access, Context, Http
+from gitopsd.plugin import Access, Context
 from gitopsd_plugins.kubernetes.access.kubeconfig import KubeconfigAccess
 from gitopsd_plugins.sandbox import server as sandbox
 from gitopsd_plugins.sandbox.cluster import Settings
@@ -31,20 +29,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
 @pytest.fixture
 def ctx(tmp_path: Path) -> Context:
     """What the sink uses of a context: HTTP, the time and the log."""
-
-    class Unused:
-        def __getattr__(self, name: str) -> Any:
-            raise AssertionError(f"the sink has no business with {name}")
-
-    return Context(
-        http=Http(),
-        work=Unused(),
-        credentials=Unused(),
-        intake=Unused(),
-        now=lambda: datetime.now(UTC),
-        log=structlog.get_logger(),
-        cache=lambda _: tmp_path,
-    )
+    return sink_context.make(tmp_path)
 
 
 @pytest_asyncio.fixture(params=["sandbox", pytest.param("control-plane", marks=pytest.mark.timeout(180))])

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
-import structlog
+from fakes import sink_context
 
-from gitopsd.plugin import Access, Context, Http
+from gitopsd.plugin import Access, Context
 from gitopsd_plugins.sandbox import server
 from gitopsd_plugins.sandbox.cluster import Settings
 from gitopsd_plugins.sandbox.server import Running
@@ -20,20 +18,7 @@ from gitopsd_plugins.sandbox.server import Running
 @pytest.fixture
 def ctx(tmp_path: Path) -> Context:
     """What the sink uses of a context: HTTP, the time and the log."""
-
-    class Unused:
-        def __getattr__(self, name: str) -> Any:
-            raise AssertionError(f"the sink has no business with {name}")
-
-    return Context(
-        http=Http(),
-        work=Unused(),
-        credentials=Unused(),
-        intake=Unused(),
-        now=lambda: datetime.now(UTC),
-        log=structlog.get_logger(),
-        cache=lambda _: tmp_path,
-    )
+    return sink_context.make(tmp_path)
 
 
 @pytest_asyncio.fixture
