@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from hypothesis import settings
+
+settings.register_profile("no clock")  # how long an example takes says how busy the machine is
+settings.load_profile("no clock")
+
 
 def pytest_configure() -> None:
     # looptime asks for the current loop before each synchronous test too, which would make one that nobody closes:

@@ -78,6 +78,7 @@ async def engaged(
         async with anyio.create_task_group() as tasks:
             pool = _processes(tasks, loaded, mode.log)
             engine = _engine(tasks, loaded, mode, store, pool, on_outcome)
+            tasks.start_soon(engine.keep_journal, name="journal")
             engine.declare(loaded.declared, work=mode.work)
             try:
                 ended.append(await body(engine))

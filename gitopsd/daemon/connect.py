@@ -62,7 +62,7 @@ async def _held(
     async with AsyncExitStack() as held:
         if not actor.read_only:
             await held.enter_async_context(target.lease())
-        engine.loaded(target, await target.inventories())
+        await engine.loaded(target, await target.inventories())
         if watches is None:
             await serve(target)
             return

@@ -84,3 +84,29 @@ class Rendered:
     def sensitive(self) -> bool:
         """True where a Secret is among the manifests: such a set is never stored in the clear."""
         return any(m.id.kind == "Secret" and not m.id.group for m in self.manifests)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """A rendered set without its objects: what it was made of, and what it wants. Enough to tell that nothing changed."""
+
+    key: Digest
+    """Of the intent and of all that was read: what the set is found by."""
+    digest: Digest
+    """Of the objects: equal digest, equal objects."""
+    ids: tuple[ResourceId, ...]
+    reads: tuple[Read, ...]
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, intent: Digest, rendered: Rendered) -> Outline:
+        """The outline of what was rendered under this intent."""
+        reads = [[read.path, read.listing, read.digest] for read in rendered.reads]
+        objects = [[str(m.id), m.version, m.digest] for m in rendered.manifests]
+        return cls(
+            key=digests.of_value([intent, reads]),
+            digest=digests.of_value(objects),
+            ids=tuple(m.id for m in rendered.manifests),
+            reads=rendered.reads,
+            warnings=rendered.warnings,
+        )

@@ -103,13 +103,14 @@ class Http:
 @lru_cache(maxsize=64)
 def _trust(ca_file: str, tls: Tls) -> ssl.SSLContext:
     """Kept, since reading the system's certificates takes 80 ms of the loop's time; a context is never changed."""
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        if ca_file:
-            context.load_verify_locations(cafile=ca_file)
         if tls.ca:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.load_verify_locations(cadata=tls.ca.decode("ascii"))
+        else:
+            context = ssl.create_default_context()
+            if ca_file:
+                context.load_verify_locations(cafile=ca_file)
     except (ssl.SSLError, OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"the CA certificates cannot be read: {error}") from error
     if tls.insecure:

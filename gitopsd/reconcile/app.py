@@ -17,7 +17,7 @@ from gitopsd.model.declared import AppIntent, HealthCheck
 from gitopsd.model.errors import GitopsdError, Misconfigured, Transient, Unsupported
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory
-from gitopsd.model.manifest import Manifest, Rendered
+from gitopsd.model.manifest import Manifest
 from gitopsd.model.outcome import Outcome, Step
 from gitopsd.model.tree import Artifact
 from gitopsd.plugin.roles import Target
@@ -126,7 +126,7 @@ async def _connected(intent: AppIntent, run: Run, world: World, *, removing: boo
     return target
 
 
-async def _made(intent: AppIntent, run: Run, world: World) -> tuple[Render, Artifact, Rendered | None]:
+async def _made(intent: AppIntent, run: Run, world: World) -> tuple[Render, Artifact, tuple[Manifest, ...] | None]:
     """artifact -> render."""
     run.step = Step.ARTIFACT
     unserved = {kind for _, kind in world.registry.unserved}
@@ -134,7 +134,7 @@ async def _made(intent: AppIntent, run: Run, world: World) -> tuple[Render, Arti
     run.attempted = artifact.revision
     run.step = Step.RENDER
     made, fresh = await render.current(intent, artifact, world)
-    run.rendered, run.warnings = made.digest, (*intent.warnings, *made.warnings)
+    run.rendered, run.warnings = made.outline.digest, (*intent.warnings, *made.outline.warnings)
     return made, artifact, fresh
 
 
@@ -158,7 +158,7 @@ def _stands(intent: AppIntent, made: Render, run: Run, target: Target, world: Wo
         not run.fresh
         and standing is not None
         and owned is not None
-        and standing.render == made.digest
+        and standing.render == made.outline.digest
         and standing.cluster_uid == target.uid
         and owned.owned.keys() == standing.ids
         and not world.mirror.drifted(intent.ref)
@@ -170,14 +170,14 @@ async def _wanted(
     intent: AppIntent,
     artifact: Artifact,
     made: Render,
-    fresh: Rendered | None,
+    fresh: tuple[Manifest, ...] | None,
     target: Target,
     world: World,
     *,
     plan_only: bool,
 ) -> Wanted:
     """The manifests and what follows from them; a plan claims nothing."""
-    manifests = fresh.manifests if fresh else await render.manifests(intent, artifact, made, world)
+    manifests = await render.manifests(intent, artifact, made, world) if fresh is None else fresh
     for_cluster, declared = children.split(manifests, world.registry)
     qualified = await target.qualify(for_cluster)
     ids = [m.id for m in qualified.manifests]
@@ -229,7 +229,7 @@ async def _applied(
         raise error
     removal.complain(intent, run)
     world.board.standing[intent.ref] = Standing(
-        render=wanted.render.digest, cluster_uid=target.uid, ids=wanted.ids, checks=_kept(wanted, changes)
+        render=wanted.render.outline.digest, cluster_uid=target.uid, ids=wanted.ids, checks=_kept(wanted, changes)
     )
 
 

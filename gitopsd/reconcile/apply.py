@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import anyio
 
@@ -12,6 +13,7 @@ from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.manifest import Manifest
 from gitopsd.plugin.roles import Target
 
+T = TypeVar("T")
 AT_ONCE = 64
 """Tasks at once; the target bounds the requests themselves."""
 
@@ -21,15 +23,11 @@ async def rehearsed(
 ) -> Mapping[ResourceId, Rehearsal]:
     """The server's dry-run answer for each manifest."""
     answers: dict[ResourceId, Rehearsal] = {}
-    slots = anyio.CapacityLimiter(AT_ONCE)
 
     async def one(manifest: Manifest) -> None:
-        async with slots:
-            answers[manifest.id] = await _rehearsal(manifest, app, live.get(manifest.id), target)
+        answers[manifest.id] = await _rehearsal(manifest, app, live.get(manifest.id), target)
 
-    async with anyio.create_task_group() as group:
-        for manifest in manifests:
-            group.start_soon(one, manifest)
+    await _each(one, manifests)
     return answers
 
 
@@ -44,16 +42,11 @@ async def carried_out(
     changes: Iterable[Change], app: ObjectRef, target: Target, results: dict[ResourceId, Result]
 ) -> None:
     """Write what the changes say; `results` is filled as answers come, so that a cut loses none."""
-    slots = anyio.CapacityLimiter(AT_ONCE)
 
     async def one(change: Change) -> None:
-        async with slots:
-            results[change.id] = await _result(change, app, target)
+        results[change.id] = await _result(change, app, target)
 
-    async with anyio.create_task_group() as group:
-        for change in changes:
-            if change.action.writes:
-                group.start_soon(one, change)
+    await _each(one, [change for change in changes if change.action.writes])
 
 
 async def _result(change: Change, app: ObjectRef, target: Target) -> Result:
@@ -63,3 +56,16 @@ async def _result(change: Change, app: ObjectRef, target: Target) -> Result:
         return await target.apply(change, app)
     except GitopsdError as error:
         return Result(id=change.id, action=change.action, error=error)
+
+
+async def _each(work: Callable[[T], Awaitable[None]], items: Sequence[T]) -> None:
+    """`work` on every item. A few tasks share the items: one task for each of thousands would hold the loop up."""
+    left = iter(items)
+
+    async def some() -> None:
+        for item in left:
+            await work(item)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(min(AT_ONCE, len(items))):
+            group.start_soon(some)

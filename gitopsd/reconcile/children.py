@@ -14,8 +14,9 @@ from gitopsd.plugin.registry import Registry
 
 def split(manifests: Sequence[Manifest], registry: Registry) -> tuple[tuple[Manifest, ...], tuple[Manifest, ...]]:
     """(objects for the cluster, declared objects)."""
-    ours = tuple(m for m in manifests if is_declared(m.id, registry))
-    return tuple(m for m in manifests if m not in ours) if ours else tuple(manifests), ours
+    declared = [is_declared(m.id, registry) for m in manifests]
+    ours = tuple(m for m, mine in zip(manifests, declared, strict=True) if mine)
+    return tuple(m for m, mine in zip(manifests, declared, strict=True) if not mine), ours
 
 
 def is_declared(id: ResourceId, registry: Registry) -> bool:

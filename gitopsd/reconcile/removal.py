@@ -82,7 +82,7 @@ async def removed(intent: AppIntent, run: Run, target: Target, world: World) -> 
         world.board.inventories.pop(intent.ref, None)  # somebody wrote it: the next attempt reads it again
         world.board.listed.discard(target.uid)
         raise
-    world.store.forget(intent.ref)
+    world.memory.forget(intent.ref)
     board = world.board
     for table in (board.inventories, board.renders, board.standing, board.holding):
         table.pop(intent.ref, None)

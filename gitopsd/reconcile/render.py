@@ -1,8 +1,9 @@
 """Tree and intent to manifests, once per content.
 
 A render records everything that it looked at. As long as a newer tree shows the same at those places, under the same intent,
-the earlier result stands: no worker process is asked. Sets that hold Secrets are never stored; they are kept in memory.
-The others are stored from a thread: compressing and writing a large set would hold the loop up for 100 ms.
+the earlier result stands: no worker process is asked, and none of its objects is read. The worker process also stores what
+it made. Sets that hold Secrets are never stored; they are kept in memory. Large sets are decoded in a thread, object by
+object: all at once they would hold the loop up.
 
 Where the store finds content damaged or gone, the artifact leaves service and its source fetches it again; once for each
 content in a row, so that a failing disk keeps nobody busy.
@@ -14,7 +15,6 @@ import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -24,49 +24,74 @@ from gitopsd.model import digest
 from gitopsd.model.declared import AppIntent
 from gitopsd.model.digest import Digest
 from gitopsd.model.errors import Misconfigured, NotReady, Transient
-from gitopsd.model.manifest import Manifest, Rendered
+from gitopsd.model.identity import ObjectRef
+from gitopsd.model.manifest import Manifest, Outline
 from gitopsd.model.tree import Artifact
 from gitopsd.plugin.roles import Renderer
-from gitopsd.plugin.tree import Intake, Tree
+from gitopsd.plugin.tree import Tree
 from gitopsd.reconcile.world import Render, World
+from gitopsd.store import Store
 
 JOB = "gitopsd.reconcile.render:job"
 LOST = frozenset({"ContentDamaged", "ContentMissing"})
+SMALL = 64 * 1024
+"""Bytes of an answer that the loop decodes itself, in well under a millisecond."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker process is asked to render. `renderer` is `module:Class`, `key` keys the digests of Secrets."""
 
+    app: ObjectRef
     renderer: str
+    intent: Digest
     tree: Digest
     spec: dict[str, Any]
     key: bytes
 
 
-async def current(app: AppIntent, artifact: Artifact, world: World) -> tuple[Render, Rendered | None]:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What it made: the outline, and the objects one by one."""
+
+    outline: Outline
+    sensitive: bool
+    manifests: tuple[bytes, ...]
+
+
+_MANIFEST = msgspec.msgpack.Decoder(Manifest)
+
+
+async def current(app: AppIntent, artifact: Artifact, world: World) -> tuple[Render, tuple[Manifest, ...] | None]:
     """What the app's render of this artifact wants, and the manifests where they had to be made or are at hand."""
     renderer = _renderer(app, world)
     intent = digest.of_value([renderer.name, renderer.version, app.spec])
     last = world.board.renders.get(app.ref) or _stored(app, artifact, intent, world)
     with _fetched_again(app, world):
-        if last is not None and last.intent == intent and Tree(world.store, artifact.tree).unchanged(last.reads):
+        if (
+            last is not None
+            and last.intent == intent
+            and Tree(world.store, artifact.tree).unchanged(last.outline.reads)
+        ):
             return replace(last, revision=artifact.revision, tree=artifact.tree), None
-        rendered = await _made(renderer, app, artifact, world)
-    if not rendered.sensitive:
-        keep = partial(world.store.keep_rendered, _key(intent, rendered), rendered, app=app.ref, intent=intent)
-        await to_thread.run_sync(keep)
-    return _note(intent, artifact, rendered), rendered
+        answer, manifests = await _made(renderer, intent, app, artifact, world)
+    made = Render(
+        intent=intent,
+        revision=artifact.revision,
+        tree=artifact.tree,
+        outline=answer.outline,
+        kept=manifests if answer.sensitive else None,
+    )
+    return made, manifests
 
 
 async def manifests(app: AppIntent, artifact: Artifact, render: Render, world: World) -> tuple[Manifest, ...]:
     """The manifests of a render that was found unchanged: from memory, from the store, or made again."""
     if render.kept is not None:
         return render.kept
-    stored = world.store.last_rendered(app.ref, render.intent)
-    if stored is not None and _digest(stored[1]) == render.digest:
-        return stored[1].manifests
+    stored = await to_thread.run_sync(world.store.rendered, render.outline.key)
+    if stored is not None:
+        return stored
     with _fetched_again(app, world):
-        return (await _made(_renderer(app, world), app, artifact, world)).manifests
+        return (await _made(_renderer(app, world), render.intent, app, artifact, world))[1]
 
 
 @contextmanager
@@ -83,29 +108,43 @@ def _fetched_again(app: AppIntent, world: World) -> Iterator[None]:
         raise NotReady(f"{app.ref}: waits for {app.source}: {error}", reason=error.reason) from error
 
 
-async def _made(renderer: Renderer, app: AppIntent, artifact: Artifact, world: World) -> Rendered:
+async def _made(
+    renderer: Renderer, intent: Digest, app: AppIntent, artifact: Artifact, world: World
+) -> tuple[Answer, tuple[Manifest, ...]]:
     order = Order(
+        app=app.ref,
         renderer=f"{type(renderer).__module__}:{type(renderer).__qualname__}",
+        intent=intent,
         tree=artifact.tree,
         spec=dict(app.spec),
         key=world.store.key(),
     )
     async with world.slots.render:
-        answer = await world.ctx.work.run(
+        reply = await world.ctx.work.run(
             JOB, msgspec.msgpack.encode(order), timeout=world.limits.render_timeout.total_seconds()
         )
-    return msgspec.msgpack.decode(answer, type=Rendered)
+    return _read(reply) if len(reply) <= SMALL else await to_thread.run_sync(_read, reply)
 
 
-def job(payload: bytes, intake: Intake) -> bytes:
-    """Render in a worker process: `Order` in, `Rendered` out."""
+def _read(reply: bytes) -> tuple[Answer, tuple[Manifest, ...]]:
+    answer = msgspec.msgpack.decode(reply, type=Answer)
+    return answer, tuple(map(_MANIFEST.decode, answer.manifests))
+
+
+def job(payload: bytes, store: Store) -> bytes:
+    """Render in a worker process, and store the set: `Order` in, `Answer` out."""
     order = msgspec.msgpack.decode(payload, type=Order)
     module, _, name = order.renderer.partition(":")
     renderer: Renderer = getattr(importlib.import_module(module), name)()
-    tree = Tree(intake, order.tree)
+    tree = Tree(store, order.tree)
     rendered = renderer.render(tree, order.spec)
     keyed = tuple(_keyed(m, order.key) for m in rendered.manifests)
-    return msgspec.msgpack.encode(replace(rendered, manifests=keyed, reads=tree.reads))
+    rendered = replace(rendered, manifests=keyed, reads=tree.reads)
+    outline = Outline.of(order.intent, rendered)
+    if not rendered.sensitive:
+        store.keep_rendered(rendered, outline, app=order.app, intent=order.intent)
+    objects = tuple(map(msgspec.msgpack.encode, keyed))
+    return msgspec.msgpack.encode(Answer(outline=outline, sensitive=rendered.sensitive, manifests=objects))
 
 
 def _keyed(manifest: Manifest, key: bytes) -> Manifest:
@@ -122,27 +161,7 @@ def _renderer(app: AppIntent, world: World) -> Renderer:
 
 
 def _stored(app: AppIntent, artifact: Artifact, intent: Digest, world: World) -> Render | None:
-    stored = world.store.last_rendered(app.ref, intent)
-    return _note(intent, artifact, stored[1]) if stored else None
-
-
-def _note(intent: Digest, artifact: Artifact, rendered: Rendered) -> Render:
-    return Render(
-        intent=intent,
-        revision=artifact.revision,
-        tree=artifact.tree,
-        reads=rendered.reads,
-        digest=_digest(rendered),
-        ids=frozenset(m.id for m in rendered.manifests),
-        kept=rendered.manifests if rendered.sensitive else None,
-        warnings=rendered.warnings,
-    )
-
-
-def _digest(rendered: Rendered) -> Digest:
-    return digest.of_value([[str(m.id), m.version, m.digest] for m in rendered.manifests])
-
-
-def _key(intent: Digest, rendered: Rendered) -> Digest:
-    """What the set was made of: the intent and everything that was read."""
-    return digest.of_value([intent, [[read.path, read.listing, read.digest] for read in rendered.reads]])
+    outline = world.store.outline(app.ref, intent)
+    if outline is None:
+        return None
+    return Render(intent=intent, revision=artifact.revision, tree=artifact.tree, outline=outline)

@@ -37,7 +37,7 @@ async def all_of(
     plan_only: bool,
 ) -> tuple[Change, ...]:
     """Every stage in order, up to the first that was turned back; what went wrong is in `first_error`."""
-    applied = world.store.applied(target.uid, intent.ref)
+    applied = world.memory.applied(target.uid, intent.ref)
     new = _never_written(intent, manifests, run, plan_only=plan_only)
     live = await _observed([m for m in manifests if m.id not in new], run, target, world)
     changes: tuple[Change, ...] = ()
@@ -164,7 +164,7 @@ def keep_marks(run: Run, changes: Iterable[Change], target: Target, world: World
     app = run.declared.ref
     marks = {c.id: applied for c in changes if not c.deletion and (applied := _mark(c, run))}
     gone = [c.id for c in changes if c.deletion or c.id not in marks]
-    world.store.keep_applied(target.uid, app, marks, gone)
+    world.memory.keep_applied(target.uid, app, marks, gone)
     world.mirror.expect(app, target.access.cluster, {id: applied.mark for id, applied in marks.items()})
 
 

@@ -6,19 +6,19 @@ is atomic. Nothing on it is precious: the store, the clusters and the sources ca
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
 import anyio
 
-from gitopsd.model.change import Live
+from gitopsd.model.change import Applied, Live
 from gitopsd.model.declared import Adopt, AppIntent, Declared, HealthCheck, Intent, SourceIntent
 from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory
-from gitopsd.model.manifest import Manifest, Read
+from gitopsd.model.manifest import Manifest, Outline
 from gitopsd.model.outcome import Outcome
 from gitopsd.model.tree import Artifact, Revision
 from gitopsd.plugin.context import Context
@@ -54,15 +54,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Render:
-    """What an app's newest render wants: the ids, by whose reading of which revision."""
+    """What an app's newest render wants, by whose reading of which revision."""
 
     intent: Digest
     revision: Revision
     tree: Digest
-    reads: tuple[Read, ...]
-    digest: Digest
-    ids: frozenset[ResourceId]
-    warnings: tuple[str, ...] = ()
+    outline: Outline
     kept: tuple[Manifest, ...] | None = None
     """The manifests themselves, only where they hold secrets: such a set is never stored."""
 
@@ -131,6 +128,24 @@ class Board:
         return intent if isinstance(intent, SourceIntent) else None
 
 
+class Memory(Protocol):
+    """What was applied last, as this process knows it; kept on the disk behind the steps' back."""
+
+    def applied(self, cluster_uid: str, app: ObjectRef) -> Mapping[ResourceId, Applied]:
+        """What the app applied to this cluster last, with the marks from then."""
+        ...
+
+    def keep_applied(
+        self, cluster_uid: str, app: ObjectRef, marks: Mapping[ResourceId, Applied], gone: Collection[ResourceId] = ()
+    ) -> None:
+        """Add or replace marks, and drop those of objects that are gone."""
+        ...
+
+    def forget(self, ref: ObjectRef) -> None:
+        """The object is gone."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slots:
     """How much of each kind of work happens at once."""
@@ -145,6 +160,7 @@ class World:
 
     registry: Registry
     store: Store
+    memory: Memory
     ctx: Context
     safety: Safety
     limits: Limits

@@ -18,7 +18,7 @@ from structlog.contextvars import bound_contextvars
 from gitopsd.config import home
 from gitopsd.config.declared_set import DeclaredSet
 from gitopsd.model.declared import AppIntent, Declared, SourceIntent, Unserved
-from gitopsd.model.errors import GitopsdError, UsageError
+from gitopsd.model.errors import UsageError
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest
@@ -84,6 +84,7 @@ class Engine:
         self.world = World(
             registry=parts.registry,
             store=parts.store,
+            memory=self._journal,
             ctx=parts.ctx,
             safety=parts.safety,
             limits=parts.limits,
@@ -114,7 +115,7 @@ class Engine:
         Apps whose declaration vanished are kept as orphans: nothing of theirs is pruned. Without that rule they end, each by
         its own deletion policy; one that is declared again in between lives on.
         """
-        generations = {ref: self._parts.store.generation(ref, d.spec) for ref, d in declared.objects.items()}
+        generations = self._parts.store.generations({ref: d.spec for ref, d in declared.objects.items()})
         gone = self._declared.objects.keys() - declared.objects.keys()
         self.board.removals -= declared.objects.keys() - self._declared.objects.keys()
         self._declared = declared
@@ -159,10 +160,6 @@ class Engine:
             table.pop(ref, None)
         self._statuses.pop(ref, None)
         self._journal.forget(ref)
-        try:
-            self._parts.store.forget(ref)
-        except GitopsdError as error:  # a cache that keeps too much is no reason to stop
-            self._parts.ctx.log.warning("could not be forgotten", object=str(ref), problem=str(error))
         if self._parts.watches:
             self._parts.watches.forget(ref)
 
@@ -191,9 +188,9 @@ class Engine:
                 "a declared object among the manifests is broken", parent=str(parent), problem=str(problem)
             )
         self._children[parent] = found.objects
+        generations = self._parts.store.generations({ref: d.spec for ref, d in found.objects.items()})
         for ref, document in found.objects.items():
-            generation = self._parts.store.generation(ref, document.spec)
-            self.board.declared[ref] = replace(document, generation=generation)
+            self.board.declared[ref] = replace(document, generation=generations[ref])
             if ref in found.intents:
                 self.board.intents[ref] = found.intents[ref]
                 self.board.removals.discard(ref)
@@ -291,8 +288,9 @@ class Engine:
         known = tuple(self._declared.clusters)
         return name or (known[0] if len(known) == 1 else "")
 
-    def loaded(self, target: Target, inventories: Iterable[Inventory]) -> None:
+    async def loaded(self, target: Target, inventories: Iterable[Inventory]) -> None:
         """A cluster was reached: take over what is recorded there, apps in the order of their names."""
+        await self._journal.know(target.uid)
         found = sorted(inventories, key=lambda i: i.app)
         here = all(i.cluster_uid == target.uid for i in found)
         if here and not self._parts.safety.read_only:  # who may not write holds no lease: another one may be at work
@@ -377,6 +375,11 @@ class Engine:
         for name in self._declared.clusters:
             await self.clusters.target(name)
 
+    async def keep_journal(self) -> None:
+        """Write down what comes of objects, as it comes. Never returns."""
+        await self._journal.run()
+
     async def stop(self, grace: float = 10.0) -> None:
-        """End all workers, running writes within `grace` seconds."""
+        """End all workers, running writes within `grace` seconds, and write down what came of them."""
         await self.scheduler.stop(grace)
+        await self._journal.flush()

@@ -1,15 +1,24 @@
-"""Statuses and ledger rows on their way to the disk. A full disk ends no attempt and no process: what cannot be written is
-kept, said, and written together with what comes next. It decides nothing about their content.
+"""What outlives the process but is no record in a cluster: statuses, ledger rows, marks. Noted on the loop, written behind it.
+
+A commit of the ledger waits for the disk for some milliseconds, so a thread writes whatever was noted since it wrote last: a
+thousand apps that conclude at once cost a few commits. What a crash loses is the last instant of it, and nothing of that
+decides anything: what was applied stands in the clusters. A full disk ends no attempt and no process: what cannot be written
+is kept, said, and written together with what comes next. It decides nothing about content.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+import anyio
+from anyio import to_thread
+
+from gitopsd.model.change import Applied
 from gitopsd.model.errors import GitopsdError
-from gitopsd.model.identity import ObjectRef
+from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.outcome import LedgerRow
 
 if TYPE_CHECKING:
@@ -18,50 +27,150 @@ if TYPE_CHECKING:
 MOST_ROWS = 10_000
 """Rows that wait at most; beyond them the oldest are lost, each said in the log when it was new."""
 
+Marks = Mapping[ResourceId, Applied | None]
+"""New marks by object; None for one that is gone."""
+AppOfCluster = tuple[str, ObjectRef]
+"""The uid of a cluster, and an app."""
+
 
 class Records(Protocol):
-    """The part of the store that is written here."""
+    """The part of the store that is written here. Every call may raise what the disk met."""
 
-    def append(self, row: LedgerRow) -> None:
-        """Write one row of the ledger."""
+    def append(self, rows: Sequence[LedgerRow]) -> None:
+        """Write rows of the ledger, all or none."""
         ...
 
-    def keep_status(self, ref: ObjectRef, value: Mapping[str, Any]) -> None:
-        """Replace the status of an object."""
+    def keep_statuses(self, statuses: Mapping[ObjectRef, Mapping[str, Any]]) -> None:
+        """Replace statuses."""
         ...
+
+    def keep_applied(self, marks: Mapping[AppOfCluster, Marks]) -> None:
+        """Add, replace and drop marks."""
+        ...
+
+    def applied(self, cluster_uid: str) -> Mapping[ObjectRef, Mapping[ResourceId, Applied]]:
+        """Every mark of a cluster, by app."""
+        ...
+
+    def forget(self, ref: ObjectRef) -> None:
+        """Drop all that is known of an object."""
+        ...
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What is not written yet; objects are forgotten first, as one of the same name may have come since."""
+
+    forgotten: dict[ObjectRef, None] = field(default_factory=dict)
+    rows: deque[LedgerRow] = field(default_factory=lambda: deque(maxlen=MOST_ROWS))
+    statuses: dict[ObjectRef, Mapping[str, Any]] = field(default_factory=dict)
+    marks: dict[AppOfCluster, dict[ResourceId, Applied | None]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.forgotten) + len(self.rows) + len(self.statuses) + len(self.marks)
+
+    def without(self, ref: ObjectRef) -> None:
+        self.statuses.pop(ref, None)
+        for key in [key for key in self.marks if key[1] == ref]:
+            del self.marks[key]
 
 
 class Journal:
-    """Writes at once while the store can."""
+    """Belongs to one event loop. `run` writes for as long as it is run, `flush` once."""
 
     def __init__(self, store: Records, log: FilteringBoundLogger) -> None:
         self._store = store
         self._log = log
-        self._rows: deque[LedgerRow] = deque(maxlen=MOST_ROWS)
-        self._statuses: dict[ObjectRef, Mapping[str, Any]] = {}
+        self._waiting = _Waiting()
+        self._applied: dict[AppOfCluster, dict[ResourceId, Applied]] = {}
+        self._noted = anyio.Event()
+        self._writing = anyio.Lock()
+
+    async def know(self, cluster_uid: str) -> None:
+        """Read the marks of a cluster, before its apps are looked at; what is known already is newer."""
+        try:
+            found = await to_thread.run_sync(self._store.applied, cluster_uid)
+        except GitopsdError as error:  # each object is looked at once more
+            self._log.warning("the marks of the last run cannot be read", problem=str(error))
+            return
+        for app, marks in found.items():
+            self._applied.setdefault((cluster_uid, app), dict(marks))
+
+    def applied(self, cluster_uid: str, app: ObjectRef) -> Mapping[ResourceId, Applied]:
+        """What the app applied to this cluster last, with the marks from then, as far as it is known."""
+        return self._applied.get((cluster_uid, app), {})
+
+    def keep_applied(
+        self, cluster_uid: str, app: ObjectRef, marks: Mapping[ResourceId, Applied], gone: Collection[ResourceId] = ()
+    ) -> None:
+        """Add or replace marks, and drop those of objects that are gone."""
+        known = self._applied.setdefault((cluster_uid, app), {})
+        changed: dict[ResourceId, Applied | None] = {id: mark for id, mark in marks.items() if known.get(id) != mark}
+        changed |= {id: None for id in gone if id in known}
+        known.update(marks)
+        for id in gone:
+            known.pop(id, None)
+        if changed:
+            self._waiting.marks.setdefault((cluster_uid, app), {}).update(changed)
+            self._noted.set()
 
     def note(self, ref: ObjectRef, *, status: Mapping[str, Any] | None, row: LedgerRow | None) -> None:
-        """Write what came of an object, and all that waits. Never raises on account of the disk."""
+        """Take down what came of an object."""
         if status is not None:
-            self._statuses[ref] = status
+            self._waiting.statuses[ref] = status
         if row is not None:
-            self._rows.append(row)
-        try:
-            self._write()
-        except GitopsdError as error:
-            waiting = len(self._rows) + len(self._statuses)
-            self._log.error(
-                "kept in memory until it can be written", object=str(ref), waiting=waiting, problem=str(error)
-            )
+            self._waiting.rows.append(row)
+        self._noted.set()
 
     def forget(self, ref: ObjectRef) -> None:
-        """The object is gone; a status of it is not written any more."""
-        self._statuses.pop(ref, None)
+        """The object is gone; nothing of it is kept but its rows in the ledger."""
+        for key in [key for key in self._applied if key[1] == ref]:
+            del self._applied[key]
+        self._waiting.without(ref)
+        self._waiting.forgotten[ref] = None
+        self._noted.set()
 
-    def _write(self) -> None:
-        while self._rows:
-            self._store.append(self._rows[0])
-            self._rows.popleft()
-        for ref in tuple(self._statuses):
-            self._store.keep_status(ref, self._statuses[ref])
-            del self._statuses[ref]
+    async def run(self) -> None:
+        """Write what is noted. Never returns."""
+        while True:
+            await self._noted.wait()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Return when all that was noted so far is written, or could not be. Never raises on account of the disk."""
+        async with self._writing:
+            self._noted = anyio.Event()
+            batch, self._waiting = self._waiting, _Waiting()
+            try:
+                await to_thread.run_sync(self._write, batch)
+            except GitopsdError as error:
+                self._put_back(batch)
+                self._log.error(
+                    "kept in memory until it can be written", waiting=len(self._waiting), problem=str(error)
+                )
+
+    def _put_back(self, batch: _Waiting) -> None:
+        """What was noted meanwhile is newer."""
+        newer, self._waiting = self._waiting, batch
+        for ref in newer.forgotten:
+            batch.without(ref)
+        batch.forgotten |= newer.forgotten
+        batch.rows.extend(newer.rows)
+        batch.statuses |= newer.statuses
+        for key, marks in newer.marks.items():
+            batch.marks.setdefault(key, {}).update(marks)
+
+    def _write(self, batch: _Waiting) -> None:
+        """In a thread. What was written leaves the batch at once, so that nothing is written twice after a failure."""
+        if batch.rows:
+            self._store.append(tuple(batch.rows))
+            batch.rows.clear()
+        for ref in tuple(batch.forgotten):
+            self._store.forget(ref)
+            del batch.forgotten[ref]
+        if batch.statuses:
+            self._store.keep_statuses(batch.statuses)
+            batch.statuses.clear()
+        if batch.marks:
+            self._store.keep_applied(batch.marks)
+            batch.marks.clear()

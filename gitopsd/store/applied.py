@@ -6,7 +6,7 @@ A cache of what observing would find: losing it costs one observation, never a w
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from gitopsd.model.change import Applied
 from gitopsd.model.digest import Digest
@@ -14,37 +14,33 @@ from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.store.database import Database
 
 
-def of_app(database: Database, cluster_uid: str, app: ObjectRef) -> Mapping[ResourceId, Applied]:
-    """Everything that this app applied to this cluster, as far as it is known."""
-    query = 'SELECT "group", kind, namespace, name, manifest, mark FROM applied WHERE cluster = ? AND app = ?'
+def of_cluster(database: Database, cluster_uid: str) -> Mapping[ObjectRef, Mapping[ResourceId, Applied]]:
+    """Everything that was applied to this cluster, by app, as far as it is known."""
+    query = 'SELECT app, "group", kind, namespace, name, manifest, mark FROM applied WHERE cluster = ?'
+    found: dict[ObjectRef, dict[ResourceId, Applied]] = {}
     with database.read() as connection:
-        rows = connection.execute(query, (cluster_uid, str(app))).fetchall()
-    return {
-        ResourceId(group=group, kind=kind, namespace=namespace, name=name): Applied(manifest=Digest(digest), mark=mark)
-        for group, kind, namespace, name, digest, mark in rows
-    }
+        for app, group, kind, namespace, name, digest, mark in connection.execute(query, (cluster_uid,)):
+            id = ResourceId(group=group, kind=kind, namespace=namespace, name=name)
+            found.setdefault(ObjectRef.parse(app), {})[id] = Applied(manifest=Digest(digest), mark=mark)
+    return found
 
 
-def keep(
-    database: Database,
-    cluster_uid: str,
-    app: ObjectRef,
-    entries: Mapping[ResourceId, Applied],
-    removed: Collection[ResourceId] = (),
-) -> None:
-    """Add or replace entries, and drop those of removed objects, in one transaction."""
-    if not entries and not removed:
-        return
-    where = (cluster_uid, str(app))
+def keep(database: Database, marks: Mapping[tuple[str, ObjectRef], Mapping[ResourceId, Applied | None]]) -> None:
+    """Add or replace marks by cluster and app, and drop those that are None, in one transaction."""
+    gone, new = [], []
+    for (cluster, app), changes in marks.items():
+        for id, mark in changes.items():
+            key = (cluster, str(app), id.group, id.kind, id.namespace, id.name)
+            if mark is None:
+                gone.append(key)
+            else:
+                new.append((*key, mark.manifest, mark.mark))
     with database.write() as connection:
         connection.executemany(
             'DELETE FROM applied WHERE cluster = ? AND app = ? AND "group" = ? AND kind = ? AND namespace = ? AND name = ?',
-            [(*where, id.group, id.kind, id.namespace, id.name) for id in removed],
+            gone,
         )
-        connection.executemany(
-            "INSERT OR REPLACE INTO applied VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [(*where, i.group, i.kind, i.namespace, i.name, a.manifest, a.mark) for i, a in entries.items()],
-        )
+        connection.executemany("INSERT OR REPLACE INTO applied VALUES (?, ?, ?, ?, ?, ?, ?, ?)", new)
 
 
 def forget(connection: sqlite3.Connection, app: ObjectRef) -> None:

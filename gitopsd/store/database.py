@@ -37,12 +37,20 @@ _SETTINGS = {
 }
 
 
-class NewerDatabase(Exception):  # noqa: N818 - the name is the state
-    """The file was written by a newer gitopsd, with this schema number."""
+class OtherDatabase(Exception):  # noqa: N818 - the name is the state
+    """The file was written by another gitopsd, with this schema number."""
 
     def __init__(self, version: int) -> None:
         super().__init__(f"schema {version}")
         self.version = version
+
+
+class NewerDatabase(OtherDatabase):
+    """By a newer one."""
+
+
+class OlderDatabase(OtherDatabase):
+    """By an older one, whose tables are not read any more."""
 
 
 class Database:
@@ -135,7 +143,7 @@ class Database:
 def open_database(path: Path, schema: Schema) -> Database:
     """Open the file, made with mode 0600 where it is missing. Call it with the folder's lock held.
 
-    Raises `NewerDatabase`, `DamagedDatabase`, or what `translated` makes of the disk's errors.
+    Raises `NewerDatabase`, `OlderDatabase`, `DamagedDatabase`, or what `translated` makes of the disk's errors.
     """
     if _mark(path).exists():
         raise DamagedDatabase(f"{path} was found damaged")
@@ -197,6 +205,8 @@ def _prepare(connection: sqlite3.Connection, schema: Schema) -> None:
         raise NewerDatabase(version)
     if version == schema.version:
         return
+    if version > 0:
+        raise OlderDatabase(version)
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # takes effect only before the first table
     connection.execute("PRAGMA journal_mode = WAL")
     connection.executescript(f"BEGIN IMMEDIATE; {schema.script} PRAGMA user_version = {schema.version}; COMMIT;")

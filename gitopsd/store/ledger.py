@@ -6,6 +6,8 @@ tables themselves enforce.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from gitopsd.model.identity import ObjectRef
@@ -15,11 +17,11 @@ from gitopsd.store.database import Database
 _DECODER = msgspec.json.Decoder(LedgerRow)
 
 
-def append(database: Database, row: LedgerRow) -> None:
-    """Write a row; it is on the disk when this returns."""
-    body = msgspec.json.encode(row)
+def append(database: Database, rows: Sequence[LedgerRow]) -> None:
+    """Write rows, all or none; they are on the disk when this returns."""
+    encoded = [(str(row.ref), msgspec.json.encode(row)) for row in rows]
     with database.write() as connection:
-        connection.execute("INSERT INTO ledger (ref, body) VALUES (?, ?)", (str(row.ref), body))
+        connection.executemany("INSERT INTO ledger (ref, body) VALUES (?, ?)", encoded)
 
 
 def latest(database: Database, limit: int, ref: ObjectRef | None = None) -> tuple[LedgerRow, ...]:

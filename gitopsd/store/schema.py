@@ -19,7 +19,7 @@ class Schema:
 
 
 CACHE = Schema(
-    version=1,
+    version=2,
     durable=False,
     script="""
         CREATE TABLE blob (
@@ -37,7 +37,7 @@ CACHE = Schema(
         CREATE INDEX artifact_by_source ON artifact (source);
         CREATE TABLE rendered (
             id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, app TEXT NOT NULL, intent TEXT NOT NULL,
-            digest BLOB NOT NULL, data BLOB NOT NULL);
+            outline BLOB NOT NULL, digest BLOB NOT NULL, data BLOB NOT NULL);
         CREATE INDEX rendered_by_app ON rendered (app, intent);
         CREATE TABLE applied (
             cluster TEXT NOT NULL, app TEXT NOT NULL, "group" TEXT NOT NULL, kind TEXT NOT NULL,

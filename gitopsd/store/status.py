@@ -12,6 +12,11 @@ from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ObjectRef
 from gitopsd.store.database import Database
 
+_COUNTED = (
+    "INSERT INTO generation (ref, spec, number) VALUES (?, ?, 1) ON CONFLICT (ref) DO UPDATE"
+    " SET spec = excluded.spec, number = number + (spec <> excluded.spec) RETURNING number"
+)
+
 
 def of_object(database: Database, ref: ObjectRef) -> Mapping[str, Any] | None:
     """The status that was kept last."""
@@ -27,27 +32,26 @@ def of_all(database: Database) -> Mapping[ObjectRef, Mapping[str, Any]]:
         return dict(sorted((_ref(text), msgspec.json.decode(body)) for text, body in rows))
 
 
-def keep(database: Database, ref: ObjectRef, status: Mapping[str, Any]) -> None:
-    """Replace the status of an object (a JSON value)."""
-    body = msgspec.json.encode(status)
+def keep(database: Database, statuses: Mapping[ObjectRef, Mapping[str, Any]]) -> None:
+    """Replace the statuses of these objects (JSON values), in one transaction."""
+    encoded = [(str(ref), msgspec.json.encode(status)) for ref, status in statuses.items()]
     with database.write() as connection:
-        connection.execute("INSERT OR REPLACE INTO status (ref, body) VALUES (?, ?)", (str(ref), body))
+        connection.executemany("INSERT OR REPLACE INTO status (ref, body) VALUES (?, ?)", encoded)
 
 
-def generation(database: Database, ref: ObjectRef, spec: Digest) -> int:
-    """1 for a new object; one more than before when its spec has another digest."""
-    query = "SELECT number, spec FROM generation WHERE ref = ?"
+def generations(database: Database, specs: Mapping[ObjectRef, Digest]) -> Mapping[ObjectRef, int]:
+    """1 for a new object; one more than before when its spec has another digest. One transaction, none where all is as before."""
     with database.read() as connection:
-        row = connection.execute(query, (str(ref),)).fetchone()
-    if row and row[1] == spec:
-        return int(row[0])
-    with database.write() as connection:
-        rows = connection.execute(
-            "INSERT INTO generation (ref, spec, number) VALUES (?, ?, 1) ON CONFLICT (ref) DO UPDATE"
-            " SET spec = excluded.spec, number = number + (spec <> excluded.spec) RETURNING number",
-            (str(ref), spec),
-        ).fetchall()
-    return int(rows[0][0])
+        known = {
+            ref: (number, spec) for ref, number, spec in connection.execute("SELECT ref, number, spec FROM generation")
+        }
+    changed = [(str(ref), spec) for ref, spec in specs.items() if known.get(str(ref), (0, ""))[1] != spec]
+    if changed:
+        with database.write() as connection:
+            for ref, spec in changed:
+                row = connection.execute(_COUNTED, (ref, spec)).fetchone()
+                known[ref] = (row[0], spec)
+    return {ref: known[str(ref)][0] for ref in specs}
 
 
 def forget(connection: sqlite3.Connection, ref: ObjectRef) -> None:

@@ -8,7 +8,7 @@ process. Everything but the ledger may be lost at any time.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -18,12 +18,12 @@ from gitopsd.model.change import Applied
 from gitopsd.model.digest import Digest
 from gitopsd.model.errors import UsageError
 from gitopsd.model.identity import ObjectRef, ResourceId
-from gitopsd.model.manifest import Rendered
+from gitopsd.model.manifest import Manifest, Outline, Rendered
 from gitopsd.model.outcome import LedgerRow
 from gitopsd.model.tree import Artifact, Changes, File, Node
 from gitopsd.plugin.tree import Content, Stored
 from gitopsd.store import applied, artifacts, blobs, folder, gc, growth, ledger, rendered, secret_key, status, verify
-from gitopsd.store.database import Database, NewerDatabase, open_database
+from gitopsd.store.database import Database, NewerDatabase, OlderDatabase, open_database
 from gitopsd.store.failures import DamagedDatabase
 from gitopsd.store.nodes import Nodes
 from gitopsd.store.retention import Clock
@@ -132,31 +132,25 @@ class Store:
 
     # Rendered sets and what was applied
 
-    def rendered(self, key: Digest) -> Rendered | None:
-        """The rendered set of this key."""
+    def rendered(self, key: Digest) -> tuple[Manifest, ...] | None:
+        """The objects of the rendered set of this key. Large sets take long: ask from a thread."""
         return rendered.by_key(self._cache, key)
 
-    def last_rendered(self, app: ObjectRef, intent: Digest) -> tuple[Digest, Rendered] | None:
-        """Key and set that were kept last for this app under this intent: see whether `tree.unchanged(set.reads)`."""
+    def outline(self, app: ObjectRef, intent: Digest) -> Outline | None:
+        """The outline of the set that was kept last for this app under this intent: see whether its reads are unchanged."""
         return rendered.latest(self._cache, app, intent)
 
-    def keep_rendered(self, key: Digest, rendered_set: Rendered, *, app: ObjectRef, intent: Digest) -> None:
+    def keep_rendered(self, rendered_set: Rendered, outline: Outline, *, app: ObjectRef, intent: Digest) -> None:
         """Keep a set, and the two before it. Raises ValueError for a `sensitive` one: it is never stored."""
-        rendered.keep(self._cache, key, app, intent, rendered_set)
+        rendered.keep(self._cache, app, intent, rendered_set, outline)
 
-    def applied(self, cluster_uid: str, app: ObjectRef) -> Mapping[ResourceId, Applied]:
-        """What this app applied to this cluster last, with the marks from then."""
-        return applied.of_app(self._cache, cluster_uid, app)
+    def applied(self, cluster_uid: str) -> Mapping[ObjectRef, Mapping[ResourceId, Applied]]:
+        """What was applied to this cluster last, by app, with the marks from then."""
+        return applied.of_cluster(self._cache, cluster_uid)
 
-    def keep_applied(
-        self,
-        cluster_uid: str,
-        app: ObjectRef,
-        entries: Mapping[ResourceId, Applied],
-        removed: Collection[ResourceId] = (),
-    ) -> None:
-        """Add or replace entries and drop removed ones, in one short transaction."""
-        applied.keep(self._cache, cluster_uid, app, entries, removed)
+    def keep_applied(self, marks: Mapping[tuple[str, ObjectRef], Mapping[ResourceId, Applied | None]]) -> None:
+        """Add or replace marks by cluster and app, and drop those that are None, in one short transaction."""
+        applied.keep(self._cache, marks)
 
     # Status
 
@@ -168,19 +162,19 @@ class Store:
         """Every status, sorted by object."""
         return status.of_all(self._cache)
 
-    def keep_status(self, ref: ObjectRef, value: Mapping[str, Any]) -> None:
-        """Replace the status of an object."""
-        status.keep(self._cache, ref, value)
+    def keep_statuses(self, values: Mapping[ObjectRef, Mapping[str, Any]]) -> None:
+        """Replace the statuses of these objects, in one short transaction."""
+        status.keep(self._cache, values)
 
-    def generation(self, ref: ObjectRef, spec: Digest) -> int:
-        """The object's generation: 1 at first, one more whenever `spec` differs from the time before."""
-        return status.generation(self._cache, ref, spec)
+    def generations(self, specs: Mapping[ObjectRef, Digest]) -> Mapping[ObjectRef, int]:
+        """The objects' generations: 1 at first, one more whenever an object's spec differs from the time before."""
+        return status.generations(self._cache, specs)
 
     # Ledger
 
-    def append(self, row: LedgerRow) -> None:
-        """Write a row into the ledger; it is on the disk when this returns."""
-        ledger.append(self._ledger, row)
+    def append(self, rows: Sequence[LedgerRow]) -> None:
+        """Write rows into the ledger, all or none; they are on the disk when this returns."""
+        ledger.append(self._ledger, rows)
 
     def ledger(self, limit: int, ref: ObjectRef | None = None) -> tuple[LedgerRow, ...]:
         """The latest rows, the newest first."""
@@ -216,6 +210,9 @@ def _open_cache(path: Path) -> tuple[Database, tuple[str, ...]]:
     except NewerDatabase as error:
         aside = folder.set_aside(path, f"newer-{error.version}")
         warning = f"{path} was written by a newer gitopsd ({error}); it is kept as {aside}, a fresh cache is made"
+    except OlderDatabase as error:
+        aside = folder.set_aside(path, f"older-{error.version}")
+        warning = f"{path} was written by an older gitopsd ({error}); it is kept as {aside}, a fresh cache is made"
     except DamagedDatabase as error:
         aside = folder.set_aside(path, "damaged")
         warning = f"{error}; it is kept as {aside}, a fresh cache is made"

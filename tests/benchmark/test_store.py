@@ -97,7 +97,7 @@ def test_figures_of_small_writes_beside_a_put(tmp_path: Path) -> None:
         running = threads.submit(subprocess.run, [sys.executable, "-c", WRITER, str(state), __file__], check=True)
         while not running.done():
             start = time.perf_counter()
-            store.keep_status(APP, {"observedGeneration": len(waits)})
+            store.keep_statuses({APP: {"observedGeneration": len(waits)}})
             waits.append((time.perf_counter() - start) * 1000)
             wait([running], timeout=0.005)
     waits.sort()

@@ -85,7 +85,7 @@ def problems(file):
     return []
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(mostly(document()), max_size=5))
 def test_files_end_in_a_set_or_in_problems_with_places(tmp_path, found):
     file = tmp_path / "a.yaml"
@@ -93,14 +93,14 @@ def test_files_end_in_a_set_or_in_problems_with_places(tmp_path, found):
     assert all(place.line > 0 for place in problems(file))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(document(), max_size=4))
 def test_rendered_objects_never_raise(found):
     parent = ObjectRef(kind="Kustomization", namespace="a", name="a")
     home.children(found, parent=parent, known={}, registry=BUILTIN, settings=Settings())
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200))
 def test_any_bytes_end_in_problems(tmp_path, content):
     file = tmp_path / "a.yaml"

@@ -1,38 +1,68 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import anyio
+import pytest
 import structlog
 from structlog.testing import LogCapture
 
+from gitopsd.model.change import Applied
+from gitopsd.model.digest import Digest
 from gitopsd.model.errors import Transient
-from gitopsd.model.identity import ObjectRef
+from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.outcome import LedgerRow
-from gitopsd.runtime.journal import Journal
+from gitopsd.runtime.journal import AppOfCluster, Journal, Marks
 
 REF = ObjectRef(kind="Kustomization", namespace="flux-system", name="apps")
 OTHER = ObjectRef(kind="Kustomization", namespace="flux-system", name="other")
+ONE = ResourceId(group="", kind="ConfigMap", namespace="default", name="one")
+TWO = ResourceId(group="", kind="ConfigMap", namespace="default", name="two")
+
+pytestmark = pytest.mark.asyncio
 
 
 class Disk:
     def __init__(self) -> None:
-        self.full = False
+        self.full: set[str] = set()
+        self.commits = 0
+        self.threads: set[int] = set()
         self.rows: list[LedgerRow] = []
         self.statuses: dict[ObjectRef, Mapping[str, Any]] = {}
+        self.marks: dict[AppOfCluster, dict[ResourceId, Applied]] = {}
 
-    def append(self, row: LedgerRow) -> None:
-        self._check()
-        self.rows.append(row)
+    def append(self, rows: Sequence[LedgerRow]) -> None:
+        self._write("ledger")
+        self.rows.extend(rows)
 
-    def keep_status(self, ref: ObjectRef, value: Mapping[str, Any]) -> None:
-        self._check()
-        self.statuses[ref] = value
+    def keep_statuses(self, statuses: Mapping[ObjectRef, Mapping[str, Any]]) -> None:
+        self._write("statuses")
+        self.statuses.update(statuses)
 
-    def _check(self) -> None:
-        if self.full:
+    def keep_applied(self, marks: Mapping[AppOfCluster, Marks]) -> None:
+        self._write("marks")
+        for key, changes in marks.items():
+            known = self.marks.setdefault(key, {})
+            known.update({id: mark for id, mark in changes.items() if mark})
+            for id in [id for id, mark in changes.items() if mark is None]:
+                known.pop(id, None)
+
+    def applied(self, cluster_uid: str) -> Mapping[ObjectRef, Mapping[ResourceId, Applied]]:
+        return {app: marks for (cluster, app), marks in self.marks.items() if cluster == cluster_uid}
+
+    def forget(self, ref: ObjectRef) -> None:
+        self._write("forget")
+        self.statuses.pop(ref, None)
+        self.marks = {key: marks for key, marks in self.marks.items() if key[1] != ref}
+
+    def _write(self, what: str) -> None:
+        self.threads.add(threading.get_ident())
+        if what in self.full:
             raise Transient("the disk is full; free some space")
+        self.commits += 1
 
 
 def row(revision: str) -> LedgerRow:
@@ -40,28 +70,105 @@ def row(revision: str) -> LedgerRow:
     return LedgerRow(at=at, ref=REF, cluster="c", revision=revision, plan="", counts={}, actor="gitopsd", reason="")
 
 
-def test_what_came_of_an_object_is_written_at_once() -> None:
-    disk = Disk()
+def mark(text: str) -> Applied:
+    return Applied(manifest=Digest(text), mark=text)
 
-    Journal(disk, structlog.get_logger()).note(REF, status={"ready": True}, row=row("r1"))
+
+async def test_what_came_of_objects_is_written_in_one_commit_beside_the_loop() -> None:
+    disk = Disk()
+    journal = Journal(disk, structlog.get_logger())
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(journal.run)
+        for number in range(100):
+            journal.note(REF, status={"number": number}, row=row(f"r{number}"))
+        await journal.flush()
+        tasks.cancel_scope.cancel()
+
+    assert disk.statuses == {REF: {"number": 99}}
+    assert disk.rows == [row(f"r{number}") for number in range(100)]
+    assert disk.commits == 2
+    assert threading.get_ident() not in disk.threads
+
+
+async def test_what_is_noted_is_written_without_being_asked() -> None:
+    disk = Disk()
+    journal = Journal(disk, structlog.get_logger())
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(journal.run)
+        journal.note(REF, status={"ready": True}, row=None)
+        with anyio.fail_after(10):
+            while not disk.statuses:
+                await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
 
     assert disk.statuses == {REF: {"ready": True}}
-    assert disk.rows == [row("r1")]
 
 
-def test_a_full_disk_loses_nothing_and_says_so() -> None:
+@pytest.mark.parametrize("full", ["ledger", "statuses", "marks"])
+async def test_a_full_disk_loses_nothing_writes_nothing_twice_and_says_so(full: str) -> None:
     disk, seen = Disk(), LogCapture()
     journal = Journal(disk, structlog.wrap_logger(None, processors=[seen]))
-    disk.full = True
-
+    disk.full = {full}
     journal.note(REF, status={"ready": False}, row=row("r1"))
-    journal.note(REF, status={"ready": True}, row=row("r2"))
     journal.note(OTHER, status={"ready": True}, row=None)
-    journal.forget(OTHER)
-    assert [entry["problem"] for entry in seen.entries] == ["the disk is full; free some space"] * 3
+    journal.keep_applied("uid", REF, {ONE: mark("1")})
+    await journal.flush()
+    assert [entry["problem"] for entry in seen.entries] == ["the disk is full; free some space"]
 
-    disk.full = False
-    journal.note(REF, status=None, row=None)
+    disk.full = set()
+    journal.note(REF, status={"ready": True}, row=row("r2"))
+    journal.keep_applied("uid", REF, {TWO: mark("2")})
+    await journal.flush()
 
     assert disk.rows == [row("r1"), row("r2")]
-    assert disk.statuses == {REF: {"ready": True}}
+    assert disk.statuses == {REF: {"ready": True}, OTHER: {"ready": True}}
+    assert disk.marks == {("uid", REF): {ONE: mark("1"), TWO: mark("2")}}
+
+
+async def test_marks_are_known_at_once_and_only_what_changes_is_written() -> None:
+    disk = Disk()
+    journal = Journal(disk, structlog.get_logger())
+    journal.keep_applied("uid", REF, {ONE: mark("1"), TWO: mark("2")})
+    assert journal.applied("uid", REF) == {ONE: mark("1"), TWO: mark("2")}
+    await journal.flush()
+
+    journal.keep_applied("uid", REF, {ONE: mark("1")}, gone=[TWO])
+    await journal.flush()
+    journal.keep_applied("uid", REF, {ONE: mark("1")}, gone=[TWO])
+    commits = disk.commits
+    await journal.flush()
+
+    assert journal.applied("uid", REF) == {ONE: mark("1")}
+    assert disk.marks == {("uid", REF): {ONE: mark("1")}}
+    assert disk.commits == commits
+
+
+async def test_the_marks_of_the_last_run_are_known_and_never_replace_newer_ones() -> None:
+    disk = Disk()
+    disk.marks = {("uid", REF): {ONE: mark("old")}, ("uid", OTHER): {ONE: mark("old")}, ("else", REF): {}}
+    journal = Journal(disk, structlog.get_logger())
+    journal.keep_applied("uid", REF, {ONE: mark("new")})
+
+    await journal.know("uid")
+
+    assert journal.applied("uid", REF) == {ONE: mark("new")}
+    assert journal.applied("uid", OTHER) == {ONE: mark("old")}
+
+
+async def test_what_is_forgotten_is_gone_and_may_come_again() -> None:
+    disk = Disk()
+    journal = Journal(disk, structlog.get_logger())
+    journal.note(REF, status={"ready": True}, row=row("r1"))
+    journal.keep_applied("uid", REF, {ONE: mark("1")})
+    await journal.flush()
+
+    journal.note(REF, status={"ready": False}, row=None)
+    journal.forget(REF)
+    await journal.flush()
+    assert (disk.statuses, disk.marks, journal.applied("uid", REF)) == ({}, {}, {})
+    assert disk.rows == [row("r1")]
+
+    journal.forget(REF)
+    journal.note(REF, status={"ready": None}, row=None)
+    await journal.flush()
+    assert disk.statuses == {REF: {"ready": None}}

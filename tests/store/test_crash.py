@@ -41,8 +41,8 @@ with Store.open(Path(sys.argv[1]), now=lambda: number * 3600) as store:
         store.refer(Artifact(
             source=APP, revision=Revision(digest=str(number)), tree=stored.tree, size=stored.size, files=stored.files,
             stored=at, spec=of_bytes(b"spec")), keep=2)
-        store.append(LedgerRow(
-            at=at, ref=APP, cluster="", revision=str(number), plan="", counts={}, actor="", reason=""))
+        store.append([LedgerRow(
+            at=at, ref=APP, cluster="", revision=str(number), plan="", counts={}, actor="", reason="")])
         print(number, flush=True)
         store.gc(timedelta(hours=1), at)
 """

@@ -12,7 +12,7 @@ import pytest
 from gitopsd.model.digest import Digest, of_bytes
 from gitopsd.model.errors import Transient
 from gitopsd.model.identity import ObjectRef
-from gitopsd.model.manifest import Rendered
+from gitopsd.model.manifest import Outline, Rendered
 from gitopsd.model.tree import Artifact, Changes, Folder, Revision
 from gitopsd.plugin.tree import Content, Tree
 from gitopsd.store import Store
@@ -169,18 +169,26 @@ def test_verify_drops_an_artifact_without_tree(store: Store, folder: Path) -> No
     assert store.artifact(APP) is None
 
 
+def keep_nothing(store: Store) -> Outline:
+    """Keep a rendered set without objects."""
+    intent, empty = of_bytes(b"i"), Rendered(manifests=())
+    outline = Outline.of(intent, empty)
+    store.keep_rendered(empty, outline, app=APP, intent=intent)
+    return outline
+
+
 def test_verify_drops_damaged_rendered_sets(store: Store, folder: Path) -> None:
-    store.keep_rendered(of_bytes(b"1"), Rendered(manifests=()), app=APP, intent=of_bytes(b"i"))
+    outline = keep_nothing(store)
     change(folder, "UPDATE rendered SET data = 'x'")
 
-    assert store.rendered(of_bytes(b"1")) is None
+    assert store.rendered(outline.key) is None
     assert not store.verify().sound
     assert store.verify().sound
 
 
 def test_a_sound_store_is_reported_as_such(store: Store) -> None:
     fetch(store, APP, SMALL | BIG)
-    store.keep_rendered(of_bytes(b"1"), Rendered(manifests=()), app=APP, intent=of_bytes(b"i"))
+    keep_nothing(store)
 
     report = store.verify()
 

@@ -257,7 +257,7 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_gc_never_removes_what_is_referred_to(
     tmp_path_factory: pytest.TempPathFactory, make_clock: type[Clock], steps: list[tuple[str, object]]
 ) -> None:

@@ -30,7 +30,7 @@ def test_everything_is_for_its_owner_only(folder: Path) -> None:
     folder.mkdir(mode=0o755)
     with Store.open(folder) as store:
         store.add([Content(data=os.urandom(300_000))])
-        store.append(ROW)
+        store.append([ROW])
 
         for path in (folder, *folder.rglob("*")):
             assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
@@ -73,20 +73,30 @@ def test_a_key_of_another_length_is_named(folder: Path) -> None:
 
 def test_what_a_newer_version_wrote_is_set_aside(folder: Path) -> None:
     with Store.open(folder) as store:
-        store.keep_status(APP, {})
-    newer(folder / "cache" / "cache.db", 99)
+        store.keep_statuses({APP: {}})
+    numbered(folder / "cache" / "cache.db", 99)
 
     with Store.open(folder) as store:
         assert store.status(APP) is None
         assert [str(folder / "cache.newer-99") in warning for warning in store.warnings] == [True]
-    newer(folder / "cache" / "cache.db", 99)
+    numbered(folder / "cache" / "cache.db", 99)
     Store.open(folder).close()
     assert sorted(path.name for path in folder.glob("cache.*")) == ["cache.newer-99", "cache.newer-99-2"]
 
 
+def test_what_an_older_version_wrote_is_set_aside(folder: Path) -> None:
+    with Store.open(folder) as store:
+        store.keep_statuses({APP: {}})
+    numbered(folder / "cache" / "cache.db", 1)
+
+    with Store.open(folder) as store:
+        assert store.status(APP) is None
+        assert [str(folder / "cache.older-1") in warning for warning in store.warnings] == [True]
+
+
 def test_a_newer_ledger_is_never_set_aside(folder: Path) -> None:
     Store.open(folder).close()
-    newer(folder / "ledger.db", 99)
+    numbered(folder / "ledger.db", 99)
 
     with pytest.raises(UsageError, match=r"ledger\.db was written by a newer gitopsd"):
         Store.open(folder)
@@ -103,7 +113,7 @@ def test_a_damaged_ledger_is_never_set_aside(folder: Path) -> None:
 
 def test_a_cache_that_is_no_database_is_set_aside(folder: Path) -> None:
     with Store.open(folder) as store:
-        store.append(ROW)
+        store.append([ROW])
     (folder / "cache" / "cache.db").write_bytes(b"garbage" * 1000)
 
     with Store.open(folder) as store:
@@ -125,7 +135,7 @@ def test_a_cache_found_damaged_in_use_is_set_aside_at_the_next_start(folder: Pat
 
 def test_a_record_that_does_not_decode_is_damage(folder: Path) -> None:
     with Store.open(folder) as store:
-        store.keep_status(APP, {})
+        store.keep_statuses({APP: {}})
         with store._cache.write() as connection:
             connection.execute("UPDATE status SET body = ?", (b"{",))
         with pytest.raises(Transient, match=r"cache\.db is damaged .*restart gitopsd"):
@@ -136,7 +146,7 @@ def test_a_record_that_does_not_decode_is_damage(folder: Path) -> None:
 
 def test_a_lost_cache_leaves_the_ledger(folder: Path) -> None:
     with Store.open(folder) as store:
-        store.append(ROW)
+        store.append([ROW])
     shutil.rmtree(folder / "cache")
 
     with Store.open(folder) as store:
@@ -169,7 +179,7 @@ def test_failures_of_the_disk_name_path_and_remedy(code: int, kind: type[Excepti
 
 def test_a_full_database_says_so_and_loses_nothing(folder: Path) -> None:
     with Store.open(folder) as store:
-        store.keep_status(APP, {"a": 1})
+        store.keep_statuses({APP: {"a": 1}})
         with store._cache.read() as connection:
             connection.execute("PRAGMA max_page_count = 1")
         with pytest.raises(Transient, match="the disk is full; free some space"):
@@ -181,7 +191,7 @@ def content() -> list[Content]:
     return [Content(data=b"%d" % number * 1000, key=f"key-{number}") for number in range(200)]
 
 
-def newer(path: Path, version: int) -> None:
+def numbered(path: Path, version: int) -> None:
     connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA user_version = {version}")
     connection.close()

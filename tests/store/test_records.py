@@ -38,27 +38,26 @@ def row(number: int, ref: ObjectRef = APP) -> LedgerRow:
 
 
 def test_marks_are_kept_by_cluster_and_app(store: Store) -> None:
-    store.keep_applied("uid-1", APP, {ONE: applied("1"), TWO: applied("2")})
-    store.keep_applied("uid-2", APP, {ONE: applied("3")})
-    store.keep_applied("uid-1", OTHER, {ONE: applied("4")})
+    store.keep_applied({("uid-1", APP): {ONE: applied("1"), TWO: applied("2")}, ("uid-2", APP): {ONE: applied("3")}})
+    store.keep_applied({("uid-1", OTHER): {ONE: applied("4")}})
 
-    assert store.applied("uid-1", APP) == {ONE: applied("1"), TWO: applied("2")}
-    assert store.applied("uid-2", APP) == {ONE: applied("3")}
-    assert store.applied("uid-3", APP) == {}
+    assert store.applied("uid-1") == {APP: {ONE: applied("1"), TWO: applied("2")}, OTHER: {ONE: applied("4")}}
+    assert store.applied("uid-2") == {APP: {ONE: applied("3")}}
+    assert store.applied("uid-3") == {}
 
 
 def test_marks_are_replaced_and_removed_together(store: Store) -> None:
-    store.keep_applied("uid", APP, {ONE: applied("1"), TWO: applied("2")})
+    store.keep_applied({("uid", APP): {ONE: applied("1"), TWO: applied("2")}})
 
-    store.keep_applied("uid", APP, {ONE: applied("new")}, removed=[TWO])
+    store.keep_applied({("uid", APP): {ONE: applied("new"), TWO: None}})
 
-    assert store.applied("uid", APP) == {ONE: applied("new")}
+    assert store.applied("uid") == {APP: {ONE: applied("new")}}
 
 
 def test_status_is_kept_by_object(store: Store) -> None:
-    store.keep_status(OTHER, {"conditions": []})
-    store.keep_status(APP, {"observedGeneration": 1})
-    store.keep_status(APP, {"observedGeneration": 2, "conditions": [{"type": "Ready"}]})
+    store.keep_statuses({OTHER: {"conditions": []}})
+    store.keep_statuses({APP: {"observedGeneration": 1}})
+    store.keep_statuses({APP: {"observedGeneration": 2, "conditions": [{"type": "Ready"}]}})
 
     assert store.status(APP) == {"observedGeneration": 2, "conditions": [{"type": "Ready"}]}
     assert list(store.statuses()) == [APP, OTHER]
@@ -71,35 +70,35 @@ def test_an_unknown_object_has_no_status(store: Store) -> None:
 def test_the_generation_grows_when_the_spec_changes(store: Store) -> None:
     specs = [of_bytes(text) for text in (b"a", b"a", b"b", b"b", b"a")]
 
-    assert [store.generation(APP, spec) for spec in specs] == [1, 1, 2, 2, 3]
-    assert store.generation(OTHER, specs[0]) == 1
+    assert [store.generations({APP: spec})[APP] for spec in specs] == [1, 1, 2, 2, 3]
+    assert store.generations({APP: specs[-1], OTHER: specs[0]}) == {APP: 3, OTHER: 1}
 
 
 def test_forgetting_leaves_only_the_ledger(store: Store) -> None:
-    store.keep_status(APP, {})
-    store.generation(APP, of_bytes(b"a"))
-    store.generation(APP, of_bytes(b"b"))
-    store.keep_applied("uid", APP, {ONE: applied("1")})
-    store.append(row(1))
+    store.keep_statuses({APP: {}})
+    store.generations({APP: of_bytes(b"a")})
+    store.generations({APP: of_bytes(b"b")})
+    store.keep_applied({("uid", APP): {ONE: applied("1")}})
+    store.append([row(1)])
 
     store.forget(APP)
 
     assert store.status(APP) is None
-    assert store.applied("uid", APP) == {}
-    assert store.generation(APP, of_bytes(b"b")) == 1
+    assert store.applied("uid") == {}
+    assert store.generations({APP: of_bytes(b"b")}) == {APP: 1}
     assert store.ledger(10) == (row(1),)
 
 
 def test_the_ledger_gives_its_latest_rows_first(store: Store) -> None:
     for number in range(4):
-        store.append(row(number, OTHER if number % 2 else APP))
+        store.append([row(number, OTHER if number % 2 else APP)])
 
     assert store.ledger(3) == (row(3, OTHER), row(2), row(1, OTHER))
     assert store.ledger(3, APP) == (row(2), row(0))
 
 
 def test_the_ledger_is_append_only(store: Store, folder: Path) -> None:
-    store.append(row(1))
+    store.append([row(1)])
     connection = sqlite3.connect(folder / "ledger.db")
 
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):

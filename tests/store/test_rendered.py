@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gitopsd.model.digest import Digest, of_bytes
 from gitopsd.model.identity import ObjectRef
-from gitopsd.model.manifest import Manifest, Read, Rendered
+from gitopsd.model.manifest import Manifest, Outline, Read, Rendered
 from gitopsd.store import Store
 
 APP = ObjectRef(kind="Kustomization", namespace="flux-system", name="app")
@@ -19,56 +21,69 @@ def rendered(name: str, kind: str = "ConfigMap", data: object = None) -> Rendere
     return Rendered(manifests=(Manifest.of(body),), reads=reads, warnings=("careful",))
 
 
-def key(name: str) -> Digest:
-    return of_bytes(name.encode())
+def keep(store: Store, name: str, *, intent: Digest = INTENT, **made: object) -> Outline:
+    """Keep a set that was made of what `name` says."""
+    one = rendered(name, **made)  # type: ignore[arg-type]  # what `rendered` takes
+    outline = replace(Outline.of(intent, one), key=of_bytes(name.encode()))
+    store.keep_rendered(one, outline, app=APP, intent=intent)
+    return outline
 
 
 def test_a_set_comes_back_as_it_was(store: Store) -> None:
     values = {"z": 1, "a": [True, None, 1.5, -0.0, 10**30, "é\n"], "m": {}}
-    store.keep_rendered(key("1"), rendered("one", data=values), app=APP, intent=INTENT)
+    outline = keep(store, "one", data=values)
 
-    found = store.rendered(key("1"))
+    found = store.rendered(outline.key)
 
-    assert found == rendered("one", data=values)
+    assert found == rendered("one", data=values).manifests
     assert found
-    assert list(found.manifests[0].body["data"]) == ["z", "a", "m"]
-    assert isinstance(found.manifests[0].body["data"]["a"][4], int)
+    assert list(found[0].body["data"]) == ["z", "a", "m"]
+    assert isinstance(found[0].body["data"]["a"][4], int)
 
 
-def test_the_last_set_of_an_intent_is_found(store: Store) -> None:
-    for name in ("1", "2"):
-        store.keep_rendered(key(name), rendered(name), app=APP, intent=INTENT)
+def test_the_outline_of_the_last_set_of_an_intent_is_found(store: Store) -> None:
+    keep(store, "1")
+    last = keep(store, "2")
 
-    assert store.last_rendered(APP, INTENT) == (key("2"), rendered("2"))
-    assert store.last_rendered(APP, of_bytes(b"another")) is None
+    assert store.outline(APP, INTENT) == last
+    assert store.outline(APP, of_bytes(b"another")) is None
 
 
 def test_a_set_that_is_kept_again_is_the_last(store: Store) -> None:
-    for name in ("1", "2", "1"):
-        store.keep_rendered(key(name), rendered(name), app=APP, intent=INTENT)
+    kept = [keep(store, name) for name in ("1", "2", "1")]
 
-    assert store.last_rendered(APP, INTENT) == (key("1"), rendered("1"))
+    assert store.outline(APP, INTENT) == kept[0]
 
 
 def test_old_sets_and_those_of_old_intents_go(store: Store) -> None:
-    store.keep_rendered(key("old"), rendered("old"), app=APP, intent=of_bytes(b"old"))
-    for name in ("1", "2", "3", "4"):
-        store.keep_rendered(key(name), rendered(name), app=APP, intent=INTENT)
+    old = keep(store, "old", intent=of_bytes(b"old"))
+    kept = [keep(store, name) for name in ("1", "2", "3", "4")]
 
-    assert store.rendered(key("old")) is None
-    assert [name for name in "1234" if store.rendered(key(name))] == ["2", "3", "4"]
+    assert store.rendered(old.key) is None
+    assert [outline for outline in kept if store.rendered(outline.key)] == kept[1:]
 
 
 def test_a_set_with_a_secret_is_refused(store: Store) -> None:
     with pytest.raises(ValueError, match="Secret"):
-        store.keep_rendered(key("1"), rendered("one", kind="Secret"), app=APP, intent=INTENT)
+        keep(store, "one", kind="Secret")
 
-    assert store.rendered(key("1")) is None
+    assert store.outline(APP, INTENT) is None
 
 
 def test_forgetting_an_app_drops_its_sets(store: Store) -> None:
-    store.keep_rendered(key("1"), rendered("one"), app=APP, intent=INTENT)
+    outline = keep(store, "one")
 
     store.forget(APP)
 
-    assert store.last_rendered(APP, INTENT) is None
+    assert store.outline(APP, INTENT) is None
+    assert store.rendered(outline.key) is None
+
+
+def test_an_outline_tells_what_a_set_was_made_of_and_what_it_wants() -> None:
+    one, other = (Outline.of(INTENT, rendered(name)) for name in ("one", "other"))
+
+    assert one == Outline.of(INTENT, rendered("one"))
+    assert one.key == other.key != Outline.of(of_bytes(b"another"), rendered("one")).key
+    assert one.digest != other.digest
+    assert one.ids == tuple(m.id for m in rendered("one").manifests)
+    assert (one.reads, one.warnings) == (rendered("one").reads, ("careful",))

@@ -21,7 +21,7 @@ def ref(number: int) -> ObjectRef:
 def test_threads_write_and_read_at_once(store: Store) -> None:
     def work(number: int) -> bytes:
         for generation in range(10):
-            store.keep_status(ref(number), {"observedGeneration": generation})
+            store.keep_statuses({ref(number): {"observedGeneration": generation}})
             files = store.add([Content(data=b"%d" % (number * generation))])
             stored = store.put(Changes(entries={"a/b": files[0]}))
         return Tree(store, stored.tree).read("a/b")
@@ -34,7 +34,7 @@ def test_threads_write_and_read_at_once(store: Store) -> None:
 
 
 def test_readers_do_not_wait_for_a_writer(store: Store, folder: Path) -> None:
-    store.keep_status(ref(1), {"a": 1})
+    store.keep_statuses({ref(1): {"a": 1}})
     with Store.open(folder) as other, other._cache.write() as connection:
         connection.execute("DELETE FROM status")
 
@@ -48,9 +48,9 @@ def test_a_writer_that_never_ends_is_an_error(store: Store, folder: Path, monkey
         other._cache.write(),
         pytest.raises(Transient, match="in use by another process for too long"),
     ):
-        store.keep_status(ref(1), {})
+        store.keep_statuses({ref(1): {}})
 
-    store.keep_status(ref(1), {})
+    store.keep_statuses({ref(1): {}})
 
 
 def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
@@ -58,7 +58,7 @@ def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
         write_and_fail(store)
 
     assert store.statuses() == {}
-    store.keep_status(ref(1), {})
+    store.keep_statuses({ref(1): {}})
 
 
 def write_and_fail(store: Store) -> None:

@@ -293,7 +293,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 @given(rounds=ROUNDS)
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_changes_make_the_tree_that_would_be_made_from_scratch(
     shared: Store, rounds: list[dict[str, bytes | Link | None]]
 ) -> None:

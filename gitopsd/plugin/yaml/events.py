@@ -27,6 +27,7 @@ _ESCAPE = 'write it as an escape in double quotes, as "\\x07"'
 _REMEDIES = {
     "found character that cannot start any token": "quote a value that starts with @, ` or %; indent with spaces, not tabs",
     "mapping values are not allowed in this context": "quote a value that holds a colon and a space, or mend the indentation",
+    "exceeded maximum nesting depth": "nest less",  # newer parsers have a limit of their own, and look far ahead
     "found a tab character where an indentation space is expected": "indent with spaces, not tabs",
 }
 

@@ -1,5 +1,7 @@
 """Hostile texts end in an error, quickly, and never take the process with them."""
 
+import re
+
 import pytest
 
 from gitopsd.plugin import yaml
@@ -23,7 +25,7 @@ def error_of(text: str, **limits: int) -> yaml.YamlError:
     ids=["brackets", "braces", "dashes", "maps"],
 )
 def test_deep_nesting_is_an_error(text: str) -> None:
-    assert "more than 200 deep" in str(error_of(text))
+    assert re.search(r"(more than 200 deep|maximum nesting depth .*); nest less", str(error_of(text)))
 
 
 def test_nesting_up_to_the_limit_is_read() -> None:
