@@ -31,8 +31,9 @@ from gitopsd.model.errors import GitopsdError, HeldElsewhere
 from gitopsd.model.outcome import Outcome
 from gitopsd.plugin.context import Context, Work
 from gitopsd.plugin.http import Http, Proxies
+from gitopsd.reconcile import render
 from gitopsd.reconcile.world import Limits, Safety, Slots
-from gitopsd.runtime import intake
+from gitopsd.runtime import garbage, intake
 from gitopsd.runtime.backoff import Backoff
 from gitopsd.runtime.blind import Blind
 from gitopsd.runtime.due import Pace
@@ -72,13 +73,15 @@ async def engaged(
     """
     choice.need_cluster(loaded)
     ended: list[T | GitopsdError] = []
-    with Store.open(loaded.state) as store, _only_one(loaded, mode):
+    with Store.open(loaded.state) as store, _only_one(loaded, mode), garbage.tamed():
         for warning in store.warnings:
             mode.log.warning(warning)
         async with anyio.create_task_group() as tasks:
             pool = _processes(tasks, loaded, mode.log)
             engine = _engine(tasks, loaded, mode, store, pool, on_outcome)
             tasks.start_soon(engine.keep_journal, name="journal")
+            if mode.work:
+                tasks.start_soon(pool.warm, name="first worker process")
             engine.declare(loaded.declared, work=mode.work)
             try:
                 ended.append(await body(engine))
@@ -191,6 +194,7 @@ def _processes(tasks: TaskGroup, loaded: Loaded, log: FilteringBoundLogger) -> W
         log=log,
         opener=intake.OPENER,
         argument=str(loaded.state),
+        preload=(render.__name__, intake.__name__, *(type(r).__module__ for r in loaded.registry.renderers.values())),
     )
 
 

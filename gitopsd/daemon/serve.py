@@ -13,7 +13,7 @@ from gitopsd.daemon import compose
 from gitopsd.daemon.compose import Mode
 from gitopsd.model.errors import GitopsdError
 from gitopsd.model.outcome import Outcome, Phase
-from gitopsd.runtime import supervise
+from gitopsd.runtime import garbage, supervise
 from gitopsd.runtime.control import LocalControl
 from gitopsd.runtime.engine import Engine
 from gitopsd.runtime.service_manager import ServiceManager
@@ -38,6 +38,7 @@ async def run(loaded: Loaded, mode: Mode, manager: ServiceManager, watchdog: flo
                 tasks.start_soon(engine.check_all, loaded.settings.full_check_interval.total_seconds())
                 tasks.start_soon(_reload_when_changed, loaded, before, reloading)
                 tasks.start_soon(_collect_garbage, loaded, engine, log)
+                tasks.start_soon(garbage.sweep)
                 manager.ready()
                 log.info("running", objects=len(loaded.declared.objects), socket=str(loaded.socket))
                 stopped = await supervise.until_stopped(manager, reloading.now)

@@ -78,6 +78,8 @@ class Tree:
         self._objects = objects
         self.root = root
         self._reads: dict[tuple[str, bool], Digest | None] = {}
+        self._parents: dict[str, Folder] = {"": Folder(digest=root)}
+        """Directories that were walked to without a link on the way: most look-ups are beside one another."""
 
     def read(self, path: str) -> bytes:
         """The bytes of a file. Raises `PathError` when there is none."""
@@ -128,28 +130,44 @@ class Tree:
         self._reads[path, False] = _seen(entry)
 
     def _resolve(self, path: str) -> File | Folder | None:
+        parent, _, name = path.rpartition("/")
+        beside = self._parents.get(parent)
+        found: Entry | None = None
+        plain = beside is not None and name not in {"", ".", ".."}
+        if beside is not None and plain:
+            found = self._objects.node(beside.digest).get(name)
+        if not plain or isinstance(found, Link):
+            found, plain = self._walked(path)
+        if plain and isinstance(found, Folder) and path.count("/") < MAX_DEPTH - 1:
+            self._parents[path] = found
+        return found
+
+    def _walked(self, path: str) -> tuple[File | Folder | None, bool]:
+        """What stands at the path, and whether each step to it was down into an entry of that name."""
         todo = path.split("/")[::-1] if path else []
         if len(todo) > MAX_DEPTH:
             raise PathError(f"{path}: deeper than {MAX_DEPTH} directories")
         walked: list[tuple[str, Folder]] = []
         at: File | Folder = Folder(digest=self.root)
-        links = 0
+        links, plain = 0, True
         while todo:
             name = todo.pop()
             if name in {"", "."}:
+                plain = False
                 continue
             if name == "..":
+                plain = False
                 if not walked:
                     raise PathError(f"{path}: leaves the tree")
                 at = walked.pop()[1]
                 continue
             if not isinstance(at, Folder):
-                return None
+                return None, plain
             entry = self._objects.node(at.digest).get(name)
             if entry is None:
-                return None
+                return None, plain
             if isinstance(entry, Link):
-                links += 1
+                links, plain = links + 1, False
                 if links > MAX_LINKS:
                     raise PathError(f"{path}: too many symbolic links")
                 if entry.target.startswith("/"):
@@ -158,7 +176,7 @@ class Tree:
                 continue
             walked.append((name, at))
             at = entry
-        return at
+        return at, plain
 
 
 def normal(path: str) -> str:

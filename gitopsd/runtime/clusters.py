@@ -6,7 +6,7 @@ often than the back-off allows. Knows neither Kubernetes nor kubeconfigs: `conne
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import anyio
@@ -50,6 +50,11 @@ class Clusters:
             if name not in ways or before.get(name) != ways[name]:
                 self._lines.pop(name).scope.cancel()
 
+    def begin(self, names: Iterable[str | None]) -> None:
+        """Connect to these clusters while their apps are still fetched and rendered; None means the only one."""
+        for name in {self._only if name is None else name for name in names} & self._ways.keys():
+            self._line(name)
+
     @property
     def connected(self) -> tuple[Target, ...]:
         """Every target at hand."""
@@ -66,9 +71,13 @@ class Clusters:
             return line.target
         raise line.error or Transient(f"cluster {name}: the connection was lost")
 
+    @property
+    def _only(self) -> str:
+        return next(iter(self._ways)) if len(self._ways) == 1 else ""
+
     def _chosen(self, name: str | None) -> str:
-        if name is None and len(self._ways) == 1:
-            return next(iter(self._ways))
+        if name is None and self._only:
+            return self._only
         if name is None:
             declared = ", ".join(sorted(self._ways)) or "none"
             raise Misconfigured(f"which cluster? Name it with the annotation gitopsd.io/cluster (declared: {declared})")

@@ -124,6 +124,8 @@ class Engine:
             self.board.declared[ref] = replace(document, generation=generations[ref])
             self.board.intents[ref] = declared.intents[ref]
         self.clusters.declare({name: (c.access, c.spec) for name, c in declared.clusters.items()})
+        if work:
+            self.clusters.begin(app.cluster for app in self.board.apps())
         self._only = None if work else self._only or set()
         self._schedule()
         self._pass_on(heirs)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import Any
 
 _NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
@@ -22,3 +23,10 @@ def load(name: str, packages: Collection[str]) -> Any:
     check(name, packages)
     module, _, attribute = name.partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def preload(modules: Iterable[str], packages: Collection[str]) -> None:
+    """Import what jobs are going to need. One that cannot be imported is left to the job that needs it, which says why."""
+    for module in modules:
+        with suppress(Exception):
+            load(f"{module}:__name__", packages)

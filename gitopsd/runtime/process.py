@@ -38,9 +38,8 @@ class EndedError(Exception):
 class Process:
     """A started worker. One task calls `attend` for its whole life; one at a time calls `ask`."""
 
-    def __init__(self, child: Child, setup: Setup) -> None:
+    def __init__(self, child: Child) -> None:
         self._child = child
-        self._setup: Setup | None = setup
         self._handle = _handle(child.pid)
         self._killed = False
         self._said = bytearray()
@@ -52,7 +51,7 @@ class Process:
 
     @classmethod
     async def start(cls, setup: Setup, nice: int) -> Process:
-        """Spawn one. Raises OSError when the machine cannot."""
+        """Spawn one and tell it what it is for. Raises OSError when the machine cannot."""
         path = [entry for entry in sys.path if os.path.isabs(entry)]
         child = await anyio.open_process(
             [sys.executable, "-I", "-c", _PROGRAM.format(path=path, parent=os.getpid(), nice=nice)],
@@ -63,7 +62,12 @@ class Process:
             cwd="/",
             start_new_session=True,  # an interrupt at the terminal is for the daemon, which then ends its workers
         )
-        return cls(child, setup)
+        assert child.stdin is not None  # as opened above
+        with suppress(
+            anyio.BrokenResourceError, anyio.ClosedResourceError
+        ):  # it ended already: the first job tells why
+            await child.stdin.send(protocol.encode(setup))
+        return cls(child)
 
     @property
     def alive(self) -> bool:
@@ -87,11 +91,9 @@ class Process:
     async def ask(self, job: Job) -> Reply:
         """Its answer to one job. Raises `EndedError`, and `FrameError` when it does not speak as it should."""
         self.jobs += 1
-        frames = (protocol.encode(self._setup) if self._setup else b"") + protocol.encode(job)
-        self._setup = None
         assert self._child.stdin is not None  # as opened above
         try:
-            await self._child.stdin.send(frames)
+            await self._child.stdin.send(protocol.encode(job))
             header = await self._answers.receive_exactly(protocol.HEADER)
             return protocol.reply(await self._answers.receive_exactly(protocol.size(header)))
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.IncompleteRead, anyio.EndOfStream) as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from signal import Signals
 from typing import TYPE_CHECKING
@@ -57,10 +58,11 @@ class WorkerPool:
         log: FilteringBoundLogger,
         opener: str = "",
         argument: str = "",
+        preload: Collection[str] = (),
     ) -> None:
         self._tasks = tasks
         self._settings = settings
-        self._setup = Setup(tuple(sorted(packages)), opener, argument)
+        self._setup = Setup(tuple(sorted(packages)), opener, argument, tuple(preload))
         self._log = log
         self._limiter = anyio.CapacityLimiter(settings.count)
         self._all: set[Process] = set()
@@ -80,6 +82,14 @@ class WorkerPool:
             reply = await self._ask(process, request, timeout)
             self._put_back(process, reply)
         return self._value(request, reply)
+
+    async def warm(self) -> None:
+        """Have one process ready, so that the first job need not wait for it."""
+        async with self._limiter:
+            with suppress(Transient):  # the first job tries again, and says what is wrong
+                process = await self._take()
+                process.idle_since = anyio.current_time()
+                self._idle.append(process)
 
     @property
     def running(self) -> int:

@@ -15,11 +15,15 @@ MAX_FRAME = 256 << 20
 
 
 class Setup(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """The first frame: which packages jobs may come from, and how the worker opens the store ('' for no store)."""
+    """The first frame: which packages jobs may come from, and how the worker opens the store ('' for no store).
+
+    `preload` are modules that jobs are going to need; they are imported while nothing else is asked for.
+    """
 
     packages: tuple[str, ...]
     opener: str
     argument: str
+    preload: tuple[str, ...] = ()
 
 
 class Job(msgspec.Struct, frozen=True, tag=True, array_like=True):

@@ -25,6 +25,7 @@ def main(parent: int, nice: int) -> None:
     setup = _receive(reader)
     if not isinstance(setup, Setup):
         raise SystemExit("the first message must be the set-up")
+    jobs.preload(setup.preload, setup.packages)
     intake: Any = None
     while isinstance(job := _receive(reader), Job):
         confinement.limit(job.memory, job.seconds)

@@ -152,3 +152,37 @@ def test_a_normal_path_stays_inside_and_normal(parts: list[str]) -> None:
     assert normal(path) == path
     assert ".." not in path.split("/")
     assert not path.startswith("/")
+
+
+PATHS = st.lists(
+    st.sampled_from(
+        ["app", "deep", "a.yaml", "b.yaml", "link", "up", "other", "c.yaml", "loop", "gone", "out", "..", "."]
+    ),
+    max_size=5,
+).map("/".join)
+
+
+@given(st.lists(PATHS, max_size=6), PATHS)
+def test_what_was_looked_at_before_changes_no_answer(before: list[str], path: str) -> None:
+    used = tree()
+    for earlier in before:
+        _found(used, earlier)
+
+    assert _found(used, path) == _found(tree(), path)
+
+
+def _found(looked_into: Tree, path: str) -> object:
+    try:
+        return looked_into.find(path), looked_into.unchanged(looked_into.reads)
+    except PathError as error:
+        return str(error)
+
+
+def test_the_limit_on_depth_holds_wherever_the_look_begins() -> None:
+    deep = "/".join(["d"] * 99)
+    used = tree({f"{deep}/file": "x", f"{deep}/d/file": "y"})
+
+    assert used.read(f"{deep}/file") == b"x"
+    assert isinstance(used.find(f"{deep}/d"), Folder)
+    with pytest.raises(PathError, match="deeper than 100"):
+        used.read(f"{deep}/d/file")

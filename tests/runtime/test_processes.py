@@ -33,7 +33,12 @@ def jobs_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def pool(
-    settings: Processes | None = None, *, log: Any = None, opener: str = "", argument: str = ""
+    settings: Processes | None = None,
+    *,
+    log: Any = None,
+    opener: str = "",
+    argument: str = "",
+    preload: tuple[str, ...] = (),
 ) -> AsyncIterator[WorkerPool]:
     async with anyio.create_task_group() as tasks:
         work = WorkerPool(
@@ -43,6 +48,7 @@ async def pool(
             log=log or structlog.get_logger(),
             opener=opener,
             argument=argument,
+            preload=preload,
         )
         try:
             yield work
@@ -64,6 +70,23 @@ async def test_one_process_serves_one_job_after_the_other() -> None:
     async with pool() as work:
         assert await run(work, "pid") == await run(work, "pid")
         assert work.running == 1
+
+
+async def test_a_warm_pool_has_a_process_before_the_first_job_asks_for_one() -> None:
+    async with pool() as work:
+        await work.warm()
+        assert work.running == 1
+
+        assert await run(work, "echo", b"x") == b"x"
+        assert work.running == 1
+
+
+async def test_what_jobs_need_is_imported_before_they_come_and_what_cannot_be_keeps_nobody() -> None:
+    async with pool(preload=("wave", "jobs_of_tests", "jobs_of_tests.absent", "gitopsd.model.health")) as work:
+        loaded = (await run(work, "loaded")).decode().split()
+
+    assert {"jobs_of_tests", "gitopsd.model.health"} <= set(loaded)
+    assert "wave" not in loaded  # of no package that jobs may come from
 
 
 async def test_no_more_processes_run_than_the_settings_allow() -> None:

@@ -12,6 +12,7 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import anyio
 import msgspec
@@ -22,6 +23,7 @@ from gitopsd_plugins.kubernetes.refusal import Reply
 
 if TYPE_CHECKING:
     import aiohttp
+    from yarl import URL
 
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
@@ -117,8 +119,7 @@ class Client:
         headers = await self._headers(JSON, None)
         try:
             response = await self._streams.get(
-                self._base + path,
-                params=params,
+                _url(self._base, path, params),
                 headers=headers,
                 proxy=self._proxy,
                 server_hostname=self._tls_name,
@@ -153,8 +154,7 @@ class Client:
         try:
             async with self._session.request(
                 method,
-                self._base + path,
-                params=params,
+                _url(self._base, path, params),
                 data=data,
                 headers=headers,
                 proxy=self._proxy,
@@ -202,6 +202,13 @@ class Client:
 def dry(params: Mapping[str, str]) -> dict[str, str]:
     """The parameters of a request that changes nothing."""
     return {**params, **_DRY}
+
+
+def _url(base: str, path: str, params: Mapping[str, str] | None) -> URL:
+    """Encoded here, where paths are made of names that need little of it."""
+    from yarl import URL
+
+    return URL(f"{base}{path}?{urlencode(params)}" if params else base + path, encoded=True)
 
 
 async def _content(response: aiohttp.ClientResponse) -> bytes:

@@ -29,6 +29,10 @@ def pid(payload: bytes, intake: Any) -> bytes:
     return str(os.getpid()).encode()
 
 
+def loaded(payload: bytes, intake: Any) -> bytes:
+    return " ".join(sys.modules).encode()
+
+
 def open_intake(argument: str) -> str:
     return f"intake of {argument}"
 
