@@ -65,6 +65,8 @@ class Rehearsal:
 
     id: ResourceId
     body: Body | None = field(default=None, repr=False)
+    sent: Body | None = field(default=None, repr=False)
+    """What was sent: the manifest with all that the target adds."""
     mark: str = ""
     error: GitopsdError | None = None
     immutable: bool = False
@@ -93,6 +95,13 @@ class Action(StrEnum):
         return self in {Action.CREATE, Action.UPDATE, Action.RECREATE, Action.ADOPT, Action.DELETE}
 
 
+class Author(StrEnum):
+    """Whose a change is: ours, or the server's (a default, a webhook, a value that it writes in another way)."""
+
+    OURS = "ours"
+    SERVER = "server"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldChange:
     """One changed field: dotted path with list keys in brackets, values before and after (None: absent), masked already."""
@@ -100,6 +109,7 @@ class FieldChange:
     path: str
     before: Any = None
     after: Any = None
+    by: Author = Author.OURS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +126,12 @@ class Change:
     """The id is no longer wanted: also true for a deletion that is held, skipped or refused."""
     error: GitopsdError | None = None
     """What a refusal concludes with: `Misconfigured` for a matter of ownership, else what the rehearsal met."""
+    before: Body | None = field(default=None, repr=False)
+    """The object as it is, masked, only in a plan that is to be shown."""
+    after: Body | None = field(default=None, repr=False)
+    """The object as it will be, likewise."""
+    estimated: bool = False
+    """No dry run was allowed: what the server would make of it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

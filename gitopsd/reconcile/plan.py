@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from gitopsd.model import digest
 from gitopsd.model.change import Action, Applied, Change, Engine, Live, Ours, Plan, Rehearsal, Unmanaged
 from gitopsd.model.declared import Adopt, Atomic, ObjectRule
-from gitopsd.model.errors import GitopsdError, Misconfigured, NotReady, Transient
+from gitopsd.model.errors import GitopsdError, Misconfigured, NotReady, Rejected, Transient
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.manifest import Manifest
-from gitopsd.reconcile import diff
+from gitopsd.reconcile import authors, diff
+from gitopsd.reconcile.diff import Comparison
 
 FOREIGN = "OwnedByAnother"
 CONTESTED = "ClaimedByAnother"
@@ -35,6 +36,10 @@ class Ground:
     taken: Mapping[ResourceId, ObjectRef] = field(default_factory=dict)
     namespaces: frozenset[str] = frozenset()
     """Namespaces that the app itself brings."""
+    coming: Mapping[str, ObjectRef] = field(default_factory=dict)
+    """Namespaces that another app's plan brings, and which one."""
+    shown: bool = False
+    """The plan is to be shown, not carried out: changes carry the object before and after."""
 
 
 def differing(manifests: Iterable[Manifest], ground: Ground) -> tuple[Manifest, ...]:
@@ -98,32 +103,65 @@ def _foreign(live: Live, ground: Ground) -> str:
 def _rehearsed(manifest: Manifest, ground: Ground) -> Change:
     live, rehearsal = ground.live.get(manifest.id), ground.rehearsals.get(manifest.id)
     change = Change(id=manifest.id, action=Action.CREATE, manifest=manifest, live=live)
+    if rehearsal is not None and _forbidden(rehearsal, ground):
+        change, rehearsal = replace(change, estimated=True), None
     if rehearsal is not None and _failed(rehearsal, ground):
         return replace(change, action=Action.REFUSE, reason=str(rehearsal.error), error=rehearsal.error)
-    predicted = rehearsal.body if rehearsal is not None and rehearsal.body is not None else manifest.body
-    fields = diff.differences(live.body if live else None, predicted, secret=_secret(manifest.id))
     if live is None:
-        return replace(change, reason=_lacks(rehearsal) if rehearsal is not None else "", fields=fields)
+        change = replace(change, reason=_lacks(rehearsal, ground) if rehearsal is not None else "")
+        return _compared(change, manifest, rehearsal) if ground.shown else change
+    change = _compared(change, manifest, rehearsal, shown=ground.shown)
     if live.owner != Ours(app=ground.app):
-        return replace(change, action=Action.ADOPT, reason=_adopted_from(live), fields=fields)
+        return replace(change, action=Action.ADOPT, reason=_adopted_from(live))
     if rehearsal is None or rehearsal.body is None:
-        return replace(change, action=Action.UPDATE, reason="not compared yet")
-    if not fields and rehearsal.mark == live.mark:
-        return replace(change, action=Action.UNCHANGED)
-    return replace(change, action=Action.UPDATE, reason="" if fields else "field ownership only", fields=fields)
+        return _not_rehearsed(change)
+    if not change.fields and rehearsal.mark == live.mark:
+        return replace(change, action=Action.UNCHANGED, before=None, after=None)
+    return replace(change, action=Action.UPDATE, reason="" if change.fields else "field ownership only")
+
+
+def _not_rehearsed(change: Change) -> Change:
+    if change.estimated and not change.fields:
+        return replace(change, action=Action.UNCHANGED, before=None, after=None)
+    return replace(change, action=Action.UPDATE, reason="" if change.estimated else "not compared yet")
+
+
+def _compared(change: Change, manifest: Manifest, rehearsal: Rehearsal | None, *, shown: bool = True) -> Change:
+    """The change with what differs; for one that is shown also whose difference it is, and the object before and after."""
+    live = change.live.body if change.live else None
+    after = rehearsal.body if rehearsal is not None and rehearsal.body is not None else None
+    if after is None:
+        after = authors.estimated(live, manifest.body) if change.estimated else manifest.body
+        return _with(change, diff.compared(live, after), shown=shown)
+    assert rehearsal is not None
+    sent = (rehearsal.sent or manifest.body) if shown else None
+    return _with(change, diff.compared(live, after, sent=sent), shown=shown)
+
+
+def _with(change: Change, found: Comparison, *, shown: bool) -> Change:
+    if not shown:
+        return replace(change, fields=found.fields)
+    return replace(change, fields=found.fields, before=found.before, after=found.after)
+
+
+def _forbidden(rehearsal: Rehearsal, ground: Ground) -> bool:
+    """True where this identity may look but not rehearse: a plan that is only shown is estimated then."""
+    return ground.shown and isinstance(rehearsal.error, Rejected) and rehearsal.error.reason == "Forbidden"
 
 
 def _failed(rehearsal: Rehearsal, ground: Ground) -> bool:
     """True for a refusal that holds the stage back. What lacks its kind, or a namespace that the app brings, waits alone."""
-    alone = isinstance(rehearsal.error, NotReady) or rehearsal.id.namespace in ground.namespaces
-    return rehearsal.error is not None and not (rehearsal.waits and alone)
+    brought = rehearsal.id.namespace in ground.namespaces or rehearsal.id.namespace in ground.coming
+    alone = isinstance(rehearsal.error, NotReady) or brought
+    return rehearsal.error is not None and not (rehearsal.waits and alone) and not _forbidden(rehearsal, ground)
 
 
-def _lacks(rehearsal: Rehearsal) -> str:
+def _lacks(rehearsal: Rehearsal, ground: Ground) -> str:
     if not rehearsal.waits:
         return ""
-    unknown = isinstance(rehearsal.error, NotReady)
-    return "the cluster does not know its kind yet" if unknown else "its namespace comes with this app"
+    if isinstance(rehearsal.error, NotReady):
+        return "the cluster does not know its kind yet"
+    return f"its namespace comes with {ground.coming.get(rehearsal.id.namespace, 'this app')}"
 
 
 def _adopted_from(live: Live) -> str:
@@ -140,10 +178,6 @@ def _turned_back(change: Change, failed: Rehearsal) -> Change:
     if not change.action.writes:
         return change
     return replace(change, action=Action.HOLD, reason=f"nothing of this stage is written: {failed.id} was refused")
-
-
-def _secret(id: ResourceId) -> bool:
-    return id.kind == "Secret" and not id.group
 
 
 def of(app: ObjectRef, cluster_uid: str, changes: Iterable[Change]) -> Plan:

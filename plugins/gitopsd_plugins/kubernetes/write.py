@@ -55,7 +55,10 @@ class Writer:
             return Rehearsal(id=manifest.id, error=error)
         if reply.ok:
             live = lives.of(reply.body, resource, self._actor)
-            return Rehearsal(id=manifest.id, body=live.body, mark=live.mark, creates=reply.status == _CREATED)
+            sent = self._sent(manifest, app)
+            return Rehearsal(
+                id=manifest.id, body=live.body, sent=sent, mark=live.mark, creates=reply.status == _CREATED
+            )
         return Rehearsal(
             id=manifest.id,
             error=refusal.error(reply, f"{manifest.id} dry-run failed"),
@@ -99,9 +102,12 @@ class Writer:
             "PATCH",
             resource.path(manifest.id.namespace, manifest.id.name),
             params=clients.dry(params) if dry else params,
-            body=owner.marked(sendable.of(manifest.body), self._actor.instance, app),
+            body=self._sent(manifest, app),
             content_type=APPLY,
         )
+
+    def _sent(self, manifest: Manifest, app: ObjectRef) -> Mapping[str, Any]:
+        return owner.marked(sendable.of(manifest.body), self._actor.instance, app)
 
     async def _take_over(self, resource: Resource, live: Live) -> None:
         """Move the contested managers' fields into our entry, if the object is still the one that was looked at."""
