@@ -7,6 +7,7 @@ Types come from here; functions and constants through the submodules `digest`, `
 from gitopsd.model import digest
 from gitopsd.model.change import (
     Action,
+    Author,
     Change,
     Engine,
     FieldChange,
@@ -61,6 +62,8 @@ from gitopsd.plugin.http import Http, Proxies, Tls
 from gitopsd.plugin.roles import (
     Access,
     Actor,
+    AnyFolder,
+    AnyRevision,
     ClusterAccess,
     HealthRule,
     Kind,
@@ -79,10 +82,13 @@ __all__ = [
     "Action",
     "Actor",
     "Adopt",
+    "AnyFolder",
+    "AnyRevision",
     "AppIntent",
     "Approval",
     "Artifact",
     "Atomic",
+    "Author",
     "Body",
     "Change",
     "Changes",

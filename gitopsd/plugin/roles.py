@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from anyio.streams.memory import MemoryObjectReceiveStream
 
@@ -65,6 +66,24 @@ class Source(Protocol):
 
     async def fetch(self, intent: SourceIntent, revision: Revision, base: Artifact | None, ctx: Context) -> Stored:
         """Bring exactly this revision into the store as a tree; `base` is what was stored last, of the same source."""
+        ...
+
+
+@runtime_checkable
+class AnyRevision(Protocol):
+    """What a source may offer beside its role: content at another revision than the declared one, for plans."""
+
+    def at(self, intent: SourceIntent, revision: str) -> SourceIntent:
+        """The same source at what a person calls a revision. Raises `UsageError` for what can be none. Pure."""
+        ...
+
+
+@runtime_checkable
+class AnyFolder(Protocol):
+    """What a source may offer beside its role: a local folder in the place of its content, for plans."""
+
+    async def folder(self, intent: SourceIntent, folder: Path, ctx: Context) -> Stored:
+        """The folder as the tree that the source would make of it, with the source's own rules about what is left out."""
         ...
 
 

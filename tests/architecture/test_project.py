@@ -14,7 +14,7 @@ TOP = {
 ELSEWHERE = re.compile(r"(?<![\w}])/(work|root|Users)/\w|/opt/(?!gitopsd)\w|/home/(?!me/|user/|you/)\w+/")
 """Paths of a machine on which somebody worked."""
 API = """
-Access Action Actor Adopt AppIntent Approval Artifact Atomic Body Change Changes ClusterAccess Conflict Content Context
+Access Action Actor Adopt AnyFolder AnyRevision AppIntent Approval Artifact Atomic Author Body Change Changes ClusterAccess Conflict Content Context
 Credentials Declared Deletion Digest Engine Entry FieldChange File Folder GitopsdError Health HealthCheck HealthRule
 HeldElsewhere Http Intake Intent Inventory Kind LedgerRow Link Live Manifest Misconfigured Node NotReady ObjectRef ObjectRule
 Objects Ours Outcome Owned Owner PathError Phase Place Plan Policy Proxies Qualified Read Rehearsal Rejected Rendered Renderer

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 from gitopsd.plugin import Changes, Content, Digest, Entry, File, Intake, Link, Rejected, Stored
 from gitopsd_plugins.git import ignore, listing
 from gitopsd_plugins.git.listing import SUBMODULE, Leaf, Listing
-from gitopsd_plugins.git.objects import GitObjects
-from gitopsd_plugins.git.order import FetchOrder, Limits
+from gitopsd_plugins.git.order import FetchOrder, FolderOrder, Limits
 from gitopsd_plugins.git.reference import FAILED
 
 BATCH_FILES = 512
@@ -23,10 +23,20 @@ LFS = b"version https://git-lfs.github.com/spec/"
 LFS_POINTER = 1024
 
 
-def put(objects: GitObjects, order: FetchOrder, found: Listing, base: Listing | None, intake: Intake) -> Stored:
+class Blobs(Protocol):
+    """Where the bytes of files are."""
+
+    def blob(self, oid: str) -> bytes:
+        """The bytes of one file."""
+        ...
+
+
+def put(
+    objects: Blobs, order: FetchOrder | FolderOrder, found: Listing, base: Listing | None, intake: Intake
+) -> Stored:
     """Put a commit's files into the store, as changes against the base where its rules were the same."""
     rules = ignore.rules(found.ignores, order.ignore)
-    changed, gone, against = _difference(found, base, order.tree)
+    changed, gone, against = _difference(found, base, order.tree if isinstance(order, FetchOrder) else "")
     kept = {
         path: leaf for path, leaf in changed.items() if leaf.mode != SUBMODULE and not rules.excludes(path.split("/"))
     }
@@ -70,7 +80,7 @@ def _parents(path: str) -> Iterator[str]:
 class _Reader:
     """Turns leaves into entries of the store's tree, reading the bytes that it does not know."""
 
-    def __init__(self, objects: GitObjects, intake: Intake, limits: Limits) -> None:
+    def __init__(self, objects: Blobs, intake: Intake, limits: Limits) -> None:
         self._objects = objects
         self._intake = intake
         self._limits = limits

@@ -15,10 +15,11 @@ from dulwich.repo import Repo
 
 from gitopsd.plugin import Intake, Misconfigured, Rejected, Transient
 from gitopsd_plugins.git import cache, content, listing, order, transport
+from gitopsd_plugins.git import folder as folders
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.listing import Listing
 from gitopsd_plugins.git.objects import Damaged, GitObjects
-from gitopsd_plugins.git.order import Fetched, FetchOrder, ListOrder, Malformed, Refused
+from gitopsd_plugins.git.order import Fetched, FetchOrder, FolderOrder, ListOrder, Malformed, Refused
 from gitopsd_plugins.git.reference import FAILED, Advertised
 from gitopsd_plugins.git.transport import Connection
 
@@ -53,6 +54,13 @@ def fetch(payload: bytes, intake: Intake) -> bytes:
         except Damaged as error:
             cache.discard(folder)
             raise Rejected(f"{place} sent a commit that cannot be read: {error}", reason=FAILED) from error
+
+
+def folder(payload: bytes, intake: Intake) -> bytes:
+    """Run a `FolderOrder`: the folder's files as a tree, in the store."""
+    given = order.decode(payload, FolderOrder)
+    found, blobs = folders.read(given.folder, given.limits)
+    return order.encode(content.put(blobs, given, found, None, intake))
 
 
 def _from_folder(repo: Repo, given: FetchOrder, intake: Intake) -> Fetched:

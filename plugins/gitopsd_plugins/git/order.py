@@ -76,6 +76,15 @@ class FetchOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FolderOrder:
+    """Bring a local folder into the store as if it were a commit's files."""
+
+    folder: str
+    ignore: str | None = None
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
     """What came of a `FetchOrder`. `submodules` are paths that were left out."""
 
@@ -96,7 +105,7 @@ def remote(place: Address, opened: Access, ctx: Context, timeout: float) -> Remo
     )
 
 
-def encode(value: ListOrder | FetchOrder | Fetched | Mapping[str, Advertised]) -> bytes:
+def encode(value: ListOrder | FetchOrder | FolderOrder | Fetched | Stored | Mapping[str, Advertised]) -> bytes:
     """As bytes for the pipe."""
     return msgspec.msgpack.encode(value)
 

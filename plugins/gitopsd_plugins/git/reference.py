@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gitopsd.plugin import Rejected, Revision
+from gitopsd.plugin import Rejected, Revision, UsageError
 from gitopsd_plugins.git import semver
 
 DEFAULT_BRANCH = "master"
@@ -32,6 +32,8 @@ class Wanted:
     semver: str = ""
     name: str = ""
     commit: str = ""
+    either: str = ""
+    """A branch or a tag, whichever there is: what a person named, never a spec."""
 
     @property
     def prefixes(self) -> tuple[str, ...]:
@@ -42,6 +44,8 @@ class Wanted:
             return (self.name.removesuffix(PEELED),)
         if self.tag:
             return (f"refs/tags/{self.tag}",)
+        if self.either:
+            return (f"refs/heads/{self.either}", f"refs/tags/{self.either}")
         if self.semver:
             return ("refs/tags/",)
         return (f"refs/heads/{self.branch or DEFAULT_BRANCH}",)
@@ -83,11 +87,39 @@ def choose(wanted: Wanted, refs: Refs, url: str) -> Revision:
     if wanted.tag:
         commit = _commit(refs, f"refs/tags/{wanted.tag}", f'tag "{wanted.tag}"', "spec.ref.tag", url)
         return _revision(wanted.tag, commit)
+    if wanted.either:
+        return _either(wanted.either, refs, url)
     if wanted.semver:
         return _newest(wanted.semver, refs, url)
     branch = wanted.branch or DEFAULT_BRANCH
     field = "spec.ref.branch" if wanted.branch else f"spec.ref (without it the branch is {DEFAULT_BRANCH!r})"
     return _revision(branch, _commit(refs, f"refs/heads/{branch}", f'branch "{branch}"', field, url))
+
+
+def asked(text: str) -> Wanted:
+    """What a person calls a revision: a commit, a full ref, a branch or a tag; also as a status shows it.
+
+    Raises `UsageError` for what is none of these.
+    """
+    commit = text.rpartition("@")[2].removeprefix("sha1:").lower()
+    if is_oid(commit):
+        return Wanted(commit=commit)
+    if not is_ref(text):
+        raise UsageError(f"{text!r} is neither a commit of 40 hex digits nor a name that Git allows")
+    return Wanted(name=text) if text.startswith("refs/") or text == "HEAD" else Wanted(either=text)
+
+
+def _either(name: str, refs: Refs, url: str) -> Revision:
+    branch, tag = refs.get(f"refs/heads/{name}"), refs.get(f"refs/tags/{name}")
+    if branch and tag:
+        raise Rejected(f"{name!r} is a branch and a tag at {url}; name refs/heads/{name} or refs/tags/{name}")
+    if branch:
+        return _revision(name, branch.commit)
+    if tag:
+        return _revision(f"refs/tags/{name}", tag.commit)
+    raise Rejected(
+        f"neither branch nor tag {name!r} at {url}; a commit is named by all of its 40 digits", reason=FAILED
+    )
 
 
 def _revision(name: str, commit: str) -> Revision:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 from gitopsd.plugin import Artifact, Context, GitopsdError, ObjectRef, Revision, SourceIntent, Stored
 from gitopsd_plugins.git import access, order, reference
 from gitopsd_plugins.git.lsrefs import HttpRefs
-from gitopsd_plugins.git.order import Fetched, FetchOrder, ListOrder
+from gitopsd_plugins.git.order import Fetched, FetchOrder, FolderOrder, ListOrder
 from gitopsd_plugins.git.reference import Refs
 from gitopsd_plugins.git.repository import Repository
 
@@ -43,6 +45,16 @@ class GitSource:
         for path in fetched.submodules:
             ctx.log.warning("submodule left out", object=str(intent.ref), path=path)
         return fetched.stored
+
+    def at(self, intent: SourceIntent, revision: str) -> SourceIntent:
+        """The same repository at a commit, a full ref, a branch or a tag."""
+        return replace(intent, spec=replace(intent.spec, wanted=reference.asked(revision)))
+
+    async def folder(self, intent: SourceIntent, folder: Path, ctx: Context) -> Stored:
+        """A local folder as the root of the repository: what a commit of it would hold, under the same ignore rules."""
+        given = FolderOrder(folder=str(folder), ignore=intent.spec.ignore)
+        with _named(intent.ref):
+            return order.decode(await self._run("folder", order.encode(given), intent, ctx), Stored)
 
     async def _order(self, intent: SourceIntent, revision: Revision, base: Artifact | None, ctx: Context) -> FetchOrder:
         repository: Repository = intent.spec
@@ -89,5 +101,7 @@ def _commit(revision: Revision) -> str:
 
 
 def _ref(prefix: str, revision: Revision) -> str:
-    """The ref that was chosen: for semver the tag is known by the revision only."""
+    """The ref that was chosen: for semver, and between branch and tag, it is known by the revision only."""
+    if revision.name.startswith("refs/"):
+        return revision.name
     return f"{prefix}{revision.name}" if prefix.endswith("/") else prefix
