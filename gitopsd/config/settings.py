@@ -118,6 +118,8 @@ class Settings(Spec, frozen=True, kw_only=True):
     """How long a broken or suspended app may hold back the deletion of objects that it might still want."""
     full_check_interval: Duration = duration("1h")
     """Time between two comparisons of everything in the cluster, beside the watches."""
+    additive_ready_expr: bool = False
+    """A `readyExpr` comes on top of the built-in test of a dependency instead of replacing it (Flux's AdditiveCELDependencyCheck)."""
     limits: Limits = field(default_factory=Limits)
     """How much happens at once."""
     retry: Retry = field(default_factory=Retry)

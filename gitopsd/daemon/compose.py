@@ -77,8 +77,8 @@ async def engaged(
         for warning in store.warnings:
             mode.log.warning(warning)
         async with anyio.create_task_group() as tasks:
-            pool = _processes(tasks, loaded, mode.log)
-            engine = _engine(tasks, loaded, mode, store, pool, on_outcome)
+            pool, quick = _processes(tasks, loaded, mode.log), _quick(tasks, mode.log)
+            engine = _engine(tasks, loaded, mode, store, (pool, quick), on_outcome)
             tasks.start_soon(engine.keep_journal, name="journal")
             if mode.work:
                 tasks.start_soon(pool.warm, name="first worker process")
@@ -91,6 +91,7 @@ async def engaged(
                 with anyio.CancelScope(shield=True):
                     await engine.stop()
                 pool.close()
+                quick.close()
             tasks.cancel_scope.cancel()
     if isinstance(ended[0], GitopsdError):
         raise ended[0]
@@ -102,13 +103,13 @@ def _engine(
     loaded: Loaded,
     mode: Mode,
     store: Store,
-    pool: Work,
+    pools: tuple[Work, Work],
     on_outcome: Callable[[Outcome], None],
 ) -> Engine:
     settings = loaded.settings
     made: list[Engine] = []
     watches = connect.watches(lambda: made[0], mode.log) if mode.watch else None
-    ctx = _context(loaded, mode, store, pool, lambda: made[0])
+    ctx = _context(loaded, mode, store, pools, lambda: made[0])
     retry = settings.retry
     parts = Parts(
         registry=loaded.registry,
@@ -119,6 +120,7 @@ def _engine(
         slots=Slots(
             fetch=anyio.CapacityLimiter(settings.limits.fetches), render=anyio.CapacityLimiter(settings.limits.renders)
         ),
+        additive_ready=settings.additive_ready_expr,
         mirror=watches or Blind(),
         watches=watches,
         connect=connect.connecting(loaded, connect.actor(settings, write=mode.write), ctx, lambda: made[0], watches),
@@ -148,7 +150,9 @@ def _safety(settings: Settings, mode: Mode) -> Safety:
     )
 
 
-def _context(loaded: Loaded, mode: Mode, store: Store, pool: Work, engine: Callable[[], Engine]) -> Context:
+def _context(
+    loaded: Loaded, mode: Mode, store: Store, pools: tuple[Work, Work], engine: Callable[[], Engine]
+) -> Context:
     environment = loaded.chosen.environment
     credentials = FileCredentials(
         lambda: engine().files,
@@ -161,7 +165,8 @@ def _context(loaded: Loaded, mode: Mode, store: Store, pool: Work, engine: Calla
             ca_file=environment.get("SSL_CERT_FILE", ""),
             user_agent=f"gitopsd/{__version__}",
         ),
-        work=pool,
+        work=pools[0],
+        quick=pools[1],
         credentials=MaskedCredentials(credentials, mode.secrets),
         intake=store,
         now=lambda: datetime.now(UTC),
@@ -196,6 +201,11 @@ def _processes(tasks: TaskGroup, loaded: Loaded, log: FilteringBoundLogger) -> W
         argument=str(loaded.state),
         preload=(render.__name__, intake.__name__, *(type(r).__module__ for r in loaded.registry.renderers.values())),
     )
+
+
+def _quick(tasks: TaskGroup, log: FilteringBoundLogger) -> WorkerPool:
+    """Two, so that one expression that is hostile delays no other; started when first asked."""
+    return WorkerPool(tasks, Processes(count=2), packages={"gitopsd"}, log=log)
 
 
 @contextmanager

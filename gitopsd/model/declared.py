@@ -100,6 +100,17 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HealthExpression:
+    """Health of a kind of objects in CEL, instead of the rule for it; `kind` '' stands for every kind of the group."""
+
+    group: str
+    kind: str
+    current: str
+    in_progress: str = ""
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppIntent:
     """An app to keep equal to its source: what to render, where to apply it, and how careful to be."""
 
@@ -114,8 +125,11 @@ class AppIntent:
     prune: bool
     deletion: Deletion = Deletion.MIRROR_PRUNE
     depends_on: tuple[ObjectRef, ...] = ()
+    ready_expressions: Mapping[ObjectRef, str] = field(default_factory=dict)
+    """When a dependency counts as ready, in CEL, where that is not left to the rule."""
     wait: bool = False
     health_checks: tuple[HealthCheck, ...] = ()
+    health_expressions: tuple[HealthExpression, ...] = ()
     suspended: bool = False
     cluster: str | None = None
     policy: Policy = Policy()

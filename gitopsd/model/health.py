@@ -23,3 +23,14 @@ class Verdict:
 
     health: Health
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What a closer look at an object that is not healthy found: one sentence, '' for nothing.
+
+    `failed`: seen so closely it has failed, although its own status does not say so (a StatefulSet's pod that crashes).
+    """
+
+    message: str = ""
+    failed: bool = False

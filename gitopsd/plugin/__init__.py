@@ -1,6 +1,6 @@
 """The public API of gitopsd: everything that a plugin may import, and nothing else of the package is.
 
-Types come from here; functions and constants through the submodules `digest`, `keys`, `spec`, `tree`, `yaml`.
+Types come from here; functions and constants through the submodules `cel`, `digest`, `keys`, `spec`, `tree`, `yaml`.
 `__all__` is the contract: it only grows within a major version.
 """
 
@@ -27,6 +27,7 @@ from gitopsd.model.declared import (
     Declared,
     Deletion,
     HealthCheck,
+    HealthExpression,
     Intent,
     ObjectRule,
     Place,
@@ -49,13 +50,13 @@ from gitopsd.model.errors import (
     UsageError,
     VerificationFailed,
 )
-from gitopsd.model.health import Health, Verdict
+from gitopsd.model.health import Explanation, Health, Verdict
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Approval, Inventory, Owned, Suspension
 from gitopsd.model.manifest import Body, Manifest, Read, Rendered, Stage
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase, Step
 from gitopsd.model.tree import Artifact, Changes, Entry, File, Folder, Link, Node, Revision
-from gitopsd.plugin import http, keys, spec, tree
+from gitopsd.plugin import cel, http, keys, spec, tree
 from gitopsd.plugin.context import Context, Credentials, Work
 from gitopsd.plugin.hooks import hookimpl
 from gitopsd.plugin.http import Http, Proxies, Tls
@@ -102,12 +103,14 @@ __all__ = [
     "Digest",
     "Engine",
     "Entry",
+    "Explanation",
     "FieldChange",
     "File",
     "Folder",
     "GitopsdError",
     "Health",
     "HealthCheck",
+    "HealthExpression",
     "HealthRule",
     "HeldElsewhere",
     "Http",
@@ -168,6 +171,7 @@ __all__ = [
     "VerificationFailed",
     "Versioned",
     "Work",
+    "cel",
     "digest",
     "hookimpl",
     "http",

@@ -50,6 +50,8 @@ class Context:
 
     http: Http
     work: Work
+    quick: Work
+    """The same for what takes milliseconds, as expressions in CEL do: it never waits behind a render."""
     credentials: Credentials
     intake: Intake
     now: Callable[[], datetime]

@@ -17,7 +17,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from gitopsd.model.change import Change, Live, Rehearsal, Result, Seen
 from gitopsd.model.declared import Declared, HealthCheck, Intent, ObjectRule, SourceIntent
-from gitopsd.model.health import Verdict
+from gitopsd.model.health import Explanation, Verdict
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Body, Manifest, Rendered, Stage
@@ -244,8 +244,8 @@ class Target(Protocol):
         """The same for single objects of any owner, until the context ends; absence is a `Seen` without `live`."""
         ...
 
-    async def explain(self, live: Live) -> str:
-        """Why it is not healthy, in one sentence from its pods or events; '' when nothing is to be found."""
+    async def explain(self, live: Live) -> Explanation:
+        """Why it is not healthy, in one sentence from its pods or events, and whether that means that it has failed."""
         ...
 
     async def rights(self, kinds: Collection[tuple[str, str, str]]) -> Sequence[str]:

@@ -21,8 +21,22 @@ from gitopsd.model.manifest import Manifest
 from gitopsd.model.outcome import Outcome, Step
 from gitopsd.model.tree import Artifact
 from gitopsd.plugin.roles import Target
-from gitopsd.reconcile import children, conclude, gate, inventory, plan, record, removal, render, require, stage
+from gitopsd.reconcile import (
+    children,
+    conclude,
+    gate,
+    inventory,
+    judge,
+    plan,
+    ready,
+    record,
+    removal,
+    render,
+    require,
+    stage,
+)
 from gitopsd.reconcile.conclude import Run
+from gitopsd.reconcile.judge import Judge
 from gitopsd.reconcile.world import Render, Standing, World
 
 
@@ -104,7 +118,7 @@ async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.
             wanted = await _wanted(intent, artifact, made, fresh, target, world, plan_only=plan_only)
         if counts:  # in one go with the claims: whoever prunes takes the app's word for both
             world.board.renders[intent.ref] = made
-        _require(intent, run, world)
+        await _require(intent, run, world)
         if wanted is not None:
             if counts:
                 wanted = replace(wanted, taken=world.claims.take(intent.ref))
@@ -120,6 +134,8 @@ async def _connected(intent: AppIntent, run: Run, world: World, *, removing: boo
     run.step = Step.ACCEPT
     if intent.unsupported and not removing:
         raise Unsupported(f"{intent.ref}: {', '.join(intent.unsupported)}: not served yet; remove to go on")
+    if not removing:
+        await judge.check(intent, world)
     run.step = Step.CONNECT
     target = await world.target(intent.cluster)
     run.cluster = target.access.cluster
@@ -143,11 +159,20 @@ def _counts(world: World, *, plan_only: bool) -> bool:
     return not plan_only or world.safety.read_only
 
 
-def _require(intent: AppIntent, run: Run, world: World) -> None:
+async def _require(intent: AppIntent, run: Run, world: World) -> None:
     """After the render: what the app lets go of must reach the others, even those that it depends on itself."""
     run.step = Step.REQUIRE
     board = world.board
-    require.dependencies(intent, str(run.attempted), board.intents, board.declared, board.outcomes)
+    said = await ready.said(intent, world)
+    require.dependencies(
+        intent,
+        str(run.attempted),
+        board.intents,
+        board.declared,
+        board.outcomes,
+        said,
+        additive=world.additive_ready,
+    )
 
 
 def _stands(intent: AppIntent, made: Render, run: Run, target: Target, world: World) -> bool:
@@ -262,5 +287,13 @@ async def _gated(intent: AppIntent, run: Run, target: Target, world: World, supe
     if not checks:
         return
     run.healthy = False
-    await gate.passed(checks, target, world, run, timeout=intent.timeout.total_seconds(), superseded=superseded)
+    await gate.passed(
+        checks,
+        target,
+        world,
+        run,
+        judge=Judge.of(intent, world),
+        timeout=intent.timeout.total_seconds(),
+        superseded=superseded,
+    )
     run.healthy = True

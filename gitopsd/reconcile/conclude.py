@@ -18,6 +18,7 @@ from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory, Suspension
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase, Step
 from gitopsd.model.tree import Artifact, Revision
+from gitopsd.reconcile import health
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,7 +65,10 @@ def suspended(run: Run, now: datetime) -> Outcome:
 
 def progressing(run: Run, now: datetime) -> Outcome:
     """Under way; shown while a health gate is open."""
-    return _outcome(run, Phase.PROGRESSING, now, message=f"waiting for health checks, revision {run.attempted}")
+    late = health.pending(run.health)
+    names = f": {health.listed(late, run.health)}" if late else ""
+    message = f"waiting for health checks, revision {run.attempted}{names}"
+    return _outcome(run, Phase.PROGRESSING, now, message=message)
 
 
 def deleted(run: Run, now: datetime) -> Outcome:

@@ -11,6 +11,8 @@ from gitopsd.plugin.roles import HealthRule
 
 ANY = ("", "")
 """The key of the rule for every kind that has none of its own."""
+SHOWN = 5
+"""Objects that a message names."""
 
 
 def assess(rules: Mapping[tuple[str, str], HealthRule], live: Live | None) -> Verdict:
@@ -33,8 +35,8 @@ def pending(verdicts: Mapping[ResourceId, Verdict]) -> tuple[ResourceId, ...]:
 
 def listed(ids: tuple[ResourceId, ...], verdicts: Mapping[ResourceId, Verdict]) -> str:
     """Objects and their state for a message, the first few in full."""
-    shown = [f"{id} status: '{verdicts[id].health}'" + _why(verdicts[id]) for id in ids[:5]]
-    more = f", and {len(ids) - 5} more" if len(ids) > 5 else ""
+    shown = [f"{id} status: '{verdicts[id].health}'" + _why(verdicts[id]) for id in ids[:SHOWN]]
+    more = f", and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
     return f"[{', '.join(shown)}{more}]"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 from gitopsd.model.declared import AppIntent, Declared, Intent, SourceIntent
 from gitopsd.model.errors import NotReady
@@ -34,10 +35,18 @@ def dependencies(
     intents: Mapping[ObjectRef, Intent],
     declared: Mapping[ObjectRef, Declared],
     outcomes: Mapping[ObjectRef, Outcome],
+    said: Mapping[ObjectRef, str] = MappingProxyType({}),
+    *,
+    additive: bool = False,
 ) -> None:
-    """Raise `NotReady` for the first dependency that is not ready, or not at this revision where the source is shared."""
+    """Raise `NotReady` for the first dependency that is not ready, or not at this revision where the source is shared.
+
+    `said` is what expressions miss of a dependency, '' for nothing: that decides instead of the rule, or besides (`additive`).
+    """
     for ref in app.depends_on:
-        reason = _lacks(ref, app, revision, intents, declared, outcomes)
+        reason = said.get(ref, "")
+        if not reason and (additive or ref not in said):
+            reason = _lacks(ref, app, revision, intents, declared, outcomes)
         if reason:
             raise NotReady(f"{app.ref}: dependency {ref} {reason}")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import anyio
 
@@ -165,7 +165,11 @@ class World:
     safety: Safety
     limits: Limits
     slots: Slots
+    additive_ready: bool
+    """An expression that says when a dependency is ready comes on top of the rule, instead of replacing it."""
     board: Board
+    statuses: Mapping[ObjectRef, Mapping[str, Any]]
+    """The status of each declared object, in its kind's own words."""
     claims: Claims
     mirror: Mirror
     target: Callable[[str | None], Awaitable[Target]]

@@ -52,6 +52,7 @@ class Parts:
     safety: Safety
     limits: Limits
     slots: Slots
+    additive_ready: bool
     mirror: Mirror
     watches: Watches | None
     connect: Connect
@@ -89,7 +90,9 @@ class Engine:
             safety=parts.safety,
             limits=parts.limits,
             slots=parts.slots,
+            additive_ready=parts.additive_ready,
             board=self.board,
+            statuses=self._statuses,
             claims=Claims(),
             mirror=parts.mirror,
             target=self.clusters.target,

@@ -21,6 +21,8 @@ class Scheduled:
     timing: Timing
     source: ObjectRef | None = None
     depends_on: tuple[ObjectRef, ...] = ()
+    closely: frozenset[ObjectRef] = frozenset()
+    """Of these every conclusion counts, not only what is news to everybody: an expression may look at anything of theirs."""
 
     @classmethod
     def of(cls, declared: Declared, intent: Intent) -> Scheduled:
@@ -32,6 +34,7 @@ class Scheduled:
             timing=_timing(intent),
             source=intent.source if isinstance(intent, AppIntent) else None,
             depends_on=() if isinstance(intent, Unserved) else intent.depends_on,
+            closely=frozenset(intent.ready_expressions if isinstance(intent, AppIntent) else ()),
         )
 
     @property

@@ -207,7 +207,14 @@ class Scheduler:
         self._on_outcome(outcome)
         if reason := edges.news(worker.previous, outcome):
             self.wake_dependants(attempt.ref, reason)
+        else:
+            self._wake_close(attempt.ref)
         self._note()
+
+    def _wake_close(self, ref: ObjectRef) -> None:
+        for listener in self._listeners.get(ref, ()):
+            if ref in self._workers[listener].scheduled.closely:
+                self._workers[listener].wake(Reason.DEPENDENCY)
 
     def _give(self, ref: ObjectRef, token: str, outcome: Outcome | None) -> None:
         for answer in self._answers.pop((ref, token), ()):

@@ -88,6 +88,7 @@ async def context(folder: Path) -> AsyncIterator[Context]:
                 yield Context(
                     http=Http(),
                     work=work,
+                    quick=work,
                     credentials=NoSecrets(),
                     intake=store,
                     now=lambda: datetime.now(UTC),

@@ -10,13 +10,12 @@ import anyio
 import pytest
 import pytest_asyncio
 
-from gitopsd.plugin import Access, Action, Actor, Change, Context, Engine, Manifest, Ours, Unmanaged
+from gitopsd.plugin import Access, Action, Actor, Change, Context, Engine, Explanation, Manifest, Ours, Unmanaged
 from gitopsd.plugin.conformance.scene import (
     APP,
     SOON,
     actor,
     applied,
-    apply,
     config_map,
     eventually,
     look,
@@ -279,27 +278,95 @@ async def test_a_read_only_actor_may_ask_for_its_rights(access: Access, ctx: Con
         assert list(await target.rights([("apps", "v1", "Deployment")])) == []
 
 
+def pod(name: str, namespace: str, labels: dict[str, str]) -> Manifest:
+    return Manifest.of(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "namespace": namespace, "labels": labels},
+            "spec": {"containers": [{"name": "main", "image": "no.such/image"}]},
+        }
+    )
+
+
+async def put_status(client: Client, namespace: str, status: dict[str, Any]) -> None:
+    """As the kubelet does for the pod `a`."""
+    where = f"/api/v1/namespaces/{namespace}/pods/a/status"
+    patch = {"status": status}
+    reply = await client.send("PATCH", where, body=patch, content_type="application/merge-patch+json")
+    clients.checked(reply, "setting the status")
+
+
 async def test_the_reason_of_an_unhealthy_pod_is_found(
     client: Client, target: KubernetesTarget, namespace: str
 ) -> None:
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "a", "namespace": namespace, "labels": {"app": "a"}},
-        "spec": {"containers": [{"name": "main", "image": "no.such/image"}]},
-    }
-    result = await apply(target, Manifest.of(pod))
-    assert result.live is not None, result.error
+    manifest = pod("a", namespace, {"app": "a"})
+    await applied(target, manifest)
     waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
     container = {"name": "main", "image": "x", "imageID": "", "ready": False, "restartCount": 0, "state": waiting}
-    where = f"/api/v1/namespaces/{namespace}/pods/a/status"
-    patch = {"status": {"phase": "Pending", "containerStatuses": [container]}}
-    reply = await client.send("PATCH", where, body=patch, content_type="application/merge-patch+json")
-    clients.checked(reply, "setting the status")
-    live = await look(target, Manifest.of(pod))
+    await put_status(client, namespace, {"phase": "Pending", "containerStatuses": [container]})
+    live = await look(target, manifest)
     assert live is not None
     reason = f"Pod/{namespace}/a: container main: ImagePullBackOff: no such image"
-    assert await target.explain(live) == reason
+    assert await target.explain(live) == Explanation(message=reason)
+
+
+def stateful_set(namespace: str) -> Manifest:
+    labels = {"app": "db"}
+    return Manifest.of(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "StatefulSet",
+            "metadata": {"name": "db", "namespace": namespace},
+            "spec": {
+                "replicas": 1,
+                "serviceName": "db",
+                "selector": {"matchLabels": labels},
+                "template": {
+                    "metadata": {"labels": labels},
+                    "spec": {"containers": [{"name": "main", "image": "no.such/image"}]},
+                },
+            },
+        }
+    )
+
+
+async def test_a_stateful_set_has_failed_when_its_pod_crashes_again_and_again(
+    client: Client, target: KubernetesTarget, namespace: str
+) -> None:
+    live = await applied(target, stateful_set(namespace))
+    await applied(target, pod("a", namespace, {"app": "db"}))
+    crash = {
+        "name": "main",
+        "image": "x",
+        "imageID": "",
+        "ready": False,
+        "restartCount": 3,
+        "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s"}},
+        "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}},
+    }
+    await put_status(client, namespace, {"phase": "Running", "containerStatuses": [crash]})
+    reason = "container main: CrashLoopBackOff: back-off 40s (it last ended: OOMKilled with exit code 137)"
+    assert await target.explain(live) == Explanation(message=f"Pod/{namespace}/a: {reason}", failed=True)
+
+
+async def test_pods_that_a_quota_refuses_are_told_by_the_event(
+    client: Client, target: KubernetesTarget, namespace: str
+) -> None:
+    live = await applied(target, stateful_set(namespace))
+    event = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": "db.1", "namespace": namespace},
+        "involvedObject": {"kind": "StatefulSet", "name": "db", "namespace": namespace, "uid": live.uid},
+        "type": "Warning",
+        "reason": "FailedCreate",
+        "message": 'pods "db-0" is forbidden: exceeded quota: small',
+        "lastTimestamp": "2026-01-01T00:00:00Z",
+    }
+    clients.checked(await client.send("POST", f"/api/v1/namespaces/{namespace}/events", body=event), "the event")
+    found = await target.explain(live)
+    assert found == Explanation(message='FailedCreate: pods "db-0" is forbidden: exceeded quota: small')
 
 
 async def test_a_string_that_left_a_secret_in_git_leaves_it_in_the_cluster(

@@ -21,6 +21,7 @@ def make(folder: Path) -> Context:
     return Context(
         http=Http(),
         work=_Unused(),
+        quick=_Unused(),
         credentials=_Unused(),
         intake=_Unused(),
         now=lambda: datetime.now(UTC),

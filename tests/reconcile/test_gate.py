@@ -10,15 +10,17 @@ from typing import Any
 
 import anyio
 import pytest
+import structlog
 from fakes.things import AT, declared, id_of, live
 
 from gitopsd.model.change import Live, Seen
 from gitopsd.model.declared import HealthCheck
 from gitopsd.model.errors import NotReady, Rejected
-from gitopsd.model.health import Health, Verdict
+from gitopsd.model.health import Explanation, Health, Verdict
 from gitopsd.model.outcome import Outcome
 from gitopsd.reconcile import gate, health
 from gitopsd.reconcile.conclude import Run
+from gitopsd.reconcile.judge import Judge
 from gitopsd.runtime.blind import Blind
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
@@ -37,9 +39,15 @@ class Target:
 
     access = SimpleNamespace(cluster="test")
 
-    def __init__(self, events: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, events: Sequence[tuple[str, str]], **explained: Explanation) -> None:
         self.events = events
         self.followed = 0
+        self.explained = explained
+        self.asked: list[tuple[str, float]] = []
+
+    async def explain(self, it: Live) -> Explanation:
+        self.asked.append((it.id.name, asyncio.get_running_loop().time()))
+        return self.explained.get(it.id.name, Explanation())
 
     @asynccontextmanager
     async def follow(self, checks: Collection[HealthCheck]) -> AsyncIterator[Any]:
@@ -70,14 +78,14 @@ class Mirror(Blind):
 async def passed(target: Target, mirror: Blind | None = None, superseded: anyio.Event | None = None) -> list[Outcome]:
     shown: list[Outcome] = []
     world: Any = SimpleNamespace(
-        registry=SimpleNamespace(health={health.ANY: Rule()}),
         mirror=mirror or Blind(),
         progress=shown.append,
-        ctx=SimpleNamespace(now=lambda: AT),
+        ctx=SimpleNamespace(now=lambda: AT, log=structlog.get_logger()),
     )
     run = Run(declared=declared(), started=AT)
     checked: Any = target
-    await gate.passed(CHECKS, checked, world, run, timeout=60, superseded=superseded or anyio.Event())
+    judge = Judge(rules={health.ANY: Rule()}, expressions={}, work=world)
+    await gate.passed(CHECKS, checked, world, run, judge=judge, timeout=60, superseded=superseded or anyio.Event())
     return shown
 
 
@@ -116,3 +124,28 @@ async def test_something_newer_ends_it_at_once() -> None:
         await passed(Target([("a", "InProgress")]), superseded=newer)
     assert caught.value.reason == "HealthCheckCanceled"
     assert asyncio.get_running_loop().time() == 0
+
+
+async def test_what_stays_unhealthy_is_looked_at_more_closely_and_said_while_it_waits() -> None:
+    target = Target([("a", "Current"), ("b", "InProgress")], b=Explanation(message="Pod/b: no image"))
+    with pytest.raises(
+        Rejected, match=r"timeout waiting for: \[ConfigMap/default/b status: 'InProgress' \(Pod/b: no image\)\]"
+    ):
+        await passed(target)
+    assert target.asked[0] == ("b", 10)
+
+
+async def test_what_has_failed_when_looked_at_closely_ends_the_wait() -> None:
+    target = Target([("a", "Current"), ("b", "InProgress")], b=Explanation(message="Pod/b: crashes", failed=True))
+    with pytest.raises(Rejected, match=r"failed early .*ConfigMap/default/b status: 'Failed' \(Pod/b: crashes\)"):
+        await passed(target)
+    assert asyncio.get_running_loop().time() == 10
+
+
+async def test_a_look_that_fails_is_no_reason_to_fail() -> None:
+    class Closed(Target):
+        async def explain(self, it: Live) -> Explanation:
+            raise Rejected("403")
+
+    with pytest.raises(Rejected, match="timeout waiting for"):
+        await passed(Closed([("a", "InProgress")]))

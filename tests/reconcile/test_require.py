@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from fakes import cases
 from fakes.things import APP, AT, OTHER, SOURCE, app, declared, intent, source, source_intent
 
+from gitopsd.config import references
+from gitopsd.model.declared import AppIntent
 from gitopsd.model.digest import Digest
 from gitopsd.model.errors import NotReady
+from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.model.tree import Artifact, Revision
 from gitopsd.reconcile import require
@@ -101,3 +106,71 @@ def test_the_first_that_is_missing_is_named() -> None:
 def test_a_source_of_a_kind_that_is_not_served_yet_is_said_to_be_so() -> None:
     with pytest.raises(NotReady, match="is of a kind that is not served yet"):
         require.artifact(intent(), {}, {}, {SOURCE.kind})
+
+
+READY = ({OTHER: intent(OTHER)}, {OTHER: declared(OTHER)}, {OTHER: outcome(applied=R2)})
+NOT_READY = ({OTHER: intent(OTHER)}, {OTHER: declared(OTHER)}, {OTHER: outcome(Phase.RETRYING, message="it broke")})
+
+
+def test_an_expression_decides_instead_of_the_rule() -> None:
+    require.dependencies(intent(after=(OTHER,)), str(R2), *NOT_READY, {OTHER: ""})
+    with pytest.raises(NotReady, match=f"dependency {OTHER} is not ready: its readyExpr is false"):
+        require.dependencies(intent(after=(OTHER,)), str(R2), *READY, {OTHER: "is not ready: its readyExpr is false"})
+
+
+def test_an_additive_expression_comes_on_top_of_the_rule() -> None:
+    require.dependencies(intent(after=(OTHER,)), str(R2), *READY, {OTHER: ""}, additive=True)
+    with pytest.raises(NotReady, match="it broke"):
+        require.dependencies(intent(after=(OTHER,)), str(R2), *NOT_READY, {OTHER: ""}, additive=True)
+    with pytest.raises(NotReady, match="false"):
+        require.dependencies(intent(after=(OTHER,)), str(R2), *READY, {OTHER: "is false"}, additive=True)
+
+
+def ref_of(named: dict[str, str], namespace: str = "") -> ObjectRef:
+    return ObjectRef(
+        kind="Kustomization",
+        namespace=named.get("Namespace") or named.get("namespace") or namespace,
+        name=named.get("Name") or named["name"],
+    )
+
+
+@pytest.mark.parametrize("case", cases.flux("dependency"))
+def test_the_order_is_that_of_flux(case: dict[str, Any]) -> None:
+    """Everything that may go, goes: each round ends with what only then became possible."""
+    wanted = {
+        ref_of(o): intent(ref_of(o), after=tuple(ref_of(d, o["namespace"]) for d in o.get("dependsOn", ())))
+        for o in case["objects"]
+    }
+    missing = {ref: intent(ref) for app in wanted.values() for ref in app.depends_on if ref not in wanted}
+    assert {misfit.mentioned for misfit in references.dangling(wanted, set(wanted), ())} - {SOURCE} == set(missing)
+    cycles = list(references.cyclic(wanted))
+    assert bool(cycles) == bool(case["error"])
+    if cycles:
+        path = case["error"].partition(": ")[2].split(" -> ")
+        assert set(path) == {f"{ref.namespace}/{ref.name}" for ref in wanted}
+        return
+    order = rounds({**wanted, **missing})
+    ends = [ref_of(named) for named in case["want"]]
+    place = {ref: number for number, group in enumerate(order) for ref in group}
+    assert set(place) == set(ends)
+    for it in wanted.values():
+        assert all(place[ref] < place[it.ref] and ends.index(ref) < ends.index(it.ref) for ref in it.depends_on)
+
+
+def rounds(apps: dict[ObjectRef, AppIntent]) -> list[set[ObjectRef]]:
+    ready: dict[ObjectRef, Outcome] = {}
+    order: list[set[ObjectRef]] = []
+    while len(ready) < len(apps):
+        done = {ref for ref, app in apps.items() if ref not in ready and may_go(app, apps, ready)}
+        assert done, "nothing moves any more"
+        ready |= {ref: replace(outcome(applied=R2), ref=ref) for ref in done}
+        order.append(done)
+    return order
+
+
+def may_go(app: AppIntent, apps: dict[ObjectRef, AppIntent], ready: dict[ObjectRef, Outcome]) -> bool:
+    try:
+        require.dependencies(app, str(R2), apps, {ref: declared(ref) for ref in apps}, ready)
+    except NotReady:
+        return False
+    return True

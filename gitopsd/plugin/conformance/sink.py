@@ -21,6 +21,7 @@ import pytest
 from gitopsd.model.change import Action, Change, Engine, Ours
 from gitopsd.model.declared import HealthCheck
 from gitopsd.model.errors import Conflict, HeldElsewhere, Rejected
+from gitopsd.model.health import Explanation
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.manifest import Manifest
 from gitopsd.plugin.conformance.scene import (
@@ -340,4 +341,4 @@ class SinkSuite:
     async def test_a_healthy_object_needs_no_explanation(self, connect: Connect) -> None:
         async with place(connect) as (target, namespace):
             live = await applied(target, config_map("a", namespace, {}))
-            assert await target.explain(live) == ""
+            assert await target.explain(live) == Explanation()

@@ -12,6 +12,7 @@ from gitopsd.plugin import (
     Access,
     Actor,
     Change,
+    Explanation,
     HealthCheck,
     Inventory,
     Live,
@@ -118,7 +119,7 @@ class KubernetesTarget:
         """Single objects."""
         return self.feed.of_objects(checks)
 
-    async def explain(self, live: Live) -> str:
+    async def explain(self, live: Live) -> Explanation:
         """Why it is not healthy."""
         return await explain.of(self.client, live)
 

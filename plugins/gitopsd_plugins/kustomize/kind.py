@@ -13,19 +13,17 @@ from gitopsd.plugin import (
     Atomic,
     Declared,
     Deletion,
-    HealthCheck,
     Manifest,
     ObjectRef,
     ObjectRule,
     Outcome,
-    ResourceId,
     SpecError,
     spec,
 )
-from gitopsd_plugins.kustomize import markers, policy, status
+from gitopsd_plugins.kustomize import checks, markers, policy, status
 from gitopsd_plugins.kustomize.kustomization import Patch
 from gitopsd_plugins.kustomize.overlay import Overlay
-from gitopsd_plugins.kustomize.spec import CheckedObject, Document, KustomizationSpec, unserved
+from gitopsd_plugins.kustomize.spec import Document, KustomizationSpec, unserved
 
 _LEAST = timedelta(seconds=30)
 
@@ -53,9 +51,11 @@ class KustomizationKind:
             timeout=max(_duration(found.timeout, "timeout") if found.timeout else interval - _LEAST, _LEAST),
             prune=found.prune,
             deletion=Deletion(found.deletion_policy or Deletion.MIRROR_PRUNE),
-            depends_on=_dependencies(found, ref),
+            depends_on=checks.dependencies(found, ref),
+            ready_expressions=checks.ready_expressions(found, ref),
             wait=found.wait,
-            health_checks=() if found.wait else tuple(map(_check, found.health_checks)),
+            health_checks=checks.objects(found),
+            health_expressions=checks.health_expressions(found),
             suspended=found.suspend,
             cluster=policy.cluster(annotations),
             policy=policy.read(annotations, atomic=Atomic.OBJECT if found.validation == "none" else None),
@@ -92,18 +92,6 @@ def _overlay(found: KustomizationSpec) -> Mapping[str, Any]:
     )
     value: Mapping[str, Any] = msgspec.to_builtins(overlay)
     return value
-
-
-def _dependencies(found: KustomizationSpec, ref: ObjectRef) -> tuple[ObjectRef, ...]:
-    return tuple(
-        ObjectRef(kind=ref.kind, namespace=d.namespace or ref.namespace, name=d.name) for d in found.depends_on
-    )
-
-
-def _check(wanted: CheckedObject) -> HealthCheck:
-    group, _, version = wanted.api_version.rpartition("/")
-    identity = ResourceId(group=group, kind=wanted.kind, namespace=wanted.namespace, name=wanted.name)
-    return HealthCheck(id=identity, version=version)
 
 
 def _duration(text: str, field: str) -> timedelta:

@@ -106,8 +106,8 @@ class KubeConfig(Spec, frozen=True, kw_only=True):
     config_map_ref: Named | None = None
 
 
-class HealthExpression(Spec, frozen=True, kw_only=True):
-    """Health in CEL."""
+class HealthExpressions(Spec, frozen=True, kw_only=True):
+    """Health of a kind in CEL."""
 
     api_version: str
     current: str
@@ -149,7 +149,7 @@ class KustomizationSpec(Spec, frozen=True, kw_only=True):
     post_build: PostBuild | None = None
     decryption: Decryption | None = None
     health_checks: tuple[CheckedObject, ...] = ()
-    health_check_exprs: tuple[HealthExpression, ...] = ()
+    health_check_exprs: tuple[HealthExpressions, ...] = ()
     ignore: tuple[Ignored, ...] = ()
     kube_config: KubeConfig | None = None
     service_account_name: str = ""
@@ -176,7 +176,6 @@ UNSERVED = (
     "components",
     "decryption",
     "force",
-    "health_check_exprs",
     "ignore",
     "ignore_missing_components",
     "kube_config",
@@ -190,9 +189,7 @@ UNSERVED = (
 def unserved(found: KustomizationSpec) -> tuple[str, ...]:
     """The fields that are set to more than their default and have no effect yet, by their full names."""
     names = dict(zip(KustomizationSpec.__struct_fields__, KustomizationSpec.__struct_encode_fields__, strict=True))
-    fields = [f"spec.{names[name]}" for name in UNSERVED if _is_set(getattr(found, name))]
-    fields.extend(f"spec.dependsOn[{i}].readyExpr" for i, d in enumerate(found.depends_on) if d.ready_expr)
-    return tuple(fields)
+    return tuple(f"spec.{names[name]}" for name in UNSERVED if _is_set(getattr(found, name)))
 
 
 def _is_set(value: Any) -> bool:

@@ -105,6 +105,7 @@ def world(tmp_path):
         ctx = Context(
             http=Http(),
             work=work,
+            quick=work,
             credentials=secrets,
             intake=store,
             now=lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),

@@ -26,9 +26,9 @@ def _pod(state: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
         (
             _pod(
                 {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}},
-                container={"lastState": {"terminated": {"exitCode": 3}}},
+                container={"lastState": {"terminated": {"exitCode": 3, "reason": "Error", "message": "no config"}}},
             ),
-            "container main: CrashLoopBackOff: back-off 10s (last exit code 3)",
+            "container main: CrashLoopBackOff: back-off 10s (it last ended: Error with exit code 3: no config)",
         ),
         (
             _pod({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}),

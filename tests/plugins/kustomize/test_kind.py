@@ -101,9 +101,7 @@ def test_health_checks_count_only_without_wait():
         ({"commonMetadata": {"labels": {"a": "b"}}}, "spec.commonMetadata"),
         ({"components": ["x"]}, "spec.components"),
         ({"ignore": [{"paths": ["/spec"]}]}, "spec.ignore"),
-        ({"healthCheckExprs": [{"apiVersion": "a/v1", "kind": "B", "current": "true"}]}, "spec.healthCheckExprs"),
         ({"buildMetadata": ["originAnnotations"]}, "spec.buildMetadata"),
-        ({"dependsOn": [{"name": "a"}, {"name": "b", "readyExpr": "true"}]}, "spec.dependsOn[1].readyExpr"),
         ({"patchesStrategicMerge": [{}]}, "spec.patchesStrategicMerge"),
     ],
 )
@@ -294,3 +292,50 @@ def test_the_history_joins_equal_results_and_keeps_five():
 def test_the_schema_describes_the_document():
     schema = KIND.schema()
     assert "KustomizationSpec" in json.dumps(schema)
+
+
+def test_when_a_dependency_is_ready_may_be_said_in_cel():
+    found = intent(
+        dependsOn=[
+            {"name": "a"},
+            {"name": "b", "readyExpr": "x"},
+            {"name": "c", "namespace": "n", "readyExpr": "y"},
+            {"name": "b", "readyExpr": "z"},
+        ]
+    )
+    assert {str(ref): text for ref, text in found.ready_expressions.items()} == {
+        "Kustomization/flux-system/b": "(x) && (z)",
+        "Kustomization/n/c": "y",
+    }
+
+
+def test_health_in_cel_is_by_group_and_kind():
+    entries = [
+        {"apiVersion": "a.io/v1", "kind": "B", "current": "c", "inProgress": "i", "failed": "f"},
+        {"apiVersion": "a.io/v2", "current": "d"},
+        {"apiVersion": "v1", "kind": "B", "current": "e"},
+    ]
+    found = intent(healthCheckExprs=entries).health_expressions
+    assert [(e.group, e.kind, e.current, e.in_progress, e.failed) for e in found] == [
+        ("a.io", "B", "c", "i", "f"),
+        ("a.io", "", "d", "", ""),
+        ("", "B", "e", "", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entries", "words", "path"),
+    [
+        ([{"apiVersion": "a/v1", "kind": "B"}], "`current`", ("spec", "healthCheckExprs", 0)),
+        ([{"apiVersion": "a/v1", "current": " "}], "write when", ("spec", "healthCheckExprs", 0, "current")),
+        (
+            [{"apiVersion": "a/v1", "kind": "B", "current": "c"}, {"apiVersion": "a/v2", "kind": "B", "current": "c"}],
+            "a second entry for B of a/v2",
+            ("spec", "healthCheckExprs", 1),
+        ),
+    ],
+)
+def test_health_in_cel_needs_one_entry_with_current(entries, words, path):
+    with pytest.raises(SpecError, match=words) as caught:
+        intent(healthCheckExprs=entries)
+    assert caught.value.path == path

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from gitopsd.plugin import Body, Health, Verdict
 from gitopsd_plugins.kubernetes.health import status
 
@@ -13,7 +16,7 @@ def before(body: Body) -> Verdict | None:
     """The verdict that needs no knowledge of the kind; None where the kind's own rule decides."""
     metadata = status.section(body, "metadata")
     if metadata.get("deletionTimestamp"):
-        return Verdict(health=Health.TERMINATING, message="is being deleted")
+        return Verdict(health=Health.TERMINATING, message=_leaving(metadata))
     observed = status.section(body, "status").get("observedGeneration")
     generation = metadata.get("generation")
     if isinstance(observed, int) and isinstance(generation, int) and observed != generation:
@@ -23,6 +26,13 @@ def before(body: Body) -> Verdict | None:
     if status.is_true(body, "Stalled"):
         return status.failed(status.words(status.condition(body, "Stalled"), "is stalled"))
     return None
+
+
+def _leaving(metadata: Mapping[str, Any]) -> str:
+    """Who is waited for: a finalizer whose controller is gone is the usual reason."""
+    finalizers = metadata.get("finalizers")
+    names = ", ".join(map(str, finalizers[:3])) if isinstance(finalizers, list) else ""
+    return f"is being deleted and waits for the finalizers {names}" if names else "is being deleted"
 
 
 def fallback(body: Body) -> Verdict:
