@@ -5,8 +5,9 @@ The library has bounds of its own (10,000 iterations, nesting of 32), but none o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+import anyio
 import msgspec
 
 from gitopsd.model.errors import Misconfigured, Rejected
@@ -17,14 +18,18 @@ JOB = "gitopsd.plugin.cel.job:run"
 SECONDS = 10.0
 """Even on a busy machine, where an evaluation takes some microseconds of processor time."""
 MEMORY = 256 << 20
-_BATCH = 200
+_BATCH = 1 << 20
 
 
 async def answers(work: Work, questions: Sequence[Question]) -> tuple[Answer, ...]:
-    """One answer for each question, in order. Raises `Misconfigured` for what cannot be read, `Rejected` for an overrun, and `Transient`."""
+    """One answer for each question, in order.
+
+    Raises `Misconfigured` for what cannot be read or is too large, `Rejected` for an overrun, and `Transient`.
+    """
     found: tuple[Answer, ...] = ()
-    for start in range(0, len(questions), _BATCH):
-        found += await _asked(work, questions[start : start + _BATCH])
+    for batch in _batches(questions):
+        await anyio.lowlevel.checkpoint()  # encoding a large object takes a while
+        found += await _asked(work, batch)
     return found
 
 
@@ -33,21 +38,32 @@ async def answer(work: Work, question: Question) -> Answer:
     return (await answers(work, [question]))[0]
 
 
-async def _asked(work: Work, questions: Sequence[Question]) -> tuple[Answer, ...]:
-    payload = msgspec.json.encode(questions)
-    if len(payload) > MAX_VARIABLES and len(questions) > 1:
-        half = len(questions) // 2
-        return await _asked(work, questions[:half]) + await _asked(work, questions[half:])
-    if len(payload) > MAX_VARIABLES:
-        raise Misconfigured(f"an object of over {MAX_VARIABLES >> 20} MiB is too large for a CEL expression")
+def _batches(questions: Iterable[Question]) -> Iterator[Sequence[tuple[bytes, Question]]]:
+    """With their encoded form, as many at a time as are small together."""
+    batch: list[tuple[bytes, Question]] = []
+    size = 0
+    for question in questions:
+        text = msgspec.json.encode(question)
+        if len(text) > MAX_VARIABLES:
+            raise Misconfigured(f"an object of over {MAX_VARIABLES >> 20} MiB is too large for a CEL expression")
+        if batch and size + len(text) > _BATCH:
+            yield batch
+            batch, size = [], 0
+        batch.append((text, question))
+        size += len(text)
+    if batch:
+        yield batch
+
+
+async def _asked(work: Work, batch: Sequence[tuple[bytes, Question]]) -> tuple[Answer, ...]:
+    payload = b"[" + b",".join(text for text, _ in batch) + b"]"
     try:
         reply = await work.run(JOB, payload, timeout=SECONDS, memory=MEMORY)
     except Rejected as error:
-        raise Rejected(
-            f"the CEL expression {_named(questions)} could not be evaluated; simplify it: {error}"
-        ) from error
+        names = _named(question for _, question in batch)
+        raise Rejected(f"the CEL expression {names} could not be evaluated; simplify it: {error}") from error
     return msgspec.json.decode(reply, type=tuple[Answer, ...])
 
 
-def _named(questions: Sequence[Question]) -> str:
+def _named(questions: Iterable[Question]) -> str:
     return " or ".join(dict.fromkeys(f"'{e[:100]}'" for q in questions for e in q.expressions))[:400]
