@@ -121,6 +121,8 @@ class World:
     http: aiohttp.ClientSession
     repository: GitRepository
     settings: str = ""
+    through: str = ""
+    """The URL under which gitopsd reaches the cluster, where that is not its own."""
     heard: Heard = field(default_factory=Heard)
 
     @property
@@ -130,7 +132,7 @@ class World:
     def declare(self, *objects: str, source: str | None = None, cluster: str = "test") -> None:
         """Write the configuration: settings, cluster, the repository, and these objects."""
         kubeconfig = self.folder / "kubeconfig"
-        kubeconfig.write_text(self.running.kubeconfig())
+        kubeconfig.write_text(self.running.kubeconfig().replace(self.running.url, self.through or self.running.url))
         settings = (
             "apiVersion: gitopsd.io/v1alpha1\nkind: Settings\nmetadata: {name: settings}\n"
             f"spec:\n  stateDir: {self.folder / 'state'}\n{self.settings}"

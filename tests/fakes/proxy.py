@@ -1,0 +1,226 @@
+"""A faulty proxy between gitopsd and an API server: real TCP, real HTTP, faults by rule.
+
+Rules are looked at for each request in their order; the first that matches and is not used up decides. What matches none
+passes through, watches line by line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import anyio
+from aiohttp import web
+
+_HOP = {"host", "content-length", "transfer-encoding", "connection", "content-encoding", "accept-encoding"}
+Upstream = Callable[[], Awaitable[web.Response]]
+"""Sends the request on and answers with the whole answer."""
+Effect = Callable[[web.Request, Upstream], Awaitable[web.StreamResponse | None]]
+"""What happens to a request; None passes it through."""
+
+
+def status(code: int, *, reason: str = "", message: str = "", retry_after: int | None = None) -> Effect:
+    """Answer with a Status of the server's kind, without asking the server."""
+
+    async def effect(_: web.Request, __: Upstream) -> web.StreamResponse:
+        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        body = {"kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": message}
+        return web.json_response(body, status=code, headers=headers)
+
+    return effect
+
+
+async def reset(request: web.Request, _: Upstream) -> web.StreamResponse:
+    """The connection breaks before the server has heard of it."""
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def reset_after(request: web.Request, upstream: Upstream) -> web.StreamResponse:
+    """The server has done it, and nobody hears of that."""
+    await upstream()
+    return await reset(request, upstream)
+
+
+async def half(request: web.Request, upstream: Upstream) -> web.StreamResponse:
+    """The server has done it; half of its answer comes."""
+    answer = await upstream()
+    content = answer.body if isinstance(answer.body, bytes) else b""
+    response = web.StreamResponse(status=answer.status, headers={"Content-Type": "application/json"})
+    response.content_length = len(content)
+    await response.prepare(request)
+    await response.write(content[: len(content) // 2])
+    assert request.transport is not None
+    request.transport.abort()
+    return response
+
+
+def slow(seconds: float) -> Effect:
+    """The answer takes its time, before its first and before its last byte."""
+
+    async def effect(request: web.Request, upstream: Upstream) -> web.StreamResponse:
+        answer = await upstream()
+        content = answer.body if isinstance(answer.body, bytes) else b""
+        await anyio.sleep(seconds)
+        response = web.StreamResponse(status=answer.status, headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        await response.write(content[:1])
+        await anyio.sleep(seconds)
+        await response.write(content[1:])
+        return response
+
+    return effect
+
+
+async def silence(request: web.Request, _: Upstream) -> web.StreamResponse:
+    """A watch that is open and says nothing, not even that it ends."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    await asyncio.get_running_loop().create_future()
+    return response
+
+
+async def expired(request: web.Request, _: Upstream) -> web.StreamResponse:
+    """A watch that begins with 200 and then says 410, as API servers do."""
+    line = b'{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old"}}\n'
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    await response.write(line)
+    return response
+
+
+@dataclass(slots=True, kw_only=True)
+class Rule:
+    """Which requests an effect meets. `times` counts down; -1 never ends."""
+
+    effect: Effect
+    method: str = "*"
+    path: str = ""
+    """Searched for as a regular expression."""
+    watch: bool | None = None
+    header: tuple[str, str] = ("", "")
+    """A header and a text that it must contain."""
+    times: int = -1
+    met: int = 0
+
+    def matches(self, request: web.Request) -> bool:
+        """Whether the request meets this rule."""
+        is_watch = request.query.get("watch") in {"true", "1"}
+        name, text = self.header
+        return (
+            self.times != 0
+            and self.method in ("*", request.method)
+            and re.search(self.path, request.path) is not None
+            and self.watch in (None, is_watch)
+            and text in request.headers.get(name or "Host", "")
+        )
+
+
+@dataclass(slots=True)
+class Proxy:
+    """A running proxy."""
+
+    upstream: str
+    tls: ssl.SSLContext | None = None
+    rules: list[Rule] = field(default_factory=list)
+    port: int = 0
+    _runner: web.ServerRunner | None = None
+    _session: aiohttp.ClientSession | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def add(self, effect: Effect, **how: Any) -> Rule:
+        """One more rule, behind those that are there."""
+        self.rules.append(Rule(effect=effect, **how))
+        return self.rules[-1]
+
+    async def start(self) -> None:
+        """Listen: on a free port the first time, on the same one afterwards."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=self.tls or True), auto_decompress=True
+        )
+        self._runner = web.ServerRunner(web.Server(self._handle), shutdown_timeout=0)  # type: ignore[arg-type]
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
+        await site.start()
+        self.port = int(site.name.rpartition(":")[2])
+
+    async def stop(self) -> None:
+        """Refuse connections, and cut those that are open."""
+        assert self._runner is not None
+        assert self._session is not None
+        server = self._runner.server
+        for connection in server.connections if server else ():
+            if connection.transport is not None:
+                connection.transport.abort()
+        await self._runner.cleanup()
+        await self._session.close()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        asked = request  # a low-level server hands over the base class, which has all that is used here
+        assert isinstance(asked, web.BaseRequest)
+        body = await asked.read()
+
+        async def upstream() -> web.Response:
+            async with self._open(asked, body) as answer:
+                kind = answer.headers.get("Content-Type", "application/json")
+                return web.Response(body=await answer.read(), status=answer.status, headers=_kept(answer, kind))
+
+        rule = next((rule for rule in self.rules if rule.matches(asked)), None)  # type: ignore[arg-type]
+        if rule is not None:
+            rule.times -= 1 if rule.times > 0 else 0
+            rule.met += 1
+            answer = await rule.effect(asked, upstream)  # type: ignore[arg-type]
+            if answer is not None:
+                return answer
+        if asked.query.get("watch") in {"true", "1"}:
+            return await self._stream(asked, body)
+        return await upstream()
+
+    async def _stream(self, request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+        async with self._open(request, body) as answer:
+            response = web.StreamResponse(status=answer.status, headers={"Content-Type": "application/json"})
+            await response.prepare(request)
+            with suppress(aiohttp.ClientError, ConnectionError):
+                async for piece in answer.content.iter_any():
+                    await response.write(piece)
+            return response
+
+    @asynccontextmanager
+    async def _open(self, request: web.BaseRequest, body: bytes) -> AsyncIterator[aiohttp.ClientResponse]:
+        assert self._session is not None
+        headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _HOP]
+        async with self._session.request(
+            request.method,
+            self.upstream + str(request.rel_url),
+            data=body or None,
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(total=None),
+        ) as answer:
+            yield answer
+
+
+def _kept(answer: aiohttp.ClientResponse, kind: str) -> dict[str, str]:
+    retry = answer.headers.get("Retry-After")
+    return {"Content-Type": kind, **({"Retry-After": retry} if retry else {})}
+
+
+@asynccontextmanager
+async def proxy(upstream: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[Proxy]:
+    """A proxy in front of `upstream` while the block runs; `tls` is how to speak to it."""
+    it = Proxy(upstream=upstream, tls=tls)
+    await it.start()
+    try:
+        yield it
+    finally:
+        await it.stop()
