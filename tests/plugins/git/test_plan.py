@@ -57,7 +57,7 @@ async def test_a_name_of_a_branch_and_a_tag_is_refused_with_what_to_say(world, r
 async def test_what_is_not_there_is_named_with_the_remedy(world, repo, read, served):
     repo.commit(FILES)
     with pytest.raises(
-        Rejected, match="neither branch nor tag 'abc1234' at .*; a commit is named by all of its 40 digits"
+        Rejected, match=r"neither branch nor tag 'abc1234' at .*; a commit is named by all of its 40 digits"
     ):
         await world.sync(world.source.at(read({"url": served}), "abc1234"))
     with pytest.raises(Rejected, match="commit 0000000000000000000000000000000000000000 not found"):
