@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from gitopsd.model.declared import PLAIN, Treatment
 from gitopsd.model.digest import Digest
 from gitopsd.model.errors import GitopsdError
 from gitopsd.model.identity import ObjectRef, ResourceId
@@ -54,6 +55,8 @@ class Live:
     body: Body = field(repr=False)
     contested: tuple[str, ...] = ()
     """Other managers that would lose fields in a takeover (kubectl's entries)."""
+    managers: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    """Who holds which fields, as the target has it; for the target only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +133,11 @@ class Change:
     """The object as it is, masked, only in a plan that is to be shown."""
     after: Body | None = field(default=None, repr=False)
     """The object as it will be, likewise."""
+    treatment: Treatment = PLAIN
+    force: bool = False
+    """It may be re-created where a field of it cannot be changed in place."""
+    drifted: bool = False
+    """Skipped although somebody changed it: its app leaves drift alone. Whether it is as expected stays an open question."""
     estimated: bool = False
     """No dry run was allowed: what the server would make of it is not known."""
 

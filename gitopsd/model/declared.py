@@ -7,7 +7,7 @@ GitRepository or a Kustomization. What belongs to one plugin alone travels as op
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -57,6 +57,17 @@ class Adopt(StrEnum):
     ALWAYS = "always"
 
 
+class DriftPolicy(StrEnum):
+    """What happens when somebody changes or deletes an object that Git did not change."""
+
+    ENABLED = "enabled"
+    """It is put back."""
+    WARN = "warn"
+    """It is left so, and said."""
+    DISABLED = "disabled"
+    """It is left so."""
+
+
 class Atomic(StrEnum):
     """What one refused object holds back: its whole stage, or itself only."""
 
@@ -73,6 +84,11 @@ class Policy:
     approved: frozenset[str] = frozenset()
     """Digests of plans whose deletions are approved in Git."""
     delete_confirmed: bool = False
+    force: bool = False
+    """Objects of which a field cannot be changed in place are re-created; not those that hold others or data."""
+    drift: DriftPolicy = DriftPolicy.ENABLED
+    stage_kinds: frozenset[tuple[str, str]] = frozenset()
+    """(group, kind) of objects that are written before all others of the app, after definitions and classes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +149,8 @@ class AppIntent:
     suspended: bool = False
     cluster: str | None = None
     policy: Policy = Policy()
+    own: Any = field(default=None, repr=False)
+    """The kind's own frozen value, handed back to its `treatment`."""
     unsupported: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -147,11 +165,38 @@ class Unserved:
 Intent = SourceIntent | AppIntent | Unserved
 
 
-class ObjectRule(StrEnum):
-    """What a marker on a managed object asks for, read by the app's kind."""
+class WriteMode(StrEnum):
+    """How an object is written."""
 
     APPLY = "apply"
+    """And fields that kubectl holds are taken over at first contact."""
+    MERGE = "merge"
+    """Without taking anything over: what others added stays."""
     CREATE_ONLY = "create-only"
     IGNORE = "ignore"
-    KEEP = "keep"
-    """Applied as any other, never pruned."""
+    """Never written, never pruned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Treatment:
+    """What markers on an object, and its app's own rules for it, ask for."""
+
+    mode: WriteMode = WriteMode.APPLY
+    keep: bool = False
+    """Never pruned."""
+    force: bool = False
+    """The object itself asks to be re-created where a field of it cannot be changed in place."""
+    ignored: tuple[str, ...] = ()
+    """JSON pointers of fields that others may set: no drift, and never taken from them."""
+    why: str = ""
+    """The marker in words, where the object is not simply applied."""
+
+    def beside(self, live: Treatment) -> Treatment:
+        """With what the object in the cluster asks for itself: to be left alone, or not to be taken over."""
+        if live.mode is WriteMode.IGNORE or (live.mode is WriteMode.MERGE and self.mode is WriteMode.APPLY):
+            return replace(self, mode=live.mode, why=live.why)
+        return self
+
+
+PLAIN = Treatment()
+"""Of an object that nothing special is said about."""

@@ -19,5 +19,7 @@ ATOMIC = "gitopsd.io/atomic"
 CLUSTER = "gitopsd.io/cluster"
 DELETE = "gitopsd.io/delete"
 DEPENDS_ON = "gitopsd.io/depends-on"
-DECLARED = frozenset({ADOPT, APPROVE, ATOMIC, CLUSTER, DELETE, DEPENDS_ON})
+DRIFT = "gitopsd.io/drift"
+STAGE_KINDS = "gitopsd.io/stage-kinds"
+DECLARED = frozenset({ADOPT, APPROVE, ATOMIC, CLUSTER, DELETE, DEPENDS_ON, DRIFT, STAGE_KINDS})
 """All that a declared object may carry; another key of our group is most likely misspelt."""

@@ -16,7 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from gitopsd.model.change import Change, Live, Rehearsal, Result, Seen
-from gitopsd.model.declared import Declared, HealthCheck, Intent, ObjectRule, SourceIntent
+from gitopsd.model.declared import AppIntent, Declared, HealthCheck, Intent, SourceIntent, Treatment
 from gitopsd.model.health import Explanation, Verdict
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory
@@ -46,8 +46,8 @@ class Kind(Protocol):
         """The `.status` of the object after this outcome, given the previous one ({} at first)."""
         ...
 
-    def rule(self, manifest: Manifest) -> tuple[ObjectRule, str]:
-        """What markers on an object that this kind applies ask for, and the reason in words ('' for APPLY)."""
+    def treatment(self, intent: AppIntent, id: ResourceId, body: Body) -> Treatment:
+        """What markers on an object that this app applies, or has applied, and the app's own rules for it ask for. Pure."""
         ...
 
     def schema(self) -> Mapping[str, Any]:
@@ -138,6 +138,8 @@ class Actor:
     read_only: bool = False
     concurrency: int = 16
     """Requests in flight to this target."""
+    stage_kinds: frozenset[tuple[str, str]] = frozenset()
+    """(group, kind) of objects that have a stage of their own in every app."""
 
 
 class Sink(Protocol):
@@ -176,8 +178,11 @@ class Target(Protocol):
         """Be the one actor of this instance here, while the context lasts. Raises `HeldElsewhere` naming the holder."""
         ...
 
-    def stages(self, manifests: Sequence[Manifest]) -> tuple[Stage, ...]:
-        """The order in which manifests are written; deletions go in reverse. Pure."""
+    def stages(self, manifests: Sequence[Manifest], before: Collection[tuple[str, str]] = ()) -> tuple[Stage, ...]:
+        """The order in which manifests are written; deletions go in reverse. Pure.
+
+        `before`: (group, kind) of objects with a stage of their own, after definitions and classes.
+        """
         ...
 
     async def qualify(self, manifests: Sequence[Manifest]) -> Qualified:
@@ -188,12 +193,16 @@ class Target(Protocol):
         """Live state; an id that is not in the answer does not exist. One paged list per kind where many are asked."""
         ...
 
-    async def rehearse(self, manifest: Manifest, app: ObjectRef, live: Live | None) -> Rehearsal:
-        """What the server would make of it: a dry run of exactly what `apply` would send."""
+    async def rehearse(self, manifest: Manifest, app: ObjectRef, live: Live | None, treatment: Treatment) -> Rehearsal:
+        """What the server would make of it: a dry run of exactly what `apply` would send for this manifest, `live` and treatment."""
         ...
 
     async def apply(self, change: Change, app: ObjectRef) -> Result:
-        """Carry out a create, update, recreate or adopt. Adoption first moves `live.contested` managers' fields to us."""
+        """Carry out a create, update, recreate or adopt. Adoption first moves `live.contested` managers' fields to us.
+
+        Under `change.force` an update that meets a field which cannot be changed in place becomes a recreate. Fields that
+        `change.treatment` ignores, and replicas that an autoscaler sets, stay with whoever sets them.
+        """
         ...
 
     async def delete(self, change: Change) -> Result:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import anyio
 
 from gitopsd.model.change import Action, Change
-from gitopsd.model.declared import AppIntent, HealthCheck
+from gitopsd.model.declared import AppIntent, DriftPolicy, HealthCheck
 from gitopsd.model.errors import GitopsdError, Misconfigured, Transient, Unsupported
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory
@@ -237,6 +237,7 @@ async def _applied(
         )
     changes = await stage.all_of(intent, wanted.manifests, wanted.taken, run, target, world, plan_only=plan_only)
     error = stage.first_error(changes, run)
+    run.warnings = (*run.warnings, *_left_alone(intent, changes))
     if not stage.blocked(changes, run):
         run.step = Step.PRUNE
         changes += await removal.pruned(intent, wanted.ids, run, target, world, plan_only=plan_only)
@@ -260,8 +261,19 @@ async def _applied(
 
 def _kept(wanted: Wanted, changes: Sequence[Change]) -> tuple[HealthCheck, ...]:
     """What is ours in the cluster: skipped objects are not, so nobody waits for their health."""
-    skipped = {c.id for c in changes if c.action is Action.SKIP and not c.deletion}
+    skipped = {c.id for c in changes if c.action is Action.SKIP and not c.deletion and not c.drifted}
     return tuple(check for check in wanted.checks if check.id not in skipped)
+
+
+def _left_alone(intent: AppIntent, changes: Sequence[Change]) -> tuple[str, ...]:
+    """What is said of drift that is not put back."""
+    if intent.policy.drift is not DriftPolicy.WARN:
+        return ()
+    return tuple(
+        f"{c.id}: {c.reason}" + (f" ({', '.join(f.path for f in c.fields[:3])})" if c.fields else "")
+        for c in changes
+        if c.drifted
+    )
 
 
 def _after(known: Inventory, changes: Sequence[Change], wanted: Wanted, run: Run) -> Inventory:

@@ -7,33 +7,34 @@ from typing import TypeVar
 
 import anyio
 
-from gitopsd.model.change import Action, Change, Live, Rehearsal, Result
+from gitopsd.model.change import Action, Change, Rehearsal, Result
+from gitopsd.model.declared import PLAIN
 from gitopsd.model.errors import GitopsdError
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.manifest import Manifest
 from gitopsd.plugin.roles import Target
+from gitopsd.reconcile.plan import Ground
 
 T = TypeVar("T")
 AT_ONCE = 64
 """Tasks at once; the target bounds the requests themselves."""
 
 
-async def rehearsed(
-    manifests: Sequence[Manifest], app: ObjectRef, live: Mapping[ResourceId, Live], target: Target
-) -> Mapping[ResourceId, Rehearsal]:
+async def rehearsed(manifests: Sequence[Manifest], ground: Ground, target: Target) -> Mapping[ResourceId, Rehearsal]:
     """The server's dry-run answer for each manifest."""
     answers: dict[ResourceId, Rehearsal] = {}
 
     async def one(manifest: Manifest) -> None:
-        answers[manifest.id] = await _rehearsal(manifest, app, live.get(manifest.id), target)
+        answers[manifest.id] = await _rehearsal(manifest, ground, target)
 
     await _each(one, manifests)
     return answers
 
 
-async def _rehearsal(manifest: Manifest, app: ObjectRef, live: Live | None, target: Target) -> Rehearsal:
+async def _rehearsal(manifest: Manifest, ground: Ground, target: Target) -> Rehearsal:
+    treatment = ground.treatments.get(manifest.id, PLAIN)
     try:
-        return await target.rehearse(manifest, app, live)
+        return await target.rehearse(manifest, ground.app, ground.live.get(manifest.id), treatment)
     except GitopsdError as error:
         return Rehearsal(id=manifest.id, error=error)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from gitopsd.model import digest
 from gitopsd.model.change import Action, Applied, Change, Engine, Live, Ours, Plan, Rehearsal, Unmanaged
-from gitopsd.model.declared import Adopt, Atomic, ObjectRule
+from gitopsd.model.declared import PLAIN, Adopt, Atomic, DriftPolicy, Treatment, WriteMode
 from gitopsd.model.errors import GitopsdError, Misconfigured, NotReady, Rejected, Transient
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.manifest import Manifest
@@ -20,6 +20,13 @@ from gitopsd.reconcile.diff import Comparison
 
 FOREIGN = "OwnedByAnother"
 CONTESTED = "ClaimedByAnother"
+_PRECIOUS = {
+    ("", "Namespace"),
+    ("", "PersistentVolume"),
+    ("", "PersistentVolumeClaim"),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"),
+}
+"""What takes others, or data, along when it is deleted: only a mark on the object itself has it re-created."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +39,14 @@ class Ground:
     live: Mapping[ResourceId, Live]
     applied: Mapping[ResourceId, Applied] = field(default_factory=dict)
     rehearsals: Mapping[ResourceId, Rehearsal] = field(default_factory=dict)
-    rules: Mapping[ResourceId, tuple[ObjectRule, str]] = field(default_factory=dict)
+    treatments: Mapping[ResourceId, Treatment] = field(default_factory=dict)
     taken: Mapping[ResourceId, ObjectRef] = field(default_factory=dict)
     namespaces: frozenset[str] = frozenset()
     """Namespaces that the app itself brings."""
     coming: Mapping[str, ObjectRef] = field(default_factory=dict)
     """Namespaces that another app's plan brings, and which one."""
+    force: bool = False
+    drift: DriftPolicy = DriftPolicy.ENABLED
     shown: bool = False
     """The plan is to be shown, not carried out: changes carry the object before and after."""
 
@@ -59,24 +68,25 @@ def wanted(manifests: Sequence[Manifest], ground: Ground) -> tuple[Change, ...]:
 def _settled(manifest: Manifest, ground: Ground) -> Change | None:
     """The decision where no rehearsal is needed."""
     id, live = manifest.id, ground.live.get(manifest.id)
+    treatment = ground.treatments.get(id, PLAIN)
 
-    def change(action: Action, reason: str = "") -> Change:
-        return Change(id=id, action=action, reason=reason, manifest=manifest, live=live)
+    def change(action: Action, reason: str = "", *, drifted: bool = False) -> Change:
+        return Change(id=id, action=action, reason=reason, manifest=manifest, live=live, drifted=drifted)
 
     def refused(error: GitopsdError) -> Change:
         named = type(error)(f"{ground.app}: {id}: {error}", reason=error.reason)
         return Change(id=id, action=Action.REFUSE, reason=str(error), manifest=manifest, live=live, error=named)
 
-    rule, why = ground.rules.get(id, (ObjectRule.APPLY, ""))
-    if rule is ObjectRule.IGNORE:
-        return change(Action.SKIP, why)
+    if treatment.mode is WriteMode.IGNORE:
+        return change(Action.SKIP, treatment.why)
     holder = ground.taken.get(id)
     if holder is not None:
         return refused(Misconfigured(f"{holder} wants it too; an object can belong to one app only", reason=CONTESTED))
-    if rule is ObjectRule.CREATE_ONLY and live is not None:
-        return change(Action.SKIP, why)
+    if treatment.mode is WriteMode.CREATE_ONLY and live is not None:
+        return change(Action.SKIP, treatment.why)
+    drifted = ground.drift is not DriftPolicy.ENABLED and _drifted(manifest, ground)
     if live is None:
-        return None
+        return change(Action.SKIP, _left(ground, "it is gone"), drifted=True) if drifted else None
     if live.terminating:
         return refused(Transient("it is being deleted; it is applied again once it is gone"))
     foreign = _foreign(live, ground)
@@ -85,7 +95,21 @@ def _settled(manifest: Manifest, ground: Ground) -> Change | None:
     applied = ground.applied.get(id)
     if live.owner == Ours(app=ground.app) and applied == Applied(manifest=manifest.digest, mark=live.mark):
         return change(Action.UNCHANGED)
+    if drifted and ground.drift is DriftPolicy.DISABLED:
+        return change(Action.SKIP, _left(ground, "somebody changed it"), drifted=True)
     return None
+
+
+def _drifted(manifest: Manifest, ground: Ground) -> bool:
+    """True where Git did not change the object since it was applied, and the cluster did."""
+    applied, live = ground.applied.get(manifest.id), ground.live.get(manifest.id)
+    if applied is None or applied.manifest != manifest.digest:
+        return False
+    return live is None or (live.owner == Ours(app=ground.app) and live.mark != applied.mark)
+
+
+def _left(ground: Ground, what: str) -> str:
+    return f"{what}; left so, as gitopsd.io/drift is {ground.drift}"
 
 
 def _foreign(live: Live, ground: Ground) -> str:
@@ -102,11 +126,24 @@ def _foreign(live: Live, ground: Ground) -> str:
 
 def _rehearsed(manifest: Manifest, ground: Ground) -> Change:
     live, rehearsal = ground.live.get(manifest.id), ground.rehearsals.get(manifest.id)
-    change = Change(id=manifest.id, action=Action.CREATE, manifest=manifest, live=live)
+    treatment = ground.treatments.get(manifest.id, PLAIN)
+    if live is not None and treatment.mode is WriteMode.MERGE:
+        live = replace(live, contested=())
+    change = Change(
+        id=manifest.id,
+        action=Action.CREATE,
+        manifest=manifest,
+        live=live,
+        treatment=treatment,
+        force=_may_recreate(manifest.id, ground),
+    )
     if rehearsal is not None and _forbidden(rehearsal, ground):
         change, rehearsal = replace(change, estimated=True), None
     if rehearsal is not None and _failed(rehearsal, ground):
-        return replace(change, action=Action.REFUSE, reason=str(rehearsal.error), error=rehearsal.error)
+        return _refused(change, rehearsal, ground)
+    if rehearsal is not None and rehearsal.immutable:
+        change = _compared(change, manifest, None, shown=ground.shown)
+        return replace(change, action=Action.RECREATE, reason="a field of it cannot be changed in place")
     if live is None:
         change = replace(change, reason=_lacks(rehearsal, ground) if rehearsal is not None else "")
         return _compared(change, manifest, rehearsal) if ground.shown else change
@@ -117,7 +154,27 @@ def _rehearsed(manifest: Manifest, ground: Ground) -> Change:
         return _not_rehearsed(change)
     if not change.fields and rehearsal.mark == live.mark:
         return replace(change, action=Action.UNCHANGED, before=None, after=None)
+    if ground.drift is DriftPolicy.WARN and _drifted(manifest, ground):
+        return replace(change, action=Action.SKIP, reason=_left(ground, "somebody changed it"), drifted=True)
     return replace(change, action=Action.UPDATE, reason="" if change.fields else "field ownership only")
+
+
+def _may_recreate(id: ResourceId, ground: Ground) -> bool:
+    marked = ground.treatments.get(id, PLAIN).force
+    return marked or (ground.force and (id.group, id.kind) not in _PRECIOUS)
+
+
+def _refused(change: Change, rehearsal: Rehearsal, ground: Ground) -> Change:
+    error = rehearsal.error
+    assert error is not None
+    if rehearsal.immutable:
+        how = (
+            "force re-creates no namespace, definition or volume unless the object itself is marked for it"
+            if ground.force
+            else "a field of it cannot be changed in place: delete it, or let it be re-created (force)"
+        )
+        error = type(error)(f"{error}; {how}", reason=error.reason)
+    return replace(change, action=Action.REFUSE, reason=str(error), error=error)
 
 
 def _not_rehearsed(change: Change) -> Change:
@@ -151,6 +208,8 @@ def _forbidden(rehearsal: Rehearsal, ground: Ground) -> bool:
 
 def _failed(rehearsal: Rehearsal, ground: Ground) -> bool:
     """True for a refusal that holds the stage back. What lacks its kind, or a namespace that the app brings, waits alone."""
+    if rehearsal.immutable and _may_recreate(rehearsal.id, ground):
+        return False
     brought = rehearsal.id.namespace in ground.namespaces or rehearsal.id.namespace in ground.coming
     alone = isinstance(rehearsal.error, NotReady) or brought
     return rehearsal.error is not None and not (rehearsal.waits and alone) and not _forbidden(rehearsal, ground)

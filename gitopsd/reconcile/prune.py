@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gitopsd.model.change import Action, Change, Live, Ours
-from gitopsd.model.declared import ObjectRule
+from gitopsd.model.declared import PLAIN, Treatment, WriteMode
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory, Owned
 
@@ -26,7 +26,7 @@ class Ground:
     app: ObjectRef
     enabled: bool
     live: Mapping[ResourceId, Live]
-    rules: Mapping[ResourceId, tuple[ObjectRule, str]] = field(default_factory=dict)
+    treatments: Mapping[ResourceId, Treatment] = field(default_factory=dict)
     movers: Mapping[ResourceId, ObjectRef] = field(default_factory=dict)
     """Apps that want an id now."""
     tracked: frozenset[ResourceId] = frozenset()
@@ -67,9 +67,9 @@ def _decide(owned: Owned, ground: Ground) -> Change:
         return change(Action.SKIP, "prune is off: it stays and is not tracked any more")
     if live is not None and live.owner != Ours(app=ground.app):
         return change(Action.SKIP, "it does not carry our owner labels any more")
-    rule, why = ground.rules.get(id, (ObjectRule.APPLY, ""))
-    if rule in {ObjectRule.KEEP, ObjectRule.IGNORE}:
-        return change(Action.SKIP, why)
+    treatment = ground.treatments.get(id, PLAIN)
+    if treatment.keep or treatment.mode is WriteMode.IGNORE:
+        return change(Action.SKIP, treatment.why)
     mover = ground.movers.get(id)
     if mover is not None:
         return change(Action.SKIP if id in ground.tracked else Action.HOLD, f"moves to {mover}")

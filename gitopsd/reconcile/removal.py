@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from gitopsd.model.change import Action, Change, Live, Plan, Result
-from gitopsd.model.declared import AppIntent, Deletion, HealthCheck, ObjectRule
+from gitopsd.model.declared import AppIntent, Deletion, HealthCheck, Treatment
 from gitopsd.model.errors import Conflict, GitopsdError, NotReady
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory
@@ -165,7 +165,7 @@ async def _ground(
         app=intent.ref,
         enabled=intent.prune or ending,
         live=live,
-        rules={**_rules(intent, live, world), **_rules_of_children(intent, ours, world)},
+        treatments={**_treatments(intent, live, world), **_treatments_of_children(intent, ours, world)},
         movers=movers,
         tracked=_tracked(movers, world),
         waiting=waiting,
@@ -173,28 +173,26 @@ async def _ground(
     )
 
 
-def _rules(
-    intent: AppIntent, live: Mapping[ResourceId, Live], world: World
-) -> Mapping[ResourceId, tuple[ObjectRule, str]]:
+def _treatments(intent: AppIntent, live: Mapping[ResourceId, Live], world: World) -> Mapping[ResourceId, Treatment]:
     kind = world.registry.kind_named(intent.ref.kind)
-    return {id: kind.rule(Manifest.of(seen.body)) for id, seen in live.items()} if kind else {}
+    return {id: kind.treatment(intent, id, seen.body) for id, seen in live.items()} if kind else {}
 
 
-def _rules_of_children(
+def _treatments_of_children(
     intent: AppIntent, ours: Iterable[ResourceId], world: World
-) -> Mapping[ResourceId, tuple[ObjectRule, str]]:
+) -> Mapping[ResourceId, Treatment]:
     """Markers on declared objects; what a file or another app declares is not ours to end."""
     kind = world.registry.kind_named(intent.ref.kind)
-    rules: dict[ResourceId, tuple[ObjectRule, str]] = {}
+    found: dict[ResourceId, Treatment] = {}
     for id in ours:
         declared = world.board.declared.get(children.ref(id))
         if declared is None or kind is None:
             continue
         if declared.parent != intent.ref:
-            rules[id] = (ObjectRule.KEEP, f"it is declared in {declared.place}")
+            found[id] = Treatment(keep=True, why=f"it is declared in {declared.place}")
         else:
-            rules[id] = kind.rule(Manifest.of(declared.document)) if declared.document else (ObjectRule.APPLY, "")
-    return rules
+            found[id] = kind.treatment(intent, id, declared.document)
+    return found
 
 
 def _movers(app: ObjectRef, ids: Iterable[ResourceId], target: Target, world: World) -> Mapping[ResourceId, ObjectRef]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from gitopsd.model.change import Action, Applied, Change, Live
-from gitopsd.model.declared import AppIntent, Atomic, ObjectRule
+from gitopsd.model.declared import AppIntent, Atomic, Treatment
 from gitopsd.model.errors import GitopsdError, Misconfigured, Rejected, Retrying
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.manifest import Manifest, Stage
@@ -42,10 +42,10 @@ async def all_of(
     live = await _observed([m for m in manifests if m.id not in new], run, target, world)
     changes: tuple[Change, ...] = ()
     namespaces = frozenset(m.id.name for m in manifests if m.id.kind == "Namespace" and not m.id.group)
-    for stage in target.stages(manifests):
-        ground = _ground(intent, stage, live, applied, taken, world)
+    for stage in target.stages(manifests, intent.policy.stage_kinds):
+        ground = _treated(_ground(intent, live, applied, taken, world), stage, intent, world)
         if ground.atomic is Atomic.STAGE or plan_only:
-            ground = await _rehearsed(ground, stage, new, run, target, world)
+            ground = await _rehearsed(ground, stage, new, intent, run, target, world)
         planned = plan.wanted(stage.manifests, replace(ground, namespaces=namespaces))
         changes += planned
         if plan_only:
@@ -85,37 +85,57 @@ async def _observed(manifests: Sequence[Manifest], run: Run, target: Target, wor
 
 def _ground(
     intent: AppIntent,
-    stage: Stage,
     live: Mapping[ResourceId, Live],
     applied: Mapping[ResourceId, Applied],
     taken: Mapping[ResourceId, ObjectRef],
     world: World,
 ) -> Ground:
-    kind = world.registry.kind_named(intent.ref.kind)
-    rules: dict[ResourceId, tuple[ObjectRule, str]] = {m.id: kind.rule(m) for m in stage.manifests} if kind else {}
     return Ground(
         app=intent.ref,
         adopt=intent.policy.adopt or world.safety.adopt,
         atomic=intent.policy.atomic or Atomic.STAGE,
         live=live,
         applied=applied,
-        rules=rules,
         taken=taken,
+        force=intent.policy.force,
+        drift=intent.policy.drift,
     )
 
 
+def _treated(ground: Ground, stage: Stage, intent: AppIntent, world: World) -> Ground:
+    """With what markers on the objects, wanted and live, ask for."""
+    kind = world.registry.kind_named(intent.ref.kind)
+    if kind is None:
+        return ground
+    found: dict[ResourceId, Treatment] = {}
+    for manifest in stage.manifests:
+        treatment, live = kind.treatment(intent, manifest.id, manifest.body), ground.live.get(manifest.id)
+        found[manifest.id] = treatment if live is None else treatment.beside(kind.treatment(intent, live.id, live.body))
+    return replace(ground, treatments=found)
+
+
 async def _rehearsed(
-    ground: Ground, stage: Stage, new: frozenset[ResourceId], run: Run, target: Target, world: World
+    ground: Ground,
+    stage: Stage,
+    new: frozenset[ResourceId],
+    intent: AppIntent,
+    run: Run,
+    target: Target,
+    world: World,
 ) -> Ground:
     """With the dry runs of all that differs, and the live state of those `new` ones that may be there after all.
 
-    Whose an object is, is judged by what was observed: the dry run of one that is then left alone counts for nothing.
+    What is there after all is rehearsed again: whose it is, and which of its fields others hold, decides what is sent.
     """
     run.step = Step.REHEARSE
-    answers = await apply.rehearsed(plan.differing(stage.manifests, ground), ground.app, ground.live, target)
+    answers = await apply.rehearsed(plan.differing(stage.manifests, ground), ground, target)
     unsure = [m for m in stage.manifests if m.id in new and not ((r := answers.get(m.id)) and r.creates)]
     if unsure:
-        ground = replace(ground, live={**ground.live, **await _observed(unsure, run, target, world)})
+        found = await _observed(unsure, run, target, world)
+        run.step = Step.REHEARSE
+        ground = _treated(replace(ground, live={**ground.live, **found}), stage, intent, world)
+        there = [m for m in unsure if m.id in found]
+        answers = {**answers, **await apply.rehearsed(plan.differing(there, ground), ground, target)}
     differing = {m.id for m in plan.differing(stage.manifests, ground)}
     return replace(ground, rehearsals={id: answer for id, answer in answers.items() if id in differing})
 
@@ -162,15 +182,18 @@ def _errors(changes: Iterable[Change], run: Run) -> list[GitopsdError]:
 def keep_marks(run: Run, changes: Iterable[Change], target: Target, world: World) -> None:
     """Note how each object looks now, so that the next run and the watches can tell drift from our own doing."""
     app = run.declared.ref
-    marks = {c.id: applied for c in changes if not c.deletion and (applied := _mark(c, run))}
+    known = world.memory.applied(target.uid, app)
+    marks = {c.id: applied for c in changes if not c.deletion and (applied := _mark(c, run, known))}
     gone = [c.id for c in changes if c.deletion or c.id not in marks]
     world.memory.keep_applied(target.uid, app, marks, gone)
     world.mirror.expect(app, target.access.cluster, {id: applied.mark for id, applied in marks.items()})
 
 
-def _mark(change: Change, run: Run) -> Applied | None:
+def _mark(change: Change, run: Run, known: Mapping[ResourceId, Applied]) -> Applied | None:
     if change.manifest is None:
         return None
+    if change.drifted:  # as it should look: it stays drifted, and Git's next change of it is told from this one
+        return known.get(change.id)
     if change.action is Action.UNCHANGED and change.live is not None:
         return Applied(manifest=change.manifest.digest, mark=change.live.mark)
     result = run.results.get(change.id)

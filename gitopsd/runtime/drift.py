@@ -59,8 +59,10 @@ class DriftTable:
         for id, mark in marks.items():
             self._writing.discard(id)
             self._until.pop(id, None)
-            self._expected[id] = _Expected(app=app, mark=mark)
-            if not self._as_expected(id):
+            left_so = self._is_drifted(id, app, mark)
+            if not left_so:
+                self._expected[id] = _Expected(app=app, mark=mark)
+            if not self._as_expected(id) and not left_so:
                 self._until[id] = now + GRACE
 
     def forget(self, app: ObjectRef) -> None:
@@ -140,6 +142,12 @@ class DriftTable:
         if never_shown:  # reported once; from then on its app is not taken for unchanged without asking the cluster
             self._lost.add(id)
         return Drift(app=expected.app, id=id, gone=live is None) if news else None
+
+    def _is_drifted(self, id: ResourceId, app: ObjectRef, mark: str) -> bool:
+        """True for drift that its app has looked at and left so: it was reported, and is not news again."""
+        known = self._expected.get(id)
+        same = known is not None and known.app == app and known.mark == mark
+        return known is not None and same and known.drifted and not self._as_expected(id)
 
     def _as_expected(self, id: ResourceId) -> bool:
         live, mark = self._live.get(id), self._expected[id].mark

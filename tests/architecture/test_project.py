@@ -15,11 +15,11 @@ ELSEWHERE = re.compile(r"(?<![\w}])/(work|root|Users)/\w|/opt/(?!gitopsd)\w|/hom
 """Paths of a machine on which somebody worked."""
 API = """
 Access Action Actor Adopt AnyFolder AnyRevision AppIntent Approval Artifact Atomic Author Body Change Changes ClusterAccess Conflict Content Context
-Credentials Declared Deletion Digest Engine Entry Explanation FieldChange File Folder GitopsdError Health HealthCheck HealthExpression HealthRule
-HeldElsewhere Http Intake Intent Inventory Kind LedgerRow Link Live Manifest Misconfigured Node NotReady ObjectRef ObjectRule
+Credentials Declared Deletion Digest DriftPolicy Engine Entry Explanation FieldChange File Folder GitopsdError Health HealthCheck HealthExpression HealthRule
+HeldElsewhere Http Intake Intent Inventory Kind LedgerRow Link Live Manifest Misconfigured Node NotReady ObjectRef
 Objects Ours Outcome Owned Owner PathError Phase Place Plan Policy Proxies Qualified Read Rehearsal Rejected Rendered Renderer
 ResourceId Result Retrying Revision Seen Sink Source SourceIntent Spec SpecError Stage Stalling Step Stored Suspension Target
-Tls Transient Tree Unmanaged Unserved Unsupported UsageError Verdict VerificationFailed Versioned Work cel digest hookimpl http
+Tls Transient Treatment Tree Unmanaged Unserved Unsupported UsageError Verdict VerificationFailed Versioned Work WriteMode cel digest hookimpl http
 keys spec tree
 """.split()  # noqa: SIM905 - a list of literals would be a page long
 

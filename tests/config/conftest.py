@@ -14,14 +14,15 @@ from gitopsd.config import documents, home
 from gitopsd.config.declared_set import DeclaredSet
 from gitopsd.plugin import (
     AppIntent,
+    Body,
     Declared,
     Intent,
-    Manifest,
     ObjectRef,
-    ObjectRule,
     Outcome,
+    ResourceId,
     SourceIntent,
     Spec,
+    Treatment,
     digest,
     keys,
     spec,
@@ -97,8 +98,8 @@ class TestKind:
     def status(self, declared: Declared, outcome: Outcome, previous: Mapping[str, Any]) -> Mapping[str, Any]:
         return {}
 
-    def rule(self, manifest: Manifest) -> tuple[ObjectRule, str]:
-        return ObjectRule.APPLY, ""
+    def treatment(self, intent: AppIntent, id: ResourceId, body: Body) -> Treatment:
+        return Treatment()
 
     def schema(self) -> Mapping[str, Any]:
         import msgspec

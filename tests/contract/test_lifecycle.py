@@ -10,7 +10,19 @@ import anyio
 import pytest
 import pytest_asyncio
 
-from gitopsd.plugin import Access, Action, Actor, Change, Context, Engine, Explanation, Manifest, Ours, Unmanaged
+from gitopsd.plugin import (
+    Access,
+    Action,
+    Actor,
+    Change,
+    Context,
+    Engine,
+    Explanation,
+    Manifest,
+    Ours,
+    Treatment,
+    Unmanaged,
+)
 from gitopsd.plugin.conformance.scene import (
     APP,
     SOON,
@@ -96,7 +108,7 @@ async def test_a_new_kind_can_be_used_as_soon_as_its_stage_has_settled(
 ) -> None:
     group = group_name()
     manifests = [thing(group, namespace), definition(group)]
-    assert (await target.rehearse(manifests[0], APP, None)).waits
+    assert (await target.rehearse(manifests[0], APP, None, Treatment())).waits
     qualified = await target.qualify(manifests)
     assert qualified.unknown == {manifests[0].id}
     first, second = target.stages(qualified.manifests)
@@ -134,7 +146,7 @@ async def test_an_invalid_custom_resource_is_refused_by_name(target: KubernetesT
     await applied(target, crd)
     [stage] = target.stages([crd])
     assert await target.settle(stage, SOON) == []
-    rehearsal = await target.rehearse(thing(group, namespace, size="many"), APP, None)
+    rehearsal = await target.rehearse(thing(group, namespace, size="many"), APP, None, Treatment())
     assert f"Thing/{namespace}/a dry-run failed" in str(rehearsal.error)
     assert not rehearsal.waits
 

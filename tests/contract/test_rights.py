@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from gitopsd.plugin import Context, Rejected
+from gitopsd.plugin import Context, Rejected, Treatment
 from gitopsd.plugin.conformance.scene import (
     APP,
     actor,
@@ -90,7 +90,7 @@ async def test_a_denied_write_is_a_refusal_that_names_the_object(tenant: Tenant)
     result = await apply(tenant.target, config_map("a", "default", {}))
     assert isinstance(result.error, Rejected)
     assert str(result.error).startswith("ConfigMap/default/a apply failed (Forbidden): ")
-    rehearsal = await tenant.target.rehearse(namespace_manifest("mine"), APP, None)
+    rehearsal = await tenant.target.rehearse(namespace_manifest("mine"), APP, None, Treatment())
     assert not rehearsal.waits
     assert "Namespace/mine dry-run failed (Forbidden)" in str(rehearsal.error)
 

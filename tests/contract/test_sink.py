@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gitopsd.plugin import Access, Context, Manifest
+from gitopsd.plugin import Access, Context, Manifest, Treatment
 from gitopsd.plugin.conformance.scene import APP, Connect, actor, applied, place
 from gitopsd.plugin.conformance.sink import SinkSuite
 from gitopsd_plugins.kubernetes.sink import KubernetesSink
@@ -23,7 +23,7 @@ class TestKubernetesSink(SinkSuite):
         async with place(connect, actor()) as (target, namespace):
             metadata = {"name": "a", "namespace": namespace}
             body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
-            rehearsal = await target.rehearse(Manifest.of(body), APP, None)
+            rehearsal = await target.rehearse(Manifest.of(body), APP, None, Treatment())
             assert rehearsal.error is None
             live = await applied(target, Manifest.of(body))
             assert repr(live.body["spec"]["replicas"]) == "0"

@@ -1,14 +1,18 @@
-"""The one fixture of the whole-way tests."""
+"""The fixtures of the whole-way tests."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import aiohttp
 import pytest
 import pytest_asyncio
+from fakes.control_plane import ControlPlane, assets, missing
 from fakes.git_repository import GitRepository
+from fakes.real_cluster import RealCluster
 from fakes.world import World
 
 from gitopsd_plugins.sandbox.cluster import Settings
@@ -22,11 +26,41 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
-@pytest_asyncio.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+@asynccontextmanager
+async def sandboxed(folder: Path) -> AsyncIterator[World]:
     """A repository without commits, an empty sandbox, nothing declared."""
     async with (
         serve(settings=Settings(settling=0.01)) as running,
         aiohttp.ClientSession(headers={"Authorization": f"Bearer {running.token}", "User-Agent": "somebody"}) as http,
     ):
-        yield World(folder=tmp_path, running=running, http=http, repository=GitRepository(tmp_path / "repo.git"))
+        yield World(folder=folder, running=running, http=http, repository=GitRepository(folder / "repo.git"))
+
+
+@pytest_asyncio.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """A world of the test's own on the sandbox."""
+    async with sandboxed(tmp_path) as it:
+        yield it
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A real control plane, started once; skips with the reason where its binaries are missing."""
+    if reason := missing(assets()):
+        pytest.skip(reason)
+    with ControlPlane(tmp_path_factory.mktemp("control-plane")) as plane:
+        yield plane
+
+
+@pytest_asyncio.fixture(params=["sandbox", pytest.param("control-plane", marks=pytest.mark.timeout(180))])
+async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    """The same on the sandbox and on a real control plane, under an instance of its own."""
+    if request.param == "sandbox":
+        async with sandboxed(tmp_path) as it:
+            yield it
+        return
+    cluster = RealCluster(request.getfixturevalue("control_plane"))
+    async with cluster.session() as http:
+        repository = GitRepository(tmp_path / "repo.git")
+        settings = f"  instance: {uuid4().hex[:8]}\n"
+        yield World(folder=tmp_path, running=cluster, http=http, repository=repository, settings=settings)

@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 import anyio
 from fakes.git_repository import GitRepository
+from fakes.real_cluster import RealCluster
 
 from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen, Loaded
@@ -117,7 +118,7 @@ class World:
     """One test's world. `declare` writes the configuration; `engine` runs what it says."""
 
     folder: Path
-    running: Running
+    running: Running | RealCluster
     http: aiohttp.ClientSession
     repository: GitRepository
     settings: str = ""
@@ -132,6 +133,7 @@ class World:
     def declare(self, *objects: str, source: str | None = None, cluster: str = "test") -> None:
         """Write the configuration: settings, cluster, the repository, and these objects."""
         kubeconfig = self.folder / "kubeconfig"
+        context = self.running.context if isinstance(self.running, RealCluster) else "sandbox"
         kubeconfig.write_text(self.running.kubeconfig().replace(self.running.url, self.through or self.running.url))
         settings = (
             "apiVersion: gitopsd.io/v1alpha1\nkind: Settings\nmetadata: {name: settings}\n"
@@ -139,7 +141,7 @@ class World:
         )
         access = (
             f"apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {{name: {cluster}}}\n"
-            f"spec: {{kubeconfig: {{path: {kubeconfig}, context: sandbox}}}}\n"
+            f"spec: {{kubeconfig: {{path: {kubeconfig}, context: {context}}}}}\n"
         )
         origin = repository(self.repository.url, "ref: {branch: main}") if source is None else source
         self.config.write_text("---\n".join(part for part in (settings, access, origin, *objects) if part))
@@ -216,7 +218,8 @@ class World:
         await self.send("POST", f"/api/v1/namespaces/default/configmaps?fieldManager={manager}", body)
 
     def asked(self, method: str = "*") -> list[Request]:
-        """What gitopsd asked of the cluster; its lease and the opening of watches are not counted."""
+        """What gitopsd asked of the sandbox; its lease and the opening of watches are not counted."""
+        assert isinstance(self.running, Running), "a real control plane keeps no journal"
         return [
             request
             for request in self.running.journal.requests(method)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitopsd.model.change import Action, Applied, Change, Engine, Live, Ours, Rehearsal, Unmanaged
-from gitopsd.model.declared import Adopt, Atomic, ObjectRule
+from gitopsd.model.declared import Adopt, Atomic, DriftPolicy, Treatment, WriteMode
 from gitopsd.model.errors import Misconfigured, NotReady, Rejected, Transient
 from gitopsd.reconcile import plan
 from gitopsd.reconcile.plan import Ground
@@ -82,15 +82,27 @@ CASES: dict[str, tuple[Change, Action, str]] = {
         Action.REFUSE,
         "it is being deleted; it is applied again once it is gone",
     ),
-    "to be ignored": (decided(SAME, rules={ID: (ObjectRule.IGNORE, "marked")}), Action.SKIP, "marked"),
-    "to be ignored, and another's": (
-        decided(rules={ID: (ObjectRule.IGNORE, "marked")}, taken={ID: OTHER}),
+    "to be ignored": (
+        decided(SAME, treatments={ID: Treatment(mode=WriteMode.IGNORE, why="marked")}),
         Action.SKIP,
         "marked",
     ),
-    "create only, there": (decided(SAME, rules={ID: (ObjectRule.CREATE_ONLY, "marked")}), Action.SKIP, "marked"),
-    "create only, missing": (decided(rules={ID: (ObjectRule.CREATE_ONLY, "marked")}), Action.CREATE, ""),
-    "kept from pruning": (decided(rules={ID: (ObjectRule.KEEP, "marked")}), Action.CREATE, ""),
+    "to be ignored, and another's": (
+        decided(treatments={ID: Treatment(mode=WriteMode.IGNORE, why="marked")}, taken={ID: OTHER}),
+        Action.SKIP,
+        "marked",
+    ),
+    "create only, there": (
+        decided(SAME, treatments={ID: Treatment(mode=WriteMode.CREATE_ONLY, why="marked")}),
+        Action.SKIP,
+        "marked",
+    ),
+    "create only, missing": (
+        decided(treatments={ID: Treatment(mode=WriteMode.CREATE_ONLY, why="marked")}),
+        Action.CREATE,
+        "",
+    ),
+    "kept from pruning": (decided(treatments={ID: Treatment(keep=True, why="marked")}), Action.CREATE, ""),
     "of an unknown kind": (
         decided(None, Rehearsal(id=ID, error=NotReady("no matches"), waits=True)),
         Action.CREATE,
@@ -108,6 +120,113 @@ CASES: dict[str, tuple[Change, Action, str]] = {
     ),
     "refused by the server": (decided(None, Rehearsal(id=ID, error=Rejected("invalid"))), Action.REFUSE, "invalid"),
 }
+
+
+IMMUTABLE = Rehearsal(id=ID, error=Rejected("field is immutable"), immutable=True)
+FORCED = {ID: Treatment(force=True)}
+LEFT = "left so, as gitopsd.io/drift is"
+BEFORE = {ID: Applied(manifest=A.digest, mark="m0")}
+"""Git did not change it since it was applied; the cluster did."""
+
+CASES |= {
+    "immutable, and not forced": (
+        decided(SAME, IMMUTABLE),
+        Action.REFUSE,
+        "field is immutable; a field of it cannot be changed in place: delete it, or let it be re-created (force)",
+    ),
+    "immutable, and the app forces": (
+        decided(SAME, IMMUTABLE, force=True),
+        Action.RECREATE,
+        "a field of it cannot be changed in place",
+    ),
+    "immutable, and the object asks for it": (
+        decided(SAME, IMMUTABLE, treatments=FORCED),
+        Action.RECREATE,
+        "a field of it cannot be changed in place",
+    ),
+    "invalid otherwise, and forced": (
+        decided(SAME, Rehearsal(id=ID, error=Rejected("invalid")), force=True, treatments=FORCED),
+        Action.REFUSE,
+        "invalid",
+    ),
+    "changed by somebody, who is left alone": (
+        decided(live("a", data={"key": "old"}), drift=DriftPolicy.DISABLED, applied=BEFORE),
+        Action.SKIP,
+        f"somebody changed it; {LEFT} disabled",
+    ),
+    "changed by somebody, who is told": (
+        decided(live("a", data={"key": "old"}), rehearsed(), drift=DriftPolicy.WARN, applied=BEFORE),
+        Action.SKIP,
+        f"somebody changed it; {LEFT} warn",
+    ),
+    "changed by somebody to what it was": (
+        decided(SAME, rehearsed("m1"), drift=DriftPolicy.WARN, applied=BEFORE),
+        Action.UNCHANGED,
+        "",
+    ),
+    "deleted by somebody, who is left alone": (
+        decided(drift=DriftPolicy.WARN, applied=BEFORE),
+        Action.SKIP,
+        f"it is gone; {LEFT} warn",
+    ),
+    "changed by somebody and by Git": (
+        decided(
+            live("a", data={"key": "old"}),
+            rehearsed(),
+            drift=DriftPolicy.DISABLED,
+            applied={ID: Applied(manifest=manifest("a", data={"key": "before"}).digest, mark="m0")},
+        ),
+        Action.UPDATE,
+        "",
+    ),
+    "never applied, where drift is left alone": (
+        decided(live("a", data={"key": "old"}), rehearsed(), drift=DriftPolicy.DISABLED),
+        Action.UPDATE,
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ["PersistentVolumeClaim", "PersistentVolume", "Namespace"])
+def test_an_app_that_forces_re_creates_nothing_that_takes_others_or_data_along(kind: str) -> None:
+    wanted, seen = manifest("x", kind), live("x", kind)
+    refusal = Rehearsal(id=wanted.id, error=Rejected("field is immutable"), immutable=True)
+    base = ground(live={wanted.id: seen}, rehearsals={wanted.id: refusal}, force=True)
+
+    [change] = plan.wanted([wanted], base)
+    [marked] = plan.wanted([wanted], replace(base, treatments={wanted.id: Treatment(force=True)}))
+
+    assert (change.action, change.force) == (Action.REFUSE, False)
+    assert "unless the object itself is marked for it" in change.reason
+    assert (marked.action, marked.force) == (Action.RECREATE, True)
+
+
+def test_an_object_that_is_re_created_turns_back_no_stage() -> None:
+    other = manifest("b")
+    base = ground(
+        live={ID: SAME}, rehearsals={ID: IMMUTABLE, other.id: Rehearsal(id=other.id, body=other.body)}, force=True
+    )
+    assert [c.action for c in plan.wanted([A, other], base)] == [Action.RECREATE, Action.CREATE]
+
+
+def test_what_is_merged_is_taken_from_nobody() -> None:
+    seen = replace(live("a", owner=Unmanaged(managers=("kubectl",))), contested=("kubectl",))
+    change = decided(seen, rehearsed(), treatments={ID: Treatment(mode=WriteMode.MERGE)})
+    assert change.action is Action.ADOPT
+    assert change.live is not None
+    assert change.live.contested == ()
+
+
+def test_what_the_object_in_the_cluster_asks_for_counts_too() -> None:
+    plain, merge, ignore, once = (
+        Treatment(mode=mode, why=str(mode))
+        for mode in (WriteMode.APPLY, WriteMode.MERGE, WriteMode.IGNORE, WriteMode.CREATE_ONLY)
+    )
+    assert plain.beside(ignore) == once.beside(ignore) == merge.beside(ignore) == ignore
+    assert plain.beside(merge) == merge
+    assert merge.beside(plain) == merge
+    assert once.beside(merge) == once
+    assert plain.beside(once) == plain
 
 
 @pytest.mark.parametrize("case", CASES)

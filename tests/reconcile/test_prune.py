@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitopsd.model.change import Action, Change, Engine, Live, Ours, Unmanaged
-from gitopsd.model.declared import ObjectRule
+from gitopsd.model.declared import Treatment, WriteMode
 from gitopsd.reconcile import prune
 from gitopsd.reconcile.prune import Budget, Ground
 
@@ -29,7 +29,7 @@ def child(**given: Any) -> Change:
     return prune.unwanted(recorded(CHILD), frozenset(), replace(base, **given))[0]
 
 
-KEEP = {ID: (ObjectRule.KEEP, "kustomize.toolkit.fluxcd.io/prune: disabled")}
+KEEP = {ID: Treatment(keep=True, why="kustomize.toolkit.fluxcd.io/prune: disabled")}
 CASES: dict[str, tuple[Change, Action, str]] = {
     "ours": (decided(live("a")), Action.DELETE, ""),
     "gone": (decided(), Action.SKIP, "it is gone already"),
@@ -53,8 +53,12 @@ CASES: dict[str, tuple[Change, Action, str]] = {
         Action.SKIP,
         "it does not carry our owner labels any more",
     ),
-    "marked": (decided(live("a"), rules=KEEP), Action.SKIP, "kustomize.toolkit.fluxcd.io/prune: disabled"),
-    "ignored": (decided(live("a"), rules={ID: (ObjectRule.IGNORE, "ignored")}), Action.SKIP, "ignored"),
+    "marked": (decided(live("a"), treatments=KEEP), Action.SKIP, "kustomize.toolkit.fluxcd.io/prune: disabled"),
+    "ignored": (
+        decided(live("a"), treatments={ID: Treatment(mode=WriteMode.IGNORE, why="ignored")}),
+        Action.SKIP,
+        "ignored",
+    ),
     "moves, not tracked there yet": (decided(live("a"), movers={ID: OTHER}), Action.HOLD, f"moves to {OTHER}"),
     "moves, tracked there": (
         decided(live("a"), movers={ID: OTHER}, tracked=frozenset({ID})),
@@ -75,7 +79,7 @@ CASES: dict[str, tuple[Change, Action, str]] = {
         Action.HOLD,
         f"held: {OTHER} has not rendered this revision yet",
     ),
-    "a child that is marked": (child(rules={CHILD: (ObjectRule.KEEP, "marked")}), Action.SKIP, "marked"),
+    "a child that is marked": (child(treatments={CHILD: Treatment(keep=True, why="marked")}), Action.SKIP, "marked"),
 }
 
 

@@ -50,6 +50,18 @@ def test_an_equal_mark_is_no_drift_and_an_object_that_is_back_as_it_was_is_none_
     assert table.seen(id_of(), live("foreign"), 3) is not None
 
 
+def test_drift_that_was_left_so_stays_known_and_is_no_news_again() -> None:
+    table = settled("a")
+    table.seen(id_of(), live("foreign"), 1)
+
+    table.expect(APP, {id_of(): "m1"}, 2)
+
+    assert table.drifted(APP) == {id_of()}
+    assert table.overdue(2 + GRACE) == ()
+    assert table.seen(id_of(), live("foreign"), 3 + GRACE) is None
+    assert table.seen(id_of(), live("another"), 4 + GRACE) is not None
+
+
 def test_an_object_that_vanished_is_drift() -> None:
     table = settled("a")
 

@@ -19,7 +19,7 @@ import anyio
 import pytest
 
 from gitopsd.model.change import Action, Change, Engine, Ours
-from gitopsd.model.declared import HealthCheck
+from gitopsd.model.declared import PLAIN, HealthCheck
 from gitopsd.model.errors import Conflict, HeldElsewhere, Rejected
 from gitopsd.model.health import Explanation
 from gitopsd.model.identity import ObjectRef
@@ -104,7 +104,7 @@ class SinkSuite:
     async def test_a_rehearsal_writes_nothing(self, connect: Connect) -> None:
         async with place(connect) as (target, namespace):
             manifest = config_map("a", namespace, {"x": "1"})
-            rehearsal = await target.rehearse(manifest, APP, None)
+            rehearsal = await target.rehearse(manifest, APP, None, PLAIN)
             assert rehearsal.error is None
             assert rehearsal.body is not None
             assert rehearsal.body["data"] == {"x": "1"}
@@ -114,7 +114,7 @@ class SinkSuite:
         async with place(connect) as (target, namespace):
             manifest = config_map("a", namespace, {"x": "1"})
             live = await applied(target, manifest)
-            rehearsal = await target.rehearse(manifest, APP, live)
+            rehearsal = await target.rehearse(manifest, APP, live, PLAIN)
             assert rehearsal.mark == live.mark
             assert rehearsal.body is not None
             assert rehearsal.body["data"] == live.body["data"]
@@ -129,7 +129,7 @@ class SinkSuite:
                     "spec": {"ports": [{"port": 99999}]},
                 }
             )
-            rehearsal = await target.rehearse(manifest, APP, None)
+            rehearsal = await target.rehearse(manifest, APP, None, PLAIN)
             assert isinstance(rehearsal.error, Rejected)
             assert str(rehearsal.error).startswith(f"Service/{namespace}/web dry-run failed (Invalid): ")
             assert not rehearsal.immutable
@@ -141,7 +141,7 @@ class SinkSuite:
         )
         async with connect(actor()) as target:
             for manifest in (config_map("a", "no-such-namespace", {}), strange):
-                rehearsal = await target.rehearse(manifest, APP, None)
+                rehearsal = await target.rehearse(manifest, APP, None, PLAIN)
                 assert rehearsal.waits
                 assert rehearsal.error is not None
 
@@ -149,7 +149,7 @@ class SinkSuite:
         async with place(connect) as (target, namespace):
             manifest = frozen(config_map("a", namespace, {"x": "1"}))
             live = await applied(target, manifest)
-            rehearsal = await target.rehearse(frozen(config_map("a", namespace, {"x": "2"})), APP, live)
+            rehearsal = await target.rehearse(frozen(config_map("a", namespace, {"x": "2"})), APP, live, PLAIN)
             assert rehearsal.error is not None
             assert rehearsal.immutable
 
@@ -325,7 +325,7 @@ class SinkSuite:
     async def test_a_read_only_actor_rehearses_and_writes_nothing(self, connect: Connect) -> None:
         async with place(connect) as (target, namespace), connect(actor(read_only=True)) as reader:
             manifest = config_map("a", namespace, {})
-            assert (await reader.rehearse(manifest, APP, None)).error is None
+            assert (await reader.rehearse(manifest, APP, None, PLAIN)).error is None
             result = await apply(reader, manifest)
             assert "read-only" in str(result.error)
             live = await applied(target, manifest)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gitopsd.plugin import Declared, Manifest, ObjectRule, Outcome, SourceIntent
+from gitopsd.plugin import AppIntent, Body, Declared, Outcome, ResourceId, SourceIntent, Treatment
 from gitopsd_plugins.git import repository, status
 from gitopsd_plugins.git.spec import Document
 
@@ -28,9 +28,9 @@ class GitRepository:
         """The status after this outcome."""
         return status.after(declared, outcome, previous)
 
-    def rule(self, manifest: Manifest) -> tuple[ObjectRule, str]:
+    def treatment(self, intent: AppIntent, id: ResourceId, body: Body) -> Treatment:
         """A source applies nothing."""
-        return ObjectRule.APPLY, ""
+        return Treatment()
 
     def schema(self) -> Mapping[str, Any]:
         """JSON Schema of the whole document."""

@@ -28,6 +28,7 @@ def of(body: Body, resource: Resource, actor: Actor) -> Live:
         terminating=bool(metadata.get("deletionTimestamp")),
         body=_without_managers(body, resource),
         contested=owners.contested(body, owner),
+        managers=tuple(metadata.get("managedFields") or ()),
     )
 
 

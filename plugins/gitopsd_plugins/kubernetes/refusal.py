@@ -70,10 +70,13 @@ def error(reply: Reply, what: str) -> GitopsdError:
 
 
 def is_immutable(reply: Reply) -> bool:
-    """True only where the server says that a field cannot be changed in place; not for any other invalid object."""
+    """True only where all that the server has against it is that fields cannot be changed in place."""
     if reply.status not in {400, 403, 409, 422}:
         return False
-    return bool(_IMMUTABLE.search(reply.message) or _FORBIDDEN_UPDATES.search(reply.message))
+    details = reply.body.get("details")
+    causes = details.get("causes") if isinstance(details, Mapping) else None
+    said = [str(cause.get("message", "")) for cause in causes or () if isinstance(cause, Mapping)] or [reply.message]
+    return all(_IMMUTABLE.search(text) or _FORBIDDEN_UPDATES.search(text) for text in said)
 
 
 def is_missing_namespace(reply: Reply, namespace: str) -> bool:

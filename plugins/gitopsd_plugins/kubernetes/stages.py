@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from gitopsd.plugin import Manifest, Stage
 
@@ -38,6 +38,7 @@ _FIRST = (
     "CronJob",
     "PodDisruptionBudget",
 )
+_SETTLED = {"definitions", "classes"}
 _LAST = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 _RANK = {
     **{kind: rank for rank, kind in enumerate(_FIRST)},
@@ -45,15 +46,24 @@ _RANK = {
 }
 
 
-def of(manifests: Sequence[Manifest]) -> tuple[Stage, ...]:
-    """Definitions, then classes, then the rest; stages without objects are left out."""
-    parts = (
-        ("definitions", (m for m in manifests if _is_definition(m)), True),
-        ("classes", (m for m in manifests if not _is_definition(m) and m.id.kind.endswith("Class")), True),
-        ("objects", (m for m in manifests if not _is_definition(m) and not m.id.kind.endswith("Class")), False),
+def of(manifests: Sequence[Manifest], before: Collection[tuple[str, str]] = ()) -> tuple[Stage, ...]:
+    """Definitions, then classes, then the kinds (group, kind) of `before`, then the rest; empty stages are left out."""
+    parts: dict[str, list[Manifest]] = {"definitions": [], "classes": [], "before": [], "objects": []}
+    for manifest in manifests:
+        parts[_stage(manifest, before)].append(manifest)
+    return tuple(
+        Stage(name=name, manifests=_ordered(chosen), settle=name in _SETTLED)
+        for name, chosen in parts.items()
+        if chosen
     )
-    stages = (Stage(name=name, manifests=_ordered(chosen), settle=settle) for name, chosen, settle in parts)
-    return tuple(stage for stage in stages if stage.manifests)
+
+
+def _stage(manifest: Manifest, before: Collection[tuple[str, str]]) -> str:
+    if _is_definition(manifest):
+        return "definitions"
+    if manifest.id.kind.endswith("Class"):
+        return "classes"
+    return "before" if (manifest.id.group, manifest.id.kind) in before else "objects"
 
 
 def _is_definition(manifest: Manifest) -> bool:

@@ -24,6 +24,7 @@ from gitopsd.plugin import (
     Result,
     Seen,
     Stage,
+    Treatment,
     Versioned,
 )
 from gitopsd_plugins.kubernetes import collateral, explain, observe, qualify, rights, settle, stages
@@ -53,9 +54,9 @@ class KubernetesTarget:
         """Be the one actor of this instance here."""
         return self.leases.held()
 
-    def stages(self, manifests: Sequence[Manifest]) -> tuple[Stage, ...]:
-        """Definitions, classes, the rest."""
-        return stages.of(manifests)
+    def stages(self, manifests: Sequence[Manifest], before: Collection[tuple[str, str]] = ()) -> tuple[Stage, ...]:
+        """Definitions, classes, those asked for, the rest."""
+        return stages.of(manifests, {*before, *self.actor.stage_kinds})
 
     async def qualify(self, manifests: Sequence[Manifest]) -> Qualified:
         """Settle the namespaces."""
@@ -66,10 +67,9 @@ class KubernetesTarget:
         self.feed.namespaces.add({it.namespace for it, _ in ids})
         return await observe.observed(self.client, self.discovery, self.actor, ids)
 
-    async def rehearse(self, manifest: Manifest, app: ObjectRef, live: Live | None) -> Rehearsal:
-        """Dry run. What is live plays no part: the server compares."""
-        del live
-        return await self.writer.rehearse(manifest, app)
+    async def rehearse(self, manifest: Manifest, app: ObjectRef, live: Live | None, treatment: Treatment) -> Rehearsal:
+        """Dry run."""
+        return await self.writer.rehearse(manifest, app, live, treatment)
 
     async def apply(self, change: Change, app: ObjectRef) -> Result:
         """Create, update, re-create, adopt."""

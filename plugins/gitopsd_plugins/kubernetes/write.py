@@ -25,15 +25,17 @@ from gitopsd.plugin import (
     Rehearsal,
     Result,
     Transient,
+    Treatment,
 )
 from gitopsd_plugins.kubernetes import client as clients
 from gitopsd_plugins.kubernetes import live as lives
-from gitopsd_plugins.kubernetes import owner, refusal, sendable, takeover
+from gitopsd_plugins.kubernetes import owner, refusal, sendable, takeover, yielding
 from gitopsd_plugins.kubernetes.client import APPLY, JSON_PATCH, Client
 from gitopsd_plugins.kubernetes.discovery import Discovery, Resource
 from gitopsd_plugins.kubernetes.refusal import Reply
 
 _CREATED = 201
+_AUTOSCALERS = "/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers"
 _GONE_WITHIN = 60.0
 """Seconds that a re-creation waits for the old object's finalizers."""
 
@@ -44,20 +46,20 @@ class Writer:
     def __init__(self, client: Client, discovery: Discovery, actor: Actor) -> None:
         self._client, self._discovery, self._actor = client, discovery, actor
 
-    async def rehearse(self, manifest: Manifest, app: ObjectRef) -> Rehearsal:
+    async def rehearse(self, manifest: Manifest, app: ObjectRef, live: Live | None, treatment: Treatment) -> Rehearsal:
         """The server's dry run of what `apply` would send."""
         try:
             resource = await self._resource(manifest)
-            reply = await self._apply(resource, manifest, app, dry=True)
+            sent = await self._sent(manifest, app, live, treatment)
+            reply = await self._apply(resource, manifest, sent, dry=True)
         except NotReady as error:
             return Rehearsal(id=manifest.id, error=error, waits=True)
         except GitopsdError as error:
             return Rehearsal(id=manifest.id, error=error)
         if reply.ok:
-            live = lives.of(reply.body, resource, self._actor)
-            sent = self._sent(manifest, app)
+            found = lives.of(reply.body, resource, self._actor)
             return Rehearsal(
-                id=manifest.id, body=live.body, sent=sent, mark=live.mark, creates=reply.status == _CREATED
+                id=manifest.id, body=found.body, sent=sent, mark=found.mark, creates=reply.status == _CREATED
             )
         return Rehearsal(
             id=manifest.id,
@@ -69,10 +71,10 @@ class Writer:
     async def apply(self, change: Change, app: ObjectRef) -> Result:
         """Create, update, re-create or adopt."""
         try:
-            live = await self._applied(change, app)
+            action, live = await self._applied(change, app)
         except GitopsdError as error:
             return Result(id=change.id, action=change.action, error=error)
-        return Result(id=change.id, action=change.action, mark=live.mark, live=live)
+        return Result(id=change.id, action=action, mark=live.mark, live=live)
 
     async def delete(self, change: Change) -> Result:
         """Delete in the background what `change.live` says; gone already is success."""
@@ -84,30 +86,68 @@ class Writer:
             return Result(id=change.id, action=change.action, error=error)
         return Result(id=change.id, action=change.action)
 
-    async def _applied(self, change: Change, app: ObjectRef) -> Live:
+    async def _applied(self, change: Change, app: ObjectRef) -> tuple[Action, Live]:
         manifest = change.manifest
         assert manifest is not None, f"{change.action} of {change.id} without a manifest"
         resource = await self._resource(manifest)
         if change.action is Action.RECREATE and change.live is not None:
-            await self._delete(change.live)
-            await self._await_gone(resource, change.live)
-        elif change.action is Action.ADOPT and change.live is not None:
+            return await self._recreated(resource, manifest, change.live, app)
+        if change.action is Action.ADOPT and change.live is not None:
             await self._take_over(resource, change.live)
-        reply = await self._apply(resource, manifest, app, dry=False)
+        sent = await self._sent(manifest, app, change.live, change.treatment)
+        reply = await self._apply(resource, manifest, sent, dry=False)
+        if change.force and change.live is not None and refusal.is_immutable(reply):
+            return await self._recreated(resource, manifest, change.live, app)
+        return change.action, self._live(reply, manifest, resource)
+
+    async def _recreated(
+        self, resource: Resource, manifest: Manifest, live: Live, app: ObjectRef
+    ) -> tuple[Action, Live]:
+        await self._delete(live)
+        await self._await_gone(resource, live)
+        reply = await self._apply(resource, manifest, self._marked(manifest, app), dry=False)
+        return Action.RECREATE, self._live(reply, manifest, resource)
+
+    def _live(self, reply: Reply, manifest: Manifest, resource: Resource) -> Live:
         return lives.of(clients.checked(reply, f"{manifest.id} apply failed"), resource, self._actor)
 
-    async def _apply(self, resource: Resource, manifest: Manifest, app: ObjectRef, *, dry: bool) -> Reply:
+    async def _apply(self, resource: Resource, manifest: Manifest, body: Mapping[str, Any], *, dry: bool) -> Reply:
         params = {"fieldManager": self._actor.field_manager, "force": "true"}
         return await self._client.send(
             "PATCH",
             resource.path(manifest.id.namespace, manifest.id.name),
             params=clients.dry(params) if dry else params,
-            body=self._sent(manifest, app),
+            body=body,
             content_type=APPLY,
         )
 
-    def _sent(self, manifest: Manifest, app: ObjectRef) -> Mapping[str, Any]:
+    def _marked(self, manifest: Manifest, app: ObjectRef) -> Mapping[str, Any]:
         return owner.marked(sendable.of(manifest.body), self._actor.instance, app)
+
+    async def _sent(
+        self, manifest: Manifest, app: ObjectRef, live: Live | None, treatment: Treatment
+    ) -> Mapping[str, Any]:
+        """What is sent: of an object that exists without the fields that are left to others."""
+        body = self._marked(manifest, app)
+        if live is None:
+            return body
+        pointers = treatment.ignored
+        if yielding.scaled_by_others(live, self._actor.field_manager) and await self._autoscaled(live):
+            pointers = (*pointers, yielding.REPLICAS)
+        return yielding.adapted(body, live, pointers, self._actor.field_manager) if pointers else body
+
+    async def _autoscaled(self, live: Live) -> bool:
+        """True where an autoscaler targets the object; also where this identity may not see whether one does."""
+        reply = await self._client.get(_AUTOSCALERS.format(namespace=live.id.namespace))
+        if not reply.ok:
+            return reply.status == 403
+        targets = [(item.get("spec") or {}).get("scaleTargetRef") or {} for item in reply.body.get("items") or []]
+        return any(
+            t.get("kind") == live.id.kind
+            and t.get("name") == live.id.name
+            and str(t.get("apiVersion", "")).rpartition("/")[0] == live.id.group
+            for t in targets
+        )
 
     async def _take_over(self, resource: Resource, live: Live) -> None:
         """Move the contested managers' fields into our entry, if the object is still the one that was looked at."""

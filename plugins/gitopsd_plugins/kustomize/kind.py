@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,16 +12,17 @@ import msgspec
 from gitopsd.plugin import (
     AppIntent,
     Atomic,
+    Body,
     Declared,
     Deletion,
-    Manifest,
     ObjectRef,
-    ObjectRule,
     Outcome,
+    ResourceId,
     SpecError,
+    Treatment,
     spec,
 )
-from gitopsd_plugins.kustomize import checks, markers, policy, status
+from gitopsd_plugins.kustomize import checks, ignored, markers, policy, status
 from gitopsd_plugins.kustomize.kustomization import Patch
 from gitopsd_plugins.kustomize.overlay import Overlay
 from gitopsd_plugins.kustomize.spec import Document, KustomizationSpec, unserved
@@ -58,7 +60,10 @@ class KustomizationKind:
             health_expressions=checks.health_expressions(found),
             suspended=found.suspend,
             cluster=policy.cluster(annotations),
-            policy=policy.read(annotations, atomic=Atomic.OBJECT if found.validation == "none" else None),
+            policy=policy.read(
+                annotations, atomic=Atomic.OBJECT if found.validation == "none" else None, force=found.force
+            ),
+            own=ignored.rules(found.ignore),
             unsupported=unserved(found),
             warnings=_warnings(document),
         )
@@ -67,9 +72,10 @@ class KustomizationKind:
         """The status that Flux would write."""
         return status.after(outcome, previous)
 
-    def rule(self, manifest: Manifest) -> tuple[ObjectRule, str]:
-        """What Flux's markers on the object ask for."""
-        return markers.rule(manifest)
+    def treatment(self, intent: AppIntent, id: ResourceId, body: Body) -> Treatment:
+        """What Flux's markers on the object and `spec.ignore` ask for."""
+        marked = markers.read(id, body)
+        return replace(marked, ignored=ignored.paths(intent.own, id, body)) if intent.own else marked
 
     def schema(self) -> Mapping[str, Any]:
         """JSON Schema of the whole document."""

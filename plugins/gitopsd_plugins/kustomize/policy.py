@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
-from gitopsd.plugin import Adopt, Atomic, Policy, SpecError, keys
+from gitopsd.plugin import Adopt, Atomic, DriftPolicy, Policy, SpecError, keys
 
 T = TypeVar("T")
 _ADOPT = {"true": Adopt.ALWAYS, "false": Adopt.NEVER} | {str(a): a for a in Adopt}
 _ATOMIC = {str(a): a for a in Atomic}
+_DRIFT = {str(d): d for d in DriftPolicy}
 
 
-def read(annotations: Mapping[str, str], *, atomic: Atomic | None = None) -> Policy:
+def read(annotations: Mapping[str, str], *, atomic: Atomic | None = None, force: bool = False) -> Policy:
     """The policy; `atomic` where no annotation says otherwise. Raises `SpecError` naming key and allowed values."""
     return Policy(
         adopt=_one_of(annotations, keys.ADOPT, _ADOPT),
         atomic=_one_of(annotations, keys.ATOMIC, _ATOMIC) or atomic,
         approved=frozenset(_listed(annotations, keys.APPROVE)),
         delete_confirmed=_one_of(annotations, keys.DELETE, {"confirmed": True}) or False,
+        force=force,
+        drift=_one_of(annotations, keys.DRIFT, _DRIFT) or DriftPolicy.ENABLED,
+        stage_kinds=frozenset(_kinds(annotations)),
     )
 
 
@@ -29,6 +33,14 @@ def cluster(annotations: Mapping[str, str]) -> str | None:
     if not (name := annotations[keys.CLUSTER].strip()):
         raise _wrong(keys.CLUSTER, "", "the name of a declared Cluster")
     return name
+
+
+def _kinds(annotations: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for item in _listed(annotations, keys.STAGE_KINDS):
+        group, _, kind = item.rpartition("/")
+        if not kind[:1].isupper() or "/" in group:
+            raise _wrong(keys.STAGE_KINDS, item, "GROUP/KIND, the core group's as KIND alone, with commas between")
+        yield group, kind
 
 
 def _listed(annotations: Mapping[str, str], key: str) -> list[str]:

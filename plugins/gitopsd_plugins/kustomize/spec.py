@@ -175,8 +175,6 @@ UNSERVED = (
     "common_metadata",
     "components",
     "decryption",
-    "force",
-    "ignore",
     "ignore_missing_components",
     "kube_config",
     "patches_json6902",

@@ -10,19 +10,21 @@ from datetime import timedelta
 from typing import Any
 
 from gitopsd.plugin import (
+    AppIntent,
     Artifact,
+    Body,
     Changes,
     Content,
     Context,
     Declared,
-    Manifest,
-    ObjectRule,
     Outcome,
     Phase,
+    ResourceId,
     Revision,
     SourceIntent,
     Spec,
     Stored,
+    Treatment,
     digest,
     hookimpl,
     spec,
@@ -55,8 +57,8 @@ class LiteralKind:
         ready = "True" if outcome.phase is Phase.READY else "False"
         return {"conditions": [{"type": "Ready", "status": ready, "message": outcome.message}]}
 
-    def rule(self, manifest: Manifest) -> tuple[ObjectRule, str]:
-        return ObjectRule.APPLY, ""
+    def treatment(self, intent: AppIntent, id: ResourceId, body: Body) -> Treatment:
+        return Treatment()
 
     def schema(self) -> Mapping[str, Any]:
         return {"type": "object"}

@@ -11,14 +11,13 @@ import pytest
 from gitopsd.plugin import (
     Artifact,
     Digest,
-    Manifest,
     Misconfigured,
-    ObjectRule,
     Outcome,
     Phase,
     Revision,
     SpecError,
     Step,
+    Treatment,
 )
 from gitopsd_plugins.git.kind import GitRepository
 
@@ -141,7 +140,8 @@ def test_content_depends_on_the_rules_and_not_on_the_place(read):
 
 
 def test_source_applies_nothing():
-    assert GitRepository().rule(SimpleNamespace(spec=Manifest)) == (ObjectRule.APPLY, "")
+    nothing = SimpleNamespace()
+    assert GitRepository().treatment(nothing, nothing, {}) == Treatment()
 
 
 def test_schema_describes_the_whole_document():

@@ -12,10 +12,10 @@ from gitopsd.plugin import (
     Declared,
     Deletion,
     Digest,
+    DriftPolicy,
     Inventory,
     Manifest,
     ObjectRef,
-    ObjectRule,
     Outcome,
     Owned,
     Phase,
@@ -24,6 +24,8 @@ from gitopsd.plugin import (
     Revision,
     SpecError,
     Step,
+    Treatment,
+    WriteMode,
 )
 from gitopsd_plugins.kustomize.kind import KustomizationKind
 
@@ -97,10 +99,8 @@ def test_health_checks_count_only_without_wait():
         ({"decryption": {"provider": "sops"}}, "spec.decryption"),
         ({"kubeConfig": {"secretRef": {"name": "x"}}}, "spec.kubeConfig"),
         ({"serviceAccountName": "x"}, "spec.serviceAccountName"),
-        ({"force": True}, "spec.force"),
         ({"commonMetadata": {"labels": {"a": "b"}}}, "spec.commonMetadata"),
         ({"components": ["x"]}, "spec.components"),
-        ({"ignore": [{"paths": ["/spec"]}]}, "spec.ignore"),
         ({"buildMetadata": ["originAnnotations"]}, "spec.buildMetadata"),
         ({"patchesStrategicMerge": [{}]}, "spec.patchesStrategicMerge"),
     ],
@@ -159,29 +159,98 @@ def test_mistakes_carry_their_path(annotations, spec, path):
     assert caught.value.path == path
 
 
+FLUX = "kustomize.toolkit.fluxcd.io"
+
+
 @pytest.mark.parametrize(
-    ("metadata", "rule"),
+    ("metadata", "treatment"),
     [
-        ({}, ObjectRule.APPLY),
-        ({"annotations": {"kustomize.toolkit.fluxcd.io/prune": "Disabled"}}, ObjectRule.KEEP),
-        ({"labels": {"kustomize.toolkit.fluxcd.io/reconcile": "disabled"}}, ObjectRule.IGNORE),
-        ({"labels": {"kustomize.toolkit.fluxcd.io/ssa": "Ignore"}}, ObjectRule.IGNORE),
-        ({"annotations": {"kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"}}, ObjectRule.CREATE_ONLY),
-        ({"labels": {"app.kubernetes.io/part-of": "flux"}}, ObjectRule.IGNORE),
+        ({}, Treatment()),
+        ({"annotations": {"example.com/ssa": "Ignore"}}, Treatment()),
+        ({"annotations": {f"{FLUX}/ssa": "Override"}}, Treatment()),
+        ({"annotations": {f"{FLUX}/prune": "Disabled"}}, Treatment(keep=True, why=f"{FLUX}/prune: disabled")),
+        (
+            {"labels": {f"{FLUX}/reconcile": "disabled"}},
+            Treatment(mode=WriteMode.IGNORE, why=f"{FLUX}/reconcile: disabled"),
+        ),
+        ({"labels": {f"{FLUX}/ssa": "Ignore"}}, Treatment(mode=WriteMode.IGNORE, why=f"{FLUX}/ssa: ignore")),
+        ({"labels": {f"{FLUX}/ssa": "merge"}}, Treatment(mode=WriteMode.MERGE, why=f"{FLUX}/ssa: merge")),
+        (
+            {"annotations": {f"{FLUX}/ssa": "IfNotPresent", f"{FLUX}/force": "Enabled"}},
+            Treatment(mode=WriteMode.CREATE_ONLY, force=True, why=f"{FLUX}/ssa: ifnotpresent"),
+        ),
+        (
+            {"labels": {"app.kubernetes.io/part-of": "flux"}},
+            Treatment(mode=WriteMode.IGNORE, why="part of Flux itself: Flux's own controllers are skipped"),
+        ),
     ],
 )
-def test_markers(metadata, rule):
-    manifest = Manifest.of({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", **metadata}})
-    assert KIND.rule(manifest)[0] is rule
+def test_markers(metadata, treatment):
+    assert treated({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", **metadata}}) == treatment
 
 
 def test_flux_s_own_namespace_is_applied():
+    labels = {"app.kubernetes.io/part-of": "flux"}
+    assert (
+        treated({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a", "labels": labels}}) == Treatment()
+    )
+
+
+def treated(body, **spec):
+    manifest = Manifest.of(body)
+    return KIND.treatment(intent({}, **spec), manifest.id, manifest.body)
+
+
+@pytest.mark.parametrize(
+    ("target", "ignored"),
+    [
+        (None, ("/spec/replicas",)),
+        ({"kind": "Deployment"}, ("/spec/replicas",)),
+        ({"kind": "Deploy"}, ()),
+        ({"group": "apps", "version": "v1", "name": "we.*", "namespace": "shop"}, ("/spec/replicas",)),
+        ({"version": "v1beta1"}, ()),
+        ({"labelSelector": "tier in (a, b)", "annotationSelector": "team"}, ("/spec/replicas",)),
+        ({"labelSelector": "tier=c"}, ()),
+    ],
+)
+def test_ignored_fields_are_those_of_the_rules_that_fit(target, ignored):
     body = {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": "a", "labels": {"app.kubernetes.io/part-of": "flux"}},
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "shop", "labels": {"tier": "a"}, "annotations": {"team": "x"}},
     }
-    assert KIND.rule(Manifest.of(body)) == (ObjectRule.APPLY, "")
+    rule = {"paths": ["/spec/replicas"], **({"target": target} if target else {})}
+    assert treated(body, ignore=[rule]).ignored == ignored
+
+
+@pytest.mark.parametrize(
+    ("rule", "path"),
+    [
+        ({"paths": ["spec/replicas"]}, ("spec", "ignore", 0, "paths", 0)),
+        ({"paths": ["/spec/replicas", "/metadata"]}, ("spec", "ignore", 0, "paths", 1)),
+        ({"paths": ["/x"], "target": {"name": "("}}, ("spec", "ignore", 0, "target")),
+        ({"paths": ["/x"] * 300}, ("spec", "ignore")),
+    ],
+)
+def test_an_ignore_rule_that_is_none_is_refused_with_its_place(rule, path):
+    with pytest.raises(SpecError) as caught:
+        intent({}, ignore=[rule])
+    assert caught.value.path == path
+
+
+def test_force_drift_and_stages_are_policy():
+    found = intent(
+        {"gitopsd.io/drift": "warn", "gitopsd.io/stage-kinds": "rbac.authorization.k8s.io/Role, Secret"}, force=True
+    ).policy
+    assert found.force
+    assert found.drift is DriftPolicy.WARN
+    assert found.stage_kinds == {("rbac.authorization.k8s.io", "Role"), ("", "Secret")}
+
+
+@pytest.mark.parametrize(("key", "value"), [("drift", "off"), ("stage-kinds", "role"), ("stage-kinds", "a/b/Role")])
+def test_a_word_that_is_none_is_refused(key, value):
+    with pytest.raises(SpecError, match=f"annotation gitopsd.io/{key} is '{value}'"):
+        intent({f"gitopsd.io/{key}": value})
 
 
 def outcome(phase=Phase.READY, **values):
@@ -252,7 +321,7 @@ def test_a_failure_is_named_by_its_step_and_leaves_the_observed_generation(step,
 
 
 def test_an_outcome_s_own_reason_wins():
-    status = after(outcome(Phase.STALLED, step=Step.ACCEPT, reason="FeatureNotSupported", message="spec.force"))
+    status = after(outcome(Phase.STALLED, step=Step.ACCEPT, reason="FeatureNotSupported", message="spec.decryption"))
     assert condition(status, "Ready")["reason"] == condition(status, "Stalled")["reason"] == "FeatureNotSupported"
     assert condition(status, "Reconciling") is None
     assert status["observedGeneration"] == 3

@@ -1,0 +1,33 @@
+"""A real control plane where a whole-way test would have a sandbox: the same few things, without a journal."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+
+import aiohttp
+from fakes.control_plane import ControlPlane
+
+
+@dataclass(frozen=True, slots=True)
+class RealCluster:
+    """What `World` asks of a cluster."""
+
+    plane: ControlPlane
+    context: str = "local"
+
+    @property
+    def url(self) -> str:
+        """Where the API server is."""
+        return f"https://127.0.0.1:{self.plane.port}"
+
+    def kubeconfig(self) -> str:
+        """Of the administrator."""
+        return self.plane.kubeconfig.read_text()
+
+    def session(self) -> aiohttp.ClientSession:
+        """Requests of somebody else, who may do everything."""
+        folder = self.plane.folder
+        trust = ssl.create_default_context(cafile=str(folder / "ca.crt"))
+        trust.load_cert_chain(folder / "admin.crt", folder / "admin.key")
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust), headers={"User-Agent": "somebody"})
