@@ -127,8 +127,6 @@ def _foreign(live: Live, ground: Ground) -> str:
 def _rehearsed(manifest: Manifest, ground: Ground) -> Change:
     live, rehearsal = ground.live.get(manifest.id), ground.rehearsals.get(manifest.id)
     treatment = ground.treatments.get(manifest.id, PLAIN)
-    if live is not None and treatment.mode is WriteMode.MERGE:
-        live = replace(live, contested=())
     change = Change(
         id=manifest.id,
         action=Action.CREATE,

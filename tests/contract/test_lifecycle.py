@@ -181,6 +181,101 @@ async def test_a_takeover_lets_go_what_kubectl_stated_and_git_does_not(
     assert taken.contested == ()
 
 
+WORKLOAD: dict[str, Any] = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "web", "labels": {"app": "web", "old": "1"}, "annotations": {"note": "by hand"}},
+    "spec": {
+        "replicas": 3,
+        "minReadySeconds": 5,
+        "selector": {"matchLabels": {"app": "web"}},
+        "template": {
+            "metadata": {"labels": {"app": "web"}, "annotations": {"a": "1"}},
+            "spec": {
+                "hostname": "robot",
+                "nodeSelector": {"disk": "ssd"},
+                "containers": [
+                    {
+                        "name": "web",
+                        "image": "web:1",
+                        "env": [{"name": "A", "value": "1"}, {"name": "OLD", "value": "2"}],
+                        "ports": [{"containerPort": 80}, {"containerPort": 81, "name": "old"}],
+                    },
+                    {"name": "old", "image": "old:1"},
+                ],
+            },
+        },
+    },
+}
+WANTED: dict[str, Any] = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "web", "labels": {"app": "web"}},
+    "spec": {
+        "selector": {"matchLabels": {"app": "web"}},
+        "template": {
+            "metadata": {"labels": {"app": "web"}},
+            "spec": {
+                "containers": [
+                    {
+                        "name": "web",
+                        "image": "web:2",
+                        "env": [{"name": "A", "value": "1"}],
+                        "ports": [{"containerPort": 80}],
+                    }
+                ]
+            },
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("other", [None, "shared", "scaled"])
+@pytest.mark.parametrize("way", ["kubectl-create", "kubectl"])
+async def test_the_rehearsal_of_a_takeover_shows_the_object_that_it_makes(
+    client: Client, target: KubernetesTarget, namespace: str, way: str, other: str | None
+) -> None:
+    """Also where others hold some of what kubectl holds: that stays."""
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    if way == "kubectl":
+        params = {"fieldManager": "kubectl", "force": "true"}
+        made = await client.send("PATCH", f"{path}/web", params=params, body=WORKLOAD, content_type=clients.APPLY)
+    else:
+        made = await client.send("POST", path, params={"fieldManager": way}, body=WORKLOAD)
+    clients.checked(made, "creating by hand")
+    if other == "shared":
+        theirs = {"metadata": {"labels": {"old": "1"}}, "spec": {"minReadySeconds": 5}}
+        body = {"apiVersion": "apps/v1", "kind": "Deployment", **theirs}
+        params = {"fieldManager": "somebody", "force": "true"}
+        clients.checked(
+            await client.send("PATCH", f"{path}/web", params=params, body=body, content_type=clients.APPLY), "sharing"
+        )
+    if other == "scaled":
+        scale = {"spec": {"replicas": 9}}
+        params = {"fieldManager": "somebody"}
+        merge = "application/merge-patch+json"
+        clients.checked(
+            await client.send("PATCH", f"{path}/web/scale", params=params, body=scale, content_type=merge), "scaling"
+        )
+    manifest = Manifest.of({**WANTED, "metadata": {**WANTED["metadata"], "namespace": namespace}})
+    live = await look(target, manifest)
+
+    rehearsal = await target.rehearse(manifest, APP, live, Treatment())
+    taken = await applied(target, manifest, action=Action.ADOPT, live=live)
+
+    assert rehearsal.body is not None
+    assert _stated(rehearsal.body) == _stated(taken.body)
+    assert taken.contested == ()
+
+
+def _stated(body: Any) -> Any:
+    """Without what only the server counts, and defaults that the server puts in the place of what went."""
+    metadata = {k: body["metadata"][k] for k in ("labels", "annotations") if body["metadata"].get(k)}
+    spec = {**body["spec"], "replicas": body["spec"].get("replicas", 1)}
+    annotations = {k: v for k, v in metadata.get("annotations", {}).items() if not k.startswith("deployment.")}
+    return {**metadata, "annotations": annotations}, spec
+
+
 async def test_an_apply_alone_leaves_what_kubectl_stated(
     client: Client, target: KubernetesTarget, namespace: str
 ) -> None:

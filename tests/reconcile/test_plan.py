@@ -209,14 +209,6 @@ def test_an_object_that_is_re_created_turns_back_no_stage() -> None:
     assert [c.action for c in plan.wanted([A, other], base)] == [Action.RECREATE, Action.CREATE]
 
 
-def test_what_is_merged_is_taken_from_nobody() -> None:
-    seen = replace(live("a", owner=Unmanaged(managers=("kubectl",))), contested=("kubectl",))
-    change = decided(seen, rehearsed(), treatments={ID: Treatment(mode=WriteMode.MERGE)})
-    assert change.action is Action.ADOPT
-    assert change.live is not None
-    assert change.live.contested == ()
-
-
 def test_what_the_object_in_the_cluster_asks_for_counts_too() -> None:
     plain, merge, ignore, once = (
         Treatment(mode=mode, why=str(mode))

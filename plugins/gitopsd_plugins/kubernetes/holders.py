@@ -57,20 +57,44 @@ def _holds(entry: Entry, path: Sequence[str], body: Body) -> bool:
 def _below(node: Mapping[str, Any], step: str, value: Any) -> tuple[Mapping[str, Any] | None, Any]:
     if isinstance(value, list):
         item = value[int(step)] if step.isdigit() and int(step) < len(value) else None
-        return next((below for key, below in node.items() if _is_item(key, item)), None), item
+        key = key_of(node, item)
+        return None if key is None else node[key], item
     return node.get(f"f:{step}"), value.get(step) if isinstance(value, Mapping) else None
 
 
-def _is_item(key: str, item: Any) -> bool:
+def key_of(node: Mapping[str, Any], item: Any) -> str | None:
+    """The key under which a list's item is held; None where it is not."""
+    return next((key for key in node if is_item(key, item)), None)
+
+
+def is_item(key: str, item: Any) -> bool:
+    """True where the key of a node is that of this item."""
+    match _parsed(key), item:
+        case ("v", wanted), _:
+            return bool(wanted == item)
+        case ("k", dict(wanted)), dict():
+            return all(item.get(k) == v for k, v in wanted.items())
+    return False
+
+
+def may_be_item(key: str, item: Any) -> bool:
+    """The same for an item as it is sent, which leaves out merge keys that have a default."""
+    match _parsed(key), item:
+        case ("k", dict(wanted)), dict():
+            return any(k in item for k in wanted) and all(item.get(k, v) == v for k, v in wanted.items())
+    return is_item(key, item)
+
+
+def value_at(value: Any, key: str, default: Any) -> Any:
+    """What stands in a mapping or list under the key of a node; merge keys that have a default may be left out."""
+    if isinstance(value, Mapping):
+        return value.get(key.removeprefix("f:"), default)
+    return next((item for item in value if may_be_item(key, item)), default) if isinstance(value, list) else default
+
+
+def _parsed(key: str) -> tuple[str, Any]:
     sort, _, text = key.partition(":")
-    if sort not in {"k", "v"}:
-        return False
     try:
-        wanted = json.loads(text)
+        return (sort, json.loads(text)) if sort in {"k", "v"} else ("", None)
     except ValueError:
-        return False
-    if sort == "v":
-        return bool(wanted == item)
-    return (
-        isinstance(item, Mapping) and isinstance(wanted, Mapping) and all(item.get(k) == v for k, v in wanted.items())
-    )
+        return "", None

@@ -7,7 +7,9 @@ at can go.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -58,9 +60,11 @@ class Writer:
             return Rehearsal(id=manifest.id, error=error)
         if reply.ok:
             found = lives.of(reply.body, resource, self._actor)
-            return Rehearsal(
-                id=manifest.id, body=found.body, sent=sent, mark=found.mark, creates=reply.status == _CREATED
-            )
+            body = found.body
+            if live is not None and (taken := takeover.managers(live, app, treatment)):
+                fresh = await self._fresh(resource, manifest, sent)
+                body = takeover.predicted(body, sent, fresh, live, taken, self._actor.field_manager)
+            return Rehearsal(id=manifest.id, body=body, sent=sent, mark=found.mark, creates=reply.status == _CREATED)
         return Rehearsal(
             id=manifest.id,
             error=refusal.error(reply, f"{manifest.id} dry-run failed"),
@@ -92,8 +96,8 @@ class Writer:
         resource = await self._resource(manifest)
         if change.action is Action.RECREATE and change.live is not None:
             return await self._recreated(resource, manifest, change.live, app)
-        if change.action is Action.ADOPT and change.live is not None:
-            await self._take_over(resource, change.live)
+        if change.live is not None and (taken := takeover.managers(change.live, app, change.treatment)):
+            await self._take_over(resource, change.live, taken)
         sent = await self._sent(manifest, app, change.live, change.treatment)
         reply = await self._apply(resource, manifest, sent, dry=False)
         if change.force and change.live is not None and refusal.is_immutable(reply):
@@ -134,7 +138,18 @@ class Writer:
         pointers = treatment.ignored
         if yielding.scaled_by_others(live, self._actor.field_manager) and await self._autoscaled(live):
             pointers = (*pointers, yielding.REPLICAS)
-        return yielding.adapted(body, live, pointers, self._actor.field_manager) if pointers else body
+        if not pointers:
+            return body
+        taken = takeover.managers(live, app, treatment)
+        return yielding.adapted(body, live, pointers, self._actor.field_manager, taken)
+
+    async def _fresh(self, resource: Resource, manifest: Manifest, sent: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the server would make of it where there is nothing yet; {} where it refuses another name."""
+        name = f"gitopsd-rehearsal-{secrets.token_hex(4)}"
+        aside = replace(manifest, id=replace(manifest.id, name=name))
+        body = {**sent, "metadata": {**sent["metadata"], "name": name}}
+        reply = await self._apply(resource, aside, body, dry=True)
+        return reply.body if reply.ok else {}
 
     async def _autoscaled(self, live: Live) -> bool:
         """True where an autoscaler targets the object; also where this identity may not see whether one does."""
@@ -149,17 +164,22 @@ class Writer:
             for t in targets
         )
 
-    async def _take_over(self, resource: Resource, live: Live) -> None:
-        """Move the contested managers' fields into our entry, if the object is still the one that was looked at."""
+    async def _take_over(self, resource: Resource, live: Live, taken: tuple[str, ...]) -> None:
+        """Move these managers' fields into our entry, if the object is still the one that was looked at."""
         path = resource.path(live.id.namespace, live.id.name)
-        body = clients.checked(await self._client.get(path), f"{live.id} could not be read for its takeover")
-        if body["metadata"].get("uid") != live.uid:
-            raise Conflict(f"{live.id} was replaced by another object meanwhile; it is looked at again")
-        patch = takeover.patch(body, live.contested, self._actor.field_manager)
-        if patch:
-            params = {"fieldManager": self._actor.field_manager}
+        params = {"fieldManager": self._actor.field_manager}
+        for last in (False, False, True):
+            body = clients.checked(await self._client.get(path), f"{live.id} could not be read for its takeover")
+            if body["metadata"].get("uid") != live.uid:
+                raise Conflict(f"{live.id} was replaced by another object meanwhile; it is looked at again")
+            patch = takeover.patch(body, taken, self._actor.field_manager)
+            if not patch:
+                return
             reply = await self._client.send("PATCH", path, params=params, body=patch, content_type=JSON_PATCH)
+            if reply.status == 409 and not last:
+                continue  # a controller wrote its status in between
             clients.checked(reply, f"{live.id} takeover failed")
+            return
 
     async def _delete(self, live: Live) -> None:
         resource = await self._discovery.find(live.id.group, live.id.kind, live.version)

@@ -16,9 +16,11 @@ REPLICAS = "/spec/replicas"
 _ABSENT: Any = object()
 
 
-def adapted(body: Mapping[str, Any], live: Live, pointers: Collection[str], manager: str) -> Mapping[str, Any]:
-    """The body without what is left to others; the given one is not changed."""
-    holders = Holders.of(live.managers, manager, live.contested)
+def adapted(
+    body: Mapping[str, Any], live: Live, pointers: Collection[str], manager: str, contested: Collection[str] = ()
+) -> Mapping[str, Any]:
+    """The body without what is left to others; the given one is not changed. The fields of `contested` are about to be ours."""
+    holders = Holders.of(live.managers, manager, contested)
     for pointer in pointers:
         path = steps(pointer)
         if _found(body, path) is not _ABSENT:

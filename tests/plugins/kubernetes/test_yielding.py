@@ -59,7 +59,7 @@ GONE = object()
 def test_a_field_that_is_left_to_others(seen: Live, sent: Any) -> None:
     body = {"kind": "Deployment", "spec": {"replicas": 2, "paused": True}}
 
-    adapted = yielding.adapted(body, seen, ["/spec/replicas"], "gitopsd")
+    adapted = yielding.adapted(body, seen, ["/spec/replicas"], "gitopsd", seen.contested)
 
     assert adapted["spec"].get("replicas", GONE) is sent or adapted["spec"].get("replicas") == sent
     assert adapted["spec"]["paused"] is True
