@@ -186,7 +186,8 @@ def keep_marks(run: Run, changes: Iterable[Change], target: Target, world: World
     marks = {c.id: applied for c in changes if not c.deletion and (applied := _mark(c, run, known))}
     gone = [c.id for c in changes if c.deletion or c.id not in marks]
     world.memory.keep_applied(target.uid, app, marks, gone)
-    world.mirror.expect(app, target.access.cluster, {id: applied.mark for id, applied in marks.items()})
+    left = [change.id for change in changes if change.drifted]
+    world.mirror.expect(app, target.access.cluster, {id: applied.mark for id, applied in marks.items()}, left)
 
 
 def _mark(change: Change, run: Run, known: Mapping[ResourceId, Applied]) -> Applied | None:

@@ -91,8 +91,10 @@ class Mirror(Protocol):
         """The app's objects whose mark differs from the expected one, or that are gone."""
         ...
 
-    def expect(self, app: ObjectRef, cluster: str, marks: Mapping[ResourceId, str]) -> None:
-        """After a reconcile: this is how the app's objects should look from now on."""
+    def expect(
+        self, app: ObjectRef, cluster: str, marks: Mapping[ResourceId, str], left: Collection[ResourceId] = ()
+    ) -> None:
+        """After a reconcile: this is how the app's objects should look from now on. `left`: do not, and are left so."""
         ...
 
     def writing(self, cluster: str, ids: Iterable[ResourceId]) -> None:

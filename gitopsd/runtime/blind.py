@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from gitopsd.model.change import Live
 from gitopsd.model.identity import ObjectRef, ResourceId
@@ -23,7 +23,9 @@ class Blind:
         """Nothing is known to have drifted."""
         return frozenset()
 
-    def expect(self, app: ObjectRef, cluster: str, marks: Mapping[ResourceId, str]) -> None:
+    def expect(
+        self, app: ObjectRef, cluster: str, marks: Mapping[ResourceId, str], left: Collection[ResourceId] = ()
+    ) -> None:
         """Nobody will look."""
 
     def writing(self, cluster: str, ids: Iterable[ResourceId]) -> None:

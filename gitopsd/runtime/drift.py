@@ -8,7 +8,7 @@ new mark has come or `GRACE` has passed. What is not judged is not shown either:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from gitopsd.model.change import Live
@@ -51,18 +51,25 @@ class DriftTable:
         self._lost: set[ResourceId] = set()
         self._holding: set[GroupKind] = set()
 
-    def expect(self, app: ObjectRef, marks: Mapping[ResourceId, str], now: float) -> None:
-        """All objects of the app and how they look from now on; ends what `writing` began for them."""
+    def expect(
+        self, app: ObjectRef, marks: Mapping[ResourceId, str], now: float, left: Collection[ResourceId] = ()
+    ) -> None:
+        """All objects of the app and how they look from now on; ends what `writing` began for them.
+
+        `left` are known to look otherwise, and are left so: they stay drifted, and are no news until they change again.
+        """
         for id in self._of_app.get(app, frozenset()) - marks.keys():
             self._drop(id, app)
         self._of_app[app] = frozenset(marks)
         for id, mark in marks.items():
             self._writing.discard(id)
             self._until.pop(id, None)
-            left_so = self._is_drifted(id, app, mark)
-            if not left_so:
-                self._expected[id] = _Expected(app=app, mark=mark)
-            if not self._as_expected(id) and not left_so:
+            if id in left:
+                seen = self._live.get(id)
+                self._expected[id] = _Expected(app=app, mark=mark, drifted=True, reported=seen.mark if seen else "")
+                continue
+            self._expected[id] = _Expected(app=app, mark=mark)
+            if not self._as_expected(id):
                 self._until[id] = now + GRACE
 
     def forget(self, app: ObjectRef) -> None:
@@ -142,12 +149,6 @@ class DriftTable:
         if never_shown:  # reported once; from then on its app is not taken for unchanged without asking the cluster
             self._lost.add(id)
         return Drift(app=expected.app, id=id, gone=live is None) if news else None
-
-    def _is_drifted(self, id: ResourceId, app: ObjectRef, mark: str) -> bool:
-        """True for drift that its app has looked at and left so: it was reported, and is not news again."""
-        known = self._expected.get(id)
-        same = known is not None and known.app == app and known.mark == mark
-        return known is not None and same and known.drifted and not self._as_expected(id)
 
     def _as_expected(self, id: ResourceId) -> bool:
         live, mark = self._live.get(id), self._expected[id].mark

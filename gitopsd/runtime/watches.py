@@ -85,11 +85,13 @@ class Watches:
         """The app's objects whose mark differs from the expected one, or that are gone."""
         return frozenset().union(*(cluster.table.drifted(app) for cluster in self._clusters.values()))
 
-    def expect(self, app: ObjectRef, cluster: str, marks: Mapping[ResourceId, str]) -> None:
+    def expect(
+        self, app: ObjectRef, cluster: str, marks: Mapping[ResourceId, str], left: Collection[ResourceId] = ()
+    ) -> None:
         """After a reconcile: this is how the app's objects should look from now on."""
         self.track(app, cluster, marks)
         it = self._cluster(cluster)
-        it.table.expect(app, marks, anyio.current_time())
+        it.table.expect(app, marks, anyio.current_time(), left)
         it.stirred.set()
 
     def writing(self, cluster: str, ids: Iterable[ResourceId]) -> None:

@@ -218,7 +218,7 @@ async def test_what_is_deleted_stays_deleted_where_drift_is_left_alone(either: W
 async def test_drift_that_is_left_alone_is_seen_by_the_watch_and_left(either: World, namespace: str) -> None:
     await put(either, config_map(namespace, "one"), annotations='{"gitopsd.io/drift": warn}')
     async with either.engine(watch=True) as engine:
-        await either.until("app")
+        await engine.once()
         seen = len(either.heard.outcomes)
         await either.send("PATCH", f"{a(namespace)}?fieldManager=somebody", {"data": {"key": "evil"}}, MERGE)
         outcome = await either.heard.until(lambda o: o.ref == app_ref("app") and bool(o.warnings), seen)

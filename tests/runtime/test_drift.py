@@ -54,7 +54,7 @@ def test_drift_that_was_left_so_stays_known_and_is_no_news_again() -> None:
     table = settled("a")
     table.seen(id_of(), live("foreign"), 1)
 
-    table.expect(APP, {id_of(): "m1"}, 2)
+    table.expect(APP, {id_of(): "m1"}, 2, left=[id_of()])
 
     assert table.drifted(APP) == {id_of()}
     assert table.overdue(2 + GRACE) == ()
