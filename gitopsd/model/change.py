@@ -179,8 +179,14 @@ class Applied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """One thing that a watch saw. `live` None: gone, or no longer ours to see; `relist`: events may have been missed."""
+    """One thing that a watch saw. `live` None: gone, or no longer ours to see.
+
+    `broken`: nothing can be seen for now, and what was seen may be out of date; `relist`: a full picture follows, as events
+    may have been missed. Both are about `namespace` ('' for all).
+    """
 
     id: ResourceId | None = None
     live: Live | None = None
     relist: bool = False
+    broken: bool = False
+    namespace: str = ""

@@ -245,7 +245,8 @@ class Target(Protocol):
         """Everything that happens to objects with this instance's labels, by (group, version, kind).
 
         First one `Seen` for each that is there, then one per event. `relist=True` says that events may have been missed and
-        that a full picture follows. Silence, disconnects and expired versions are handled inside.
+        that a full picture follows. Silence, disconnects and expired versions are handled inside; where nothing helps for
+        now (the kind cannot be listed, the server is away) `broken=True` says so, until a `relist`.
         """
         ...
 

@@ -44,6 +44,8 @@ class _Cluster:
     changed: anyio.Event = field(default_factory=anyio.Event)
     stirred: anyio.Event = field(default_factory=anyio.Event)
     held: anyio.Event = field(default_factory=anyio.Event)
+    blind: dict[GroupKind, set[str]] = field(default_factory=dict)
+    """Where a kind cannot be watched for now, by namespace ('' for all)."""
 
     def need(self, app: ObjectRef, kinds: frozenset[tuple[str, str, str]]) -> None:
         if self.needs.get(app) != kinds:
@@ -122,10 +124,13 @@ class Watches:
                 cluster.table.release(kind)
 
     async def caught_up(self, name: str, within: float) -> None:
-        """Wait until every kind that is needed now is held, for at most so many seconds: after a start nothing is asked twice."""
+        """Wait until every kind that is needed now is held, for at most so many seconds: after a start nothing is asked twice.
+
+        A kind that cannot be watched keeps nobody waiting.
+        """
         cluster = self._cluster(name)
         with anyio.move_on_after(within):
-            while not cluster.table.holds(cluster.versions()):
+            while not cluster.table.holds(cluster.versions().keys() - cluster.blind.keys()):
                 cluster.held = anyio.Event()
                 await cluster.held.wait()
 
@@ -179,9 +184,12 @@ class Watches:
                         self._take(cluster, kind, more)
         finally:
             cluster.table.release(kind)
+            cluster.blind.pop(kind, None)
 
     def _take(self, cluster: _Cluster, kind: GroupKind, seen: Seen) -> None:
         now = anyio.current_time()
+        if self._is_blind(cluster, kind, seen):
+            return
         if cluster.table.hold(kind, now):
             cluster.stirred.set()
             cluster.held.set()
@@ -189,6 +197,22 @@ class Watches:
             return  # a full picture follows: what changed meanwhile is told object by object
         if drift := cluster.table.seen(seen.id, seen.live, now):
             self._drifted(cluster, drift, now)
+
+    def _is_blind(self, cluster: _Cluster, kind: GroupKind, seen: Seen) -> bool:
+        """Whether some of the kind is out of sight: then nothing of it counts as seen, and apps ask for themselves."""
+        where = cluster.blind.setdefault(kind, set())
+        if seen.broken and not where:
+            self._log.warning("cannot watch; the apps' intervals look for drift instead", kind=kind[1])
+        if seen.broken:
+            where.add(seen.namespace)
+        elif seen.relist:
+            where.discard(seen.namespace)
+        if not where:
+            del cluster.blind[kind]
+            return False
+        cluster.table.release(kind)
+        cluster.held.set()
+        return True
 
     def _drifted(self, cluster: _Cluster, drift: Drift, now: float) -> None:
         match cluster.flips.note(drift.id, now):

@@ -149,7 +149,7 @@ class Proxy:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=self.tls or True), auto_decompress=True
         )
-        self._runner = web.ServerRunner(web.Server(self._handle), shutdown_timeout=0)  # type: ignore[arg-type]
+        self._runner = web.ServerRunner(web.Server(self._handle, handler_cancellation=True), shutdown_timeout=0)  # type: ignore[arg-type]
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()
@@ -163,8 +163,8 @@ class Proxy:
         for connection in server.connections if server else ():
             if connection.transport is not None:
                 connection.transport.abort()
-        await self._runner.cleanup()
         await self._session.close()
+        await self._runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         asked = request  # a low-level server hands over the base class, which has all that is used here

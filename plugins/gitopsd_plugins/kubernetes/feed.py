@@ -6,7 +6,7 @@ as they come; a denied namespace is asked again after ten minutes, never hammere
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -119,13 +119,13 @@ class Feed:
     async def _single(self, resource: Resource, check: HealthCheck, out: MemoryObjectSendStream[Seen]) -> None:
         watch = self._watch(resource, {"fieldSelector": f"metadata.name={check.id.name}"}, out, check.id.namespace)
         watch.expected = resource.id(check.id.namespace, check.id.name)
-        await self._unless_forbidden(watch.run)
+        await self._unless_forbidden(watch)
 
     async def _widest(self, tasks: TaskGroup, resource: Resource, out: MemoryObjectSendStream[Seen]) -> None:
         selector = {"labelSelector": owner.selector(self.actor.instance)}
         everywhere = self._watch(resource, selector, out)
         if not resource.namespaced:
-            await self._unless_forbidden(everywhere.run)
+            await self._unless_forbidden(everywhere)
         try:
             await everywhere.run()
         except Forbidden as denied:
@@ -140,16 +140,17 @@ class Feed:
     async def _in_namespace(self, watch: Watch) -> None:
         while True:
             try:
-                await self._unless_forbidden(watch.run)
+                await self._unless_forbidden(watch)
             except Unserved:
                 await anyio.sleep(_UNKNOWN_PAUSE)
 
-    async def _unless_forbidden(self, run: Callable[[], Awaitable[None]]) -> None:
+    async def _unless_forbidden(self, watch: Watch) -> None:
         while True:
             try:
-                await run()
+                await watch.run()
             except Forbidden as denied:
                 self.ctx.log.warning("watch denied", error=str(denied))
+                await watch.blinded()
                 await anyio.sleep(_ASK_AGAIN)
 
     def _watch(

@@ -1,7 +1,8 @@
 """One actor per instance and cluster: a coordination.k8s.io Lease beside the inventories, renewed while the process lives.
 
 The holder is the same after a restart, so that a restart takes over at once. A lease of another holder is respected until
-it expires, and an expired one is watched a little longer before it is taken: clocks differ, a living holder renews.
+it expires, and one that is expired, or dated in the future, is watched for a while before it is taken: clocks differ, a
+living holder renews.
 """
 
 from __future__ import annotations
@@ -117,8 +118,8 @@ class Lease:
     def _refuse_if_alive(self, found: Body) -> None:
         spec = found.get("spec") or {}
         renewed = _time(spec.get("renewTime"))
-        expires = renewed + timedelta(seconds=int(spec.get("leaseDurationSeconds") or 0)) if renewed else None
-        if expires is not None and expires > self.ctx.now():
+        lasts, now = timedelta(seconds=int(spec.get("leaseDurationSeconds") or 0)), self.ctx.now()
+        if renewed is not None and now - lasts < renewed < now + lasts:  # later is another clock, which proves nothing
             self._refuse(found)
 
     def _refuse(self, found: Body) -> None:

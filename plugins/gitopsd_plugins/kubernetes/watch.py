@@ -28,6 +28,8 @@ from gitopsd_plugins.kubernetes.refusal import Reply
 SILENCE = 90.0
 """Seconds without a byte after which a watch counts as dead."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 60.0
+_BLIND = 2
+"""Failures in a row after which a watch says that it sees nothing."""
 _LASTED = 10.0
 """Seconds; a connection that held so long was no failure, and the next one comes without a grudge."""
 
@@ -63,7 +65,10 @@ class Watch:
     silence: float = SILENCE
     _known: set[ResourceId] = field(default_factory=set)
     _version: str = ""
-    _listed: bool = False
+    _told: bool = False
+    """Something was told: a new list begins with `relist`."""
+    _failures: int = 0
+    """In a row, without a connection between."""
 
     async def run(self) -> None:
         """Until cancelled. Raises `Forbidden` where even the list is denied, `Unserved` where the kind is gone."""
@@ -78,10 +83,22 @@ class Watch:
                 self._version = ""
             except GitopsdError as error:
                 self.ctx.log.debug("watch interrupted", kind=self.resource.kind, error=str(error))
+                await self._failed()
             if anyio.current_time() - started > _LASTED:
                 pause = _FIRST_PAUSE
             await anyio.sleep(pause * (0.5 + random.random() / 2))  # jitter, not a secret
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _failed(self) -> None:
+        """One failure is what a connection is cut with; who cannot come back either sees nothing for now."""
+        self._failures += 1
+        if self._failures == _BLIND:
+            await self.blinded()
+
+    async def blinded(self) -> None:
+        """Tell that nothing can be seen until the next list, which is the first that is tried then."""
+        self._told, self._version = True, ""
+        await self._tell(Seen(broken=True, namespace=self.namespace))
 
     async def _list(self) -> None:
         listing = await pages.read(self.client, self._path, self.selector)
@@ -89,15 +106,15 @@ class Watch:
         if listing.refusal is not None and not unserved:
             raise self._refused(listing.refusal)
         found = [lives.of(body, self.resource, self.actor) for body in listing.items]
-        if self._listed:
-            await self._tell(Seen(relist=True))
+        if self._told:
+            await self._tell(Seen(relist=True, namespace=self.namespace))
         for live in found:
             await self._tell(Seen(id=live.id, live=live))
         missing = self._known - {live.id for live in found}
         if self.expected is not None and not found:
             missing = {self.expected}
         self._known = {live.id for live in found}
-        self._listed = True
+        self._told = True
         for it in missing:
             await self._decide(it)
         self._version = listing.resource_version
@@ -116,6 +133,7 @@ class Watch:
         async with self.client.stream(self._path, params, silence=self.silence) as response:
             if response.status != 200:
                 raise self._refused(_reply(response.status, await response.content.read(65536)))
+            self._failures = 0
             async with aclosing(_events(response)) as events:
                 async for event in events:
                     await self._handle(event)

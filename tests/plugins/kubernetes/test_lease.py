@@ -109,6 +109,24 @@ async def test_an_expired_lease_of_a_dead_holder_is_taken(client: Client, who: A
             assert (await client.get(_path(who))).body["spec"]["holderIdentity"] == "heir"
 
 
+async def test_a_dead_holder_whose_clock_was_ahead_is_followed_all_the_same(
+    client: Client, who: Actor, ctx: Context
+) -> None:
+    ahead = replace(ctx, now=lambda: datetime.now(UTC) + timedelta(hours=1))
+    async with Lease(client=client, actor=who, ctx=ahead, duration=QUICK).held():
+        await _stolen(client, who)  # the thief dies at once, and its last word is an hour ahead
+    async with Lease(client=client, actor=replace(who, holder="heir"), ctx=ctx, duration=QUICK).held():
+        assert (await client.get(_path(who))).body["spec"]["holderIdentity"] == "heir"
+
+
+async def test_a_living_holder_whose_clock_is_ahead_is_respected(client: Client, who: Actor, ctx: Context) -> None:
+    ahead = replace(ctx, now=lambda: datetime.now(UTC) + timedelta(hours=1))
+    async with Lease(client=client, actor=who, ctx=ahead, duration=QUICK).held():
+        with pytest.raises(HeldElsewhere, match=who.holder):
+            async with Lease(client=client, actor=replace(who, holder="other"), ctx=ctx, duration=3 * QUICK).held():
+                pytest.fail("two holders at once")
+
+
 async def test_a_living_holder_whose_clock_is_behind_is_respected(client: Client, who: Actor, ctx: Context) -> None:
     behind = replace(ctx, now=lambda: datetime.now(UTC) - timedelta(hours=1))
     async with Lease(client=client, actor=who, ctx=behind, duration=QUICK).held():
