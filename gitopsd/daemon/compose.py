@@ -123,7 +123,9 @@ def _engine(
         additive_ready=settings.additive_ready_expr,
         mirror=watches or Blind(),
         watches=watches,
-        connect=connect.connecting(loaded, connect.actor(settings, write=mode.write), ctx, lambda: made[0], watches),
+        connect=connect.connecting(
+            loaded, connect.actor(settings, loaded.state, write=mode.write), ctx, lambda: made[0], watches
+        ),
         pace=Pace(
             jitter=settings.interval_jitter_percent / 100,
             backoff=Backoff(first=retry.min.total_seconds(), most=retry.max.total_seconds()),

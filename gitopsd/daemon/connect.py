@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 
 from gitopsd.config.chosen import Loaded
 from gitopsd.config.settings import Settings
+from gitopsd.model import digest
 from gitopsd.model.errors import Misconfigured
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.roles import Actor, Target
@@ -72,13 +73,13 @@ async def _held(
             await serve(target)
 
 
-def actor(settings: Settings, *, write: bool) -> Actor:
-    """Who this process is to a cluster."""
+def actor(settings: Settings, state: Path, *, write: bool) -> Actor:
+    """Who this process is to a cluster: among those that use one state folder its lock decides, all others are others."""
     return Actor(
         instance=settings.instance,
         field_manager=settings.field_manager,
         namespace=settings.inventory_namespace,
-        holder=f"{_machine()}/{settings.instance}",
+        holder=f"{_machine()}/{settings.instance}/{digest.of_bytes(str(state.resolve()).encode())[-8:]}",
         read_only=settings.read_only or not write,
         concurrency=settings.limits.applies,
     )

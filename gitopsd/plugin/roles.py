@@ -134,7 +134,7 @@ class Actor:
     field_manager: str
     namespace: str
     holder: str
-    """Machine and instance: the same after a restart, so that the lease is taken over at once."""
+    """Machine, instance and state folder: the same after a restart, so that the lease is taken over at once."""
     read_only: bool = False
     concurrency: int = 16
     """Requests in flight to this target."""

@@ -50,12 +50,18 @@ class Client:
         self._tls_name = access.tls.name or None
         self._session: aiohttp.ClientSession | None = None
         self._streams: aiohttp.ClientSession | None = None
+        self._sending: set[anyio.CancelScope] = set()
+        self._reading: set[aiohttp.ClientResponse] = set()
 
     async def __aenter__(self) -> Client:
         self._session = self._ctx.http.session(tls=self._access.tls, limit=self._actor.concurrency)
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        for scope in self._sending:  # whoever still waits for an answer would wait for its time-out
+            scope.cancel()
+        for response in self._reading:
+            response.content.set_exception(self._closed())
         with anyio.CancelScope(
             shield=True
         ):  # most targets end by being cancelled, and both pools must close all the same
@@ -63,6 +69,11 @@ class Client:
                 if session is not None:
                     await session.close()
         self._session = self._streams = None
+
+    @property
+    def closed(self) -> bool:
+        """True where nothing can be sent any more (or yet)."""
+        return self._session is None
 
     async def get(self, path: str, params: Mapping[str, str] | None = None, *, accept: str = JSON) -> Reply:
         """Read."""
@@ -81,6 +92,23 @@ class Client:
         """One request, repeated while the server is busy or away. Raises `Transient`, or `Rejected` for a 401."""
         self._refuse_writes(method, path, params)
         data = None if body is None else msgspec.json.encode(body)
+        with anyio.CancelScope() as scope:
+            self._sending.add(scope)
+            try:
+                return await self._repeated(method, path, params, data, content_type, accept)
+            finally:
+                self._sending.discard(scope)
+        raise self._closed()
+
+    async def _repeated(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        data: bytes | None,
+        content_type: str,
+        accept: str,
+    ) -> Reply:
         renewed = False
         for attempt in range(1, _TRIES + 1):
             last = attempt == _TRIES
@@ -113,6 +141,8 @@ class Client:
         """A long answer to read piece by piece, beside the pool of requests; `silence` in seconds ends it."""
         import aiohttp
 
+        if self.closed:
+            raise self._closed()
         if self._streams is None:
             self._streams = self._ctx.http.session(tls=self._access.tls, limit=0)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=silence)
@@ -129,9 +159,11 @@ class Client:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unreachable(error) from error
         transport = response.connection.transport if response.connection is not None else None
+        self._reading.add(response)
         try:
             yield response
         finally:
+            self._reading.discard(response)
             response.close()
             if transport is not None:
                 transport.abort()  # a watch is left in the middle: a goodbye over TLS would wait for the server's
@@ -149,7 +181,8 @@ class Client:
     ) -> Reply:
         import aiohttp
 
-        assert self._session is not None, "the client is used outside its context"
+        if self._session is None:
+            raise self._closed()
         headers = await self._headers(accept, content_type if data is not None else None)
         try:
             async with self._session.request(
@@ -190,6 +223,11 @@ class Client:
                 reason="NotTrusted",
             )
         return Transient(f"cluster {self._access.cluster}: {self._access.server} cannot be reached: {words}")
+
+    def _closed(self) -> Transient:
+        return Transient(
+            f"cluster {self._access.cluster}: the connection was given up in the middle of the work; it is opened again"
+        )
 
     def _unauthorized(self, reply: Reply) -> Rejected:
         return Rejected(

@@ -71,7 +71,9 @@ class Watch:
     """In a row, without a connection between."""
 
     async def run(self) -> None:
-        """Until cancelled. Raises `Forbidden` where even the list is denied, `Unserved` where the kind is gone."""
+        """Until cancelled. Raises `Forbidden` where even the list is denied, `Unserved` where the kind is gone, `Transient`
+        where the connection was given up.
+        """
         pause = _FIRST_PAUSE
         while True:
             started = anyio.current_time()
@@ -82,6 +84,8 @@ class Watch:
             except _Expired:
                 self._version = ""
             except GitopsdError as error:
+                if self.client.closed:
+                    raise
                 self.ctx.log.debug("watch interrupted", kind=self.resource.kind, error=str(error))
                 await self._failed()
             if anyio.current_time() - started > _LASTED:
