@@ -4,11 +4,20 @@ attempt converges.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 import anyio
 import pytest
+from fakes.git_server import ssh_server
 from fakes.world import RECORDS, SOURCE, World, app_ref, config_map, gone, kustomization, maps, repository
 
 from gitopsd.model.outcome import Phase
@@ -24,13 +33,33 @@ SERVICE = (
     "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: default}\n"
     "spec: {ports: [{port: 99999}], selector: {app: web}}\n"
 )
+ELSEWHERE = "example.org ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl\n"
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+
+
+@contextmanager
+def repositorys_own(world: World) -> Iterator[tuple[str, str]]:
+    """The repository where it is, and no Secret."""
+    yield world.repository.url, ""
+
+
+@contextmanager
+def by_ssh(world: World, *, known: str = "") -> Iterator[tuple[str, str]]:
+    """The repository behind ssh, and a Secret that knows another host."""
+    with ssh_server(world.repository.path) as server:
+        data = {"identity": server.identity, "known_hosts": known or server.known_hosts}
+        values = "".join(f"  {key}: {json.dumps(value)}\n" for key, value in data.items())
+        yield (
+            server.url,
+            (f"apiVersion: v1\nkind: Secret\nmetadata: {{name: key, namespace: flux-system}}\nstringData:\n{values}"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """A source that is wrong, and what is said about it."""
 
+    served: Callable[[World], AbstractContextManager[tuple[str, str]]] = repositorys_own
     spec: tuple[str, ...] = ("ref: {branch: main}",)
     url: str = ""
     phase: Phase
@@ -45,6 +74,12 @@ SOURCES = {
         spec=("ref: {branch: mian}",), phase=Phase.RETRYING, words=('branch "mian" not found', "check spec.ref.branch")
     ),
     "missing repository": Source(url="file:///nowhere/at/all", phase=Phase.STALLED, words=("/nowhere/at/all",)),
+    "unknown ssh host key": Source(
+        served=partial(by_ssh, known=ELSEWHERE),
+        spec=("ref: {branch: main}", "secretRef: {name: key}"),
+        phase=Phase.RETRYING,
+        words=("known_hosts does not hold for [127.0.0.1]", "add it to known_hosts in spec.secretRef"),
+    ),
     "missing secret": Source(
         url="http://127.0.0.1:9/x.git",
         spec=("secretRef: {name: token}",),
@@ -60,8 +95,10 @@ async def test_a_source_that_cannot_be_had_says_why_and_keeps_what_was_applied(w
     world.repository.commit(maps("app", "a", "b"))
     world.declare(kustomization("app"))
     await world.once()
-    world.declare(kustomization("app"), source=repository(wrong.url or world.repository.url, *wrong.spec))
-    outcome = (await world.once())[SOURCE]
+    with wrong.served(world) as (url, secret):
+        source = repository(wrong.url or url, *wrong.spec)
+        world.declare(kustomization("app"), secret, source=source)
+        outcome = (await world.once())[SOURCE]
     assert outcome.phase is wrong.phase, outcome.message
     assert outcome.message.startswith("GitRepository/")
     assert [word for word in wrong.words if word not in outcome.message] == [], outcome.message
@@ -248,3 +285,52 @@ async def test_a_cluster_that_is_away_at_the_start_is_tried_again(world: World) 
     assert "cluster test" in outcome.message
     world.running.faults.clear()
     assert (await world.app()).phase is Phase.READY
+
+
+@contextmanager
+def tiny_disk(folder: Path) -> Iterator[Callable[[], None]]:
+    """A file system of 1 MiB at `folder`; nothing more is to be done for it to be full soon."""
+    folder.mkdir()
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False, capture_output=True)
+    if mount.returncode:
+        pytest.skip("only root may mount a small file system")
+    try:
+        yield lambda: None
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@contextmanager
+def small_files(_: Path) -> Iterator[Callable[[], None]]:
+    """From the call on no file of this process and its workers may grow beyond 1 MiB; a quota refuses in the same way."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.parametrize(
+    ("full", "words"), [(tiny_disk, "the disk is full; free some space"), (small_files, "check the disk")]
+)
+async def test_a_full_disk_is_named_with_its_place_and_nothing_is_pruned(
+    world: World, full: Callable[[Path], AbstractContextManager[Callable[[], None]]], words: str
+) -> None:
+    world.repository.commit(maps("app", "a", "b"))
+    world.declare(kustomization("app"))
+    with full(world.folder / "state") as fill:
+        assert {outcome.phase for outcome in (await world.once()).values()} == {Phase.READY}
+        world.repository.commit({**gone("app", "b"), "big": os.urandom(2_000_000)})
+        fill()
+        outcomes = await world.once()
+        assert outcomes[SOURCE].phase is Phase.RETRYING
+        assert outcomes[SOURCE].message.startswith(f"{SOURCE}: ")
+        assert str(world.folder / "state") in outcomes[SOURCE].message
+        assert words in outcomes[SOURCE].message
+        assert await world.exists("a", "b")
+        assert world.deleted == []
+        world.repository.commit({"big": None})
+        assert {outcome.phase for outcome in (await world.once()).values()} == {Phase.READY}
+    assert not await world.exists("b")
