@@ -17,6 +17,7 @@ from gitopsd.model import digest
 from gitopsd.model.errors import Misconfigured
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.roles import Actor, Target
+from gitopsd.reconcile import health
 from gitopsd.runtime.clusters import Connect
 from gitopsd.runtime.engine import Engine
 from gitopsd.runtime.watches import Watches
@@ -31,6 +32,7 @@ def watches(engine: Callable[[], Engine], log: FilteringBoundLogger) -> Watches:
     return Watches(
         wake=lambda app, reason: engine().scheduler.wake(app, reason),  # noqa: PLW0108 - the engine does not exist yet
         versions=lambda app: engine().versions(app),
+        assess=lambda live: health.assess(engine().world.registry.health, live),
         log=log,
         rng=random.Random(),
     )

@@ -10,6 +10,7 @@ from typing import Any
 from gitopsd.model.declared import PLAIN, Treatment
 from gitopsd.model.digest import Digest
 from gitopsd.model.errors import GitopsdError
+from gitopsd.model.health import Verdict
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.manifest import Body, Manifest
 
@@ -57,6 +58,32 @@ class Live:
     """Other managers that would lose fields in a takeover (kubectl's entries)."""
     managers: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     """Who holds which fields, as the target has it; for the target only."""
+    changed_by: str = ""
+    """Who else wrote it last, status left out; '' for nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What is kept of an object that a watch showed: enough to tell that nothing changed, and nothing of its content."""
+
+    version: str
+    owner: Owner
+    mark: str
+    terminating: bool
+    verdict: Verdict
+    changed_by: str = ""
+
+    @classmethod
+    def of(cls, live: Live, verdict: Verdict) -> Sight:
+        """What is kept of it."""
+        return cls(
+            version=live.version,
+            owner=live.owner,
+            mark=live.mark,
+            terminating=live.terminating,
+            verdict=verdict,
+            changed_by=live.changed_by,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import anyio
 
-from gitopsd.model.change import Live
+from gitopsd.model.change import Live, Sight
 from gitopsd.model.declared import HealthCheck
 from gitopsd.model.errors import GitopsdError, NotReady, Rejected
 from gitopsd.model.health import Explanation, Health, Verdict
@@ -65,7 +65,7 @@ async def passed(
     Where watches show all of it healthy already, no request is made. Raises `Rejected` (HealthCheckFailed) naming the failed
     or late objects and why they are so, `NotReady` (HealthCheckCanceled) when superseded.
     """
-    verdicts = await judge.verdicts({c.id: _mirrored(c, target, world) for c in checks})
+    verdicts = {c.id: judge.at_sight(c.id, _mirrored(c, target, world)) for c in checks}
     run.health = verdicts
     if not health.pending(verdicts):
         return
@@ -92,11 +92,11 @@ async def _judged(gate: _Open) -> None:
     raise Rejected(f"timeout waiting for: {health.listed(health.pending(verdicts), verdicts)}", reason=FAILED)
 
 
-def _mirrored(check: HealthCheck, target: Target, world: World) -> Live | None:
+def _mirrored(check: HealthCheck, target: Target, world: World) -> Sight | None:
     cluster = target.access.cluster
     if not world.mirror.holds(cluster, {(check.id.group, check.id.kind)}):
         return None
-    return world.mirror.live(cluster, check.id)
+    return world.mirror.sight(cluster, check.id)
 
 
 async def _follow(gate: _Open, over: anyio.CancelScope) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gitopsd.model.change import Live
+from gitopsd.model.change import Live, Sight
 from gitopsd.model.declared import AppIntent, HealthExpression
 from gitopsd.model.health import Health, Verdict
 from gitopsd.model.identity import ResourceId
@@ -37,6 +37,14 @@ class Judge:
         """The judge that an app asks for."""
         expressions = {(e.group, e.kind): e for e in intent.health_expressions}
         return cls(rules=world.registry.health, expressions=expressions, work=world.ctx.quick)
+
+    def at_sight(self, id: ResourceId, sight: Sight | None) -> Verdict:
+        """What a watch's bookkeeping tells: not enough for an expression, which is asked of the object itself."""
+        if sight is None:
+            return health.assess(self.rules, None)
+        if self._expression(id) is not None:
+            return Verdict(health=Health.UNKNOWN, message="not looked at yet")
+        return sight.verdict
 
     async def verdicts(self, seen: Mapping[ResourceId, Live | None]) -> dict[ResourceId, Verdict]:
         """One verdict for each object. Raises as `cel.answers`, where expressions are asked."""

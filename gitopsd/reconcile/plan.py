@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gitopsd.model import digest
-from gitopsd.model.change import Action, Applied, Change, Engine, Live, Ours, Plan, Rehearsal, Unmanaged
+from gitopsd.model.change import Action, Applied, Change, Engine, Live, Ours, Plan, Rehearsal, Sight, Unmanaged
 from gitopsd.model.declared import PLAIN, Adopt, Atomic, DriftPolicy, Treatment, WriteMode
 from gitopsd.model.errors import GitopsdError, Misconfigured, NotReady, Rejected, Transient
 from gitopsd.model.identity import ObjectRef, ResourceId
@@ -37,6 +37,8 @@ class Ground:
     adopt: Adopt
     atomic: Atomic
     live: Mapping[ResourceId, Live]
+    standing: frozenset[ResourceId] = frozenset()
+    """Just as they were applied, as watches show: they were not asked for."""
     applied: Mapping[ResourceId, Applied] = field(default_factory=dict)
     rehearsals: Mapping[ResourceId, Rehearsal] = field(default_factory=dict)
     treatments: Mapping[ResourceId, Treatment] = field(default_factory=dict)
@@ -82,6 +84,8 @@ def _settled(manifest: Manifest, ground: Ground) -> Change | None:
     holder = ground.taken.get(id)
     if holder is not None:
         return refused(Misconfigured(f"{holder} wants it too; an object can belong to one app only", reason=CONTESTED))
+    if id in ground.standing:
+        return change(Action.UNCHANGED)
     if treatment.mode is WriteMode.CREATE_ONLY and live is not None:
         return change(Action.SKIP, treatment.why)
     drifted = ground.drift is not DriftPolicy.ENABLED and _drifted(manifest, ground)
@@ -98,6 +102,13 @@ def _settled(manifest: Manifest, ground: Ground) -> Change | None:
     if drifted and ground.drift is DriftPolicy.DISABLED:
         return change(Action.SKIP, _left(ground, "somebody changed it"), drifted=True)
     return None
+
+
+def stands(manifest: Manifest, sight: Sight | None, applied: Applied | None, app: ObjectRef) -> bool:
+    """True where a watch shows the object just as this app applied this very manifest."""
+    if sight is None or sight.terminating or sight.version != manifest.version or sight.owner != Ours(app=app):
+        return False
+    return applied == Applied(manifest=manifest.digest, mark=sight.mark)
 
 
 def _drifted(manifest: Manifest, ground: Ground) -> bool:

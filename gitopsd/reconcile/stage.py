@@ -39,11 +39,12 @@ async def all_of(
     """Every stage in order, up to the first that was turned back; what went wrong is in `first_error`."""
     applied = world.memory.applied(target.uid, intent.ref)
     new = _never_written(intent, manifests, run, plan_only=plan_only)
-    live = await _observed([m for m in manifests if m.id not in new], run, target, world)
+    standing = _standing(intent, manifests, run, target, world)
+    live = await _observed((m for m in manifests if m.id not in new | standing), run, target)
     changes: tuple[Change, ...] = ()
     namespaces = frozenset(m.id.name for m in manifests if m.id.kind == "Namespace" and not m.id.group)
     for stage in target.stages(manifests, intent.policy.stage_kinds):
-        ground = _treated(_ground(intent, live, applied, taken, world), stage, intent, world)
+        ground = _treated(_ground(intent, live, standing, applied, taken, world), stage, intent, world)
         if ground.atomic is Atomic.STAGE or plan_only:
             ground = await _rehearsed(ground, stage, new, intent, run, target, world)
         planned = plan.wanted(stage.manifests, replace(ground, namespaces=namespaces))
@@ -66,26 +67,33 @@ def _never_written(
     return frozenset(m.id for m in manifests if m.id not in owned or owned[m.id].intended)
 
 
-async def _observed(manifests: Sequence[Manifest], run: Run, target: Target, world: World) -> Mapping[ResourceId, Live]:
-    """Live state: from the watches where they hold, else asked for."""
+def _standing(
+    intent: AppIntent, manifests: Sequence[Manifest], run: Run, target: Target, world: World
+) -> frozenset[ResourceId]:
+    """What watches show to be just as it was applied: it need not be asked for."""
+    if run.fresh:
+        return frozenset()
+    cluster, applied = target.access.cluster, world.memory.applied(target.uid, intent.ref)
+    held = {kind for kind in {(m.id.group, m.id.kind) for m in manifests} if world.mirror.holds(cluster, {kind})}
+    return frozenset(
+        m.id
+        for m in manifests
+        if (m.id.group, m.id.kind) in held
+        and plan.stands(m, world.mirror.sight(cluster, m.id), applied.get(m.id), intent.ref)
+    )
+
+
+async def _observed(manifests: Iterable[Manifest], run: Run, target: Target) -> Mapping[ResourceId, Live]:
+    """Live state, as the cluster has it now."""
     run.step = Step.OBSERVE
-    cluster = target.access.cluster
-    live: dict[ResourceId, Live] = {}
-    unknown: list[tuple[ResourceId, str]] = []
-    for manifest in manifests:
-        seen = None
-        if not run.fresh and world.mirror.holds(cluster, {(manifest.id.group, manifest.id.kind)}):
-            seen = world.mirror.live(cluster, manifest.id)
-        if seen is not None and seen.version == manifest.version:
-            live[manifest.id] = seen
-        else:
-            unknown.append((manifest.id, manifest.version))
-    return {**live, **(await target.observe(unknown) if unknown else {})}
+    unknown = [(manifest.id, manifest.version) for manifest in manifests]
+    return await target.observe(unknown) if unknown else {}
 
 
 def _ground(
     intent: AppIntent,
     live: Mapping[ResourceId, Live],
+    standing: frozenset[ResourceId],
     applied: Mapping[ResourceId, Applied],
     taken: Mapping[ResourceId, ObjectRef],
     world: World,
@@ -95,6 +103,7 @@ def _ground(
         adopt=intent.policy.adopt or world.safety.adopt,
         atomic=intent.policy.atomic or Atomic.STAGE,
         live=live,
+        standing=standing,
         applied=applied,
         taken=taken,
         force=intent.policy.force,
@@ -131,7 +140,7 @@ async def _rehearsed(
     answers = await apply.rehearsed(plan.differing(stage.manifests, ground), ground, target)
     unsure = [m for m in stage.manifests if m.id in new and not ((r := answers.get(m.id)) and r.creates)]
     if unsure:
-        found = await _observed(unsure, run, target, world)
+        found = await _observed(unsure, run, target)
         run.step = Step.REHEARSE
         ground = _treated(replace(ground, live={**ground.live, **found}), stage, intent, world)
         there = [m for m in unsure if m.id in found]
@@ -197,6 +206,8 @@ def _mark(change: Change, run: Run, known: Mapping[ResourceId, Applied]) -> Appl
         return known.get(change.id)
     if change.action is Action.UNCHANGED and change.live is not None:
         return Applied(manifest=change.manifest.digest, mark=change.live.mark)
+    if change.action is Action.UNCHANGED:
+        return known.get(change.id)
     result = run.results.get(change.id)
     if result is None or result.error is not None:
         return None

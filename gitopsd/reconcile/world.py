@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import anyio
 
-from gitopsd.model.change import Applied, Live
+from gitopsd.model.change import Applied, Sight
 from gitopsd.model.declared import Adopt, AppIntent, Declared, HealthCheck, Intent, SourceIntent
 from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ObjectRef, ResourceId
@@ -83,8 +83,8 @@ class Mirror(Protocol):
         """True when a live watch covers each of these (group, kind)."""
         ...
 
-    def live(self, cluster: str, id: ResourceId) -> Live | None:
-        """The object as last seen; None when no watch has seen it."""
+    def sight(self, cluster: str, id: ResourceId) -> Sight | None:
+        """The object as last seen; None when no watch has seen it since our last write of it."""
         ...
 
     def drifted(self, app: ObjectRef) -> frozenset[ResourceId]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from gitopsd.model.change import Live
+from gitopsd.model.change import Sight
 from gitopsd.model.identity import ObjectRef, ResourceId
 
 
@@ -15,7 +15,7 @@ class Blind:
         """No watch, unless nothing is to be watched."""
         return not tuple(kinds)
 
-    def live(self, cluster: str, id: ResourceId) -> Live | None:
+    def sight(self, cluster: str, id: ResourceId) -> Sight | None:
         """Never seen."""
         return None
 

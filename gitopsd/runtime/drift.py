@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from gitopsd.model.change import Live
+from gitopsd.model.change import Sight
 from gitopsd.model.identity import ObjectRef, ResourceId
 
 GRACE = 5.0
@@ -27,6 +27,8 @@ class Drift:
     app: ObjectRef
     id: ResourceId
     gone: bool
+    by: str = ""
+    """Who changed it, where that is known."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,7 +47,7 @@ class DriftTable:
     def __init__(self) -> None:
         self._expected: dict[ResourceId, _Expected] = {}
         self._of_app: dict[ObjectRef, frozenset[ResourceId]] = {}
-        self._live: dict[ResourceId, Live] = {}
+        self._sights: dict[ResourceId, Sight] = {}
         self._writing: set[ResourceId] = set()
         self._until: dict[ResourceId, float] = {}
         self._lost: set[ResourceId] = set()
@@ -65,7 +67,7 @@ class DriftTable:
             self._writing.discard(id)
             self._until.pop(id, None)
             if id in left:
-                seen = self._live.get(id)
+                seen = self._sights.get(id)
                 self._expected[id] = _Expected(app=app, mark=mark, drifted=True, reported=seen.mark if seen else "")
                 continue
             self._expected[id] = _Expected(app=app, mark=mark)
@@ -81,12 +83,12 @@ class DriftTable:
         """These are not judged until they are expected again."""
         self._writing.update(ids)
 
-    def seen(self, id: ResourceId, live: Live | None, now: float) -> Drift | None:
+    def seen(self, id: ResourceId, sight: Sight | None, now: float) -> Drift | None:
         """A watch saw the object, or that it is gone: drift, if this is news and means that."""
-        if live is None:
-            self._live.pop(id, None)
+        if sight is None:
+            self._sights.pop(id, None)
         else:
-            self._live[id] = live
+            self._sights[id] = sight
             self._lost.discard(id)
         if id in self._writing or id not in self._expected:
             return None
@@ -103,17 +105,17 @@ class DriftTable:
     def release(self, kind: GroupKind) -> None:
         """Nobody watches this kind any more: what was seen of it is worth nothing."""
         self._holding.discard(kind)
-        self._live = {id: live for id, live in self._live.items() if _kind(id) != kind}
+        self._sights = {id: sight for id, sight in self._sights.items() if _kind(id) != kind}
 
     def holds(self, kinds: Iterable[GroupKind]) -> bool:
         """True when all these kinds are watched."""
         return self._holding.issuperset(kinds)
 
-    def live(self, id: ResourceId) -> Live | None:
+    def sight(self, id: ResourceId) -> Sight | None:
         """The object as last seen; None when it was not, or when a write of ours may have changed it since."""
         if id in self._writing or id in self._until:
             return None
-        return self._live.get(id)
+        return self._sights.get(id)
 
     def drifted(self, app: ObjectRef) -> frozenset[ResourceId]:
         """Objects of the app that drifted, and those that no watch shows although one should."""
@@ -141,18 +143,19 @@ class DriftTable:
             return None
         if now < self._until.get(id, now):
             return None
-        never_shown = self._until.pop(id, None) is not None and id not in self._live
-        live = self._live.get(id)
-        mark = live.mark if live else ""
+        never_shown = self._until.pop(id, None) is not None and id not in self._sights
+        sight = self._sights.get(id)
+        mark = sight.mark if sight else ""
         news = expected.reported != mark and id not in self._lost
         expected.drifted, expected.reported = True, mark
         if never_shown:  # reported once; from then on its app is not taken for unchanged without asking the cluster
             self._lost.add(id)
-        return Drift(app=expected.app, id=id, gone=live is None) if news else None
+        by = sight.changed_by if sight else ""
+        return Drift(app=expected.app, id=id, gone=sight is None, by=by) if news else None
 
     def _as_expected(self, id: ResourceId) -> bool:
-        live, mark = self._live.get(id), self._expected[id].mark
-        return live is not None and (not mark or live.mark == mark)
+        sight, mark = self._sights.get(id), self._expected[id].mark
+        return sight is not None and (not mark or sight.mark == mark)
 
     def _drop(self, id: ResourceId, app: ObjectRef) -> None:
         self._writing.discard(id)

@@ -1,6 +1,7 @@
 """Watches on everything that apps own, one per kind and cluster, for as long as some app needs it; drift wakes the app.
 
-It is the steps' `Mirror`: what watches show need not be asked for. A kind counts as held once its watch has shown something:
+It is the steps' `Mirror`: what watches show need not be asked for. Of each object it keeps what tells that nothing changed, and
+how healthy it is; never its content, which may be large or secret. A kind counts as held once its watch has shown something:
 an open stream alone says nothing about whether the server lets us look. What drifts again and again is left alone for a
 while, and said; when the while is over, its app looks once more.
 """
@@ -17,8 +18,9 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from gitopsd.model.change import Live, Seen
+from gitopsd.model.change import Live, Seen, Sight
 from gitopsd.model.errors import GitopsdError
+from gitopsd.model.health import Verdict
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.plugin.roles import Target
 from gitopsd.runtime.backoff import Backoff, jittered
@@ -66,11 +68,13 @@ class Watches:
         *,
         wake: Callable[[ObjectRef, Reason], object],
         versions: Versions,
+        assess: Callable[[Live], Verdict],
         log: FilteringBoundLogger,
         rng: Random,
     ) -> None:
         self._wake = wake
         self._versions = versions
+        self._assess = assess
         self._log = log
         self._rng = rng
         self._clusters: dict[str, _Cluster] = {}
@@ -79,9 +83,9 @@ class Watches:
         """True when a live watch covers each of these (group, kind)."""
         return self._cluster(cluster).table.holds(kinds)
 
-    def live(self, cluster: str, id: ResourceId) -> Live | None:
+    def sight(self, cluster: str, id: ResourceId) -> Sight | None:
         """The object as last seen; None when no watch has seen it since our last write of it."""
-        return self._cluster(cluster).table.live(id)
+        return self._cluster(cluster).table.sight(id)
 
     def drifted(self, app: ObjectRef) -> frozenset[ResourceId]:
         """The app's objects whose mark differs from the expected one, or that are gone."""
@@ -195,7 +199,8 @@ class Watches:
             cluster.held.set()
         if seen.id is None:
             return  # a full picture follows: what changed meanwhile is told object by object
-        if drift := cluster.table.seen(seen.id, seen.live, now):
+        sight = Sight.of(seen.live, self._assess(seen.live)) if seen.live else None
+        if drift := cluster.table.seen(seen.id, sight, now):
             self._drifted(cluster, drift, now)
 
     def _is_blind(self, cluster: _Cluster, kind: GroupKind, seen: Seen) -> bool:
@@ -224,6 +229,7 @@ class Watches:
                     "an object is changed again each time that it is put back; it is left alone for a while",
                     object=str(drift.app),
                     resource=str(drift.id),
+                    by=drift.by or "somebody who is not told",
                     seconds=PAUSE,
                 )
 

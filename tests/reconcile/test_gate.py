@@ -13,7 +13,7 @@ import pytest
 import structlog
 from fakes.things import AT, declared, id_of, live
 
-from gitopsd.model.change import Live, Seen
+from gitopsd.model.change import Live, Seen, Sight
 from gitopsd.model.declared import HealthCheck
 from gitopsd.model.errors import NotReady, Rejected
 from gitopsd.model.health import Explanation, Health, Verdict
@@ -66,12 +66,14 @@ class Mirror(Blind):
     """Holds everything, and shows these."""
 
     def __init__(self, **shown: str) -> None:
-        self._shown = {id_of(name): live(name, health=state) for name, state in shown.items()}
+        self._shown = {
+            id_of(name): Sight.of(live(name), Verdict(health=Health(state))) for name, state in shown.items()
+        }
 
     def holds(self, cluster: str, kinds: object) -> bool:
         return True
 
-    def live(self, cluster: str, id: object) -> Live | None:
+    def sight(self, cluster: str, id: object) -> Sight | None:
         return self._shown.get(id)  # type: ignore[call-overload, no-any-return]
 
 

@@ -10,9 +10,10 @@ from fakes.things import APP, CLUSTER, OTHER, deletion, id_of, live, manifest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitopsd.model.change import Action, Applied, Change, Engine, Live, Ours, Rehearsal, Unmanaged
+from gitopsd.model.change import Action, Applied, Change, Engine, Live, Ours, Rehearsal, Sight, Unmanaged
 from gitopsd.model.declared import Adopt, Atomic, DriftPolicy, Treatment, WriteMode
 from gitopsd.model.errors import Misconfigured, NotReady, Rejected, Transient
+from gitopsd.model.health import Health, Verdict
 from gitopsd.reconcile import plan
 from gitopsd.reconcile.plan import Ground
 
@@ -279,6 +280,37 @@ def test_only_what_may_have_to_be_written_is_rehearsed() -> None:
     same = manifest("same")
     base = ground(live={same.id: live("same")}, applied={same.id: Applied(manifest=same.digest, mark="m1")})
     assert plan.differing([A, same], base) == (A,)
+
+
+def seen(**changed: Any) -> Sight:
+    return replace(Sight.of(live("a"), Verdict(health=Health.CURRENT)), **changed)
+
+
+@pytest.mark.parametrize(
+    ("sight", "applied", "stands"),
+    [
+        (seen(), Applied(manifest=A.digest, mark="m1"), True),
+        (None, Applied(manifest=A.digest, mark="m1"), False),
+        (seen(), None, False),
+        (seen(mark="m2"), Applied(manifest=A.digest, mark="m1"), False),
+        (seen(), Applied(manifest=manifest("b").digest, mark="m1"), False),
+        (seen(version="v2"), Applied(manifest=A.digest, mark="m1"), False),
+        (seen(terminating=True), Applied(manifest=A.digest, mark="m1"), False),
+        (seen(owner=Ours(app=OTHER)), Applied(manifest=A.digest, mark="m1"), False),
+        (seen(owner=Unmanaged()), Applied(manifest=A.digest, mark="m1"), False),
+    ],
+)
+def test_what_a_watch_shows_as_it_was_applied_is_not_asked_for(
+    sight: Sight | None, applied: Applied | None, stands: bool
+) -> None:
+    assert plan.stands(A, sight, applied, APP) is stands
+
+
+def test_what_stands_is_unchanged_unless_another_holds_it() -> None:
+    [change] = plan.wanted([A], ground(standing=frozenset({ID})))
+    [contested] = plan.wanted([A], ground(standing=frozenset({ID}), taken={ID: OTHER}))
+    assert (change.action, change.live) == (Action.UNCHANGED, None)
+    assert contested.action is Action.REFUSE
 
 
 def test_secrets_are_masked_in_a_plan() -> None:

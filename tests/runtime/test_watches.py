@@ -16,6 +16,7 @@ from structlog.testing import LogCapture
 
 from gitopsd.model.change import Live, Ours, Seen
 from gitopsd.model.errors import Rejected
+from gitopsd.model.health import Health, Verdict
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.runtime.drift import GRACE
 from gitopsd.runtime.flips import PAUSE
@@ -35,7 +36,16 @@ def id_of(name: str = "a", kind: tuple[str, str] = MAP) -> ResourceId:
 
 
 def seen(mark: str, name: str = "a") -> Seen:
-    live = Live(id=id_of(name), version="v1", uid="u", resource_version="1", owner=Ours(app=APP), mark=mark, body={})
+    live = Live(
+        id=id_of(name),
+        version="v1",
+        uid="u",
+        resource_version="1",
+        owner=Ours(app=APP),
+        mark=mark,
+        body={},
+        changed_by="enforcer" if mark == "foreign" else "",
+    )
     return Seen(id=live.id, live=live)
 
 
@@ -75,6 +85,7 @@ class Rig:
         self.woken: list[tuple[ObjectRef, Reason]] = []
         self.log = LogCapture()
         self.watches = Watches(
+            assess=lambda live: Verdict(health=Health.CURRENT),
             wake=lambda ref, reason: self.woken.append((ref, reason)),
             versions=lambda app: dict.fromkeys((id_of(), id_of("b"), id_of(kind=JOB), *map(id_of, MANY)), "v1"),
             log=structlog.wrap_logger(None, processors=[self.log]),
@@ -119,7 +130,7 @@ async def test_all_that_waits_is_taken_in_one_turn_so_that_a_busy_loop_does_not_
         for _ in range(4):
             await anyio.lowlevel.checkpoint()
 
-        assert [rig.watches.live("c", id_of(name)) is not None for name in MANY] == [True] * 50
+        assert [rig.watches.sight("c", id_of(name)) is not None for name in MANY] == [True] * 50
 
 
 async def test_a_kind_is_held_from_the_first_thing_that_its_watch_shows_until_it_ends() -> None:
@@ -130,12 +141,12 @@ async def test_a_kind_is_held_from_the_first_thing_that_its_watch_shows_until_it
 
         await rig.cluster.tell(seen("m1"))
         assert rig.watches.holds("c", [MAP])
-        assert rig.watches.live("c", id_of()) is not None
+        assert rig.watches.sight("c", id_of()) is not None
 
         await rig.cluster.open["", "v1", "ConfigMap"].aclose()
         await anyio.wait_all_tasks_blocked()
         assert not rig.watches.holds("c", [MAP])
-        assert rig.watches.live("c", id_of()) is None
+        assert rig.watches.sight("c", id_of()) is None
 
 
 async def test_each_kind_is_watched_once_for_as_long_as_an_app_needs_it() -> None:
@@ -184,7 +195,7 @@ async def test_an_object_that_is_changed_again_and_again_is_left_alone_and_said_
 
         assert len(rig.woken) == 4
         (said,) = rig.log.entries
-        assert said["resource"] == "ConfigMap/default/a"
+        assert (said["resource"], said["by"]) == ("ConfigMap/default/a", "enforcer")
 
 
 @pytest.mark.parametrize(("left", "looks"), [("foreign", [(APP, Reason.DRIFT)]), ("m1", [])])

@@ -29,6 +29,7 @@ def of(body: Body, resource: Resource, actor: Actor) -> Live:
         body=_without_managers(body, resource),
         contested=owners.contested(body, owner),
         managers=tuple(metadata.get("managedFields") or ()),
+        changed_by=_last_other(metadata.get("managedFields") or [], actor.field_manager),
     )
 
 
@@ -49,6 +50,12 @@ def own_entry(entries: list[Mapping[str, Any]], manager: str) -> Mapping[str, An
         ),
         None,
     )
+
+
+def _last_other(entries: list[Mapping[str, Any]], manager: str) -> str:
+    others = [e for e in entries if e.get("manager") != manager and e.get("subresource") != "status"]
+    last = max(others, key=lambda entry: str(entry.get("time", "")), default=None)
+    return str(last.get("manager", "")) if last else ""
 
 
 def _without_managers(body: Body, resource: Resource) -> Body:
