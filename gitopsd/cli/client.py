@@ -17,9 +17,11 @@ from gitopsd.daemon import compose
 from gitopsd.daemon.compose import Mode
 from gitopsd.model import errors
 from gitopsd.model.errors import GitopsdError, Transient, UsageError
+from gitopsd.runtime import foreseen, whatif
 from gitopsd.runtime.control import Control, LocalControl
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.view import Branch, ClusterView, Report, View
+from gitopsd.runtime.view import Branch, ClusterView, PlanView, Report, View
+from gitopsd.runtime.whatif import Question
 from gitopsd.web.calls import Ask, Fault, Named
 
 T = TypeVar("T")
@@ -47,9 +49,9 @@ class SocketControl:
         """Have the objects of this name looked at now."""
         return await self._call("reconcile", Ask(name=name, token=token), list[Report])
 
-    async def plan(self, name: str) -> Sequence[Report]:
-        """Have it planned."""
-        return await self._call("plan", Ask(name=name), list[Report])
+    async def plan(self, names: Sequence[str] = ()) -> PlanView:
+        """Have these planned, or all."""
+        return await self._call("plan", Named(names=tuple(names)), PlanView)
 
     async def approve(self, name: str, actor: str, reason: str, plan: str) -> Sequence[View]:
         """Approve the deletions that wait."""
@@ -103,26 +105,50 @@ async def running(loaded: Loaded) -> SocketControl | None:
     return control
 
 
+async def daemon(chosen: Chosen) -> SocketControl | None:
+    """The running daemon; None when there is none. Raises `UsageError` where another cluster than its own was named."""
+    return await _own_daemon(chosen, choice.load(chosen))
+
+
+async def _own_daemon(chosen: Chosen, loaded: Loaded) -> SocketControl | None:
+    found = await running(loaded)
+    if found is not None and (chosen.sandbox or chosen.context):
+        raise UsageError(
+            f"a daemon runs on {loaded.socket} with its own clusters; stop it to name another cluster here"
+        )
+    return found
+
+
+async def planned(chosen: Chosen, mode: Mode, question: Question, *, moving: bool) -> PlanView:
+    """Plan by an engine of our own; `moving` shows how it goes on."""
+    loaded = choice.load(chosen)
+    shown = Progress()
+
+    async def with_engine(engine: Engine) -> PlanView:
+        with shown.moving():
+            await engine.reached()
+            found = await whatif.asked(engine, question, foreseen.view, shown.note if moving else None)
+        clusters = tuple(replace(cluster, offline=chosen.offline) for cluster in found.clusters)
+        return replace(found, clusters=clusters)
+
+    return await compose.engaged(loaded, replace(mode, work=False), with_engine, on_outcome=lambda _: None)
+
+
 async def asked(
     chosen: Chosen,
     mode: Mode,
     body: Callable[[Control], Awaitable[T]],
     *,
     names: Sequence[str] = (),
-    settled: bool = False,
 ) -> T:
     """Run `body` with the daemon, or with an engine of our own.
 
-    Our own looks only at what it is asked about, unless `settled` wants everything looked at before, or something of
-    `names` (or of all, when nothing is named) is known only after its parent was rendered.
+    Our own looks only at what it is asked about, unless something of `names` (or of all, when nothing is named) is known only
+    after its parent was rendered.
     """
     loaded = choice.load(chosen)
-    daemon_control = await running(loaded)
+    daemon_control = await _own_daemon(chosen, loaded)
     if daemon_control is not None:
-        if chosen.sandbox or chosen.context:
-            raise UsageError(
-                f"a daemon runs on {loaded.socket} with its own clusters; stop it to name another cluster here"
-            )
         return await body(daemon_control)
 
     shown = Progress()
@@ -130,7 +156,7 @@ async def asked(
     async def with_engine(engine: Engine) -> T:
         with shown.moving():
             await engine.reached()
-            if settled or not _all_declared(names, engine):
+            if not _all_declared(names, engine):
                 engine.declare(loaded.declared)
                 await engine.once()
         return await body(LocalControl(engine))

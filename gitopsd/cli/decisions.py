@@ -108,7 +108,7 @@ def delete(chosen: Chosen, name: str, *, yes: bool) -> None:
             click.confirm("Delete this, and the objects below it by its deletion policy?", abort=True)
         reports = await control.delete(name, uuid.uuid4().hex)
         for report in reports:
-            output.report(report, fields=False)
+            output.report(report)
         output.views([report.view for report in reports], "table")
         return exits.of_views([report.view for report in reports])
 

@@ -18,7 +18,7 @@ import anyio
 import click
 from rich.text import Text
 
-from gitopsd.cli import options, output
+from gitopsd.cli import options, output, output_plan
 from gitopsd.cli.exits import Exit
 from gitopsd.cli.progress import Progress
 from gitopsd.config import chosen as choice
@@ -119,8 +119,7 @@ async def _tell(engine: Engine, story: Story, repository: Path, first: str) -> N
     await control.suspend("ks/shop", "demo", "to look at the plan", None)
     second = _commit(repository, "second", "Scale out, update the image, drop the banner")
     await control.reconcile("gitrepo/shop", second)
-    for report in await control.plan("ks/shop"):
-        output.report(report, fields=True)
+    output_plan.apps(await control.plan(["ks/shop"]))
     await control.resume("ks/shop")
     await story.wait("the update and the prune", revision=second)
     _say("   Resumed, updated, pruned:")

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
-from gitopsd.cli import client, options, output
+from gitopsd.cli import client, options, output_plan, tally
 from gitopsd.cli.exits import Exit
 from gitopsd.config.chosen import Chosen
-from gitopsd.runtime.control import Control
-from gitopsd.runtime.view import Report
+from gitopsd.runtime.whatif import Question
 
 
 @click.command()
 @click.argument("names", nargs=-1)
-@options.OUTPUT
+@options.OFFLINE
+@options.PLANNED
 @options.cluster
 def diff(chosen: Chosen, names: tuple[str, ...], *, output: str) -> None:
-    """Show what a reconcile would change now, for all apps or NAMES; nothing is written.
+    """Show what a reconcile would change now, for all apps or NAMES; nothing is written. Asks the daemon when one runs.
+
+    `gitopsd plan` does the same for any other revision or a local folder. An app that is suspended is planned only when it is named.
 
     Exit code 0: no change, 4: there are changes, 1: something could not be planned. `-o name` lists the apps that would
     change something.
@@ -24,35 +28,18 @@ def diff(chosen: Chosen, names: tuple[str, ...], *, output: str) -> None:
     \b
     Examples:
       gitopsd diff -c config.yaml
-      gitopsd diff ks/apps
-      gitopsd diff -o json | jq '.[].changes[].action'
+      gitopsd diff ks/apps -o unified
+      gitopsd diff -o json | jq '.apps[].changes[].action'
     """
     options.run(lambda: _diff(chosen, names, output))
 
 
 async def _diff(chosen: Chosen, names: tuple[str, ...], shape: str) -> Exit:
-    async def ask(control: Control) -> Exit:
-        apps = names or [str(view.ref) for view in await control.views() if view.app]
-        reports = [report for name in apps for report in await control.plan(name)]
-        match shape:
-            case "json" | "yaml":
-                output.machine(reports, shape)
-            case "name":
-                output.names(report.view.ref for report in reports if _changes(report))
-            case _:
-                output.clusters(await control.clusters())
-                for report in reports:
-                    output.report(report, fields=True)
-        return _code(reports)
-
-    return await client.asked(chosen, options.mode(write=False, watch=False), ask, names=names, settled=True)
-
-
-def _code(reports: list[Report]) -> Exit:
-    if any(not report.view.ready for report in reports):
-        return Exit.FAILED
-    return Exit.CHANGES if any(map(_changes, reports)) else Exit.READY
-
-
-def _changes(report: Report) -> bool:
-    return any(change.action in {"create", "update", "recreate", "adopt", "delete"} for change in report.changes)
+    mode = options.mode(write=False, watch=False)
+    daemon = None if chosen.offline else await client.daemon(chosen)
+    if daemon is not None:
+        found = await daemon.plan(names)
+    else:
+        found = await client.planned(chosen, mode, Question(names=names), moving=sys.stderr.isatty())
+    output_plan.show(found, shape)
+    return tally.code(found)

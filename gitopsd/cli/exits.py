@@ -13,7 +13,7 @@ class Exit(IntEnum):
     """What the exit code says; the same for every verb."""
 
     READY = 0
-    """All ready; for `diff`: no change."""
+    """All ready; for `diff` and `plan`: no change."""
     FAILED = 1
     """Something failed, stalled, or waits."""
     WRONG = 2
@@ -21,7 +21,7 @@ class Exit(IntEnum):
     HELD = 3
     """Timed out, or another instance holds the cluster."""
     CHANGES = 4
-    """`diff`: there are changes."""
+    """`diff` and `plan`: there are changes."""
 
 
 def of_error(error: GitopsdError) -> Exit:

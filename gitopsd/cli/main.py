@@ -25,6 +25,7 @@ VERBS = {
     "demo": ("demo", "Show the main job on the embedded sandbox"),
     "diff": ("diff", "Show what a reconcile would change now"),
     "get": ("get", "List objects and how they are"),
+    "plan": ("plan", "Show what any revision, branch or local folder would change"),
     "plugins": ("plugins", "List plugins and what they offer"),
     "reconcile": ("reconcile", "Reconcile now: named objects, or everything once"),
     "resume": ("decisions", "End a suspension"),
@@ -82,7 +83,7 @@ def gitopsd() -> None:
       gitopsd get                                   how everything is
 
     Exit codes: 0 all ready, 1 something failed, 2 wrong configuration or usage, 3 timed out or held by another instance;
-    diff: 0 no change, 4 changes.
+    diff and plan: 0 no change, 4 changes.
     """
 
 

@@ -45,6 +45,17 @@ OUTPUT = click.option(
     "-o", "--output", type=click.Choice(["table", "json", "yaml", "name"]), default="table", help="How to print."
 )
 
+OFFLINE = click.option(
+    "--offline", is_flag=True, help="Ask no cluster: an empty sandbox stands for it, and everything is new."
+)
+PLANNED = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "unified", "side-by-side", "markdown", "json", "yaml", "name"]),
+    default="table",
+    help="How to print: a summary, diffs of the objects, a comment for a pull request, everything for programs.",
+)
+
 
 def config(command: F) -> F:
     """Add -c; the command gets a `Chosen` as `chosen`."""
@@ -67,6 +78,7 @@ def _choosing(command: F) -> F:
         kubeconfig: Path | None = None,
         kube_context: str = "",
         sandbox: bool = False,
+        offline: bool = False,
         **rest: Any,
     ) -> Any:
         choice = Chosen(
@@ -74,6 +86,7 @@ def _choosing(command: F) -> F:
             kubeconfig=kubeconfig,
             context=kube_context,
             sandbox=sandbox,
+            offline=offline,
             environment=dict(os.environ),
             root=os.geteuid() == 0,
             here=Path.cwd(),

@@ -18,8 +18,6 @@ from gitopsd.runtime.view import Branch, ChangeView, ClusterView, Leaf, Report, 
 WIDE = 1000
 """Columns where nobody looks: rows are not folded for a pipe."""
 _COLOURS = {"create": "green", "adopt": "green", "update": "yellow", "recreate": "magenta", "delete": "red"}
-_SAID = {"apiVersion", "kind", "metadata"}
-"""Of a new object, what its line says already."""
 _SIGNS = {
     "create": "+",
     "adopt": "+",
@@ -137,25 +135,27 @@ def _leaf(leaf: Leaf) -> Text:
     return Text.assemble(f"{leaf.kind}/{where}{leaf.name} ", (leaf.health, colour), message)
 
 
-def report(found: Report, *, fields: bool) -> None:
-    """A plan, or what was done: one line per change, its fields below it."""
+def report(found: Report) -> None:
+    """What was done, or would be: one line per change."""
     console().print(Text(str(found.view.ref), style="bold"))
     for change in found.changes:
-        console().print(_change(change))
-        for f in change.fields if fields else ():
-            if change.action != "create":
-                console().print(Text(f"      {f.path}: {_value(f.before)} -> {_value(f.after)}"))
-            elif f.path not in _SAID:
-                console().print(Text(f"      {f.path}: {_value(f.after)}"))
+        console().print(change_line(change))
     console().print(Text(f"  {summary(found.changes)}"))
 
 
-def _change(change: ChangeView) -> Text:
+def change_line(change: ChangeView) -> Text:
+    """One change: sign, action, object, reason."""
     where = f"{change.namespace}/" if change.namespace else ""
     why = change.error or change.reason
-    sign = _SIGNS.get(change.action, " ")
-    text = f"  {sign} {change.action} {change.kind}/{where}{change.name}" + (f": {why}" if why else "")
+    moves = bool(change.moved_from or change.moved_to)
+    sign, word = ("→", "move") if moves else (_SIGNS.get(change.action, " "), change.action)
+    text = f"  {sign} {word} {change.kind}/{where}{change.name}" + (f": {clean(why)}" if why else "")
     return Text(text, style=_COLOURS.get(change.action, "dim" if change.action in {"skip", "hold"} else "red"))
+
+
+def clean(text: str) -> str:
+    """On one line, without anything that moves a terminal's cursor."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def summary(changes: Iterable[ChangeView]) -> str:
@@ -164,10 +164,3 @@ def summary(changes: Iterable[ChangeView]) -> str:
     for change in changes:
         counts[change.action] = counts.get(change.action, 0) + 1
     return ", ".join(f"{number} {action}" for action, number in counts.items()) or "no change"
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return "(absent)"
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return text if len(text) <= 200 else text[:200] + "…"

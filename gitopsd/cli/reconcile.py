@@ -84,7 +84,7 @@ async def _named(chosen: Chosen, names: tuple[str, ...], limit: float, shape: st
             output.clusters(await control.clusters())
             for report in reports:
                 if report.changes:
-                    output.report(report, fields=False)
+                    output.report(report)
         output.views(found, shape)
         return _ended(found, late=late.cancelled_caught)
 

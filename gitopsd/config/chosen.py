@@ -19,6 +19,7 @@ from gitopsd.plugin.registry import Registry
 
 SANDBOX = "sandbox"
 KUBECONFIG = "kubeconfig"
+OFFLINE = Place(file="--offline")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,8 @@ class Chosen:
     kubeconfig: Path | None = None
     context: str = ""
     sandbox: bool = False
+    offline: bool = False
+    """An empty sandbox stands for each cluster; nothing is known of the real one."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     root: bool = False
     here: Path
@@ -80,6 +83,10 @@ def need_cluster(loaded: Loaded) -> None:
 
 def _clusters(loaded: Loaded) -> Mapping[str, Cluster]:
     chosen, declared = loaded.chosen, loaded.declared.clusters
+    if chosen.offline and (chosen.sandbox or chosen.context):
+        raise UsageError("--offline asks no cluster; leave out --sandbox and --context")
+    if chosen.offline:
+        return {n: Cluster(name=n, access=SANDBOX, spec={}, place=OFFLINE) for n in declared or (SANDBOX,)}
     if chosen.sandbox and chosen.context:
         raise UsageError("--sandbox and --context name two different clusters; choose one")
     if chosen.sandbox:

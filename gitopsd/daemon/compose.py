@@ -37,8 +37,9 @@ from gitopsd.runtime import garbage, intake
 from gitopsd.runtime.backoff import Backoff
 from gitopsd.runtime.blind import Blind
 from gitopsd.runtime.due import Pace
-from gitopsd.runtime.engine import Engine, Parts
+from gitopsd.runtime.engine import Engine
 from gitopsd.runtime.masking import Secrets
+from gitopsd.runtime.parts import Parts
 from gitopsd.runtime.processes import Processes, WorkerPool
 from gitopsd.store import Store
 

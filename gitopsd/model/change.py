@@ -158,6 +158,8 @@ class Change:
     """What a refusal concludes with: `Misconfigured` for a matter of ownership, else what the rehearsal met."""
     before: Body | None = field(default=None, repr=False)
     """The object as it is, masked, only in a plan that is to be shown."""
+    ours: Body | None = field(default=None, repr=False)
+    """The object as our own change alone would make it, likewise."""
     after: Body | None = field(default=None, repr=False)
     """The object as it will be, likewise."""
     treatment: Treatment = PLAIN

@@ -66,10 +66,9 @@ async def attempt(
     *,
     superseded: anyio.Event,
     token: str = "",
-    plan_only: bool = False,
     fresh: bool = False,
 ) -> Outcome:
-    """Make the cluster equal to what the app's source says now, and conclude. `plan_only` stops after planning.
+    """Make the cluster equal to what the app's source says now, and conclude. In a world that is read-only it is planned only.
 
     `fresh` looks at everything in the cluster itself, whatever watches say.
     """
@@ -78,9 +77,8 @@ async def attempt(
     run = Run(
         declared=world.board.declared[ref], started=world.ctx.now(), token=token, warnings=intent.warnings, fresh=fresh
     )
-    plan_only = plan_only or world.safety.read_only
     try:
-        return await _attempt(intent, run, world, superseded, plan_only)
+        return await _attempt(intent, run, world, superseded)
     except TimeoutError:
         return conclude.failed(run, _late(intent, run), world.ctx.now())
     except GitopsdError as error:
@@ -95,33 +93,33 @@ def _late(intent: AppIntent, run: Run) -> Transient:
     )
 
 
-async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.Event, plan_only: bool) -> Outcome:
+async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.Event) -> Outcome:
+    plan_only = world.safety.read_only
     removing = intent.ref in world.board.removals or intent.policy.delete_confirmed
-    if intent.suspended and not removing and not plan_only:
+    untouched = not removing and intent.ref not in world.board.despite
+    if intent.suspended and untouched:
         return conclude.suspended(run, world.ctx.now())
     with anyio.fail_after(intent.timeout.total_seconds()):
         target = await _connected(intent, run, world, removing=removing)
         run.inventory = await record.read(intent.ref, target, world)
         run.suspension = run.inventory.held(world.ctx.now())
-        if run.suspension and not removing and not plan_only:
+        if run.suspension and untouched:
             return conclude.suspended(run, world.ctx.now())
         if removing and plan_only:
-            run.plan = await removal.planned(intent, run, target, world)
+            await removal.planned(intent, run, target, world)
             return conclude.would_change(run, world.ctx.now())
         if removing:
             await removal.removed(intent, run, target, world)
             return conclude.deleted(run, world.ctx.now())
         made, artifact, fresh = await _made(intent, run, world)
-        counts = _counts(world, plan_only=plan_only)
         wanted = None
         if not _stands(intent, made, run, target, world):
-            wanted = await _wanted(intent, artifact, made, fresh, target, world, plan_only=plan_only)
-        if counts:  # in one go with the claims: whoever prunes takes the app's word for both
-            world.board.renders[intent.ref] = made
+            wanted = await _wanted(intent, artifact, made, fresh, target, world)
+        # in one go with the claims: whoever prunes takes the app's word for both
+        world.board.renders[intent.ref] = made
         await _require(intent, run, world)
         if wanted is not None:
-            if counts:
-                wanted = replace(wanted, taken=world.claims.take(intent.ref))
+            wanted = replace(wanted, taken=world.claims.take(intent.ref))
             await _applied(intent, wanted, run, target, world, plan_only=plan_only)
     if plan_only:
         return conclude.would_change(run, world.ctx.now())
@@ -152,11 +150,6 @@ async def _made(intent: AppIntent, run: Run, world: World) -> tuple[Render, Arti
     made, fresh = await render.current(intent, artifact, world)
     run.rendered, run.warnings = made.outline.digest, (*intent.warnings, *made.outline.warnings)
     return made, artifact, fresh
-
-
-def _counts(world: World, *, plan_only: bool) -> bool:
-    """False for a look aside that must leave no trace; where nothing is ever written, plans are all that there is."""
-    return not plan_only or world.safety.read_only
 
 
 async def _require(intent: AppIntent, run: Run, world: World) -> None:
@@ -198,20 +191,14 @@ async def _wanted(
     fresh: tuple[Manifest, ...] | None,
     target: Target,
     world: World,
-    *,
-    plan_only: bool,
 ) -> Wanted:
-    """The manifests and what follows from them; a plan claims nothing."""
+    """The manifests and what follows from them."""
     manifests = await render.manifests(intent, artifact, made, world) if fresh is None else fresh
     for_cluster, declared = children.split(manifests, world.registry)
     qualified = await target.qualify(for_cluster)
     ids = [m.id for m in qualified.manifests]
-    if not _counts(world, plan_only=plan_only):
-        taken = world.claims.contested(intent.ref, target.uid, ids)
-    else:
-        _pass_on(world.claims.want(intent.ref, target.uid, ids, (m.id for m in declared)), intent.ref, world)
-        taken = {}
-    return Wanted(render=made, manifests=qualified.manifests, declared=declared, taken=taken)
+    _pass_on(world.claims.want(intent.ref, target.uid, ids, (m.id for m in declared)), intent.ref, world)
+    return Wanted(render=made, manifests=qualified.manifests, declared=declared, taken={})
 
 
 def _pass_on(heirs: Iterable[ObjectRef], app: ObjectRef, world: World) -> None:
@@ -224,9 +211,8 @@ async def _applied(
     intent: AppIntent, wanted: Wanted, run: Run, target: Target, world: World, *, plan_only: bool
 ) -> None:
     """remember -> stages -> prune -> forget."""
-    if _counts(world, plan_only=plan_only):
-        world.board.standing.pop(intent.ref, None)
-        world.adopt_children(intent.ref, tuple(m for m in wanted.declared if m.id not in wanted.taken))
+    world.board.standing.pop(intent.ref, None)
+    world.adopt_children(intent.ref, tuple(m for m in wanted.declared if m.id not in wanted.taken))
     assert run.inventory is not None
     old = run.inventory
     _refuse_empty(intent, wanted, old, world)
@@ -242,11 +228,12 @@ async def _applied(
         run.step = Step.PRUNE
         changes += await removal.pruned(intent, wanted.ids, run, target, world, plan_only=plan_only)
     run.plan = plan.of(intent.ref, target.uid, changes)
+    removal.note_holds(run, world)
     if plan_only:
+        removal.foreseen(run, world)
         if error is not None:
             raise error
         return
-    removal.note_holds(run, world)
     step, run.step = run.step, Step.FORGET
     run.inventory = await record.written(run.inventory, lambda i: _after(i, changes, wanted, run), target, world)
     stage.keep_marks(run, changes, target, world)

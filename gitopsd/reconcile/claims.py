@@ -51,11 +51,6 @@ class Claims:
                 others[key[1]] = holder
         return others
 
-    def contested(self, app: ObjectRef, cluster: str, ids: Iterable[ResourceId]) -> Mapping[ResourceId, ObjectRef]:
-        """Those that another app holds, and who: what `take` would answer."""
-        found = {id: self.holder(cluster, id) for id in ids}
-        return {id: holder for id, holder in found.items() if holder is not None and holder != app}
-
     def release(self, app: ObjectRef) -> frozenset[ObjectRef]:
         """The app wants nothing any more; answers with its heirs."""
         return self._drop(app, self._of.pop(app, set()))

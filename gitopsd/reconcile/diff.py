@@ -23,9 +23,13 @@ _BOOKKEEPING = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two states of an object, masked and without bookkeeping, and the fields that differ, in the order of their paths."""
+    """Two states of an object, masked and without bookkeeping, and the fields that differ, in the order of their paths.
+
+    `ours` lies between them: what our own change alone would make.
+    """
 
     before: Body | None
+    ours: Body | None
     after: Body | None
     fields: tuple[FieldChange, ...]
 
@@ -43,12 +47,7 @@ def compared(before: Body | None, after: Body | None, *, sent: Body | None = Non
         FieldChange(path=p, before=b, after=a, by=Author.SERVER) for p, b, a in _walk("", middle or {}, other or {})
     ]
     fields = sorted((*ours, *theirs), key=lambda change: change.path) if theirs else ours
-    return Comparison(before=one, after=other, fields=tuple(fields))
-
-
-def differ(before: Body, after: Body) -> bool:
-    """True where the two states differ in more than bookkeeping."""
-    return next(_walk("", _plain(before) or {}, _plain(after) or {}), None) is not None
+    return Comparison(before=one, ours=middle, after=other, fields=tuple(fields))
 
 
 def _plain(body: Body | None) -> Body | None:

@@ -162,7 +162,7 @@ def _rehearsed(manifest: Manifest, ground: Ground) -> Change:
     if rehearsal is None or rehearsal.body is None:
         return _not_rehearsed(change)
     if not change.fields and rehearsal.mark == live.mark:
-        return replace(change, action=Action.UNCHANGED, before=None, after=None)
+        return replace(change, action=Action.UNCHANGED, before=None, ours=None, after=None)
     if ground.drift is DriftPolicy.WARN and _drifted(manifest, ground):
         return replace(change, action=Action.SKIP, reason=_left(ground, "somebody changed it"), drifted=True)
     return replace(change, action=Action.UPDATE, reason="" if change.fields else "field ownership only")
@@ -188,7 +188,7 @@ def _refused(change: Change, rehearsal: Rehearsal, ground: Ground) -> Change:
 
 def _not_rehearsed(change: Change) -> Change:
     if change.estimated and not change.fields:
-        return replace(change, action=Action.UNCHANGED, before=None, after=None)
+        return replace(change, action=Action.UNCHANGED, before=None, ours=None, after=None)
     return replace(change, action=Action.UPDATE, reason="" if change.estimated else "not compared yet")
 
 
@@ -207,7 +207,7 @@ def _compared(change: Change, manifest: Manifest, rehearsal: Rehearsal | None, *
 def _with(change: Change, found: Comparison, *, shown: bool) -> Change:
     if not shown:
         return replace(change, fields=found.fields)
-    return replace(change, fields=found.fields, before=found.before, after=found.after)
+    return replace(change, fields=found.fields, before=found.before, ours=found.ours, after=found.after)
 
 
 def _forbidden(rehearsal: Rehearsal, ground: Ground) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from gitopsd.model.change import Action, Change, Live, Plan, Result
+from gitopsd.model.change import Action, Change, Live, Result
 from gitopsd.model.declared import AppIntent, Deletion, HealthCheck, Treatment
 from gitopsd.model.errors import Conflict, GitopsdError, NotReady
 from gitopsd.model.identity import ObjectRef, ResourceId
@@ -34,10 +34,11 @@ async def pruned(
     if not set(owned.owned) - wanted:
         return ()
     late = _hold_is_over(intent, world)
-    waiting = () if late else _others(intent, run, world)
+    others = _others(intent, run, world, ending=_ending(set(owned.owned) - wanted, world))
+    waiting = () if late else others
     ground = await _ground(intent, owned, wanted, target, world, waiting=waiting)
     changes = prune.unwanted(owned, wanted, ground)
-    budget = replace(await _budget(changes, target, world), overdue=_others(intent, run, world) if late else ())
+    budget = replace(await _budget(changes, target, world), overdue=others if late else ())
     ground = _as_claimed_now(ground, owned, target, world)
     changes = prune.unwanted(owned, wanted, ground)
     run.waits_for = prune.awaited(changes, ground)
@@ -70,9 +71,7 @@ async def removed(intent: AppIntent, run: Run, target: Target, world: World) -> 
     """
     assert run.inventory is not None
     run.step = Step.PRUNE
-    for heir in world.claims.release(intent.ref):
-        world.board.standing.pop(heir, None)
-        world.wake(heir, f"{intent.ref} let go of what it wants")
+    _let_go(intent.ref, world)
     if not _keeps(intent):
         await _all_deleted(intent, run, target, world)
     run.step = Step.FORGET
@@ -88,9 +87,30 @@ async def removed(intent: AppIntent, run: Run, target: Target, world: World) -> 
         table.pop(intent.ref, None)
 
 
-async def planned(intent: AppIntent, run: Run, target: Target, world: World) -> Plan:
+def _let_go(app: ObjectRef, world: World) -> None:
+    """The app wants nothing any more; who waited for what it held looks again."""
+    for heir in world.claims.release(app):
+        world.board.standing.pop(heir, None)
+        world.wake(heir, f"{app} let go of what it wants")
+
+
+async def planned(intent: AppIntent, run: Run, target: Target, world: World) -> None:
     """What the end of the app would do; nothing is written."""
-    return plan.of(intent.ref, target.uid, () if _keeps(intent) else await _all(intent, run, target, world))
+    _let_go(intent.ref, world)
+    run.plan = plan.of(intent.ref, target.uid, () if _keeps(intent) else await _all(intent, run, target, world))
+    note_holds(run, world)
+    foreseen(run, world)
+
+
+def foreseen(run: Run, world: World) -> None:
+    """In a plan: the children that it ends are planned by their own rules, as they would end by them."""
+    assert run.plan is not None
+    for change in run.plan.changes:
+        ref = children.ref(change.id)
+        ends = change.action is Action.DELETE and children.is_declared(change.id, world.registry)
+        if ends and ref in world.board.intents and ref not in world.board.removals:
+            world.board.removals.add(ref)
+            world.wake(ref, f"no longer declared by {run.declared.ref}")
 
 
 async def _all(intent: AppIntent, run: Run, target: Target, world: World) -> tuple[Change, ...]:
@@ -206,6 +226,8 @@ def _movers(app: ObjectRef, ids: Iterable[ResourceId], target: Target, world: Wo
 
 
 def _tracked(movers: Mapping[ResourceId, ObjectRef], world: World) -> frozenset[ResourceId]:
+    if world.safety.read_only:  # nobody will ever write it down: a plan takes it as done
+        return frozenset(movers)
     return frozenset(id for id, holder in movers.items() if _tracks(holder, id, world))
 
 
@@ -228,15 +250,26 @@ def _hold_is_over(intent: AppIntent, world: World) -> bool:
     return artifact is not None and world.ctx.now() - artifact.stored > world.safety.hold_timeout
 
 
-def _others(intent: AppIntent, run: Run, world: World) -> tuple[ObjectRef, ...]:
-    """Apps of the same source and cluster that have not rendered this revision."""
+def _others(intent: AppIntent, run: Run, world: World, *, ending: frozenset[ObjectRef]) -> tuple[ObjectRef, ...]:
+    """Apps of the same source and cluster that have not rendered this revision, and are not about to end."""
     renders = world.board.renders
     others = [
         (app.ref, app.source, str(made.revision) if (made := renders.get(app.ref)) else None)
         for app in world.board.apps()
-        if app.cluster == intent.cluster
+        if app.cluster == intent.cluster and app.ref not in ending
     ]
     return prune.holders(intent.ref, intent.source, str(run.attempted), others)
+
+
+def _ending(unwanted: Iterable[ResourceId], world: World) -> frozenset[ObjectRef]:
+    """Children that are no longer wanted, and theirs: they will not render any more, so nobody waits for that."""
+    ending = {children.ref(id) for id in unwanted if children.is_declared(id, world.registry)} | world.board.removals
+    while ending:
+        below = {ref for ref, declared in world.board.declared.items() if declared.parent in ending} - ending
+        if not below:
+            break
+        ending |= below
+    return frozenset(ending)
 
 
 async def _budget(changes: Sequence[Change], target: Target, world: World) -> Budget:

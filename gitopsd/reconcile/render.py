@@ -47,6 +47,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     tree: Digest
     spec: dict[str, Any]
     key: bytes
+    keep: bool
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +64,7 @@ _MANIFEST = msgspec.msgpack.Decoder(Manifest)
 async def current(app: AppIntent, artifact: Artifact, world: World) -> tuple[Render, tuple[Manifest, ...] | None]:
     """What the app's render of this artifact wants, and the manifests where they had to be made or are at hand."""
     renderer = _renderer(app, world)
-    intent = digest.of_value([renderer.name, renderer.version, app.spec])
+    intent = _intent(renderer, app)
     last = world.board.renders.get(app.ref) or _stored(app, artifact, intent, world)
     with _fetched_again(app, world):
         if (
@@ -78,7 +79,7 @@ async def current(app: AppIntent, artifact: Artifact, world: World) -> tuple[Ren
         revision=artifact.revision,
         tree=artifact.tree,
         outline=answer.outline,
-        kept=manifests if answer.sensitive else None,
+        kept=manifests if answer.sensitive or not world.store.remembers else None,
     )
     return made, manifests
 
@@ -92,6 +93,18 @@ async def manifests(app: AppIntent, artifact: Artifact, render: Render, world: W
         return stored
     with _fetched_again(app, world):
         return (await _made(_renderer(app, world), render.intent, app, artifact, world))[1]
+
+
+async def remembered(app: AppIntent, world: World) -> tuple[Manifest, ...]:
+    """The objects of the app's last render, as far as they are stored; nothing is rendered."""
+    renderer = world.registry.renderers.get(app.renderer)
+    outline = world.store.outline(app.ref, _intent(renderer, app)) if renderer else None
+    found = await to_thread.run_sync(world.store.rendered, outline.key) if outline else None
+    return found or ()
+
+
+def _intent(renderer: Renderer, app: AppIntent) -> Digest:
+    return digest.of_value([renderer.name, renderer.version, app.spec])
 
 
 @contextmanager
@@ -118,6 +131,7 @@ async def _made(
         tree=artifact.tree,
         spec=dict(app.spec),
         key=world.store.key(),
+        keep=world.store.remembers,
     )
     async with world.slots.render:
         reply = await world.ctx.work.run(
@@ -132,7 +146,7 @@ def _read(reply: bytes) -> tuple[Answer, tuple[Manifest, ...]]:
 
 
 def job(payload: bytes, store: Store) -> bytes:
-    """Render in a worker process, and store the set: `Order` in, `Answer` out."""
+    """Render in a worker process, and store the set where it is to be kept: `Order` in, `Answer` out."""
     order = msgspec.msgpack.decode(payload, type=Order)
     module, _, name = order.renderer.partition(":")
     renderer: Renderer = getattr(importlib.import_module(module), name)()
@@ -141,7 +155,7 @@ def job(payload: bytes, store: Store) -> bytes:
     keyed = tuple(_keyed(m, order.key) for m in rendered.manifests)
     rendered = replace(rendered, manifests=keyed, reads=tree.reads)
     outline = Outline.of(order.intent, rendered)
-    if not rendered.sensitive:
+    if order.keep and not rendered.sensitive:
         store.keep_rendered(rendered, outline, app=order.app, intent=order.intent)
     objects = tuple(map(msgspec.msgpack.encode, keyed))
     return msgspec.msgpack.encode(Answer(outline=outline, sensitive=rendered.sensitive, manifests=objects))

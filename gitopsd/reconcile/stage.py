@@ -45,8 +45,11 @@ async def all_of(
     namespaces = frozenset(m.id.name for m in manifests if m.id.kind == "Namespace" and not m.id.group)
     for stage in target.stages(manifests, intent.policy.stage_kinds):
         ground = _treated(_ground(intent, live, standing, applied, taken, world), stage, intent, world)
+        ground = replace(ground, shown=plan_only)
         if ground.atomic is Atomic.STAGE or plan_only:
             ground = await _rehearsed(ground, stage, new, intent, run, target, world)
+        if plan_only and any(answer.waits for answer in ground.rehearsals.values()):
+            ground = replace(ground, coming=_coming(intent, world))
         planned = plan.wanted(stage.manifests, replace(ground, namespaces=namespaces))
         changes += planned
         if plan_only:
@@ -55,6 +58,22 @@ async def all_of(
         if ground.atomic is Atomic.STAGE and blocked(planned, run):
             break
     return changes
+
+
+def _coming(intent: AppIntent, world: World) -> Mapping[str, ObjectRef]:
+    """Namespaces that other apps' plans bring to the same cluster."""
+    return {
+        change.id.name: ref
+        for ref, outcome in world.board.outcomes.items()
+        if outcome.plan is not None and ref != intent.ref and _same_cluster(ref, intent, world)
+        for change in outcome.plan.changes
+        if change.action is Action.CREATE and change.id.kind == "Namespace" and not change.id.group
+    }
+
+
+def _same_cluster(ref: ObjectRef, intent: AppIntent, world: World) -> bool:
+    other = world.board.intents.get(ref)
+    return isinstance(other, AppIntent) and other.cluster == intent.cluster
 
 
 def _never_written(

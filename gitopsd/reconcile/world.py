@@ -61,7 +61,7 @@ class Render:
     tree: Digest
     outline: Outline
     kept: tuple[Manifest, ...] | None = None
-    """The manifests themselves, only where they hold secrets: such a set is never stored."""
+    """The manifests themselves, only where the set is not stored: it holds secrets, or a plan made it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +119,8 @@ class Board:
     """Apps with deletions that wait, and the apps whose render or adoption they wait for."""
     removals: set[ObjectRef] = field(default_factory=set)
     """Apps that are to be deleted: asked for by a person, or gone from their parent's render."""
+    despite: set[ObjectRef] = field(default_factory=set)
+    """Apps that a plan was asked for by name: they are planned although they are suspended."""
 
     def apps(self) -> Iterable[AppIntent]:
         """Every declared app."""

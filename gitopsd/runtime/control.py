@@ -12,10 +12,11 @@ from typing import Protocol
 from gitopsd.model.change import Action, Change
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome
-from gitopsd.runtime import forest
+from gitopsd.runtime import foreseen, forest, whatif
 from gitopsd.runtime.decisions import Decisions
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.view import Branch, ChangeView, ClusterView, FieldView, Report, View
+from gitopsd.runtime.view import Branch, ChangeView, ClusterView, PlanView, Report, View
+from gitopsd.runtime.whatif import Question
 
 
 class Control(Protocol):
@@ -37,8 +38,8 @@ class Control(Protocol):
         """Look at the objects of this name now, and say what came of it."""
         ...
 
-    async def plan(self, name: str) -> Sequence[Report]:
-        """What a reconcile of these apps would do now."""
+    async def plan(self, names: Sequence[str] = ()) -> PlanView:
+        """What a reconcile of these apps, or of all, would do now; nothing is written."""
         ...
 
     async def approve(self, name: str, actor: str, reason: str, plan: str) -> Sequence[View]:
@@ -81,11 +82,9 @@ class LocalControl:
         """Look at the objects of this name now."""
         return [self._done(await self._engine.reconcile(ref, token)) for ref in self._engine.find(name)]
 
-    async def plan(self, name: str) -> Sequence[Report]:
+    async def plan(self, names: Sequence[str] = ()) -> PlanView:
         """Plan without writing."""
-        found = self._engine.find(name)
-        apps = [ref for ref in found if self._engine.view(ref).app] or found
-        return [self._done(await self._engine.plan(ref), planned=True) for ref in apps]
+        return await whatif.asked(self._engine, Question(names=tuple(names)), foreseen.view)
 
     async def approve(self, name: str, actor: str, reason: str, plan: str) -> Sequence[View]:
         """Approve the deletions that wait."""
@@ -112,23 +111,24 @@ class LocalControl:
     def _refs(self, names: Sequence[str]) -> list[ObjectRef]:
         return [ref for name in names for ref in self._engine.find(name)]
 
-    def _done(self, outcome: Outcome, *, planned: bool = False) -> Report:
+    def _done(self, outcome: Outcome) -> Report:
         view = self._engine.view(outcome.ref)
         cluster = next(
             (c for c in self._engine.cluster_views() if c.name == view.cluster), ClusterView(name=view.cluster)
         )
         changes = outcome.plan.changes if outcome.plan else ()
         return Report(
-            view=self._engine.shown(outcome) if planned else view,
+            view=view,
             cluster=cluster.name,
             server=cluster.server,
             context=cluster.context,
             digest=outcome.plan.digest if outcome.plan else "",
-            changes=tuple(_change(c, outcome) for c in changes if c.action is not Action.UNCHANGED),
+            changes=tuple(_done(c, outcome) for c in changes if c.action is not Action.UNCHANGED),
         )
 
 
-def _change(change: Change, outcome: Outcome) -> ChangeView:
+def _done(change: Change, outcome: Outcome) -> ChangeView:
+    """One change that was carried out, or was to be."""
     result = next((r for r in outcome.results if r.id == change.id), None)
     return ChangeView(
         action=str(change.action),
@@ -137,5 +137,4 @@ def _change(change: Change, outcome: Outcome) -> ChangeView:
         name=change.id.name,
         reason=change.reason,
         error=str(result.error) if result and result.error else "",
-        fields=tuple(FieldView(path=f.path, before=f.before, after=f.after) for f in change.fields),
     )

@@ -6,64 +6,33 @@ content.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass, replace
-from random import Random
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import replace
 from typing import Any
 
-import anyio
 from anyio.abc import TaskGroup
 from structlog.contextvars import bound_contextvars
 
 from gitopsd.config import home
 from gitopsd.config.declared_set import DeclaredSet
-from gitopsd.model.declared import AppIntent, Declared, SourceIntent, Unserved
-from gitopsd.model.errors import UsageError
+from gitopsd.model.declared import AppIntent, Declared, Intent, SourceIntent, Unserved
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest
 from gitopsd.model.outcome import Outcome, Phase
-from gitopsd.plugin.context import Context
-from gitopsd.plugin.registry import Registry
 from gitopsd.plugin.roles import Target
 from gitopsd.reconcile import app, children, conclude, source
 from gitopsd.reconcile.claims import Claims
-from gitopsd.reconcile.world import Board, Limits, Mirror, Safety, Slots, World
-from gitopsd.runtime import scheduled, views
+from gitopsd.reconcile.world import Board, World
+from gitopsd.runtime import remembered, scheduled, views
 from gitopsd.runtime.attempt import Attempt
-from gitopsd.runtime.clusters import Clusters, Connect
-from gitopsd.runtime.due import Pace
+from gitopsd.runtime.clusters import Clusters
 from gitopsd.runtime.journal import Journal
+from gitopsd.runtime.parts import Parts
 from gitopsd.runtime.scheduled import Scheduled
 from gitopsd.runtime.scheduler import Scheduler
 from gitopsd.runtime.view import ClusterView, View
 from gitopsd.runtime.wake import Reason
-from gitopsd.runtime.watches import Watches
-from gitopsd.store import Store
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What an engine is made of."""
-
-    registry: Registry
-    store: Store
-    ctx: Context
-    safety: Safety
-    limits: Limits
-    slots: Slots
-    additive_ready: bool
-    mirror: Mirror
-    watches: Watches | None
-    connect: Connect
-    pace: Pace
-    rng: Random
-    actor: str
-    """Who is named in the ledger for what nobody asked for by hand."""
-    on_outcome: Callable[[Outcome], None]
-    """Hears of every outcome, for logs and progress displays."""
-    persist: bool = True
-    """Statuses and the ledger are written down; what a plan comes to is no news of the object."""
 
 
 class Engine:
@@ -77,6 +46,7 @@ class Engine:
         self._journal = Journal(parts.store, parts.ctx.log)
         self._progress: dict[ObjectRef, Outcome] = {}
         self._only: set[ObjectRef] | None = None
+        self._remembered: set[ObjectRef] = set()
         self.board = Board()
         self.clusters = Clusters(tasks, parts.connect)
         self.scheduler = Scheduler(
@@ -97,9 +67,14 @@ class Engine:
             mirror=parts.mirror,
             target=self.clusters.target,
             adopt_children=self._adopt_children,
-            wake=lambda ref, _why: self.scheduler.wake(ref, Reason.RELEASED),
+            wake=lambda ref, _why: self._wake(ref),
             progress=self._progressed,
         )
+
+    @property
+    def parts(self) -> Parts:
+        """What it is made of."""
+        return self._parts
 
     @property
     def files(self) -> DeclaredSet:
@@ -164,12 +139,14 @@ class Engine:
         for table in (self.board.declared, self.board.intents, self.board.artifacts, self.board.outcomes):
             table.pop(ref, None)
         self._statuses.pop(ref, None)
+        self._remembered.discard(ref)
         self._journal.forget(ref)
         if self._parts.watches:
             self._parts.watches.forget(ref)
 
     def _schedule(self) -> None:
-        every = {ref: Scheduled.of(self.board.declared[ref], intent) for ref, intent in self.board.intents.items()}
+        at_work = {ref: intent for ref, intent in self.board.intents.items() if ref not in self._remembered}
+        every = {ref: Scheduled.of(self.board.declared[ref], intent) for ref, intent in at_work.items()}
         self.scheduler.declare(every.values() if self._only is None else scheduled.needed(every, self._only))
 
     def look_after(self, ref: ObjectRef) -> None:
@@ -177,6 +154,19 @@ class Engine:
         if self._only is not None:
             self._only.add(ref)
         self._schedule()
+
+    def _wake(self, ref: ObjectRef) -> None:
+        if ref in self._remembered & self.board.removals:
+            self._remembered.discard(ref)
+            self._schedule()
+        self.scheduler.wake(ref, Reason.RELEASED)
+
+    def remember(self, known: Mapping[ObjectRef, Declared], intents: Mapping[ObjectRef, Intent]) -> None:
+        """Know of these children before their parents have rendered: nobody looks at them, but they can end by their own rules."""
+        new = known.keys() & intents.keys() - self.board.intents.keys()
+        self._remembered |= new
+        for ref in new:
+            self.board.declared[ref], self.board.intents[ref] = known[ref], intents[ref]
 
     def _adopt_children(self, parent: ObjectRef, manifests: tuple[Manifest, ...]) -> None:
         if not manifests and parent not in self._children:
@@ -193,6 +183,7 @@ class Engine:
                 "a declared object among the manifests is broken", parent=str(parent), problem=str(problem)
             )
         self._children[parent] = found.objects
+        self._remembered -= found.objects.keys()
         generations = self._parts.store.generations({ref: d.spec for ref, d in found.objects.items()})
         for ref, document in found.objects.items():
             self.board.declared[ref] = replace(document, generation=generations[ref])
@@ -314,6 +305,8 @@ class Engine:
                 self.world.claims.want(inventory.app, target.uid, inventory.owned.keys() - declared, declared)
                 self.world.claims.take(inventory.app)
 
+        await remembered.children(found, self)
+
     def versions(self, app: ObjectRef) -> Mapping[ResourceId, str]:
         """In which version an app's objects are applied."""
         inventory = self.board.inventories.get(app)
@@ -338,11 +331,6 @@ class Engine:
         suspended = views.suspended(ref, self.board, self._parts.ctx.now())
         return replace(shown, suspended=suspended, cluster=self._cluster(ref), due=self.scheduler.due_in(ref))
 
-    def shown(self, outcome: Outcome) -> View:
-        """An object as this outcome, which need not be its last one, has it."""
-        shown = views.of(outcome.ref, self.board, outcome, self._statuses.get(outcome.ref, {}))
-        return replace(shown, cluster=self._cluster(outcome.ref))
-
     def cluster_views(self) -> tuple[ClusterView, ...]:
         """The declared clusters and how they are reached."""
         lines = {target.access.cluster: target.access for target in self.clusters.connected}
@@ -364,12 +352,6 @@ class Engine:
         if ref in self.board.intents and ref not in self.board.outcomes:
             return (await self.once([ref]))[ref]
         return await self.scheduler.request(ref, token)
-
-    async def plan(self, ref: ObjectRef) -> Outcome:
-        """What a reconcile of the app would do right now; nothing is written."""
-        if not isinstance(self.board.intents.get(ref), AppIntent):
-            raise UsageError(f"{ref}: has no plan; only apps have")
-        return await app.attempt(ref, self.world, superseded=anyio.Event(), plan_only=True)
 
     async def once(self, refs: Iterable[ObjectRef] = ()) -> Mapping[ObjectRef, Outcome]:
         """Wait until all that is declared (or these and what they wait for) rests. The caller brings the time-out."""

@@ -58,11 +58,12 @@ class Branch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldView:
-    """One changed field of a plan; values are masked already."""
+    """One changed field of a plan; values are masked already. `by` says whose the change is: `ours` or the `server`'s."""
 
     path: str
     before: Any = None
     after: Any = None
+    by: str = "ours"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,27 @@ class ChangeView:
     reason: str = ""
     error: str = ""
     fields: tuple[FieldView, ...] = ()
+    moved_from: str = ""
+    """The app that has it now, for one that moves here."""
+    moved_to: str = ""
+    """The app that takes it over, for one that moves away."""
+    deletion: bool = False
+    """It is no longer wanted, whatever becomes of it."""
+    declared: bool = False
+    """An object that gitopsd reads itself, such as a child app: nothing of it is written to the cluster."""
+    estimated: bool = False
+    """No dry run was allowed: what the server would make of it is not known."""
+    before: Mapping[str, Any] | None = field(default=None, repr=False)
+    """The object as it is, masked and without bookkeeping; None where there is none, or the plan was carried out."""
+    ours: Mapping[str, Any] | None = field(default=None, repr=False)
+    """The object as our own change alone would make it, likewise."""
+    after: Mapping[str, Any] | None = field(default=None, repr=False)
+    """The object as it will be, likewise."""
+
+    @property
+    def writes(self) -> bool:
+        """True where carrying it out changes something."""
+        return self.action in {"create", "update", "recreate", "adopt", "delete"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +110,30 @@ class Report:
     context: str = ""
     digest: str = ""
     changes: tuple[ChangeView, ...] = ()
+    unchanged: int = 0
+    """Objects that stay as they are; they are not among the changes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceView:
+    """A source that a plan rests on: the revision that was planned, and what stands in for it, in words ('' for nothing)."""
+
+    ref: ObjectRef
+    revision: str = ""
+    instead: str = ""
+    error: str = ""
+    """Why what stands in, or the newest revision, could not be had."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanView:
+    """The plans of all apps that a question touches."""
+
+    clusters: tuple[ClusterView, ...]
+    sources: tuple[SourceView, ...]
+    apps: tuple[Report, ...]
+    untouched: int = 0
+    """Further apps, which read other sources and give or take nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,3 +144,5 @@ class ClusterView:
     server: str = ""
     context: str = ""
     connected: bool = False
+    offline: bool = False
+    """An empty sandbox stands for it."""

@@ -125,13 +125,14 @@ def find(name: str, refs: Iterable[ObjectRef], registry: Registry) -> tuple[Obje
 
     Raises `UsageError` for none.
     """
-    found = tuple(ref for ref in refs if name in _names(ref, registry))
+    found = tuple(ref for ref in refs if name in names(ref, registry))
     if not found:
         raise UsageError(f"{name}: no such object; `gitopsd get` lists what is declared")
     return found
 
 
-def _names(ref: ObjectRef, registry: Registry) -> set[str]:
+def names(ref: ObjectRef, registry: Registry) -> set[str]:
+    """Every name that means this object."""
     kind = registry.kind_named(ref.kind)
     kinds = {ref.kind, ref.kind.lower(), *(kind.aliases if kind else ())}
     short = {ref.name, f"{ref.namespace}/{ref.name}"}

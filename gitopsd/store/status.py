@@ -41,10 +41,7 @@ def keep(database: Database, statuses: Mapping[ObjectRef, Mapping[str, Any]]) ->
 
 def generations(database: Database, specs: Mapping[ObjectRef, Digest]) -> Mapping[ObjectRef, int]:
     """1 for a new object; one more than before when its spec has another digest. One transaction, none where all is as before."""
-    with database.read() as connection:
-        known = {
-            ref: (number, spec) for ref, number, spec in connection.execute("SELECT ref, number, spec FROM generation")
-        }
+    known = _known(database)
     changed = [(str(ref), spec) for ref, spec in specs.items() if known.get(str(ref), (0, ""))[1] != spec]
     if changed:
         with database.write() as connection:
@@ -52,6 +49,19 @@ def generations(database: Database, specs: Mapping[ObjectRef, Digest]) -> Mappin
                 row = connection.execute(_COUNTED, (ref, spec)).fetchone()
                 known[ref] = (row[0], spec)
     return {ref: known[str(ref)][0] for ref in specs}
+
+
+def generations_with(database: Database, specs: Mapping[ObjectRef, Digest]) -> Mapping[ObjectRef, int]:
+    """What `generations` would answer; nothing is written."""
+    known = _known(database)
+    before = {ref: known.get(str(ref), (0, "")) for ref in specs}
+    return {ref: number + (spec != specs[ref]) for ref, (number, spec) in before.items()}
+
+
+def _known(database: Database) -> dict[str, tuple[int, str]]:
+    with database.read() as connection:
+        rows = connection.execute("SELECT ref, number, spec FROM generation").fetchall()
+    return {ref: (number, spec) for ref, number, spec in rows}
 
 
 def forget(connection: sqlite3.Connection, ref: ObjectRef) -> None:

@@ -41,6 +41,9 @@ class Store:
     `warnings` says what had to be set aside while opening, in sentences for the log.
     """
 
+    remembers = True
+    """Rendered sets are kept; where they are not, whoever made one keeps it himself."""
+
     def __init__(
         self, *, path: Path, cache: Database, ledger: Database, key: bytes, warnings: tuple[str, ...], now: Clock
     ) -> None:

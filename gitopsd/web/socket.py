@@ -63,7 +63,7 @@ def _application(control: Control) -> web.Application:
         "views": (Named, lambda call: control.views(call.names)),
         "tree": (Named, lambda call: control.tree(call.names)),
         "reconcile": (Ask, lambda call: control.reconcile(call.name, call.token)),
-        "plan": (Ask, lambda call: control.plan(call.name)),
+        "plan": (Named, lambda call: control.plan(call.names)),
         "approve": (Ask, lambda call: control.approve(call.name, call.actor, call.reason, call.plan)),
         "suspend": (Ask, lambda call: control.suspend(call.name, call.actor, call.reason, call.until)),
         "resume": (Ask, lambda call: control.resume(call.name)),

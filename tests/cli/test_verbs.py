@@ -83,8 +83,9 @@ def test_names_are_for_xargs(applied):
 def test_machines_read_json_and_yaml(applied, verb):
     for shape in ("json", "yaml"):
         shown = applied.run(verb, "--sandbox", "-o", shape, "ks/web").stdout.encode()
-        [value] = json.loads(shown) if shape == "json" else [d.value for d in yaml.read_all(shown)]
-        assert value["view"]["ref"]["name"] == "web"
+        [value, *_] = [json.loads(shown)] if shape == "json" else [d.value for d in yaml.read_all(shown)]
+        [found] = value["apps"] if verb == "diff" else value if shape == "json" else [value]
+        assert found["view"]["ref"]["name"] == "web"
     assert isinstance(msgspec.json.decode(applied.run("plugins", "-o", "json").stdout), list)
 
 

@@ -398,8 +398,7 @@ async def test_a_plan_of_an_app_that_is_to_be_deleted_deletes_nothing(world: Wor
     await applied(world)
     world.declare(kustomization("app", annotations="{gitopsd.io/delete: confirmed}"))
     async with world.engine(write=False) as engine:
-        await engine.once()
-        outcome = await engine.plan(app_ref("app"))
+        outcome = (await engine.once())[app_ref("app")]
     assert outcome.plan is not None
     assert len(outcome.plan.changes) == 4
     assert world.deleted == []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,9 +25,11 @@ from gitopsd.daemon import compose
 from gitopsd.daemon.compose import Mode
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Phase
-from gitopsd.runtime import log
+from gitopsd.runtime import foreseen, log, whatif
 from gitopsd.runtime.engine import Engine
 from gitopsd.runtime.masking import Secrets
+from gitopsd.runtime.view import PlanView
+from gitopsd.runtime.whatif import Question
 from gitopsd_plugins.sandbox.journal import Request
 from gitopsd_plugins.sandbox.server import Running
 
@@ -177,6 +179,20 @@ class World:
         async with self.engine(write=write) as engine:
             with anyio.fail_after(PATIENCE):
                 return dict(await engine.once())
+
+    async def plan(self, *names: str, revisions: Sequence[str] = (), folders: Sequence[str] = ()) -> PlanView:
+        """`gitopsd plan`: with an engine of its own."""
+        question = Question(names=names, revisions=tuple(revisions), folders=tuple(folders))
+        secrets = Secrets()
+        logger = log.make(sys.stderr, json=False, secrets=secrets, level=logging.WARNING)
+        mode = Mode(write=False, watch=False, work=False, log=logger, secrets=secrets)
+
+        async def body(engine: Engine) -> PlanView:
+            await engine.reached()
+            return await whatif.asked(engine, question, foreseen.view)
+
+        with anyio.fail_after(PATIENCE):
+            return await compose.engaged(self.load(), mode, body, on_outcome=lambda _: None)
 
     async def app(self, name: str = "app") -> Outcome:
         """What one app comes to in a run of everything."""

@@ -26,7 +26,6 @@ def test_whoever_has_taken_it_keeps_it() -> None:
     claims.take(B)
     claims.want(A, "k", [X, Y])
     assert claims.take(A) == {X: B}
-    assert claims.contested(A, "k", [X, Y]) == {X: B}
     claims.want(B, "k", [X, Y])
     assert claims.take(B) == {Y: A}
 

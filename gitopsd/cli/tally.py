@@ -1,0 +1,59 @@
+"""What a plan comes to: counts, a sentence, the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gitopsd.cli.exits import Exit
+from gitopsd.runtime.view import ChangeView, PlanView, Report
+
+_TO_DO = ("create", "update", "recreate", "adopt", "move", "delete")
+_REST = {
+    "approve": "deletions to be approved first", "hold": "held", "refuse": "refused", "skip": "skipped", "unchanged": "unchanged",
+}  # fmt: skip
+
+
+def code(found: PlanView) -> Exit:
+    """The exit code: what could not be planned goes before what would change."""
+    if any(not planned(report) for report in found.apps) or any(s.instead and s.error for s in found.sources):
+        return Exit.FAILED
+    return Exit.CHANGES if any(map(changes, found.apps)) else Exit.READY
+
+
+def planned(report: Report) -> bool:
+    """False for an app that could not be planned; one that is suspended needed no plan."""
+    return bool(report.view.ready) or report.view.phase == "suspended"
+
+
+def changes(report: Report) -> bool:
+    """True where something would change, or is only held back by an approval."""
+    return any(change.writes or (change.action == "refuse" and change.deletion) for change in report.changes)
+
+
+def counted(reports: Iterable[Report]) -> dict[str, int]:
+    """How many objects come to what."""
+    found: dict[str, int] = {}
+    for report in reports:
+        for change in report.changes:
+            if change.moved_to:
+                continue  # counted where it moves to
+            word = word_for(change)
+            found[word] = found.get(word, 0) + 1
+        if report.unchanged:
+            found["unchanged"] = found.get("unchanged", 0) + report.unchanged
+    return found
+
+
+def word_for(change: ChangeView) -> str:
+    """What becomes of an object, in one word."""
+    if change.moved_from or change.moved_to:
+        return "move"
+    return "approve" if change.action == "refuse" and change.deletion else change.action
+
+
+def in_words(reports: Iterable[Report]) -> str:
+    """`Plan: 2 to create, 1 to move; 3 unchanged`."""
+    counts = counted(reports)
+    done = [f"{counts[word]} to {word}" for word in _TO_DO if word in counts]
+    rest = [f"{counts[word]} {said}" for word, said in _REST.items() if word in counts]
+    return f"Plan: {', '.join(done) or 'no change'}" + (f"; {', '.join(rest)}" if rest else "")

@@ -1,0 +1,40 @@
+"""What an engine is made of: the composition root puts it together, a plan exchanges some of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from gitopsd.model.outcome import Outcome
+from gitopsd.plugin.context import Context
+from gitopsd.plugin.registry import Registry
+from gitopsd.reconcile.world import Limits, Mirror, Safety, Slots
+from gitopsd.runtime.clusters import Connect
+from gitopsd.runtime.due import Pace
+from gitopsd.runtime.watches import Watches
+from gitopsd.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What an engine is made of."""
+
+    registry: Registry
+    store: Store
+    ctx: Context
+    safety: Safety
+    limits: Limits
+    slots: Slots
+    additive_ready: bool
+    mirror: Mirror
+    watches: Watches | None
+    connect: Connect
+    pace: Pace
+    rng: Random
+    actor: str
+    """Who is named in the ledger for what nobody asked for by hand."""
+    on_outcome: Callable[[Outcome], None]
+    """Hears of every outcome, for logs and progress displays."""
+    persist: bool = True
+    """Statuses and the ledger are written down; what a plan comes to is no news of the object."""

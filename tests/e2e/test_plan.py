@@ -1,0 +1,406 @@
+"""`gitopsd plan`: exactly what an apply then does, over all apps that it touches; nothing is written."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.world import SOURCE, World, app_ref, config_map, gone, kustomization, maps
+
+from gitopsd.model.errors import UsageError
+from gitopsd.model.outcome import Phase
+from gitopsd.runtime import foreseen, whatif
+from gitopsd.runtime.decisions import Decisions
+from gitopsd.runtime.view import ChangeView, PlanView
+from gitopsd.runtime.whatif import Question
+from gitopsd_plugins.sandbox.access import Deny
+
+pytestmark = pytest.mark.asyncio
+
+NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
+WIDGETS = """apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.org}
+spec:
+  group: example.org
+  names: {kind: Widget, plural: widgets}
+  scope: Namespaced
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+"""
+DEPLOYMENT = """apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web, namespace: default}}
+spec:
+  replicas: {replicas}
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec: {{containers: [{{name: web, image: "web:{replicas}"}}]}}
+"""
+
+Planned = set[tuple[str, str, str, str]]
+"""App, action, kind and name."""
+
+
+def writes(found: PlanView) -> Planned:
+    """All that the plan would write into the cluster."""
+    return {
+        (report.view.ref.name, change.action, change.kind, change.name)
+        for report in found.apps
+        for change in report.changes
+        if change.writes and not change.declared
+    }
+
+
+def changes(found: PlanView, app: str) -> Sequence[ChangeView]:
+    [report] = [report for report in found.apps if report.view.ref.name == app]
+    return report.changes
+
+
+def sent(world: World) -> set[tuple[str, str]]:
+    """What gitopsd wrote by its own account: method and name of the object, its records left out."""
+    return {
+        (request.method, request.path.rpartition("/")[2])
+        for request in world.asked()
+        if request.method != "GET"
+        and request.query.get("dryRun") != "All"
+        and not request.path.startswith(("/api/v1/namespaces/gitopsd-system", "/api/v1/namespaces/kube-system"))
+        and request.path not in {"/api/v1/namespaces"}
+    }
+
+
+def expected(found: PlanView) -> set[tuple[str, str]]:
+    return {("DELETE" if action == "delete" else "PATCH", name) for _, action, _, name in writes(found)}
+
+
+async def exactly(world: World, *names: str, branch: str = "next") -> PlanView:
+    """Plan the branch, then apply it, and insist that the plan said it all."""
+    first = await world.plan(*names, revisions=[branch])
+    world.running.journal.clear()
+    again = await world.plan(*names, revisions=[branch])
+    assert again == first
+    assert sent(world) == set()
+    world.repository.branch("main", _head(world, branch))
+    world.running.journal.clear()
+    await world.once()
+    assert sent(world) == expected(first)
+    assert writes(await world.plan()) == set()
+    return first
+
+
+def _head(world: World, branch: str) -> str:
+    from dulwich.repo import Repo
+
+    with Repo(str(world.repository.path)) as repo:
+        return repo.refs[f"refs/heads/{branch}".encode()].decode()
+
+
+async def begun(world: World, files: dict[str, Any], *apps: str) -> None:
+    """These files applied; what is committed from now on goes to the branch `next`."""
+    world.repository.branch("next", world.repository.commit(files))
+    world.declare(*apps)
+    outcomes = await world.once()
+    assert {o.phase for o in outcomes.values()} == {Phase.READY}, [o.message for o in outcomes.values()]
+
+
+async def test_creates_updates_and_deletions_are_those_that_follow(world: World) -> None:
+    await begun(
+        world, {**maps("app", "a", "b", "c", "d"), "app/web.yaml": DEPLOYMENT.format(replicas=1)}, kustomization("app")
+    )
+    world.repository.commit(
+        {"app/a.yaml": config_map("a", key="new"), "app/b.yaml": None, "app/e.yaml": config_map("e"), "app/web.yaml": DEPLOYMENT.format(replicas=3)},
+        branch="next",
+    )  # fmt: skip
+    found = await exactly(world)
+    assert writes(found) == {
+        ("app", "update", "ConfigMap", "a"), ("app", "delete", "ConfigMap", "b"), ("app", "create", "ConfigMap", "e"),
+        ("app", "update", "Deployment", "web"),
+    }  # fmt: skip
+    assert found.apps[0].unchanged == 2
+
+
+async def test_an_object_that_moves_is_no_deletion_whoever_comes_first(world: World) -> None:
+    apps = (kustomization("left"), kustomization("right"))
+    await begun(world, {**maps("left", "x", "l"), **maps("right", "y", "r")}, *apps)
+    world.repository.commit(
+        {**gone("left", "x"), **maps("right", "x"), **gone("right", "y"), **maps("left", "y")}, branch="next"
+    )
+    found = await exactly(world)
+    assert writes(found) == {("right", "adopt", "ConfigMap", "x"), ("left", "adopt", "ConfigMap", "y")}
+    [x] = [c for c in changes(found, "right") if c.name == "x"]
+    assert x.moved_from == str(app_ref("left"))
+    [away] = [c for c in changes(found, "left") if c.name == "x"]
+    assert away.moved_to == str(app_ref("right"))
+
+
+async def test_a_new_child_is_planned_with_its_parent(world: World) -> None:
+    await begun(world, maps("top", "t"), kustomization("top"))
+    world.repository.commit({"top/child.yaml": kustomization("child"), **maps("child", "c")}, branch="next")
+    found = await exactly(world)
+    assert writes(found) == {("child", "create", "ConfigMap", "c")}
+    [child] = [change for change in changes(found, "top") if change.declared]
+    assert (child.action, child.kind, child.name) == ("create", "Kustomization", "child")
+
+
+async def test_a_child_is_planned_by_its_planned_spec(world: World) -> None:
+    await begun(
+        world, {"top/child.yaml": kustomization("child"), **maps("child", "c"), **maps("other", "o")}, kustomization("top")
+    )  # fmt: skip
+    world.repository.commit({"top/child.yaml": kustomization("child", path="other")}, branch="next")
+    found = await exactly(world)
+    assert writes(found) == {("child", "create", "ConfigMap", "o"), ("child", "delete", "ConfigMap", "c")}
+    [child] = [change for change in changes(found, "top") if change.declared]
+    assert [(f.path, f.before, f.after) for f in child.fields] == [("spec.path", "./child", "./other")]
+
+
+@pytest.mark.parametrize(("policy", "deleted"), [("MirrorPrune", True), ("Orphan", False)])
+async def test_a_child_that_vanishes_ends_by_its_own_rules(world: World, policy: str, deleted: bool) -> None:
+    child = kustomization("child", f"deletionPolicy: {policy}")
+    await begun(
+        world, {**maps("top", "t", "u", "v"), "top/child.yaml": child, **maps("child", "c")}, kustomization("top")
+    )
+    world.repository.commit({"top/child.yaml": None, "child/c.yaml": None}, branch="next")
+    found = await exactly(world)
+    assert writes(found) == ({("child", "delete", "ConfigMap", "c")} if deleted else set())
+    [end] = [change for change in changes(found, "top") if change.declared]
+    assert (end.action, end.name) == ("delete", "child")
+
+
+async def test_a_whole_tree_of_children_ends(world: World) -> None:
+    files = {
+        **maps("top", "t", "u", "v", "w", "x"), "top/mid.yaml": kustomization("mid"), "mid/leaf.yaml": kustomization("leaf"),
+        **maps("leaf", "l"), **maps("mid", "m"),
+    }  # fmt: skip
+    await begun(world, files, kustomization("top"))
+    world.repository.commit({"top/mid.yaml": None}, branch="next")
+    found = await world.plan(revisions=["next"])
+    assert writes(found) == {("mid", "delete", "ConfigMap", "m"), ("leaf", "delete", "ConfigMap", "l")}
+
+
+async def test_what_a_vanishing_child_had_may_move_to_another_app(world: World) -> None:
+    files = {
+        **maps("top", "t", "u", "v"),
+        "top/child.yaml": kustomization("child"),
+        **maps("child", "c"),
+        **maps("app", "a"),
+    }
+    await begun(world, files, kustomization("top"), kustomization("app"))
+    world.repository.commit({"top/child.yaml": None, "child/c.yaml": None, **maps("app", "c")}, branch="next")
+    found = await exactly(world)
+    assert writes(found) == {("app", "adopt", "ConfigMap", "c")}
+
+
+async def test_children_are_known_without_the_state_of_whoever_applied_them(world: World, tmp_path: Path) -> None:
+    """As in CI: an empty state folder, a cluster that a daemon elsewhere works on."""
+    await begun(
+        world, {**maps("top", "t", "u", "v"), "top/child.yaml": kustomization("child"), **maps("child", "c")}, kustomization("top")
+    )  # fmt: skip
+    world.repository.commit({"top/child.yaml": None}, branch="next")
+    (tmp_path / "state").rename(tmp_path / "elsewhere")
+    found = await world.plan(revisions=["next"])
+    assert writes(found) == {("child", "delete", "ConfigMap", "c")}
+
+
+async def test_namespaces_and_kinds_that_other_apps_bring_are_taken_as_there(world: World) -> None:
+    files = {
+        "infra/ns.yaml": NAMESPACE, "infra/crd.yaml": WIDGETS, "shop/a.yaml": config_map("a", namespace="shop"),
+        "shop/w.yaml": "apiVersion: example.org/v1\nkind: Widget\nmetadata: {name: w, namespace: shop}\nspec: {size: 1}\n",
+    }  # fmt: skip
+    world.repository.branch("next", world.repository.commit(files))
+    world.declare(kustomization("infra", "wait: true"), kustomization("shop", "dependsOn: [{name: infra}]"))
+    found = await exactly(world)
+    assert writes(found) == {
+        ("infra", "create", "Namespace", "shop"), ("infra", "create", "CustomResourceDefinition", "widgets.example.org"),
+        ("shop", "create", "ConfigMap", "a"), ("shop", "create", "Widget", "w"),
+    }  # fmt: skip
+    assert {c.reason for c in changes(found, "shop")} == {
+        f"its namespace comes with {app_ref('infra')}", "the cluster does not know its kind yet"
+    }  # fmt: skip
+
+
+async def test_deletions_that_need_an_approval_say_so(world: World) -> None:
+    await begun(world, maps("app", "a", "b", "c", "d"), kustomization("app"))
+    world.repository.commit(gone("app", "a", "b", "c"), branch="next")
+    found = await exactly(world)
+    assert writes(found) == set()
+    assert {(c.action, c.name) for c in changes(found, "app")} == {("refuse", name) for name in "abc"}
+    async with world.engine() as engine:
+        outcome = (await engine.once())[app_ref("app")]
+    assert outcome.plan is not None
+    assert found.apps[0].digest == outcome.plan.digest
+
+
+async def test_an_object_of_another_engine_is_refused_in_the_plan_too(world: World) -> None:
+    await world.put_map("a", labels={"argocd.argoproj.io/instance": "other"})
+    world.repository.commit(maps("app", "a", "b"))
+    world.declare(kustomization("app"))
+    found = await world.plan()
+    assert writes(found) == {("app", "create", "ConfigMap", "b")}
+    assert found.apps[0].view.ready is False
+    assert "Argo CD" in found.apps[0].view.message
+
+
+async def test_only_what_a_revision_touches_is_shown(world: World) -> None:
+    second = GIT.format(name="second", url=world.repository.url)
+    apps = (kustomization("one"), kustomization("two", "sourceRef: {kind: GitRepository, name: second}"))
+    await begun(world, {**maps("one", "a"), **maps("two", "b")}, *apps, second)
+    world.repository.commit({**maps("one", "c"), **maps("two", "d")}, branch="next")
+    found = await world.plan(revisions=["second=next"])
+    assert writes(found) == {("two", "create", "ConfigMap", "d")}
+    assert [report.view.ref.name for report in found.apps] == ["two"]
+    assert found.untouched == 1
+    both = await world.plan(revisions=["second=next", f"{SOURCE}=next"])
+    assert writes(both) == {("two", "create", "ConfigMap", "d"), ("one", "create", "ConfigMap", "c")}
+    assert (await world.plan("one", revisions=["next"])).apps[0].view.ref.name == "one"
+    with pytest.raises(
+        UsageError, match=r"--revision next: which source .* --revision SOURCE=next \(sources: .*repo, .*second\)"
+    ):
+        await world.plan(revisions=["next"])
+
+
+GIT = """apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {{name: {name}, namespace: flux-system}}
+spec: {{interval: 1h, url: "{url}", ref: {{branch: main}}}}
+"""
+
+
+async def test_a_folder_stands_in_for_the_root_of_its_source(world: World, tmp_path: Path) -> None:
+    await begun(world, maps("app", "a", "b", "c"), kustomization("app"))
+    for path, text in {**maps("app", "a", "b"), "app/n.yaml": config_map("n"), "app/.git/x.yaml": "no"}.items():
+        (tmp_path / "work" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "work" / path).write_text(text)
+    found = await world.plan(folders=[str(tmp_path / "work")])
+    assert writes(found) == {("app", "create", "ConfigMap", "n"), ("app", "delete", "ConfigMap", "c")}
+    [source] = found.sources
+    assert source.revision.startswith(f"{tmp_path}/work@sha256:")
+    assert source.instead == f"folder {tmp_path}/work"
+
+
+async def test_a_source_in_whose_place_nothing_can_be_had_plans_nothing_old(world: World) -> None:
+    await begun(world, maps("app", "a"), kustomization("app"))
+    world.repository.commit(maps("app", "z"), branch="next")
+    found = await world.plan(revisions=["nowhere"])
+    assert writes(found) == set()
+    assert "neither branch nor tag 'nowhere'" in found.sources[0].error
+    assert found.apps[0].view.ready is False
+
+
+async def test_a_suspended_app_is_planned_when_it_is_named(world: World) -> None:
+    await begun(world, maps("app", "a"), kustomization("app"))
+    world.declare(kustomization("app", "suspend: true"))
+    world.repository.commit(maps("app", "z"))
+    assert writes(await world.plan()) == set()
+    assert writes(await world.plan("app")) == {("app", "create", "ConfigMap", "z")}
+
+
+async def test_a_plan_leaves_no_trace_beside_a_daemon(world: World) -> None:
+    await begun(
+        world,
+        {"top/child.yaml": kustomization("child"), **maps("top", "t"), **maps("child", "c")},
+        kustomization("top"),
+    )
+    world.repository.commit(
+        {"top/child.yaml": kustomization("child", path="other"), **maps("other", "o")}, branch="next"
+    )
+    before, cluster = _state(world), await _cluster(world)
+    await world.plan(revisions=["next"])
+    assert _state(world) == before
+    async with world.engine(watch=True) as engine:
+        await engine.once()
+        outcomes = len(world.heard.outcomes)
+        await world.plan(revisions=["next"])
+        assert await whatif.asked(engine, Question(revisions=("next",)), foreseen.view)
+        assert len(world.heard.outcomes) == outcomes
+    after = _state(world)
+    statuses = {"cache/cache.db status"}  # the daemon's own
+    assert {k: v for k, v in after.items() if k not in statuses} == {
+        k: v for k, v in before.items() if k not in statuses
+    }
+    assert await _cluster(world) == cluster
+
+
+def _state(world: World) -> dict[str, list[Any]]:
+    """Every row of the state folder but content, which nobody refers to."""
+    found: dict[str, list[Any]] = {}
+    for file in ("cache/cache.db", "ledger.db"):
+        with sqlite3.connect(world.folder / "state" / file) as connection:
+            tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            for table in set(tables) - {"blob", "bytes", "native", "node", "epoch"}:
+                rows = connection.execute(f"SELECT * FROM {table}").fetchall()
+                found[f"{file} {table}"] = sorted(rows, key=repr)
+        connection.close()
+    return found
+
+
+async def _cluster(world: World) -> Any:
+    maps_ = await world.get("/api/v1/configmaps")
+    assert maps_ is not None
+    return maps_["items"]
+
+
+async def test_the_plan_inside_a_daemon_is_that_beside_it(world: World) -> None:
+    await begun(world, {**maps("left", "x", "l"), **maps("right", "r")}, kustomization("left"), kustomization("right"))
+    async with world.engine(watch=True) as engine:
+        await engine.once()
+        world.repository.commit({**gone("left", "x"), **maps("right", "x"), **maps("left", "n")}, branch="next")
+        inside = await whatif.asked(engine, Question(revisions=("next",)), foreseen.view)
+        beside = await world.plan(revisions=["next"])
+    assert inside.apps == beside.apps
+    assert writes(inside) == {("right", "adopt", "ConfigMap", "x"), ("left", "create", "ConfigMap", "n")}
+
+
+async def test_drift_is_part_of_the_plan(world: World) -> None:
+    await begun(world, {"app/web.yaml": DEPLOYMENT.format(replicas=2)}, kustomization("app"))
+    await world.send(
+        "PATCH", "/apis/apps/v1/namespaces/default/deployments/web?fieldManager=kubectl-scale", {"spec": {"replicas": 7}},
+        "application/merge-patch+json",
+    )  # fmt: skip
+    found = await world.plan()
+    [change] = changes(found, "app")
+    assert [(f.path, f.before, f.after, f.by) for f in change.fields] == [("spec.replicas", 7, 2, "ours")]
+
+
+async def test_what_the_server_fills_in_is_told_apart(world: World) -> None:
+    world.repository.commit({"app/web.yaml": DEPLOYMENT.format(replicas=2)})
+    world.declare(kustomization("app"))
+    [change] = changes(await world.plan(), "app")
+    by = {f.path: f.by for f in change.fields}
+    assert by["spec"] == "ours"
+    assert by["spec.progressDeadlineSeconds"] == "server"
+    assert change.ours is not None
+    assert "progressDeadlineSeconds" not in change.ours["spec"]
+    assert change.after is not None
+    assert change.after["spec"]["progressDeadlineSeconds"] == 600
+
+
+async def test_without_the_right_to_rehearse_the_plan_is_estimated(world: World) -> None:
+    await begun(world, {**maps("app", "a", "b")}, kustomization("app"))
+    world.repository.commit({"app/a.yaml": config_map("a", key="new"), **maps("app", "c")})
+    world.running.cluster.access.denied.append(Deny(verb="patch"))
+    found = await world.plan()
+    assert writes(found) == {("app", "update", "ConfigMap", "a"), ("app", "create", "ConfigMap", "c")}
+    assert all(change.estimated for change in changes(found, "app"))
+
+
+async def test_a_refusal_quotes_no_secret(world: World) -> None:
+    bad = "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: default}\nstringData: {a: hunter2-hunter2}\ntype: [hunter2-hunter2]\n"
+    world.repository.commit({"app/s.yaml": bad})
+    world.declare(kustomization("app"))
+    found = await world.plan()
+    assert found.apps[0].view.ready is False
+    assert "hunter2" not in repr(found)
+
+
+async def test_a_suspension_or_an_approval_in_the_cluster_counts(world: World) -> None:
+    await begun(world, maps("app", "a", "b", "c", "d"), kustomization("app"))
+    async with world.engine() as engine:
+        await engine.once()
+        await Decisions(engine).suspend(app_ref("app"), actor="ada", reason="incident")
+    world.repository.commit(gone("app", "a"))
+    found = await world.plan()
+    assert writes(found) == set()
+    assert found.apps[0].view.suspended
