@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from dataclasses import replace
 
 import click
 
@@ -20,18 +21,21 @@ from gitopsd.runtime.service_manager import ServiceManager, watchdog_seconds
 
 
 @click.command()
+@click.option("--read-only", is_flag=True, help="Send no write to any cluster: `gitopsd get` says what would change.")
 @options.cluster
-def run(chosen: Chosen) -> None:
+def run(chosen: Chosen, *, read_only: bool) -> None:
     """Run the daemon until it is told to stop: systemd, a container, or a terminal.
 
-    SIGHUP, or a settled change of the files, reloads; SIGTERM stops.
+    SIGHUP, or a settled change of the files, reloads; SIGTERM stops. With --read-only it is a shadow: beside a live engine it
+    plans all the time and writes nothing.
 
     \b
     Examples:
       gitopsd run -c /etc/gitopsd
       gitopsd run -c config.yaml --sandbox
+      gitopsd run -c /etc/gitopsd --read-only
     """
-    options.run(lambda: _run(chosen))
+    options.run(lambda: _run(replace(chosen, read_only=read_only)))
 
 
 async def _run(chosen: Chosen) -> Exit:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from msgspec import structs
+
 from gitopsd.config import documents, home, places
 from gitopsd.config.cluster import Cluster
 from gitopsd.config.declared_set import DeclaredSet
@@ -32,6 +34,8 @@ class Chosen:
     sandbox: bool = False
     offline: bool = False
     """An empty sandbox stands for each cluster; nothing is known of the real one."""
+    read_only: bool = False
+    """As the setting `readOnly`."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     root: bool = False
     here: Path
@@ -68,6 +72,8 @@ def load(chosen: Chosen, *, known: Registry | None = None) -> Loaded:
     gathered = documents.gather(paths)
     plugins = known or registry.load(disabled=home.settings(gathered).plugins.disabled)
     declared = home.declare(gathered, plugins)
+    if chosen.read_only:
+        declared = replace(declared, settings=structs.replace(declared.settings, read_only=True))
     loaded = Loaded(chosen=chosen, paths=paths, registry=plugins, declared=declared)
     return replace(loaded, declared=replace(declared, clusters=_clusters(loaded)))
 

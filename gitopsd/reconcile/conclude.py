@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gitopsd.model.change import Plan, Result
+from gitopsd.model.change import Action, Plan, Result
 from gitopsd.model.declared import Declared
 from gitopsd.model.errors import GitopsdError, NotReady, Retrying, Stalling
 from gitopsd.model.health import Verdict
@@ -78,13 +78,17 @@ def deleted(run: Run, now: datetime) -> Outcome:
 
 def would_change(run: Run, now: datetime) -> Outcome:
     """Read-only: planned, not written."""
-    count = sum(1 for change in run.plan.changes if change.action.writes) if run.plan else 0
-    return _outcome(
-        run,
-        Phase.READY,
-        now,
-        message=f"read-only: would change {count} object{'s' * (count != 1)}" if count else "read-only: no change",
-    )
+    return _outcome(run, Phase.READY, now, message=f"read-only: {_planned(run.plan)}")
+
+
+def _planned(plan: Plan | None) -> str:
+    counts = plan.count() if plan else {}
+    writes = {action: number for action, number in counts.items() if action.writes}
+    total = sum(writes.values())
+    each = ", ".join(f"{number} {action}" for action, number in writes.items())
+    text = f"would change {total} object{'s' * (total != 1)} ({each})" if writes else "no change"
+    refused = sum(c.deletion and c.action is Action.REFUSE for c in plan.changes) if plan else 0
+    return f"{text}; {refused} deletions would wait for an approval" if refused else text
 
 
 def failed(run: Run, error: GitopsdError, now: datetime) -> Outcome:

@@ -51,6 +51,8 @@ class Decisions:
 
     async def delete(self, ref: ObjectRef, token: str) -> Outcome:
         """Delete an app with what it applied, by its deletion policy; of an orphan, everything that it owns."""
+        if self._world.safety.read_only:
+            raise UsageError(f"{ref}: is not deleted: this gitopsd runs read-only")
         if ref not in self._board.intents:
             self._revive(ref)
         if not isinstance(self._board.intents[ref], AppIntent):

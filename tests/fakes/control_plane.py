@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import ipaddress
+import json
 import os
 import socket
 import ssl
@@ -16,11 +17,11 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -33,6 +34,13 @@ _CONTROLLERS = (
     "persistentvolumeclaim-protection-controller,clusterrole-aggregation-controller"
 )
 _UP_WITHIN = 60.0
+_AUDITED = """apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: None, verbs: [get, list, watch]}
+- {level: Metadata}
+"""
 
 
 def assets() -> Path:
@@ -145,6 +153,7 @@ class ControlPlane:
         self.port, etcd, peer, controllers = _free_ports(4)
         self._write_kubeconfig("admin")
         self._write_kubeconfig("controllers")
+        (self.folder / "audit-policy.yaml").write_text(_AUDITED)
         self._launch("etcd", _etcd_flags(self.folder, etcd, peer))
         _await(self._processes[-1], lambda: _answers(f"http://127.0.0.1:{etcd}/health"), self.folder)
         self._launch("kube-apiserver", _api_server_flags(self.folder, self.port, etcd))
@@ -156,6 +165,11 @@ class ControlPlane:
                 lambda: self.api("/api/v1/namespaces/default/serviceaccounts/default"),
                 self.folder,
             )
+
+    def audited(self, agent: str) -> Sequence[Mapping[str, Any]]:
+        """What the server logged of this user agent, in order; reads are not logged."""
+        lines = (self.folder / "audit.log").read_text().splitlines()
+        return [event for event in map(json.loads, lines) if event.get("userAgent", "").startswith(agent)]
 
     def api(self, path: str) -> bool:
         """True where the API server answers with a success to its administrator."""
@@ -238,6 +252,8 @@ def _api_server_flags(folder: Path, port: int, etcd: int) -> Sequence[str]:
         "--service-cluster-ip-range=10.0.0.0/24",
         "--authorization-mode=RBAC",
         "--profiling=false",
+        f"--audit-policy-file={folder / 'audit-policy.yaml'}",
+        f"--audit-log-path={folder / 'audit.log'}",
     )
 
 
