@@ -34,7 +34,8 @@ async def pruned(
     if not set(owned.owned) - wanted:
         return ()
     late = _hold_is_over(intent, world)
-    others = _others(intent, run, world, ending=_ending(set(owned.owned) - wanted, world))
+    ending = _ending(set(owned.owned) - wanted, world)
+    others = _others(intent, run, world, ending=ending)
     waiting = () if late else others
     ground = await _ground(intent, owned, wanted, target, world, waiting=waiting)
     changes = prune.unwanted(owned, wanted, ground)
@@ -42,6 +43,9 @@ async def pruned(
     ground = _as_claimed_now(ground, owned, target, world)
     changes = prune.unwanted(owned, wanted, ground)
     run.waits_for = prune.awaited(changes, ground)
+    note_holds(run, world)
+    if _others(intent, run, world, ending=ending) != others:  # its news came while the cluster was asked
+        world.wake(intent.ref, "an app that it waited for has rendered")
     approved = _approved(plan.of(intent.ref, target.uid, changes).digest, intent, owned)
     changes = prune.budgeted(changes, owned, ground, budget, approved=approved)
     if not plan_only:

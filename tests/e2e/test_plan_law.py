@@ -1,0 +1,81 @@
+"""The law of plans: whatever two revisions hold, an apply writes exactly what the plan of the second said."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import aiohttp
+import anyio
+from fakes.git_repository import GitRepository
+from fakes.world import World, app_ref, config_map, kustomization
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from gitopsd.model.outcome import Phase
+from gitopsd_plugins.sandbox.cluster import Settings
+from gitopsd_plugins.sandbox.server import serve
+
+APPS = ("one", "two", "child")
+"""`one` declares `child` where the revision says so."""
+
+_STATE = st.tuples(
+    st.dictionaries(st.sampled_from("abcdef"), st.tuples(st.sampled_from(APPS), st.sampled_from("xy")), max_size=6),
+    st.booleans(),
+)
+"""Each object's app and content, and whether the child is declared."""
+State = tuple[Mapping[str, tuple[str, str]], bool]
+
+
+def files(state: State) -> dict[str, str]:
+    objects, child = state
+    found = {f"{app}/.keep": "" for app in APPS} | {"one/anchor.yaml": config_map("anchor")}
+    found |= {f"{app}/{name}.yaml": config_map(name, key=content) for name, (app, content) in objects.items()}
+    return found | ({"one/child-app.yaml": kustomization("child")} if child else {})
+
+
+@settings(max_examples=3, deadline=None)
+@given(_STATE, _STATE)
+@example(({"a": ("one", "y"), "f": ("two", "x"), "c": ("one", "x")}, True), ({}, True))
+def test_an_apply_writes_what_the_plan_said(before: State, after: State) -> None:
+    anyio.run(_checked, before, after)
+
+
+async def _checked(before: State, after: State) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        async with (
+            serve(settings=Settings(settling=0.01)) as running,
+            aiohttp.ClientSession(headers={"Authorization": f"Bearer {running.token}"}) as http,
+        ):
+            path = Path(folder)
+            world = World(folder=path, running=running, http=http, repository=GitRepository(path / "repo.git"))
+            world.settings = "  safety: {massDeletion: false, emptyRender: false}\n"
+            world.declare(kustomization("one"), kustomization("two"))
+            world.repository.commit(files(before))
+            await world.once()
+            world.repository.files.clear()
+            head = world.repository.commit(files(after), branch="next")
+            planned = await world.plan(revisions=["next"])
+            assert all(report.view.ready for report in planned.apps), [r.view.message for r in planned.apps]
+            running.journal.clear()
+            world.repository.branch("main", head)
+            outcomes = await world.once()
+            assert {o.phase for o in outcomes.values()} == {Phase.READY}, [o.message for o in outcomes.values()]
+            assert app_ref("one") in outcomes
+            assert _written(world) == {
+                ("DELETE" if change.action == "delete" else "PATCH", change.name)
+                for report in planned.apps
+                for change in report.changes
+                if change.writes and not change.declared
+            }
+
+
+def _written(world: World) -> set[tuple[str, str]]:
+    return {
+        (request.method, request.path.rpartition("/")[2])
+        for request in world.asked()
+        if request.path.startswith("/api/v1/namespaces/default/configmaps/")
+        and request.method != "GET"
+        and request.query.get("dryRun") != "All"
+    }
