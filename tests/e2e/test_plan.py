@@ -377,6 +377,23 @@ async def test_what_the_server_fills_in_is_told_apart(world: World) -> None:
     assert change.after["spec"]["progressDeadlineSeconds"] == 600
 
 
+async def test_the_takeover_of_an_object_shows_what_goes_with_its_old_manager(world: World) -> None:
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"key": "theirs", "old": "1"}}
+    await world.send("POST", "/api/v1/namespaces/default/configmaps?fieldManager=kubectl-client-side-apply", body)
+    world.repository.commit({"app/a.yaml": config_map("a", key="ours")})
+    world.declare(kustomization("app"))
+    [change] = changes(await world.plan(), "app")
+    assert change.action == "adopt"
+    assert {(f.path, f.before, f.after) for f in change.fields if f.path.startswith("data")} == {
+        ("data.key", "theirs", "ours"), ("data.old", "1", None)
+    }  # fmt: skip
+    await world.once()
+    after = await world.get("/api/v1/namespaces/default/configmaps/a")
+    assert after is not None
+    assert change.after is not None
+    assert after["data"] == change.after["data"] == {"key": "ours"}
+
+
 async def test_without_the_right_to_rehearse_the_plan_is_estimated(world: World) -> None:
     await begun(world, {**maps("app", "a", "b")}, kustomization("app"))
     world.repository.commit({"app/a.yaml": config_map("a", key="new"), **maps("app", "c")})
