@@ -47,7 +47,7 @@ def plan(
       gitopsd plan --path . -c config.yaml --offline
       gitopsd plan --revision apps=refs/pull/7/head --revision infra=v2 -c /etc/gitopsd -o markdown
     """
-    question = Question(names=names, revisions=revisions, folders=folders)
+    question = Question(names=names, revisions=revisions, folders=folders, here=chosen.here)
     options.run(lambda: _plan(chosen, question, output))
 
 

@@ -9,7 +9,7 @@ from gitopsd.runtime.view import ChangeView, PlanView, Report
 
 _TO_DO = ("create", "update", "recreate", "adopt", "move", "delete")
 _REST = {
-    "approve": "deletions to be approved first", "hold": "held", "refuse": "refused", "skip": "skipped", "unchanged": "unchanged",
+    "approve": "to approve", "hold": "held", "refuse": "refused", "skip": "skipped", "unchanged": "unchanged",
 }  # fmt: skip
 
 

@@ -41,6 +41,8 @@ class Question:
     names: tuple[str, ...] = ()
     revisions: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    here: Path = Path("/")
+    """Where relative folders are meant from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +201,7 @@ def _instead(engine: Engine, question: Question) -> Instead:
     folders = dict(_stands_for(text, "--path", engine, question) for text in question.folders)
     if len(revisions) + len(folders) < len(question.revisions) + len(question.folders) or revisions.keys() & folders:
         raise UsageError("two revisions or folders stand in for the same source; name one for each")
-    return Instead(revisions=revisions, folders={ref: Path(folder) for ref, folder in folders.items()})
+    return Instead(revisions=revisions, folders={ref: question.here / folder for ref, folder in folders.items()})
 
 
 def _stands_for(text: str, option: str, engine: Engine, question: Question) -> tuple[ObjectRef, str]:
