@@ -126,7 +126,6 @@ async def planned(chosen: Chosen, mode: Mode, question: Question, *, moving: boo
 
     async def with_engine(engine: Engine) -> PlanView:
         with shown.moving():
-            await engine.reached()
             found = await whatif.asked(engine, question, foreseen.view, shown.note if moving else None)
         clusters = tuple(replace(cluster, offline=chosen.offline) for cluster in found.clusters)
         return replace(found, clusters=clusters)

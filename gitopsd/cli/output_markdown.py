@@ -29,6 +29,8 @@ def page(found: PlanView, *, head: Sequence[str]) -> str:
     ]
     failed = [r for r in found.apps if not tally.planned(r)]
     top += [f"- ❌ {code(r.view.message)}" for r in failed] + ([""] if failed else [])
+    approvals = [text for text in map(tally.approval, found.apps) if text]
+    top += [f"- {code(text)}" for text in approvals] + ([""] if approvals else [])
     rows = [_row(report, change) for report in found.apps for change in report.changes]
     table = ["| app | action | object | |", "|---|---|---|---|", *rows, ""] if rows else []
     blocks = [

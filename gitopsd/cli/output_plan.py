@@ -91,6 +91,8 @@ def _app(report: Report) -> None:
         output.console().print(_line(change))
         for text in fields(change):
             output.console().print(text)
+    if approval := tally.approval(report):
+        output.console().print(Text(f"  {approval}", style="yellow"))
 
 
 def _line(change: ChangeView) -> Text:

@@ -30,6 +30,12 @@ def changes(report: Report) -> bool:
     return any(change.writes or (change.action == "refuse" and change.deletion) for change in report.changes)
 
 
+def approval(report: Report) -> str:
+    """How the deletions of this plan that need it are approved in Git; '' where none does."""
+    waits = any(word_for(change) == "approve" for change in report.changes)
+    return f"to approve in Git: gitopsd.io/approve: {report.digest} on {report.view.ref}" if waits else ""
+
+
 def counted(reports: Iterable[Report]) -> dict[str, int]:
     """How many objects come to what."""
     found: dict[str, int] = {}

@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup
 
 from gitopsd.model.change import Action
 from gitopsd.model.declared import AppIntent
-from gitopsd.model.errors import GitopsdError, UsageError
+from gitopsd.model.errors import GitopsdError, Retrying, UsageError
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.plugin.roles import Target
@@ -120,7 +120,7 @@ def _through(host: Engine, engine: Callable[[], Engine]) -> Connect:
 async def _settled(engine: Engine, host: Engine, question: Question, stand_ins: Sequence[StandIn]) -> Settled:
     board = engine.board
     engine.declare(host.files, work=False)
-    await engine.reached()
+    await _reached(engine)
     board.removals |= host.board.removals & board.intents.keys()
     engine.remember({r: d for r, d in host.board.declared.items() if d.parent}, host.board.intents)
     instead = _instead(engine, question)
@@ -139,6 +139,15 @@ async def _settled(engine: Engine, host: Engine, question: Question, stand_ins: 
     board.despite |= named
     await _looked(engine, [ref for ref in named if _phase(board.outcomes.get(ref)) is Phase.SUSPENDED])
     return Settled(engine=engine, instead=instead, named=named, children=children)
+
+
+async def _reached(engine: Engine) -> None:
+    """Know what is recorded in every cluster that answers; of one that does not, each of its apps says so."""
+    for name in engine.files.clusters:
+        try:
+            await engine.clusters.target(name)
+        except Retrying as error:
+            engine.parts.ctx.log.warning("the cluster cannot be planned", cluster=name, problem=str(error))
 
 
 async def _know_children(engine: Engine) -> None:

@@ -95,6 +95,15 @@ def test_a_changed_text_is_shown_by_its_lines(capsys):
     )
 
 
+def test_what_waits_for_an_approval_says_how_it_is_given(capsys):
+    waiting = replace(report(change("refuse", deletion=True)), digest="sha256:0f3a")
+    for shape in ("table", "markdown"):
+        output_plan.show(plan(waiting), shape)
+        assert f"gitopsd.io/approve: sha256:0f3a on {APP}" in capsys.readouterr().out
+        output_plan.show(plan(report(UPDATE)), shape)
+        assert "gitopsd.io/approve" not in capsys.readouterr().out
+
+
 def test_offline_stands_in_the_first_line(capsys):
     for shape in ("table", "unified", "side-by-side"):
         output_plan.show(plan(report(UPDATE), offline=True), shape)

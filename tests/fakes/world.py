@@ -188,7 +188,6 @@ class World:
         mode = Mode(write=False, watch=False, work=False, log=logger, secrets=secrets)
 
         async def body(engine: Engine) -> PlanView:
-            await engine.reached()
             return await whatif.asked(engine, question, foreseen.view)
 
         with anyio.fail_after(PATIENCE):
