@@ -5,7 +5,7 @@ from gitopsd.plugin.yaml.errors import YamlError
 from gitopsd.plugin.yaml.limits import Limits
 from gitopsd.plugin.yaml.position import locate
 from gitopsd.plugin.yaml.reader import Document, read, read_all
-from gitopsd.plugin.yaml.writer import write, write_all
+from gitopsd.plugin.yaml.writer import print_all, write, write_all
 
 __all__ = [
     "KUBERNETES",
@@ -15,6 +15,7 @@ __all__ = [
     "Limits",
     "YamlError",
     "locate",
+    "print_all",
     "read",
     "read_all",
     "write",

@@ -51,7 +51,10 @@ class DuplicateKey(Exception):  # noqa: N818 - it never leaves the package; the 
 
 
 class Builder:
-    """Builds the documents of one stream, one after the other, within one set of limits."""
+    """Builds the documents of one stream, one after the other, within one set of limits.
+
+    `blanks` are the places of the last document, map and key, whose null is not written out.
+    """
 
     __slots__ = (
         "_aliased",
@@ -65,6 +68,7 @@ class Builder:
         "_next",
         "_nodes",
         "_unique_keys",
+        "blanks",
     )
 
     def __init__(
@@ -81,12 +85,14 @@ class Builder:
         self._anchors: dict[str, Any] = {}
         self._nodes = 0
         self._aliased = 0
+        self.blanks: list[tuple[dict[str, Any], str]] = []
 
     def document(self) -> tuple[Any, Event] | None:
         """Build the next document; return it with its first event, or None at the end of the stream."""
         while (event := self._next()) is not None:
             if isinstance(event, DocumentStartEvent):
                 self._anchors.clear()
+                self.blanks = []
                 root = self._next()
                 assert root is not None  # a document has a node, if only an empty scalar
                 return self._node(root, 1), root
@@ -113,7 +119,7 @@ class Builder:
             self._anchors[event.anchor] = value
         return value
 
-    def _mapping(self, start: Event, depth: int) -> dict[str, Any]:
+    def _mapping(self, start: Event, depth: int) -> dict[str, Any]:  # noqa: C901 - the hot loop, see above
         """Build a map from the events after its start."""
         if depth > self._max_depth:
             self._too_deep(start)
@@ -134,10 +140,12 @@ class Builder:
             if type(event) is ScalarEvent and event.anchor is None:
                 plain, quoted = event.implicit
                 text = event.value
-                if quoted:
+                if quoted and event.style != ">":
                     found[key] = text
                 elif plain and event.tag is None and text[:1] not in numeric:
                     found[key] = words(text, text)
+                    if not text:
+                        self.blanks.append((found, key))
                 else:
                     found[key] = self._value(event)
             elif type(event) is MappingStartEvent and event.anchor is None:
@@ -162,7 +170,7 @@ class Builder:
             if type(event) is ScalarEvent and event.anchor is None:
                 plain, quoted = event.implicit
                 text = event.value
-                if quoted:
+                if quoted and event.style != ">":
                     append(text)
                 elif plain and event.tag is None and text[:1] not in numeric:
                     append(words(text, text))
@@ -183,7 +191,7 @@ class Builder:
         """Resolve a scalar of any style and tag; infinity and NaN pass, as a key may be one."""
         plain, quoted = event.implicit
         if quoted or event.tag == tags.TEXT:
-            return event.value
+            return event.value if event.style != ">" else self._dialect.folded(event.value)
         if plain:
             return self._dialect.resolve(event.value)
         try:

@@ -3,8 +3,8 @@
 The choices are those of Go's emitter, which kubectl and kustomize print with: plain where nothing could take it for
 something else, double quotes for what another type would claim, single quotes for what the grammar would, a literal
 block for several lines. A text that any YAML reader, 1.1 or 1.2, would take for a number, date, boolean or null is
-quoted, whatever our own reader says. Where Go's choice does not read back (tabs before a block, Unicode's line
-separators) double quotes are used instead.
+quoted, whatever our own reader says. Where Go's choice does not read back (Unicode's line separators) double quotes are
+used instead.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from gitopsd.plugin.yaml import scalars
 _SPACED = r"\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd"
 _SIMPLE = re.compile(r"[A-Za-z_/$~(\\^][A-Za-z0-9_./$~()\\^=,:;@%+{}\[\]\"'*&!|<>?-]*(?<!:)")
 _PRINTED = re.compile(f"[{_SPACED}]*")
-_BLOCK = re.compile(f"[{_SPACED}\t\n]*")
+_BLOCK = re.compile(f"[{_SPACED}\n]*")
 _INDICATORS: Final = frozenset("#,[]{}&*!|>'\"%@` ")
-_MARKS: Final = ("=", "<<")
+MARKS: Final = ("=", "<<")
 _OTHERS = re.compile(
     r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"  # base 60, as YAML 1.1 has it
     r"|[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9_]+|[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?"
@@ -58,7 +58,7 @@ def block(text: str, indent: str) -> str | None:
     """
     if " \n" in text or text[-1] == " " or not _BLOCK.fullmatch(text):
         return None
-    hint = "2" if text[0] in " \t\n" else ""
+    hint = "2" if text[0] in " \n" else ""
     body = text.rstrip("\n")
     if not body:
         return None
@@ -70,7 +70,7 @@ def block(text: str, indent: str) -> str | None:
 
 def _claimed(text: str) -> bool:
     """Tell whether some YAML reader would take the plain text for another type."""
-    if text in scalars.WORDS or text in _MARKS:
+    if text in scalars.WORDS or text in MARKS:
         return True
     return text[0] in scalars.NUMERIC and (type(scalars.number(text)) is not str or bool(_OTHERS.fullmatch(text)))
 

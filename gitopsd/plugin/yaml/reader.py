@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from yaml.error import YAMLError
@@ -17,10 +18,14 @@ from gitopsd.plugin.yaml.limits import DEFAULT, Limits
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document of a stream: its value, and the line (from 1) on which that value begins."""
+    """One document of a stream: its value, and the line (from 1) on which that value begins.
+
+    `blanks` are the places, map and key, whose value is null because nothing is written there (`key:`).
+    """
 
     value: Any
     line: int
+    blanks: Sequence[tuple[dict[str, Any], str]] = field(default=(), repr=False, compare=False)
 
 
 def read_all(
@@ -75,7 +80,7 @@ def _documents(builder: Builder, file: str, limits: Limits) -> list[Document]:
             continue
         if len(documents) == limits.max_documents:
             raise _refused(f"the text has more than {limits.max_documents:,} documents", "split the file", root, file)
-        documents.append(Document(value, events.place(root)[0]))
+        documents.append(Document(value, events.place(root)[0], builder.blanks))
     return documents
 
 

@@ -1,6 +1,6 @@
 """The writer: JSON-like values to block-style YAML as kubectl and kustomize print it.
 
-Lists inside maps stand at their key's column, texts of several lines are literal blocks, lines are never folded.
+Lists inside maps stand at their key's column, texts of several lines are literal blocks, lines are never broken.
 Whatever is written reads back equal. It takes values of programs, so what JSON cannot say is a TypeError or
 ValueError, not a `YamlError`.
 """
@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from gitopsd.plugin.yaml import quoting
+from gitopsd.plugin.yaml import folding, quoting
 
 _LONGEST_KEY = 128  # longer keys need the `? ` form; readers look no further for the colon
 _INTEGER_BITS = 1023
@@ -31,6 +31,12 @@ def write(value: Any, *, sort_keys: bool = False) -> str:
 def write_all(values: Iterable[Any], *, sort_keys: bool = False) -> str:
     """Write a stream: the documents of `write` with `---` between them."""
     writer = _Writer(sort_keys=sort_keys)
+    return "---\n".join(writer.document(value) for value in values)
+
+
+def print_all(values: Iterable[Any]) -> str:
+    """Write a stream byte for byte as kustomize prints it: for people and comparisons, as not every reader takes it all."""
+    writer = _Printer()
     return "---\n".join(writer.document(value) for value in values)
 
 
@@ -55,10 +61,13 @@ class _Writer:
         self._lines.append("")
         return "\n".join(self._lines)
 
+    def _order(self, keys: Iterable[str]) -> Iterable[str]:
+        return sorted(keys)
+
     def _mapping(self, mapping: dict[str, Any], lead: str, indent: str) -> None:
         """Write the entries of a map that is not empty; the first line begins with `lead`, the others with `indent`."""
         add, texts = self._lines.append, self._texts.get
-        for key in sorted(mapping) if self._sort_keys else mapping:
+        for key in self._order(mapping) if self._sort_keys else mapping:
             value = mapping[key]
             name = texts(key) or self._key(key, indent)
             if type(value) is str:
@@ -130,6 +139,23 @@ class _Writer:
         """Keep how a short text is spelled: within one stream words come again and again."""
         if len(text) <= _KNOWN_LENGTH and len(self._texts) < _KNOWN_TEXTS:
             self._texts[text] = spelled
+
+
+class _Printer(_Writer):
+    """Writes as kustomize's own emitter does."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(sort_keys=True)
+        self._texts.update((mark, mark) for mark in quoting.MARKS)
+
+    def document(self, value: Any) -> str:
+        super().document(value)
+        return "\n".join(map(folding.wrapped, self._lines))
+
+    def _order(self, keys: Iterable[str]) -> Iterable[str]:
+        return folding.sorted_keys(keys)
 
 
 def _integer(value: int) -> str:

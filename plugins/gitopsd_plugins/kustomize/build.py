@@ -7,8 +7,11 @@ Hashes and references to changed names come once, at the top, over everything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from gitopsd.plugin import Rejected, Tree
 from gitopsd_plugins.kustomize import (
@@ -22,6 +25,7 @@ from gitopsd_plugins.kustomize import (
     names,
     openapi,
     order,
+    origins,
     patches,
     plugins,
     replacements,
@@ -32,14 +36,17 @@ from gitopsd_plugins.kustomize.fieldspec import FieldSpec, FieldSpecs
 from gitopsd_plugins.kustomize.identity import text
 from gitopsd_plugins.kustomize.kustomization import Kustomization, Label
 from gitopsd_plugins.kustomize.loader import Loader
-from gitopsd_plugins.kustomize.resource import LOCAL, ORIGIN, Resource
+from gitopsd_plugins.kustomize.resource import LOCAL, Resource
 from gitopsd_plugins.kustomize.resources import Resources
 from gitopsd_plugins.kustomize.typefacts import TypeFacts
 from gitopsd_plugins.kustomize.variables import Variables
 
 MAX_RESOURCES = 100_000
 MAX_KUSTOMIZATIONS = 5_000  # one folder may be read any number of times, so that few files could cost forever
+VALIDATED = "validated-by"
 Overlay = Callable[[Kustomization], Kustomization]
+Step = tuple[str, Callable[[Resources], None]]
+"""The name of a built-in transformer, and what it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,8 @@ class _Build:
     warnings: list[str] = field(default_factory=list)
     variables: Variables = field(default_factory=Variables)
     types: TypeFacts = field(default_factory=TypeFacts)
+    metadata: tuple[str, ...] = ()
+    """`buildMetadata` of the top kustomization; anything in it makes all origins be noted."""
     read_so_far: int = 0
 
     def read(self, loader: Loader, *, component: bool | None = False) -> Kustomization:
@@ -92,6 +101,7 @@ class _Build:
         return found
 
     def finish(self, loader: Loader, found: Kustomization, *, reorder: bool) -> Built:
+        self.metadata = found.build_metadata
         resources = Resources(types=self.types)
         settings = self.accumulate(resources, found, loader, config.EMPTY)
         names.add_hashes(resources)
@@ -100,6 +110,7 @@ class _Build:
         resources.keep(lambda r: r.labels("annotations").get(LOCAL, "false") == "false")
         items = _ordered(resources, found, reorder=reorder)
         for resource in items:
+            origins.finished(resource, self.metadata)
             _settle_annotations(resource)
         return Built(items, tuple(self.warnings))
 
@@ -113,27 +124,25 @@ class _Build:
         settings = settings.merged(own)
         for file in found.crds:
             settings = settings.merged(crds.read(loader.read(file), loader.shown(file)))
-        for generator in found.config_map_generator:
-            resources.absorb(generators.config_map(generator, found.generator_options, loader))
-        for generator in found.secret_generator:
-            resources.absorb(generators.secret(generator, found.generator_options, loader))
-        for plugin in self._plugins(found.generators, loader):
-            plugins.generate(resources, plugin, loader)
+        self._generate(resources, found, loader)
         for entry in found.components:
             below = loader.below(entry)
             settings = self.accumulate(resources, self.read(below, component=True), below, settings)
         if len(resources) > MAX_RESOURCES:
             raise Rejected(f"{loader.root or '.'}: more than {MAX_RESOURCES} resources")
-        _transform(resources, found, loader, settings)
-        for plugin in self._plugins(found.transformers, loader):
-            plugins.transform(resources, plugin, loader)
+        self._transform(resources, found, loader, settings)
+        for plugin in self._plugins(found.validators, loader):
+            _validate(resources, plugin, loader)
         for variable in found.vars:
             self.variables.declare(variable, resources)
         return settings
 
     def _add(self, resources: Resources, entry: str, loader: Loader, settings: Config) -> Config:
         if entry and loader.is_file(entry):
-            resources.extend(documents.read(loader.read(entry), loader.shown(entry)))
+            objects = documents.read(loader.read(entry), loader.shown(entry))
+            if self.metadata:
+                origins.set_file(objects, loader.origin_of(entry))
+            resources.extend(objects)
             return settings
         below = loader.below(entry)
         inner = Resources(types=self.types)
@@ -141,38 +150,113 @@ class _Build:
         resources.extend(inner)
         return settings.merged(theirs)
 
+    def _generate(self, resources: Resources, found: Kustomization, loader: Loader) -> None:
+        for kind, make, entries in (
+            ("ConfigMapGenerator", generators.config_map, found.config_map_generator),
+            ("SecretGenerator", generators.secret, found.secret_generator),
+        ):
+            for entry in entries:
+                made = make(entry, found.generator_options, loader)
+                if self.metadata:
+                    origins.set_maker([made], origins.of_field(self._file(loader), kind))
+                resources.absorb(made)
+        for plugin in self._plugins(found.generators, loader):
+            plugins.generate(resources, plugin, loader, origins.of_plugin(plugin) if self.metadata else None)
+
+    def _transform(self, resources: Resources, found: Kustomization, loader: Loader, settings: Config) -> None:
+        for kind, run in _steps(found, loader, settings):
+            run(resources)
+            if self.metadata:
+                origins.note_change(resources, origins.of_field(self._file(loader), kind))
+        for plugin in self._plugins(found.transformers, loader):
+            plugins.transform(resources, plugin, loader)
+            if self.metadata and (origin := origins.of_plugin(plugin)):
+                origins.note_change(resources, origin)
+
     def _plugins(self, entries: Sequence[str], loader: Loader) -> list[Resource]:
         """Plugin configurations: in place, in files, or what a folder builds."""
         found = Resources()
         for entry in entries:
             if "\n" in entry or ":" in entry:
-                found.extend(documents.read(entry, loader.shown("inline plugin")))
+                inline = documents.read(entry, loader.shown("inline plugin"))
+                if self.metadata:
+                    origins.set_file(inline, self._file(loader))
+                found.extend(inline)
             else:
                 self._add(found, entry, loader, config.EMPTY)
         return found.items
 
+    def _file(self, loader: Loader) -> str:
+        """The kustomization file of a folder, from the built one on; a made-up one has the usual name."""
+        return loader.origin_of(loader.file() or kustomization.NAMES[0])
 
-def _transform(resources: Resources, found: Kustomization, loader: Loader, settings: Config) -> None:
-    """kustomize's fixed order, whatever the order in the file."""
-    patches.apply_strategic(resources, found.patches_strategic_merge, loader)
+
+def _steps(found: Kustomization, loader: Loader, settings: Config) -> Iterator[Step]:
+    """The transformers that fields ask for, in kustomize's fixed order, whatever the order in the file."""
+    if found.patches_strategic_merge:
+        run = partial(patches.apply_strategic, entries=found.patches_strategic_merge, loader=loader)
+        yield "PatchStrategicMergeTransformer", run
     for patch in found.patches:
-        patches.apply(resources, patch, loader)
+        yield "PatchTransformer", partial(patches.apply, patch=patch, loader=loader)
     if found.namespace:
-        transformers.set_namespace(resources, found.namespace, settings.namespace)
+        specs = settings.namespace
+        yield "NamespaceTransformer", partial(transformers.set_namespace, namespace=found.namespace, specs=specs)
     if found.name_prefix:
-        names.surround(resources, settings.name_prefix, prefix=found.name_prefix)
+        yield "PrefixTransformer", partial(names.surround, specs=settings.name_prefix, prefix=found.name_prefix)
     if found.name_suffix:
-        names.surround(resources, settings.name_suffix, suffix=found.name_suffix)
-    for label in found.labels:
-        transformers.set_entries(resources, label.pairs, FieldSpecs(_label_fields(label, settings)))
-    transformers.set_entries(resources, found.common_labels, settings.common_labels)
-    transformers.set_entries(resources, found.common_annotations, settings.common_annotations)
+        yield "SuffixTransformer", partial(names.surround, specs=settings.name_suffix, suffix=found.name_suffix)
+    yield from _label_steps(found, settings)
+    if found.common_annotations:
+        fields = settings.common_annotations
+        yield (
+            "AnnotationsTransformer",
+            partial(transformers.set_entries, entries=found.common_annotations, specs=fields),
+        )
     for patch in found.patches_json6902:
-        patches.apply_json(resources, patch, loader)
+        yield "PatchJson6902Transformer", partial(patches.apply_json, patch=patch, loader=loader)
     for replica in found.replicas:
-        transformers.set_replicas(resources, replica, settings.replicas)
-    transformers.set_images(resources, (*found.images, *found.image_tags), settings.images)
-    replacements.apply_all(resources, found.replacements, loader)
+        yield "ReplicaCountTransformer", partial(transformers.set_replicas, replica=replica, specs=settings.replicas)
+    yield from _image_steps(found, settings)
+    if found.replacements:
+        yield "ReplacementTransformer", partial(replacements.apply_all, entries=found.replacements, loader=loader)
+
+
+def _label_steps(found: Kustomization, settings: Config) -> Iterator[Step]:
+    """One for each entry of `labels`, and one for `commonLabels`, which runs beside them even where it is empty."""
+    for label in found.labels:
+        specs = FieldSpecs(_label_fields(label, settings))
+        yield "LabelTransformer", partial(transformers.set_entries, entries=label.pairs, specs=specs)
+    if found.labels or found.common_labels:
+        common = partial(transformers.set_entries, entries=found.common_labels, specs=settings.common_labels)
+        yield "LabelTransformer", common
+
+
+def _image_steps(found: Kustomization, settings: Config) -> Iterator[Step]:
+    """All images are changed in one pass, which notes itself once for each."""
+    images = (*found.images, *found.image_tags)
+    if images:
+        yield "ImageTagTransformer", partial(transformers.set_images, images=images, specs=settings.images)
+    for _ in images[1:]:
+        yield "ImageTagTransformer", lambda resources: None
+
+
+def _validate(resources: Resources, plugin: Resource, loader: Loader) -> None:
+    """Run a validator, which may refuse and may change nothing but its own mark. Raises `Rejected` naming it."""
+    before = [copy.deepcopy(resource.body) for resource in resources]
+    plugins.transform(resources, plugin, loader)
+    after = [_without_mark(resource.body) for resource in resources]
+    if before != after:
+        raise Rejected(f"{plugin.file}: {plugin}: validator shouldn't modify the resource map; list it in transformers")
+
+
+def _without_mark(body: dict[str, Any]) -> dict[str, Any]:
+    metadata: Any = body.get("metadata")
+    labels = metadata.get("labels") if isinstance(metadata, dict) else None
+    if not isinstance(labels, dict) or VALIDATED not in labels:
+        return body
+    left = {key: value for key, value in labels.items() if key != VALIDATED}
+    others = {key: value for key, value in metadata.items() if key != "labels"}
+    return {**body, "metadata": {**others, **({"labels": left} if left else {})}}
 
 
 def _label_fields(label: Label, settings: Config) -> list[FieldSpec]:
@@ -208,7 +292,7 @@ def _settle_annotations(resource: Resource) -> None:
     """Annotations are texts; kustomize writes them so in the end, and drops the map when it is empty."""
     annotations = resource.metadata.get("annotations")
     if annotations is None or isinstance(annotations, dict):
-        kept = {key: text(value) for key, value in (annotations or {}).items() if key != ORIGIN}
+        kept = {key: text(value) for key, value in (annotations or {}).items()}
         if kept:
             resource.metadata["annotations"] = kept
         else:

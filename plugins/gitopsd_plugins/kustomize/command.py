@@ -55,4 +55,4 @@ def kustomization(folder: Path, load_restrictor: str, reorder: str) -> None:
         raise click.ClickException(str(error)) from error
     for warning in built.warnings:
         click.echo(f"Warning: {warning}", err=True)
-    click.echo(yaml.write_all((resource.body for resource in built.resources), sort_keys=True), nl=False)
+    click.echo(yaml.print_all(resource.body for resource in built.resources), nl=False)

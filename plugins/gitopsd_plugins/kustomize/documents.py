@@ -5,22 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from gitopsd.plugin import Rejected, yaml
+from gitopsd_plugins.kustomize import notes
 from gitopsd_plugins.kustomize.identity import text
 from gitopsd_plugins.kustomize.resource import Resource
 
 
 def read(data: bytes | str, file: str) -> list[Resource]:
     """The objects of a file, in order; what a list holds comes last. Raises `Rejected` naming file and line."""
-    pending = [(document.value, f"{file}:{document.line}") for document in documents(data, file)]
+    pending = [(found.value, found.blanks, f"{file}:{found.line}") for found in documents(data, file)]
     result: list[Resource] = []
-    for value, place in pending:
+    for value, blanks, place in pending:
         if value is None or value in ({}, []):
             continue
         body = _object(value, place)
         if not text(body["kind"]).endswith("List") or "items" not in body:
-            result.append(Resource(body, file=file))
+            resource = Resource(body, file=file, blanks=blanks)
+            notes.take(resource)
+            result.append(resource)
         elif isinstance(items := body["items"], list):
-            pending.extend((item, f"{place} (in {body['kind']})") for item in items)
+            pending.extend((item, blanks, f"{place} (in {body['kind']})") for item in items)
         elif items is not None:
             raise Rejected(f"{place}: items of {body['kind']} must be a list")
     return result

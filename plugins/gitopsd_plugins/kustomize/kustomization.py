@@ -1,6 +1,6 @@
 """The kustomization file: its fields, decoded strictly, old spellings turned into today's.
 
-Every field that kustomize knows is decoded; those that a build does not serve yet are refused by name, never ignored.
+Every field that kustomize knows is decoded; those that would run a program are refused by name, never ignored.
 """
 
 from __future__ import annotations
@@ -218,18 +218,15 @@ class Kustomization(Spec, frozen=True, kw_only=True):
     configurations: tuple[str, ...] = ()
     generators: tuple[str, ...] = ()
     transformers: tuple[str, ...] = ()
-    validators: Any = None
+    validators: tuple[str, ...] = ()
     openapi: dict[str, str] = msgspec.field(default_factory=dict)
-    build_metadata: Any = None
+    build_metadata: tuple[str, ...] = ()
     helm_globals: Any = None
     helm_charts: Any = None
     helm_chart_inflation_generator: Any = None
 
 
-_UNSERVED = (
-    "validators",
-    "build_metadata",
-    "helm_globals",
+_REFUSED = (
     "helm_charts",
     "helm_chart_inflation_generator",
 )
@@ -289,9 +286,12 @@ def _check(found: Kustomization, file: str, *, component: bool | None) -> None:
         raise Rejected(f"{file}: listed in components, so its kind must be {COMPONENT}, not {kind}")
     if component is False and kind == COMPONENT:
         raise Rejected(f"{file}: is a {COMPONENT}; list it in components, not in resources")
-    for name in _UNSERVED:
+    for name in _REFUSED:
         if getattr(found, name):
-            raise Rejected(f'{file}: field "{_ENCODED[name]}" is not served yet')
+            raise Rejected(
+                f'{file}: field "{_ENCODED[name]}" would run helm, and no program is run from a repository; '
+                "declare a HelmRelease, or render the chart before it is committed"
+            )
 
 
 def _place(data: bytes, file: str, path: Sequence[str | int]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from gitopsd.plugin import Entry, Link, PathError, Rejected, Tree
 from gitopsd.plugin.tree import normal
-from gitopsd_plugins.kustomize import kustomization
+from gitopsd_plugins.kustomize import kustomization, origins
 
 _REMOTE = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:|^git@|\?(?:.*&)?(?:ref|version)=|^[\w-]+(?:\.[\w-]+)+/[^/]+/")
 _LIMIT_LINKS = 40
@@ -20,11 +20,14 @@ MAX_CHAIN = 100
 
 
 class Loader:
-    """One folder of a tree; `above` is the loader of the kustomization that refers to it."""
+    """One folder of a tree; `above` is the loader of the kustomization that refers to it, by the path `origin` from the top."""
 
-    def __init__(self, tree: Tree, root: str, *, restricted: bool = False, above: Loader | None = None) -> None:
+    def __init__(
+        self, tree: Tree, root: str, *, restricted: bool = False, above: Loader | None = None, origin: str = ""
+    ) -> None:
         self.tree = tree
         self.root = normal(root)
+        self.origin = origin
         self.restricted = restricted
         self.above = above
         self._listed: dict[str, Mapping[str, Entry]] = above._listed if above else {}
@@ -70,7 +73,12 @@ class Loader:
         if any(_holds(path, visited) for visited in chain[1:]):
             shown = " -> ".join(p or "." for p in reversed(chain))
             raise Rejected(f"cycle detected: {shown}; a folder cannot be built from inside itself")
-        return Loader(self.tree, path, restricted=self.restricted, above=self)
+        origin = self.origin_of(relative)
+        return Loader(self.tree, path, restricted=self.restricted, above=self, origin=origin)
+
+    def origin_of(self, relative: str) -> str:
+        """The path of something named in this folder, from the built folder on."""
+        return origins.joined(self.origin, relative)
 
     def file(self) -> str:
         """The name of the kustomization file here; '' when there is none. Raises `Rejected` for several."""

@@ -21,6 +21,24 @@ ABSENT: Final[Any] = object()
 _DIRECTIVE = "$patch"
 _DIRECTIVES = {"delete", "replace", "merge"}
 Values = list[str]
+Blanks = Sequence[tuple[dict[str, Any], str]]
+
+
+def drop_blanks(target: dict[str, Any], blanks: Blanks, types: TypeFacts = BUILT_IN) -> None:
+    """Remove the keys for which nothing is written, where merging would come by: kustomize takes them for absent."""
+    _drop(target, {(id(holder), key) for holder, key in blanks}, None, types)
+
+
+def _drop(value: Any, blanks: set[tuple[int, str]], fact: Fact, types: TypeFacts) -> None:
+    if isinstance(value, dict):
+        fact = fact or _fact_of(types, value)
+        for key in [key for key, item in value.items() if item is None and (id(value), key) in blanks]:
+            del value[key]
+        for key, item in value.items():
+            _drop(item, blanks, types.of_field(fact, key), types)
+    elif isinstance(value, list) and typefacts.merge_keys(fact) is not None:
+        for item in value:
+            _drop(item, blanks, fact.get("of") if isinstance(fact, dict) else None, types)
 
 
 def merge(target: dict[str, Any], patch: dict[str, Any], types: TypeFacts = BUILT_IN) -> dict[str, Any] | None:

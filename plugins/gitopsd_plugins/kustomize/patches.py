@@ -118,6 +118,7 @@ def _patch_body(resource: Resource, operations: Sequence[Operation], source: str
     if not isinstance(body, dict):
         raise Rejected(f"{source}: {resource}: the patch makes it something that is not an object")
     resource.body = body
+    resource.blanks = ()
     if made and not resource.metadata.get("annotations"):
         resource.metadata.pop("annotations", None)
 
@@ -141,6 +142,8 @@ def _merge_into(
         target.remember()
     if keep_version:
         patch.body["apiVersion"] = target.body.get("apiVersion")
+    if target.blanks:
+        merge.drop_blanks(target.body, target.blanks, resources.types)
     body = merge.merge(target.body, patch.body, resources.types)
     target.body = body or {}
     if not body:

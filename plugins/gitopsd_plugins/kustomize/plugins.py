@@ -19,6 +19,7 @@ from gitopsd_plugins.kustomize import (
     fieldspec,
     generators,
     names,
+    origins,
     patches,
     replacements,
     transformers,
@@ -37,6 +38,7 @@ from gitopsd_plugins.kustomize.kustomization import (
     Target,
 )
 from gitopsd_plugins.kustomize.loader import Loader
+from gitopsd_plugins.kustomize.origins import Origin
 from gitopsd_plugins.kustomize.resource import Resource
 from gitopsd_plugins.kustomize.resources import Resources
 from gitopsd_plugins.kustomize.selector import Selector
@@ -149,9 +151,14 @@ def transform(resources: Resources, plugin: Resource, loader: Loader) -> None:
     _run(_TRANSFORMERS, resources, plugin, loader)
 
 
-def generate(resources: Resources, plugin: Resource, loader: Loader) -> None:
-    """Run one generator. Raises `Rejected` naming it."""
-    _run(_GENERATORS, resources, plugin, loader)
+def generate(resources: Resources, plugin: Resource, loader: Loader, origin: Origin | None = None) -> None:
+    """Run one generator; `origin` is noted on what it makes. Raises `Rejected` naming it."""
+    made = Resources(types=resources.types)
+    _run(_GENERATORS, made, plugin, loader)
+    if origin is not None:
+        origins.set_maker(made, origin)
+    for resource in made:
+        resources.absorb(resource)
 
 
 def _run(
@@ -277,11 +284,11 @@ def _inserted(path: str, position: int, part: str) -> str:
 
 
 def _config_map(call: Call) -> None:
-    call.resources.absorb(generators.config_map(_named(call), None, call.loader))
+    call.resources.append(generators.config_map(_named(call), None, call.loader))
 
 
 def _secret(call: Call) -> None:
-    call.resources.absorb(generators.secret(_named(call), None, call.loader))
+    call.resources.append(generators.secret(_named(call), None, call.loader))
 
 
 def _named(call: Call) -> Generator:
@@ -301,7 +308,7 @@ def _policy(call: Call) -> None:
     metadata = {"name": config.kubernetes_service.name, "annotations": {"iam.gke.io/gcp-service-account": account}}
     if config.kubernetes_service.namespace:
         metadata["namespace"] = config.kubernetes_service.namespace
-    call.resources.absorb(Resource({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}))
+    call.resources.append(Resource({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}))
 
 
 _TRANSFORMERS: dict[str, tuple[type[Spec], Callable[[Call], None]]] = {

@@ -8,12 +8,11 @@ written again.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterable
 from typing import Any
 
 from gitopsd.plugin import Rejected, yaml
-from gitopsd_plugins.kustomize import fieldpath, kustomization, selector
+from gitopsd_plugins.kustomize import fieldpath, inlined, kustomization, selector
 from gitopsd_plugins.kustomize.identity import Gvk, effective, text
 from gitopsd_plugins.kustomize.kustomization import (
     FieldOptions,
@@ -153,7 +152,7 @@ def _replaced(old: Any, value: Any, options: FieldOptions) -> Any:
         value = _spliced(text(old).split(options.delimiter), text(value), options)
     if isinstance(old, dict | list):
         return copy.deepcopy(value)
-    return _as(old, text(value))
+    return inlined.scalar(old, text(value))
 
 
 def _spliced(parts: list[str], value: str, options: FieldOptions) -> str:
@@ -166,17 +165,6 @@ def _spliced(parts: list[str], value: str, options: FieldOptions) -> str:
     return options.delimiter.join(parts)
 
 
-def _as(old: Any, value: str) -> Any:
-    """The text as a scalar of the old one's type."""
-    if isinstance(old, str):
-        return value
-    new = yaml.KUSTOMIZE.resolve(value)
-    numbers = isinstance(old, float) and isinstance(new, int) and not isinstance(new, bool)
-    if old is not None and type(new) is not type(old) and not numbers:
-        raise Rejected(f"the replacement is not a {type(old).__name__}, as the field is")
-    return new
-
-
 def _write_inside_text(resource: Resource, parts: list[str], value: Any, create: Any) -> bool:
     """True when the path went on inside a text, and the value was written there."""
     for length in range(1, len(parts)):
@@ -184,39 +172,11 @@ def _write_inside_text(resource: Resource, parts: list[str], value: Any, create:
             found = fieldpath.get(resource.body, parts[:length])
         except Rejected:
             continue
-        if found is None or isinstance(found, dict | list):
+        if not isinstance(found, str):
             continue
-        inside = _read(text(found))
-        changed = inside is not None and _changed_inside(inside, parts[length:], value, create)
-        if changed:
+        changed = inlined.changed(found, parts[length:], value, create)
+        if changed is not None:
             ((holder, key),) = fieldpath.places({"": resource.body}, "", parts[:length])
-            holder[key] = _written(inside, text(found))
-        return changed
+            holder[key] = changed
+        return changed is not None
     return False
-
-
-def _read(content: str) -> Any:
-    try:
-        return yaml.read(content, dialect=yaml.KUSTOMIZE)
-    except yaml.YamlError:
-        return None
-
-
-def _changed_inside(inside: Any, parts: list[str], value: Any, create: Any) -> bool:
-    try:
-        found = fieldpath.places({"": inside}, "", parts, create)
-    except Rejected:
-        return False
-    for holder, key in found:
-        old = holder[key]
-        holder[key] = copy.deepcopy(value) if isinstance(old, dict | list) else _as(old, text(value))
-    return bool(found)
-
-
-def _written(value: Any, before: str) -> str:
-    """As JSON where it was JSON, in lines where it had lines; else as YAML."""
-    if before.strip()[:1] not in {"{", "["}:
-        return yaml.write(value).strip()
-    if "\n" in before and "  " in before:
-        return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
-    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)

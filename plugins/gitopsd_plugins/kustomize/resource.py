@@ -7,21 +7,33 @@ names of different overlays apart.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from gitopsd_plugins.kustomize.identity import Gvk, Id, effective, gvk_of, text
 
-ORIGIN = "config.kubernetes.io/origin"
 LOCAL = "config.kubernetes.io/local-config"
 
 
 class Resource:
-    """`file` is where it was read (for messages). `hashed`: its name ends in a digest of its content."""
+    """`file` is where it was read (for messages). `hashed`: its name ends in a digest of its content.
 
-    __slots__ = ("behavior", "body", "file", "hashed", "history", "prefixes", "suffixes")
+    `blanks` are places, map and key, where its file says nothing at all after the colon: merging drops them.
+    """
 
-    def __init__(self, body: dict[str, Any], *, file: str = "", hashed: bool = False, behavior: str = "") -> None:
+    __slots__ = ("behavior", "blanks", "body", "file", "hashed", "history", "prefixes", "suffixes")
+
+    def __init__(
+        self,
+        body: dict[str, Any],
+        *,
+        file: str = "",
+        hashed: bool = False,
+        behavior: str = "",
+        blanks: Sequence[tuple[dict[str, Any], str]] = (),
+    ) -> None:
         self.body = body
+        self.blanks = blanks
         self.file = file
         self.hashed = hashed
         self.behavior = behavior

@@ -7,6 +7,7 @@ from typing import Any
 
 from gitopsd.plugin import Rejected
 from gitopsd_plugins.kustomize.identity import Id, text
+from gitopsd_plugins.kustomize.origins import ORIGIN
 from gitopsd_plugins.kustomize.resource import Resource
 from gitopsd_plugins.kustomize.typefacts import BUILT_IN, TypeFacts
 
@@ -113,10 +114,12 @@ def _take_over(old: Resource, new: Resource) -> None:
         if merged := old.labels(field) | new.labels(field):
             new.metadata[field] = merged
     if new.behavior == "merge":
+        if origin := old.labels("annotations").get(ORIGIN):
+            new.metadata["annotations"][ORIGIN] = origin
         for field in ("data", "binaryData"):
             if joined := _texts(old.body.get(field)) | _texts(new.body.get(field)):
                 new.body[field] = joined
-    old.body = new.body
+    old.body, old.blanks = new.body, new.blanks
     old.name, old.namespace = name, namespace
     old.hashed = old.hashed and new.hashed
 

@@ -280,7 +280,10 @@ def test_components_work_on_what_is_there(built):
         ),
         ({"kustomization.yaml": "resources: a\n"}, "kustomization.yaml:1: invalid Kustomization: resources: Expected"),
         ({"kustomization.yaml": "a: [\n"}, "kustomization.yaml:2"),
-        ({"kustomization.yaml": "helmCharts: [{name: x}]\n"}, 'kustomization.yaml: field "helmCharts" is not served'),
+        (
+            {"kustomization.yaml": "helmCharts: [{name: x}]\n"},
+            'kustomization.yaml: field "helmCharts" would run helm, and no program is run from a repository',
+        ),
         (
             {"kustomization.yaml": "resources: ['https://example.com/x.yaml']\n"},
             "'https://example.com/x.yaml' is remote",
@@ -347,3 +350,60 @@ def test_few_files_cannot_cost_forever(built):
     files["40/kustomization.yaml"] = "namePrefix: a\n"
     with pytest.raises(Rejected, match="more than 5000 kustomizations"):
         built(files, "0")
+
+
+def test_merging_drops_what_a_file_leaves_blank_and_keeps_a_written_null(built):
+    web = WEB.replace("replicas: 1", "paused:\n  replicas: null")
+    patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {minReadySeconds: 1}\n"
+    files = {"kustomization.yaml": "resources: [web.yaml]\n", "web.yaml": web, "p.yaml": patch}
+    assert built(files)[0]["spec"]["paused"] is None
+    files["kustomization.yaml"] += "patches: [{path: p.yaml}]\n"
+    spec = built(files)[0]["spec"]
+    assert ("paused" in spec, spec["replicas"]) == (False, None)
+
+
+def test_notes_about_former_names_are_honoured_and_not_printed(built):
+    noted = """\
+    apiVersion: v1
+    kind: Secret
+    metadata:
+      name: now
+      annotations:
+        internal.config.kubernetes.io/previousNames: before
+        internal.config.kubernetes.io/previousKinds: Secret
+        internal.config.kubernetes.io/previousNamespaces: default
+    """
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {imagePullSecrets: [{name: before}]}\n"
+    files = {"kustomization.yaml": "resources: [s.yaml, p.yaml]\n", "s.yaml": noted, "p.yaml": pod}
+    bodies = built(files)
+    assert by_kind(bodies, "Pod")["spec"]["imagePullSecrets"] == [{"name": "now"}]
+    assert by_kind(bodies, "Secret")["metadata"] == {"name": "now"}
+    files["s.yaml"] = noted.replace("previousKinds: Secret", "previousKinds: Secret,Secret")
+    with pytest.raises(Rejected, match="must have as many entries each"):
+        built(files)
+
+
+def test_a_replacement_inside_a_text_keeps_quotes_style_and_comments(built):
+    inside = """\
+    apiVersion: v1
+    kind: ConfigMap
+    metadata: {name: c}
+    data:
+      host: example.org
+      "5": "5"
+      app.yaml: |
+        # kept
+        hosts: ["a", 'b']
+        host: "x" # too
+        port: abc
+    """
+    kustomization = """\
+    resources: [c.yaml]
+    replacements:
+    - source: {kind: ConfigMap, fieldPath: data.host}
+      targets: [{select: {kind: ConfigMap}, fieldPaths: ['data.app\\.yaml.host']}]
+    - source: {kind: ConfigMap, fieldPath: data.5}
+      targets: [{select: {kind: ConfigMap}, fieldPaths: ['data.app\\.yaml.port']}]
+    """
+    (body,) = built({"kustomization.yaml": kustomization, "c.yaml": inside})
+    assert body["data"]["app.yaml"] == ('# kept\nhosts: ["a", \'b\']\nhost: "example.org" # too\nport: "5"')
