@@ -18,6 +18,7 @@ import anyio.to_thread
 from gitopsd.config.declared_set import DeclaredSet
 from gitopsd.config.documents import NAMESPACE
 from gitopsd.plugin import Misconfigured, NotReady
+from gitopsd.plugin.context import UNREADABLE
 
 MAX_VALUE = 1 << 20
 MAX_KEYS = 1000
@@ -105,7 +106,7 @@ def _names(folder: Path) -> list[str]:
         return []
     except OSError as error:
         raise NotReady(
-            f"{folder} cannot be read: {(error.strerror or '').lower()}; check its owner and mode"
+            f"{folder} cannot be read: {(error.strerror or '').lower()}; check its owner and mode", reason=UNREADABLE
         ) from error
     if len(names) > MAX_KEYS:
         raise Misconfigured(f"{folder} holds more than {MAX_KEYS} entries; it is not a folder of secrets")
@@ -118,7 +119,9 @@ def _value(file: Path) -> bytes:
             regular = stat.S_ISREG(os.fstat(opened.fileno()).st_mode)
             value = opened.read(MAX_VALUE + 1) if regular else b""
     except OSError as error:
-        raise NotReady(f"{file} cannot be read: {(error.strerror or '').lower()}; check its owner and mode") from error
+        raise NotReady(
+            f"{file} cannot be read: {(error.strerror or '').lower()}; check its owner and mode", reason=UNREADABLE
+        ) from error
     if len(value) > MAX_VALUE:
         raise Misconfigured(f"{file} is larger than {MAX_VALUE >> 20} MiB; it is not a secret")
     return value

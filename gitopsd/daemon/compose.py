@@ -175,6 +175,7 @@ def _context(
         now=lambda: datetime.now(UTC),
         log=mode.log,
         cache=lambda name: _folder(loaded.state / "plugins" / name),
+        conceal=mode.secrets.add,
     )
 
 

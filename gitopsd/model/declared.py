@@ -127,6 +127,25 @@ class HealthExpression:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ValuesRef:
+    """A ConfigMap or Secret whose values a render needs; `field` is where the object names it, for messages."""
+
+    kind: str
+    namespace: str
+    name: str
+    field: str
+    optional: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.namespace}/{self.name}"
+
+    @property
+    def secret(self) -> bool:
+        """Whether what is made with its values must be treated as a secret, too."""
+        return self.kind == "Secret"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppIntent:
     """An app to keep equal to its source: what to render, where to apply it, and how careful to be."""
 
@@ -135,6 +154,8 @@ class AppIntent:
     renderer: str
     spec: Mapping[str, Any] = field(repr=False)
     """JSON value for the renderer, crosses into a worker process; part of the render's cache key."""
+    values: tuple[ValuesRef, ...] = ()
+    """What is looked up for the renderer: among the declared files first, then in the target."""
     interval: timedelta
     retry_interval: timedelta
     timeout: timedelta

@@ -42,6 +42,11 @@ class Manifest:
         )
 
     @property
+    def secret(self) -> bool:
+        """True for a Secret."""
+        return self.id.kind == "Secret" and not self.id.group
+
+    @property
     def api_version(self) -> str:
         """The apiVersion as written in a manifest."""
         return f"{self.id.group}/{self.version}" if self.id.group else self.version
@@ -83,7 +88,7 @@ class Rendered:
     @property
     def sensitive(self) -> bool:
         """True where a Secret is among the manifests: such a set is never stored in the clear."""
-        return any(m.id.kind == "Secret" and not m.id.group for m in self.manifests)
+        return any(m.secret for m in self.manifests)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ from gitopsd.model.declared import (
     SourceIntent,
     Treatment,
     Unserved,
+    ValuesRef,
     WriteMode,
 )
 from gitopsd.model.digest import Digest
@@ -170,6 +171,7 @@ __all__ = [
     "Unserved",
     "Unsupported",
     "UsageError",
+    "ValuesRef",
     "Verdict",
     "VerificationFailed",
     "Versioned",

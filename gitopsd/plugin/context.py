@@ -7,7 +7,7 @@ its `Context`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -30,6 +30,10 @@ class Work(Protocol):
         worker is `Rejected`, naming the limit.
         """
         ...
+
+
+UNREADABLE = "SecretUnreadable"
+"""The reason of a `NotReady` for what is there and cannot be read: it is not to be looked for elsewhere."""
 
 
 class Credentials(Protocol):
@@ -57,3 +61,5 @@ class Context:
     now: Callable[[], datetime]
     log: FilteringBoundLogger
     cache: Callable[[str], Path]
+    conceal: Callable[[bytes], None] = field(default=lambda value: None)
+    """Masks a secret value in every log line from now on: for what did not come through `credentials`, which do it themselves."""

@@ -21,5 +21,6 @@ DELETE = "gitopsd.io/delete"
 DEPENDS_ON = "gitopsd.io/depends-on"
 DRIFT = "gitopsd.io/drift"
 STAGE_KINDS = "gitopsd.io/stage-kinds"
-DECLARED = frozenset({ADOPT, APPROVE, ATOMIC, CLUSTER, DELETE, DEPENDS_ON, DRIFT, STAGE_KINDS})
+SUBSTITUTE = "gitopsd.io/substitute"
+DECLARED = frozenset({ADOPT, APPROVE, ATOMIC, CLUSTER, DELETE, DEPENDS_ON, DRIFT, STAGE_KINDS, SUBSTITUTE})
 """All that a declared object may carry; another key of our group is most likely misspelt."""

@@ -87,17 +87,25 @@ class AnyFolder(Protocol):
         ...
 
 
+Values = Mapping[str, bytes]
+"""The data of a ConfigMap or Secret by key."""
+
+
 class Renderer(Protocol):
     """Makes manifests of a tree. A class without constructor arguments: it is instantiated again in a worker process.
 
-    It is a function of its inputs: same tree content and spec, same result. `version` changes when its results may.
+    It is a function of its inputs: same tree content, spec and values, same result. `version` changes when its results may.
     """
 
     name: str
     version: str
 
-    def render(self, tree: Tree, spec: Mapping[str, Any]) -> Rendered:
-        """The objects, in order. Raises `Rejected` naming file and field; reads only through `tree`."""
+    def render(self, tree: Tree, spec: Mapping[str, Any], values: Sequence[Values | None] = ()) -> Rendered:
+        """The objects, in order. Raises `Rejected` naming file and field; reads only through `tree`.
+
+        `values` are what the intent's `values` name, in that order; None for an optional one that is not there. They may be
+        secret: no message may repeat one.
+        """
         ...
 
 

@@ -29,6 +29,8 @@ from gitopsd.model.manifest import Manifest, Outline
 from gitopsd.model.tree import Artifact
 from gitopsd.plugin.roles import Renderer
 from gitopsd.plugin.tree import Tree
+from gitopsd.reconcile import values
+from gitopsd.reconcile.values import Found
 from gitopsd.reconcile.world import Render, World
 from gitopsd.store import Store
 
@@ -46,6 +48,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     intent: Digest
     tree: Digest
     spec: dict[str, Any]
+    values: tuple[dict[str, bytes] | None, ...]
+    secret: bool
+    """Values from a Secret are among them: then whatever is made may hold one, and is treated as a Secret."""
     key: bytes
     keep: bool
 
@@ -64,7 +69,8 @@ _MANIFEST = msgspec.msgpack.Decoder(Manifest)
 async def current(app: AppIntent, artifact: Artifact, world: World) -> tuple[Render, tuple[Manifest, ...] | None]:
     """What the app's render of this artifact wants, and the manifests where they had to be made or are at hand."""
     renderer = _renderer(app, world)
-    intent = _intent(renderer, app)
+    found = await values.found(app, world)
+    intent = _intent(renderer, app, found, world)
     last = world.board.renders.get(app.ref) or _stored(app, artifact, intent, world)
     with _fetched_again(app, world):
         if (
@@ -73,7 +79,7 @@ async def current(app: AppIntent, artifact: Artifact, world: World) -> tuple[Ren
             and Tree(world.store, artifact.tree).unchanged(last.outline.reads)
         ):
             return replace(last, revision=artifact.revision, tree=artifact.tree), None
-        answer, manifests = await _made(renderer, intent, app, artifact, world)
+        answer, manifests = await _made(renderer, intent, app, artifact, found, world)
     made = Render(
         intent=intent,
         revision=artifact.revision,
@@ -91,20 +97,24 @@ async def manifests(app: AppIntent, artifact: Artifact, render: Render, world: W
     stored = await to_thread.run_sync(world.store.rendered, render.outline.key)
     if stored is not None:
         return stored
+    found = await values.found(app, world)
     with _fetched_again(app, world):
-        return (await _made(_renderer(app, world), render.intent, app, artifact, world))[1]
+        return (await _made(_renderer(app, world), render.intent, app, artifact, found, world))[1]
 
 
 async def remembered(app: AppIntent, world: World) -> tuple[Manifest, ...]:
     """The objects of the app's last render, as far as they are stored; nothing is rendered."""
     renderer = world.registry.renderers.get(app.renderer)
-    outline = world.store.outline(app.ref, _intent(renderer, app)) if renderer else None
+    if renderer is None:
+        return ()
+    known = await values.found(app, world)
+    outline = world.store.outline(app.ref, _intent(renderer, app, known, world))
     found = await to_thread.run_sync(world.store.rendered, outline.key) if outline else None
     return found or ()
 
 
-def _intent(renderer: Renderer, app: AppIntent) -> Digest:
-    return digest.of_value([renderer.name, renderer.version, app.spec])
+def _intent(renderer: Renderer, app: AppIntent, found: Found, world: World) -> Digest:
+    return digest.of_value([renderer.name, renderer.version, app.spec, *found.known_by(world.store.key())])
 
 
 @contextmanager
@@ -122,7 +132,7 @@ def _fetched_again(app: AppIntent, world: World) -> Iterator[None]:
 
 
 async def _made(
-    renderer: Renderer, intent: Digest, app: AppIntent, artifact: Artifact, world: World
+    renderer: Renderer, intent: Digest, app: AppIntent, artifact: Artifact, found: Found, world: World
 ) -> tuple[Answer, tuple[Manifest, ...]]:
     order = Order(
         app=app.ref,
@@ -130,6 +140,8 @@ async def _made(
         intent=intent,
         tree=artifact.tree,
         spec=dict(app.spec),
+        values=tuple(None if data is None else dict(data) for data in found.data),
+        secret=found.secret,
         key=world.store.key(),
         keep=world.store.remembers,
     )
@@ -151,19 +163,18 @@ def job(payload: bytes, store: Store) -> bytes:
     module, _, name = order.renderer.partition(":")
     renderer: Renderer = getattr(importlib.import_module(module), name)()
     tree = Tree(store, order.tree)
-    rendered = renderer.render(tree, order.spec)
-    keyed = tuple(_keyed(m, order.key) for m in rendered.manifests)
+    rendered = renderer.render(tree, order.spec, order.values)
+    keyed = tuple(_keyed(m, order.key) if order.secret or m.secret else m for m in rendered.manifests)
     rendered = replace(rendered, manifests=keyed, reads=tree.reads)
     outline = Outline.of(order.intent, rendered)
-    if order.keep and not rendered.sensitive:
+    sensitive = rendered.sensitive or order.secret
+    if order.keep and not sensitive:
         store.keep_rendered(rendered, outline, app=order.app, intent=order.intent)
     objects = tuple(map(msgspec.msgpack.encode, keyed))
-    return msgspec.msgpack.encode(Answer(outline=outline, sensitive=rendered.sensitive, manifests=objects))
+    return msgspec.msgpack.encode(Answer(outline=outline, sensitive=sensitive, manifests=objects))
 
 
 def _keyed(manifest: Manifest, key: bytes) -> Manifest:
-    if manifest.id.kind != "Secret" or manifest.id.group:
-        return manifest
     return replace(manifest, digest=digest.of_secret(manifest.body, key))
 
 

@@ -95,6 +95,7 @@ class Engine:
         """
         generations = self._parts.store.generations({ref: d.spec for ref, d in declared.objects.items()})
         gone = self._declared.objects.keys() - declared.objects.keys()
+        again = bool(self._declared.objects)
         self.board.removals -= declared.objects.keys() - self._declared.objects.keys()
         self._declared = declared
         heirs = {heir for ref in gone for heir in self._orphan(ref)}
@@ -110,6 +111,8 @@ class Engine:
         self._wake_holders(gone)
         for ref in gone & self.board.removals:
             self.scheduler.wake(ref, Reason.REQUEST)
+        for app_ref in [intent.ref for intent in self.board.apps() if intent.values] if again else ():
+            self.scheduler.wake(app_ref, Reason.VALUES)
 
     def _orphan(self, ref: ObjectRef) -> frozenset[ObjectRef]:
         """Keep what an app owns without the app, or begin its end; answers with the heirs of its claims.

@@ -17,6 +17,8 @@ class Reason(StrEnum):
     START = "start"
     DUE = "due"
     SPEC = "spec changed"
+    VALUES = "values changed"
+    """A ConfigMap or Secret that its render asks for."""
     REVISION = "new revision"
     REQUEST = "requested"
     DEPENDENCY = "dependency moved"
@@ -27,7 +29,7 @@ class Reason(StrEnum):
     """Look at everything in the target, whatever watches say."""
 
 
-SUPERSEDES = frozenset({Reason.SPEC, Reason.REVISION, Reason.REQUEST})
+SUPERSEDES = frozenset({Reason.SPEC, Reason.VALUES, Reason.REVISION, Reason.REQUEST})
 """Reasons for which a health gate that is still open ends early: its answer is no longer asked for."""
 
 _RESTING = SUPERSEDES | {Reason.RELEASED}

@@ -69,7 +69,7 @@ def build(
     if tree.find(loader.root) is None:
         raise Rejected(f"{path}: no such folder")
     build_ = _Build()
-    found = build_.read(loader, component=None)
+    found = build_.read(loader, component=None, tolerant=overlay is not None)
     return build_.finish(loader, overlay(found) if overlay else found, reorder=reorder)
 
 
@@ -87,15 +87,18 @@ class _Build:
     """`buildMetadata` of the top kustomization; anything in it makes all origins be noted."""
     read_so_far: int = 0
 
-    def read(self, loader: Loader, *, component: bool | None = False) -> Kustomization:
+    def read(self, loader: Loader, *, component: bool | None = False, tolerant: bool = False) -> Kustomization:
         self.read_so_far += 1
         if self.read_so_far > MAX_KUSTOMIZATIONS:
             raise Rejected(f"{loader.root or '.'}: more than {MAX_KUSTOMIZATIONS} kustomizations are read in one build")
         name = loader.file()
         if not name:
             raise Rejected(f"unable to find one of {', '.join(kustomization.NAMES)} in {loader.root or '.'}")
-        found = kustomization.read(loader.tree.read(loader.path(name)), loader.shown(name), component=component)
-        self.warnings.extend(kustomization.deprecations(found, loader.shown(name)))
+        data, shown = loader.tree.read(loader.path(name)), loader.shown(name)
+        found = kustomization.read(data, shown, component=component, tolerant=tolerant)
+        if tolerant:
+            self.warnings.extend(f"{shown}: {key}: unknown field, passed over" for key in kustomization.unknown(data))
+        self.warnings.extend(kustomization.deprecations(found, shown))
         if found.openapi and not self.types.fixed:
             self.types.use(openapi.facts(found.openapi, loader))
         return found

@@ -20,11 +20,10 @@ from gitopsd.plugin import (
     ResourceId,
     SpecError,
     Treatment,
+    ValuesRef,
     spec,
 )
-from gitopsd_plugins.kustomize import checks, ignored, markers, policy, status
-from gitopsd_plugins.kustomize.kustomization import Patch
-from gitopsd_plugins.kustomize.overlay import Overlay
+from gitopsd_plugins.kustomize import checks, ignored, markers, overlay, policy, status
 from gitopsd_plugins.kustomize.spec import Document, KustomizationSpec, unserved
 
 _LEAST = timedelta(seconds=30)
@@ -47,7 +46,8 @@ class KustomizationKind:
             ref=ref,
             source=_source(found, ref),
             renderer="kustomize",
-            spec=_overlay(found),
+            spec=overlay.value(overlay.of(found, strict=policy.strict(annotations))),
+            values=_values(found, ref),
             interval=interval,
             retry_interval=_duration(found.retry_interval, "retryInterval") if found.retry_interval else interval,
             timeout=max(_duration(found.timeout, "timeout") if found.timeout else interval - _LEAST, _LEAST),
@@ -87,17 +87,18 @@ def _source(found: KustomizationSpec, ref: ObjectRef) -> ObjectRef:
     return ObjectRef(kind=wanted.kind, namespace=wanted.namespace or ref.namespace, name=wanted.name)
 
 
-def _overlay(found: KustomizationSpec) -> Mapping[str, Any]:
-    overlay = Overlay(
-        path=found.path,
-        target_namespace=found.target_namespace,
-        name_prefix=found.name_prefix,
-        name_suffix=found.name_suffix,
-        patches=tuple(Patch(patch=p.patch, target=p.target) for p in found.patches),
-        images=found.images,
+def _values(found: KustomizationSpec, ref: ObjectRef) -> tuple[ValuesRef, ...]:
+    """What `postBuild.substituteFrom` names, in its order."""
+    return tuple(
+        ValuesRef(
+            kind=source.kind,
+            namespace=ref.namespace,
+            name=source.name,
+            field=f"spec.postBuild.substituteFrom[{index}]",
+            optional=source.optional,
+        )
+        for index, source in enumerate(found.post_build.substitute_from if found.post_build else ())
     )
-    value: Mapping[str, Any] = msgspec.to_builtins(overlay)
-    return value
 
 
 def _duration(text: str, field: str) -> timedelta:

@@ -238,30 +238,43 @@ _DEPRECATED = {
     "patches_strategic_merge": "patches",
     "vars": "replacements",
 }
+_KNOWN = frozenset(f.encode_name.lower() for f in msgspec.structs.fields(Kustomization))
 _ENCODED = {f.name: f.encode_name for f in msgspec.structs.fields(Kustomization)}
 
 
-def read(data: bytes, file: str, *, component: bool | None = False) -> Kustomization:
+def read(data: bytes, file: str, *, component: bool | None = False, tolerant: bool = False) -> Kustomization:
     """Decode a file. Raises `Rejected` naming file, line and field.
 
-    `component` says whether it must be one; None takes both. Of equal keys the last wins, as in kustomize.
+    `component` says whether it must be one; None takes both. Of equal keys the last wins, as in kustomize. `tolerant`
+    reads it as Flux reads the file that it lays something over: it may say nothing, and unknown fields are passed over.
     """
     try:
         document = yaml.read(data, file=file, unique_keys=False)
     except yaml.YamlError as error:
         raise Rejected(str(error)) from error
-    if document is None:
+    if document is None and not tolerant:
         raise Rejected(f"{file}: kustomization.yaml is empty")
+    document = {} if document is None else document
     if not isinstance(document, dict):
         raise Rejected(f"{file}: invalid Kustomization: a map is expected")
+    if tolerant:
+        document = {key: value for key, value in document.items() if key.lower() in _KNOWN}
     try:
         found = decoding.decode(document, Kustomization)
     except SpecError as error:
         raise Rejected(
             f"{_place(data, file, error.path)}: invalid Kustomization: {_dotted(error.path)}{error}"
         ) from error
+    if not tolerant and not any(getattr(found, name) for name in _ENCODED if name not in {"api_version", "kind"}):
+        raise Rejected(f"{file}: kustomization.yaml is empty")
     _check(found, file, component=component)
     return found
+
+
+def unknown(data: bytes) -> list[str]:
+    """The fields at the top of a readable file that nobody knows."""
+    document = yaml.read(data, unique_keys=False)
+    return [key for key in document or () if key.lower() not in _KNOWN]
 
 
 def deprecations(found: Kustomization, file: str) -> list[str]:
@@ -274,8 +287,6 @@ def deprecations(found: Kustomization, file: str) -> list[str]:
 
 
 def _check(found: Kustomization, file: str, *, component: bool | None) -> None:
-    if not any(getattr(found, name) for name in _ENCODED if name not in {"api_version", "kind"}):
-        raise Rejected(f"{file}: kustomization.yaml is empty")
     kind = found.kind or KIND
     if kind not in {KIND, COMPONENT}:
         raise Rejected(f"{file}: kind should be {KIND} or {COMPONENT}, it is {kind}")

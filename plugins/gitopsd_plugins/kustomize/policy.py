@@ -26,6 +26,11 @@ def read(annotations: Mapping[str, str], *, atomic: Atomic | None = None, force:
     )
 
 
+def strict(annotations: Mapping[str, str]) -> bool:
+    """Whether a post-build variable that nothing provides is an error."""
+    return _one_of(annotations, keys.SUBSTITUTE, {"strict": True, "lenient": False}) is not False
+
+
 def cluster(annotations: Mapping[str, str]) -> str | None:
     """The name of the cluster that is meant; None for the only one."""
     if keys.CLUSTER not in annotations:

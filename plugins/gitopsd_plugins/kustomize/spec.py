@@ -55,6 +55,13 @@ class FluxPatch(Spec, frozen=True, kw_only=True):
     target: Target | None = None
 
 
+class JsonPatch(Spec, frozen=True, kw_only=True):
+    """A JSON patch in place, as older versions write it."""
+
+    patch: tuple[dict[str, Any], ...]
+    target: Target
+
+
 class CommonMetadata(Spec, frozen=True, kw_only=True):
     """Labels and annotations for all objects."""
 
@@ -154,8 +161,8 @@ class KustomizationSpec(Spec, frozen=True, kw_only=True):
     kube_config: KubeConfig | None = None
     service_account_name: str = ""
     validation: Literal["", "none", "client", "server"] = ""
-    patches_strategic_merge: tuple[Any, ...] = ()
-    patches_json6902: tuple[Any, ...] = ()
+    patches_strategic_merge: tuple[dict[str, Any], ...] = ()
+    patches_json6902: tuple[JsonPatch, ...] = ()
 
 
 class Document(Spec, frozen=True, kw_only=True):
@@ -171,15 +178,8 @@ class Document(Spec, frozen=True, kw_only=True):
 
 
 UNSERVED = (
-    "build_metadata",
-    "common_metadata",
-    "components",
     "decryption",
-    "ignore_missing_components",
     "kube_config",
-    "patches_json6902",
-    "patches_strategic_merge",
-    "post_build",
     "service_account_name",
 )
 

@@ -95,14 +95,9 @@ def test_health_checks_count_only_without_wait():
 @pytest.mark.parametrize(
     ("spec", "named"),
     [
-        ({"postBuild": {"substitute": {"a": "b"}}}, "spec.postBuild"),
         ({"decryption": {"provider": "sops"}}, "spec.decryption"),
         ({"kubeConfig": {"secretRef": {"name": "x"}}}, "spec.kubeConfig"),
         ({"serviceAccountName": "x"}, "spec.serviceAccountName"),
-        ({"commonMetadata": {"labels": {"a": "b"}}}, "spec.commonMetadata"),
-        ({"components": ["x"]}, "spec.components"),
-        ({"buildMetadata": ["originAnnotations"]}, "spec.buildMetadata"),
-        ({"patchesStrategicMerge": [{}]}, "spec.patchesStrategicMerge"),
     ],
 )
 def test_fields_that_are_not_served_are_named(spec, named):
@@ -408,3 +403,20 @@ def test_health_in_cel_needs_one_entry_with_current(entries, words, path):
     with pytest.raises(SpecError, match=words) as caught:
         intent(healthCheckExprs=entries)
     assert caught.value.path == path
+
+
+def test_the_values_of_a_build_are_named_in_their_order():
+    sources = [{"kind": "ConfigMap", "name": "a"}, {"kind": "Secret", "name": "b", "optional": True}]
+    found = intent(postBuild={"substituteFrom": sources})
+    assert [(str(v), v.optional, v.secret) for v in found.values] == [
+        ("ConfigMap/flux-system/a", False, False),
+        ("Secret/flux-system/b", True, True),
+    ]
+    assert found.values[1].field == "spec.postBuild.substituteFrom[1]"
+
+
+def test_an_annotation_lets_unknown_variables_be_empty():
+    assert "strict" not in intent().spec
+    assert intent({"gitopsd.io/substitute": "lenient"}).spec["strict"] is False
+    with pytest.raises(SpecError, match="write strict or lenient"):
+        intent({"gitopsd.io/substitute": "maybe"})

@@ -1,5 +1,6 @@
 """Flux's rules around a build: the made-up kustomization, the overlay of the spec, what is refused."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -118,3 +119,61 @@ def test_deprecated_fields_are_served_with_a_warning(rendered):
     files = {"kustomization.yaml": "resources: [a.yaml]\ncommonLabels: {a: b}\n", "a.yaml": CONFIG.format("a")}
     (warning,) = rendered(files).warnings
     assert warning == "kustomization.yaml: 'commonLabels' is deprecated; use 'labels' instead"
+
+
+COMPONENT = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nnameSuffix: -c\n"
+
+
+def test_components_of_the_spec_come_after_those_of_the_file(rendered):
+    files = {
+        "app/kustomization.yaml": "resources: [a.yaml]\n",
+        "app/a.yaml": CONFIG.format("a"),
+        "c/kustomization.yaml": COMPONENT,
+    }
+    assert names(rendered(files, path="app", components=["../c"])) == ["ConfigMap/a-c"]
+
+
+def test_missing_components_are_left_out_only_where_that_is_asked_for(rendered):
+    files = {"kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": CONFIG.format("a")}
+    assert names(rendered(files, components=["c"], ignoreMissingComponents=True)) == ["ConfigMap/a"]
+    with pytest.raises(Rejected, match="c: no such file or folder"):
+        rendered(files, components=["c"])
+
+
+def test_components_must_be_local(rendered):
+    with pytest.raises(Rejected, match=r"spec\.components: component path .* must be local and relative"):
+        rendered({"a.yaml": CONFIG.format("a")}, components=["https://example.com/c"])
+
+
+def test_common_metadata_is_on_every_object_and_wins(rendered):
+    own = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {team: x, own: y}}\n"
+    (manifest,) = rendered(
+        {"a.yaml": own}, commonMetadata={"labels": {"team": "z"}, "annotations": {"n": "1"}}
+    ).manifests
+    assert manifest.body["metadata"] == {"name": "a", "labels": {"team": "z", "own": "y"}, "annotations": {"n": "1"}}
+
+
+def test_patches_of_older_versions_are_laid_over_too(rendered):
+    patch = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 2}}
+    operation = {"op": "add", "path": "/spec/paused", "value": True}
+    result = rendered(
+        {"web.yaml": DEPLOYMENT},
+        patchesStrategicMerge=[json.dumps(patch)],
+        patchesJson6902=[{"patch": json.dumps([operation]), "target": {"kind": "Deployment", "name": "web"}}],
+    )
+    (manifest,) = result.manifests
+    assert (manifest.body["spec"]["replicas"], manifest.body["spec"]["paused"]) == (2, True)
+
+
+def test_a_kustomization_that_says_nothing_is_read_as_flux_reads_it(rendered):
+    result = rendered({"kustomization.yaml": "resources: []\nsomething: else\n"})
+    assert result.manifests == ()
+    assert result.warnings == ("kustomization.yaml: something: unknown field, passed over",)
+
+
+def test_without_resources_flux_notes_origins_unless_the_spec_says_otherwise(rendered):
+    files = {"kustomization.yaml": "configMapGenerator: [{name: g, literals: [a=b]}]\n"}
+    (manifest,) = rendered(files).manifests
+    assert "config.kubernetes.io/origin" in manifest.body["metadata"]["annotations"]
+    (manifest,) = rendered(files, buildMetadata=["managedByLabel"]).manifests
+    assert manifest.body["metadata"].keys() == {"name", "labels"}
