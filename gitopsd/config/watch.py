@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import anyio
@@ -34,12 +35,18 @@ class Settling:
         return Settling(loaded=seen if settled else self.loaded, last=seen), settled
 
 
-def fingerprint(paths: Sequence[Path]) -> Fingerprint:
-    """What the files look like now, by their `stat`; links are followed, what cannot be read counts as it fails."""
-    return tuple(line for path in paths for line in _looks(path))
+def fingerprint(paths: Sequence[Path], secrets: Path | None = None) -> Fingerprint:
+    """What the files look like now, by their `stat`; links are followed, what cannot be read counts as it fails.
+
+    `secrets` is the folder of secrets, whose files count, too.
+    """
+    lines = [line for path in paths for line in _looks(path)]
+    return tuple(lines if secrets is None else [*lines, *map(_look, _kept(secrets))])
 
 
-async def settled(paths: Sequence[Path], loaded: Fingerprint, *, tick: float = TICK) -> AsyncIterator[Fingerprint]:
+async def settled(
+    paths: Sequence[Path], loaded: Fingerprint, *, secrets: Path | None = None, tick: float = TICK
+) -> AsyncIterator[Fingerprint]:
     """One fingerprint for each settled change, for ever. `loaded` was taken before the files in force were read.
 
     A change that is undone before it settles is not told. `tick` in seconds.
@@ -47,7 +54,7 @@ async def settled(paths: Sequence[Path], loaded: Fingerprint, *, tick: float = T
     state = Settling(loaded=loaded, last=loaded)
     while True:
         await anyio.sleep(tick)
-        state, ready = state.then(await anyio.to_thread.run_sync(fingerprint, paths))
+        state, ready = state.then(await anyio.to_thread.run_sync(fingerprint, paths, secrets))
         if ready:
             yield state.loaded
 
@@ -57,6 +64,12 @@ def _looks(path: Path) -> Sequence[tuple[str, ...]]:
         return [_look(file) for file in files.find(path)]
     except Unreadable as error:
         return [(str(path), str(error))]
+
+
+def _kept(folder: Path) -> list[Path]:
+    """The files of a folder of secrets: NAME/KEY and NAMESPACE/NAME/KEY."""
+    found = (path for pattern in ("*/*", "*/*/*") for path in folder.glob(pattern))
+    return sorted(islice(found, files.MAX_FILES))
 
 
 def _look(file: Path) -> tuple[str, ...]:

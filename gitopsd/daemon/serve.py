@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import anyio
 import anyio.to_thread
 from structlog.typing import FilteringBoundLogger
 
 from gitopsd.config import chosen as choice
-from gitopsd.config import reload, watch
+from gitopsd.config import places, reload, watch
 from gitopsd.config.chosen import Loaded
 from gitopsd.daemon import compose
 from gitopsd.daemon.compose import Mode
@@ -25,7 +27,7 @@ async def run(loaded: Loaded, mode: Mode, manager: ServiceManager, watchdog: flo
 
     `watchdog`: the service manager's period in seconds, None where it does not watch us.
     """
-    log, before = mode.log, watch.fingerprint(loaded.paths)
+    log, before = mode.log, watch.fingerprint(loaded.paths, _secrets(loaded))
 
     async def serve(engine: Engine) -> None:
         reloading = _Reloading(engine, loaded, log)
@@ -75,8 +77,12 @@ class _Reloading:
 
 
 async def _reload_when_changed(loaded: Loaded, before: watch.Fingerprint, reloading: _Reloading) -> None:
-    async for _ in watch.settled(loaded.paths, before):
+    async for _ in watch.settled(loaded.paths, before, secrets=_secrets(loaded)):
         await reloading.now()
+
+
+def _secrets(loaded: Loaded) -> Path | None:
+    return places.secrets(loaded.settings, loaded.paths)
 
 
 async def _collect_garbage(loaded: Loaded, engine: Engine, log: FilteringBoundLogger) -> None:

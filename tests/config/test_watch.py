@@ -96,3 +96,16 @@ async def test_a_changed_file_is_told_when_it_has_settled(tmp_path):
     async with aclosing(watch.settled([tmp_path], loaded)) as changes:
         found = await anext(changes)
     assert found == watch.fingerprint([tmp_path])
+
+
+def test_a_secret_that_is_written_anew_changes_the_fingerprint(tmp_path):
+    config, secrets = tmp_path / "config.yaml", tmp_path / "secrets.d"
+    config.write_text("")
+    (secrets / "apps" / "login").mkdir(parents=True)
+    key = secrets / "apps" / "login" / "password"
+    seen = [watch.fingerprint([config], secrets)]
+    for content in ("one", "two and more"):
+        key.write_text(content)
+        seen.append(watch.fingerprint([config], secrets))
+    assert len(set(seen)) == 3
+    assert watch.fingerprint([config], tmp_path / "none") == watch.fingerprint([config])

@@ -5,21 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from gitopsd.plugin import Rejected, yaml
-from gitopsd_plugins.kustomize import notes
+from gitopsd_plugins.kustomize import hints, notes
 from gitopsd_plugins.kustomize.identity import text
 from gitopsd_plugins.kustomize.resource import Resource
 
 
 def read(data: bytes | str, file: str) -> list[Resource]:
     """The objects of a file, in order; what a list holds comes last. Raises `Rejected` naming file and line."""
-    pending = [(found.value, found.blanks, f"{file}:{found.line}") for found in documents(data, file)]
+    found = documents(data, file)
+    hinted = hints.find(data, found)
+    pending = [(document.value, document.blanks, f"{file}:{document.line}") for document in found]
     result: list[Resource] = []
     for value, blanks, place in pending:
         if value is None or value in ({}, []):
             continue
         body = _object(value, place)
         if not text(body["kind"]).endswith("List") or "items" not in body:
-            resource = Resource(body, file=file, blanks=blanks)
+            resource = Resource(body, file=file, blanks=blanks, hints=hinted)
             notes.take(resource)
             result.append(resource)
         elif isinstance(items := body["items"], list):

@@ -89,9 +89,8 @@ def _maps(types: TypeFacts, target: Any, patch: Any, fact: Fact, path: str) -> A
                 target = patch
     for key in list(target) if patch is ABSENT or patch is target else sorted(target.keys() | patch.keys()):
         theirs = ABSENT if patch is ABSENT else patch.get(key, ABSENT)
-        value = _walk(
-            types, target.get(key, ABSENT), theirs, types.of_field(fact, key), f"{path}.{key}" if path else key
-        )
+        below = types.of_child(fact, key, target, patch)
+        value = _walk(types, target.get(key, ABSENT), theirs, below, f"{path}.{key}" if path else key)
         if value is ABSENT:
             target.pop(key, None)
         else:

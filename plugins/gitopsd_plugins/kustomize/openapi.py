@@ -59,6 +59,11 @@ def _add_type(types: dict[str, dict[str, Fact]], name: str, schema: Mapping[str,
     }
 
 
+def fact(schema: Mapping[str, Any]) -> Fact:
+    """What one schema by itself says of a field."""
+    return _fact({}, "", schema, 0)
+
+
 def _fact(types: dict[str, dict[str, Fact]], name: str, schema: Mapping[str, Any], depth: int) -> Fact:
     if isinstance(target := schema.get("$ref"), str):
         return target.removeprefix("#/definitions/")

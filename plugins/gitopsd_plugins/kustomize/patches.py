@@ -128,8 +128,8 @@ def _merge_selected(resources: Resources, loaded: Loaded, patch: Patch, options:
         raise Rejected("multiple strategic merge patches in one entry cannot have a target; write one entry for each")
     assert patch.target is not None
     for resource in Selector.of(patch.target).among(resources) if loaded.objects else ():
-        fresh = Resource(copy.deepcopy(loaded.objects[0].body))
-        _merge_into(resources, resource, fresh, options, keep_version=True)
+        body, hints = copy.deepcopy((loaded.objects[0].body, loaded.objects[0].hints))
+        _merge_into(resources, resource, Resource(body, hints=hints), options, keep_version=True)
     resources.keep(lambda r: bool(r.body))
     resources.check_unique()
 
@@ -144,7 +144,9 @@ def _merge_into(
         patch.body["apiVersion"] = target.body.get("apiVersion")
     if target.blanks:
         merge.drop_blanks(target.body, target.blanks, resources.types)
-    body = merge.merge(target.body, patch.body, resources.types)
+    hints = (*target.hints, *patch.hints)
+    types = resources.types.hinted(hints) if hints else resources.types
+    body = merge.merge(target.body, patch.body, types)
     target.body = body or {}
     if not body:
         return

@@ -18,10 +18,11 @@ LOCAL = "config.kubernetes.io/local-config"
 class Resource:
     """`file` is where it was read (for messages). `hashed`: its name ends in a digest of its content.
 
-    `blanks` are places, map and key, where its file says nothing at all after the colon: merging drops them.
+    `blanks` are places, map and key, where its file says nothing at all after the colon: merging drops them. `hints` are
+    places of lists whose merging its file describes.
     """
 
-    __slots__ = ("behavior", "blanks", "body", "file", "hashed", "history", "prefixes", "suffixes")
+    __slots__ = ("behavior", "blanks", "body", "file", "hashed", "hints", "history", "prefixes", "suffixes")
 
     def __init__(
         self,
@@ -31,8 +32,10 @@ class Resource:
         hashed: bool = False,
         behavior: str = "",
         blanks: Sequence[tuple[dict[str, Any], str]] = (),
+        hints: Sequence[tuple[tuple[dict[str, Any], str], Any]] = (),
     ) -> None:
         self.body = body
+        self.hints = hints
         self.blanks = blanks
         self.file = file
         self.hashed = hashed

@@ -6,6 +6,7 @@ A fact is a type's name (a map with known fields), `{"map": TYPE}` (a map with a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -48,8 +49,23 @@ class TypeFacts:
 
     def __init__(self) -> None:
         self._own: dict[str, Any] | None = None
+        self._hints: dict[tuple[int, str], Fact] = {}
         self.fixed = False
         """Whether a kustomization has chosen already; the first one that does counts for the whole build."""
+
+    def hinted(self, hints: Iterable[tuple[tuple[dict[str, Any], str], Fact]]) -> TypeFacts:
+        """The same facts, and others for the fields at these places, map and key."""
+        made = TypeFacts()
+        made._own, made.fixed = self._own, self.fixed
+        made._hints = {(id(holder), key): fact for (holder, key), fact in hints}
+        return made
+
+    def of_child(self, fact: Fact, field: str, *holders: Any) -> Fact:
+        """The fact of a field of these maps."""
+        for holder in holders if self._hints else ():
+            if (id(holder), field) in self._hints:
+                return self._hints[id(holder), field]
+        return self.of_field(fact, field)
 
     def use(self, own: dict[str, Any] | None) -> None:
         """Take these facts, or for None the built-in ones, from now on."""

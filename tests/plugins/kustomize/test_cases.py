@@ -12,21 +12,15 @@ from gitopsd_plugins.kustomize import build, decoding, overlay
 from gitopsd_plugins.kustomize.kustomization import Image
 
 CASES = Path(os.environ.get("GITOPSD_CASES") or Path(__file__).resolve().parents[4] / "shared" / "cases")
-DIFFERENCES = {
-    "kyaml.merge2.elementTestCases.14.no_infer_merge_keys_merge_using_explicit_schema_as_line_comment_": "schemas in comments",
-    "kyaml.merge2.elementTestCases.16.merge_primitive_items": "schemas in comments",
-}
 
 
 def cases():
     folders = sorted(f.parent for f in CASES.glob("kustomize/*/*/case.json"))
-    for folder in folders:
-        reason = DIFFERENCES.get(folder.name)
-        yield pytest.param(folder, id=folder.name, marks=[pytest.mark.xfail(reason=reason)] if reason else [])
+    return [pytest.param(folder, id=folder.name) for folder in folders]
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not at hand")
-@pytest.mark.parametrize("folder", list(cases()))
+@pytest.mark.parametrize("folder", cases())
 def test_case(folder):
     case = json.loads((folder / "case.json").read_text())
     restricted = case["options"].get("LoadRestrictions") != "LoadRestrictionsNone"
