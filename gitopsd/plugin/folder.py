@@ -72,7 +72,10 @@ class LocalFolder:
 
     def _entry(self, folder: str, entry: os.DirEntry[str]) -> Entry | None:
         path = f"{folder}/{entry.name}" if folder else entry.name
-        status = entry.stat(follow_symlinks=False)
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:  # gone since the folder was read, which may be a busy one such as /tmp
+            return None
         if stat.S_ISLNK(status.st_mode):
             return Link(target=self._target(folder, self._base / path))
         if stat.S_ISDIR(status.st_mode):

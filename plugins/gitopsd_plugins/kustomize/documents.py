@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gitopsd.plugin import Rejected, yaml
-from gitopsd_plugins.kustomize import hints, notes
+from gitopsd_plugins.kustomize import hints, notes, parsed
 from gitopsd_plugins.kustomize.identity import text
 from gitopsd_plugins.kustomize.resource import Resource
 
@@ -37,7 +37,7 @@ def documents(data: bytes | str, file: str, dialect: yaml.Dialect = yaml.KUSTOMI
     Objects are read as kustomize reads them; configuration (kustomization files, JSON patches) as kubectl does.
     """
     try:
-        return yaml.read_all(data, file=file, dialect=dialect)
+        return parsed.SHARED.read_all(data, file, dialect)
     except yaml.YamlError as error:
         raise Rejected(str(error)) from error
 

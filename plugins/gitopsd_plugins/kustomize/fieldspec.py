@@ -80,6 +80,8 @@ def _map(holder: dict[str, Any], steps: Sequence[str], at: int, edit: Edit, make
     listed = step.endswith("[]")
     name = step[:-2] if listed else step
     last = at + 1 == len(steps)
+    if name == "*":
+        raise Rejected(f"field {'/'.join(steps)}: a wildcard is not supported in a field specification")
     if listed:
         if name not in holder:
             return

@@ -42,7 +42,7 @@ def _applied(body: Any, operation: Operation) -> Any:
         case "move":
             return _set(body, path, _remove(body, _source(operation), op), op)
         case "copy":
-            return _set(body, path, copy.deepcopy(_get(body, _source(operation), op)), op)
+            return _set(body, path, copy.deepcopy(_get(body, _source(operation), op, lenient=True)), op)
         case "test":
             found = _get(body, path, op, default=None)
             if not _equal(found, operation.get("value")):
@@ -61,11 +61,15 @@ def _steps(path: str) -> list[str]:
     return [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:]]
 
 
-def _get(body: Any, path: str, op: str, *, default: Any = _MISSING) -> Any:
+def _get(body: Any, path: str, op: str, *, default: Any = _MISSING, lenient: bool = False) -> Any:
+    """The value at a path, or `default`. `lenient`: a key that a map does not have is null, as kustomize copies it."""
     found = body
-    for step in _steps(path):
-        found = _child(found, step)
+    steps = _steps(path)
+    for at, step in enumerate(steps, start=1):
+        holder, found = found, _child(found, step)
         if found is _MISSING:
+            if lenient and at == len(steps) and isinstance(holder, dict):
+                return None
             if default is not _MISSING:
                 return default
             raise _does_not_apply(op, path)

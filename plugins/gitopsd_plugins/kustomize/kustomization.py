@@ -265,10 +265,16 @@ def read(data: bytes, file: str, *, component: bool | None = False, tolerant: bo
         raise Rejected(
             f"{_place(data, file, error.path)}: invalid Kustomization: {_dotted(error.path)}{error}"
         ) from error
-    if not tolerant and not any(getattr(found, name) for name in _ENCODED if name not in {"api_version", "kind"}):
+    if not tolerant and not _says_something(document):
         raise Rejected(f"{file}: kustomization.yaml is empty")
     _check(found, file, component=component)
     return found
+
+
+def _says_something(document: dict[str, Any]) -> bool:
+    """False for a file of nothing but its kind; an empty list or map says something, as in kustomize."""
+    said = (value for key, value in document.items() if key.lower() not in {"apiversion", "kind"})
+    return any(isinstance(value, list | dict) or bool(value) for value in said)
 
 
 def unknown(data: bytes) -> list[str]:

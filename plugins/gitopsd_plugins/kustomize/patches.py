@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gitopsd.plugin import Rejected, yaml
 from gitopsd_plugins.kustomize import documents, jsonpatch, merge
+from gitopsd_plugins.kustomize.identity import text
 from gitopsd_plugins.kustomize.jsonpatch import Operation
 from gitopsd_plugins.kustomize.kustomization import Patch, PatchOptions
 from gitopsd_plugins.kustomize.loader import Loader
 from gitopsd_plugins.kustomize.resource import Resource
 from gitopsd_plugins.kustomize.resources import Resources
 from gitopsd_plugins.kustomize.selector import Selector
+from gitopsd_plugins.kustomize.shared import Shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def apply_json(resources: Resources, patch: Patch, loader: Loader) -> None:
     if patch.target is None or not patch.target.name:
         raise Rejected("patchesJson6902: must specify the target name")
     source, content = _content(patch, loader)
-    operations = _operations(documents.documents(content, source, yaml.KUBERNETES), source)
+    operations = _operations(_documents(content, source), source)
     for resource in Selector.of(patch.target).among(resources):
         _patch_body(resource, operations, source, annotated=bool(resource.history))
     resources.changed()
@@ -82,8 +85,22 @@ def _content(patch: Patch, loader: Loader) -> tuple[str, bytes | str]:
     return ("patches: inline patch", inline) if inline else (loader.shown(patch.path), loader.read(patch.path))
 
 
-def _parsed(content: bytes | str, source: str) -> Loaded:
+def _documents(content: bytes | str, source: str) -> list[yaml.Document]:
+    """The documents of a patch; what begins like a JSON list must be JSON."""
     found = documents.documents(content, source, yaml.KUBERNETES)
+    if content[:1] in {"[", b"["}:
+        try:
+            json.loads(content)
+        except ValueError as error:
+            raise Rejected(
+                f"{source}: a JSON patch in one pair of brackets must be JSON, with names and texts in quotes; "
+                "or write one operation a line, as YAML"
+            ) from error
+    return found
+
+
+def _parsed(content: bytes | str, source: str) -> Loaded:
+    found = _documents(content, source)
     if found and isinstance(found[0].value, list):
         return Loaded(source, operations=_operations(found, source))
     return Loaded(source, objects=tuple(documents.read(content, source)))
@@ -118,7 +135,7 @@ def _patch_body(resource: Resource, operations: Sequence[Operation], source: str
     if not isinstance(body, dict):
         raise Rejected(f"{source}: {resource}: the patch makes it something that is not an object")
     resource.body = body
-    resource.blanks = ()
+    resource.blanks, resource.shared = (), Shared()
     if made and not resource.metadata.get("annotations"):
         resource.metadata.pop("annotations", None)
 
@@ -128,8 +145,9 @@ def _merge_selected(resources: Resources, loaded: Loaded, patch: Patch, options:
         raise Rejected("multiple strategic merge patches in one entry cannot have a target; write one entry for each")
     assert patch.target is not None
     for resource in Selector.of(patch.target).among(resources) if loaded.objects else ():
-        body, hints = copy.deepcopy((loaded.objects[0].body, loaded.objects[0].hints))
-        _merge_into(resources, resource, Resource(body, hints=hints), options, keep_version=True)
+        wanted = loaded.objects[0]
+        body, hints, blanks = copy.deepcopy((wanted.body, wanted.hints, wanted.blanks))
+        _merge_into(resources, resource, Resource(body, hints=hints, blanks=blanks), options, keep_version=True)
     resources.keep(lambda r: bool(r.body))
     resources.check_unique()
 
@@ -142,11 +160,14 @@ def _merge_into(
         target.remember()
     if keep_version:
         patch.body["apiVersion"] = target.body.get("apiVersion")
+        _as_texts(patch)
     if target.blanks:
         merge.drop_blanks(target.body, target.blanks, resources.types)
     hints = (*target.hints, *patch.hints)
     types = resources.types.hinted(hints) if hints else resources.types
+    before = target.shared.values()
     body = merge.merge(target.body, patch.body, types)
+    target.shared.settle(before)
     target.body = body or {}
     if not body:
         return
@@ -155,3 +176,17 @@ def _merge_into(
     if not options.allow_name_change:
         target.name = name
     target.namespace = namespace
+
+
+def _as_texts(patch: Resource) -> None:
+    """Labels and annotations of a patch as kustomize has them where it copies it: all texts, null is the word."""
+    blanks = {(id(holder), key) for holder, key in patch.blanks}
+    for field in ("labels", "annotations"):
+        found = patch.metadata.get(field)
+        if isinstance(found, dict) and found:
+            patch.metadata[field] = {
+                key: "null" if value is None and (id(found), key) not in blanks else text(value)
+                for key, value in found.items()
+            }
+        elif field in patch.metadata:
+            del patch.metadata[field]

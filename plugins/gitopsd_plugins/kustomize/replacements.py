@@ -139,6 +139,7 @@ def _write(resource: Resource, path: str, value: Any, options: FieldOptions) -> 
         raise Rejected(_not_found(path, create, resource))
     for holder, key in found:
         holder[key] = _replaced(holder[key], value, options)
+        resource.shared.spread(holder, key)
 
 
 def _not_found(path: str, create: Any, resource: Resource) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gitopsd_plugins.kustomize.identity import Gvk, Id, effective, gvk_of, text
+from gitopsd_plugins.kustomize.shared import Shared
 
 LOCAL = "config.kubernetes.io/local-config"
 
@@ -22,7 +23,7 @@ class Resource:
     places of lists whose merging its file describes.
     """
 
-    __slots__ = ("behavior", "blanks", "body", "file", "hashed", "hints", "history", "prefixes", "suffixes")
+    __slots__ = ("behavior", "blanks", "body", "file", "hashed", "hints", "history", "prefixes", "shared", "suffixes")
 
     def __init__(
         self,
@@ -35,6 +36,7 @@ class Resource:
         hints: Sequence[tuple[tuple[dict[str, Any], str], Any]] = (),
     ) -> None:
         self.body = body
+        self.shared = Shared()
         self.hints = hints
         self.blanks = blanks
         self.file = file

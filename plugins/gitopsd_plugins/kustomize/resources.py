@@ -119,7 +119,7 @@ def _take_over(old: Resource, new: Resource) -> None:
         for field in ("data", "binaryData"):
             if joined := _texts(old.body.get(field)) | _texts(new.body.get(field)):
                 new.body[field] = joined
-    old.body, old.blanks = new.body, new.blanks
+    old.body, old.blanks, old.shared = new.body, new.blanks, new.shared
     old.name, old.namespace = name, namespace
     old.hashed = old.hashed and new.hashed
 

@@ -14,6 +14,7 @@ from gitopsd_plugins.kustomize.identity import text
 from gitopsd_plugins.kustomize.kustomization import Image, Replica
 from gitopsd_plugins.kustomize.resource import Resource
 from gitopsd_plugins.kustomize.resources import Resources
+from gitopsd_plugins.kustomize.shared import Place
 
 _BINDINGS = {"RoleBinding", "ClusterRoleBinding"}
 _SUBJECTS = {
@@ -84,18 +85,34 @@ def _setting_unset(value: Any) -> Callable[[Any, Any], None]:
 def set_entries(resources: Resources, entries: Mapping[str, str], specs: FieldSpecs) -> None:
     """Set labels or annotations in every map that the specifications name."""
     ordered = dict(sorted(entries.items()))
-
-    def edit(holder: Any, key: Any) -> None:
-        if not isinstance(holder[key], dict):
-            raise Rejected(f"field {key}: a map is expected")
-        holder[key].update(ordered)
-
     for resource in resources if ordered else ():
+        made: dict[str, list[Place]] = {key: [] for key in ordered}
         for steps, create in specs.of(resource.gvk):
             try:
+                edit = _entering(resource, ordered, steps, made)
                 fieldspec.visit(resource.body, steps, edit, make=dict if create else None)
             except Rejected as error:
                 raise Rejected(f"{resource}: {error}") from error
+        for places in made.values():
+            resource.shared.add(places)
+
+
+def _entering(
+    resource: Resource, entries: Mapping[str, str], steps: tuple[str, ...], made: Mapping[str, list[Place]]
+) -> Callable[[Any, Any], None]:
+    def edit(holder: Any, key: Any) -> None:
+        found = holder[key]
+        if not isinstance(found, dict):
+            raise Rejected(f"field {key}: a map is expected")
+        for name, value in entries.items():
+            if name not in found:
+                made[name].append(Place(steps, found, name))
+                found[name] = value
+            elif found[name] != value:
+                found[name] = value
+                resource.shared.spread(found, name)
+
+    return edit
 
 
 def set_replicas(resources: Resources, replica: Replica, specs: FieldSpecs) -> None:

@@ -274,6 +274,7 @@ def test_components_work_on_what_is_there(built):
     [
         ({"kustomization.yaml": "resources: [nothing.yaml]\n"}, "nothing.yaml: no such file or folder"),
         ({"kustomization.yaml": ""}, "kustomization.yaml is empty"),
+        ({"kustomization.yaml": "kind: Kustomization\nnamePrefix: ''\nresources:\n"}, "kustomization.yaml is empty"),
         (
             {"kustomization.yaml": "resource: [a]\n"},
             "kustomization.yaml:1: invalid Kustomization: resource: unknown field",
@@ -306,6 +307,14 @@ def test_components_work_on_what_is_there(built):
             "multiple kustomization files",
         ),
         ({"other.yaml": ""}, "unable to find one of kustomization.yaml"),
+        (
+            {
+                "kustomization.yaml": "resources: [a.yaml]\nnamePrefix: x\nconfigurations: [c.yaml]\n",
+                "a.yaml": CONFIG.format("a"),
+                "c.yaml": "namePrefix: [{path: metadata/*}]\n",
+            },
+            "field metadata/*: a wildcard is not supported",
+        ),
     ],
 )
 def test_mistakes_are_named(built, files, message):
@@ -407,3 +416,48 @@ def test_a_replacement_inside_a_text_keeps_quotes_style_and_comments(built):
     """
     (body,) = built({"kustomization.yaml": kustomization, "c.yaml": inside})
     assert body["data"]["app.yaml"] == ('# kept\nhosts: ["a", \'b\']\nhost: "example.org" # too\nport: "5"')
+
+
+def test_an_empty_list_is_no_empty_kustomization(built):
+    assert built({"kustomization.yaml": "resources: []\n"}) == []
+
+
+def test_labels_that_were_made_together_stay_one(built):
+    base = "resources: [web.yaml]\nlabels: [{pairs: {team: x}, includeSelectors: true}]\n"
+    files = {"base/kustomization.yaml": base, "base/web.yaml": WEB}
+    files["kustomization.yaml"] = "resources: [base]\nlabels: [{pairs: {team: green}}]\n"
+    spec = built(files)[0]["spec"]
+    assert spec["selector"]["matchLabels"]["team"] == spec["template"]["metadata"]["labels"]["team"] == "green"
+    patch = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, labels: {team: z}}}"
+    files["kustomization.yaml"] = f"resources: [base]\npatches: [{{patch: '{patch}'}}]\n"
+    assert built(files)[0]["spec"]["selector"]["matchLabels"]["team"] == "z"
+    operations = '[{"op": "replace", "path": "/metadata/labels/team", "value": "w"}]'
+    patch = f"patches: [{{patch: '{operations}', target: {{kind: Deployment}}}}]\n"
+    files["kustomization.yaml"] = f"resources: [base]\n{patch}"
+    assert built(files)[0]["spec"]["selector"]["matchLabels"]["team"] == "x"
+
+
+def test_a_patch_for_selected_objects_has_texts_as_labels(built):
+    patch = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: any, labels: {a: null, b: 1}}}"
+    kustomization = f"resources: [web.yaml]\npatches: [{{patch: '{patch}', target: {{kind: Deployment}}}}]\n"
+    (body,) = built({"kustomization.yaml": kustomization, "web.yaml": WEB})
+    assert body["metadata"]["labels"] == {"a": "null", "b": "1"}
+
+
+def test_schemas_in_comments_say_how_lists_are_merged(built):
+    thing = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: t}\n"
+    hint = '# {"type": "array", "x-kubernetes-patch-strategy": "merge", "x-kubernetes-patch-merge-key": "id"}'
+    files = {
+        "kustomization.yaml": "resources: [t.yaml]\npatches: [{path: p.yaml}]\n",
+        "t.yaml": f"{thing}items: {hint}\n- {{id: a, x: 1}}\n- {{id: b, x: 2}}\n",
+        "p.yaml": f"{thing}items:\n- {{id: b, x: 3}}\n",
+    }
+    assert built(files)[0]["items"] == [{"id": "b", "x": 3}, {"id": "a", "x": 1}]
+
+
+def test_a_json_patch_that_is_almost_json_is_refused(built):
+    kustomization = (
+        "resources: [web.yaml]\npatches: [{patch: '[{op: remove, path: /spec}]', target: {kind: Deployment}}]\n"
+    )
+    with pytest.raises(Rejected, match="must be JSON"):
+        built({"kustomization.yaml": kustomization, "web.yaml": WEB})

@@ -1,0 +1,333 @@
+"""Made-up kustomizations for hypothesis: a base and an overlay over it, with names few enough to meet one another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from gitopsd.plugin import yaml
+
+Files = dict[str, str]
+NAMES = st.sampled_from(["web", "db", "web-1", "settings"])
+TEXTS = st.sampled_from(
+    ["a", "b: c", "yes", "1", "1.0", "0x10", "", " x ", "two\nlines\n", "# no", "$(WEB)", "é", "null"]
+)
+VALUES = TEXTS | st.integers(-3, 2000) | st.booleans() | st.none() | st.sampled_from([1.5, 1e6, 1e-7])
+LABELS = st.dictionaries(
+    st.sampled_from(["app", "tier", "example.com/x"]), st.sampled_from(["web", "db", "true", "1"]), max_size=2
+)
+NAMESPACES = st.sampled_from(["", "", "one", "two"])
+IMAGES = st.sampled_from(["nginx", "nginx:1.2", "registry:5000/nginx@sha256:00", "example.com/web:v1", "web"])
+
+
+def sometimes(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | strategy
+
+
+@st.composite
+def metadata(draw: st.DrawFn, name: str | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": name or draw(NAMES)}
+    if namespace := draw(NAMESPACES):
+        found["namespace"] = namespace
+    for field in ("labels", "annotations"):
+        if (entries := draw(sometimes(LABELS))) is not None:
+            found[field] = entries
+    return found
+
+
+@st.composite
+def container(draw: st.DrawFn) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": draw(NAMES), "image": draw(IMAGES)}
+    if draw(st.booleans()):
+        found["env"] = draw(st.lists(variable(), max_size=3))
+    if draw(st.booleans()):
+        found["ports"] = draw(st.lists(port(), max_size=3))
+    if draw(st.booleans()):
+        found["args"] = draw(st.lists(TEXTS, max_size=2))
+    if draw(st.booleans()):
+        found["envFrom"] = [
+            draw(st.sampled_from(["configMapRef", "secretRef"]).map(lambda kind: {kind: {"name": "settings"}}))
+        ]
+    return found
+
+
+@st.composite
+def variable(draw: st.DrawFn) -> dict[str, Any]:
+    name = draw(st.sampled_from(["A", "B", "C"]))
+    if draw(st.booleans()):
+        return {"name": name, "value": draw(TEXTS)}
+    kind = draw(st.sampled_from(["configMapKeyRef", "secretKeyRef"]))
+    return {"name": name, "valueFrom": {kind: {"name": draw(NAMES), "key": "k"}}}
+
+
+@st.composite
+def port(draw: st.DrawFn) -> dict[str, Any]:
+    found: dict[str, Any] = {"containerPort": draw(st.sampled_from([80, 81]))}
+    if draw(st.booleans()):
+        found["protocol"] = draw(st.sampled_from(["TCP", "UDP"]))
+    if draw(st.booleans()):
+        found["name"] = draw(st.sampled_from(["http", "dns"]))
+    return found
+
+
+@st.composite
+def workload(draw: st.DrawFn) -> dict[str, Any]:
+    kind = draw(st.sampled_from(["Deployment", "StatefulSet", "DaemonSet"]))
+    labels = draw(LABELS)
+    pod: dict[str, Any] = {"containers": draw(st.lists(container(), min_size=1, max_size=3))}
+    if draw(st.booleans()):
+        pod["serviceAccountName"] = draw(NAMES)
+    if draw(st.booleans()):
+        source = draw(
+            st.sampled_from([{"configMap": {"name": "settings"}}, {"secret": {"secretName": "db"}}, {"emptyDir": {}}])
+        )
+        pod["volumes"] = [{"name": "v", **source}]
+    spec: dict[str, Any] = {"template": {"metadata": {"labels": labels}, "spec": pod}}
+    if draw(st.booleans()):
+        spec["selector"] = {"matchLabels": labels}
+    if draw(st.booleans()):
+        spec["replicas"] = draw(st.integers(0, 3))
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": draw(metadata()), "spec": spec}
+
+
+@st.composite
+def config(draw: st.DrawFn) -> dict[str, Any]:
+    kind = draw(st.sampled_from(["ConfigMap", "Secret"]))
+    found: dict[str, Any] = {"apiVersion": "v1", "kind": kind, "metadata": draw(metadata())}
+    if draw(st.booleans()):
+        found["data"] = draw(st.dictionaries(st.sampled_from(["k", "K", "a.b"]), TEXTS, max_size=2))
+    return found
+
+
+@st.composite
+def custom(draw: st.DrawFn) -> dict[str, Any]:
+    spec = st.recursive(
+        VALUES,
+        lambda inner: (
+            st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["name", "a", "b"]), inner, max_size=2)
+        ),
+        max_leaves=5,
+    )
+    return {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": draw(metadata()), "spec": draw(spec)}
+
+
+@st.composite
+def access(draw: st.DrawFn) -> dict[str, Any]:
+    subject = {
+        "kind": "ServiceAccount",
+        "name": draw(NAMES | st.just("default")),
+        "namespace": draw(st.sampled_from(["one", "two"])),
+    }
+    kind = draw(st.sampled_from(["RoleBinding", "ClusterRoleBinding"]))
+    role = {
+        "apiGroup": "rbac.authorization.k8s.io",
+        "kind": draw(st.sampled_from(["Role", "ClusterRole"])),
+        "name": draw(NAMES),
+    }
+    group = "rbac.authorization.k8s.io/v1"
+    return {"apiVersion": group, "kind": kind, "metadata": draw(metadata()), "roleRef": role, "subjects": [subject]}
+
+
+@st.composite
+def plain(draw: st.DrawFn) -> dict[str, Any]:
+    api_version, kind = draw(
+        st.sampled_from(
+            [
+                ("v1", "Service"),
+                ("v1", "ServiceAccount"),
+                ("v1", "Namespace"),
+                ("rbac.authorization.k8s.io/v1", "Role"),
+                ("rbac.authorization.k8s.io/v1", "ClusterRole"),
+                ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
+            ]
+        )
+    )
+    return {"apiVersion": api_version, "kind": kind, "metadata": draw(metadata())}
+
+
+OBJECTS = workload() | workload() | config() | config() | custom() | access() | plain()
+
+
+@st.composite
+def merge_patch(draw: st.DrawFn, target: dict[str, Any]) -> dict[str, Any]:
+    name = {key: target["metadata"][key] for key in ("name", "namespace") if key in target["metadata"]}
+    found: dict[str, Any] = {"apiVersion": target["apiVersion"], "kind": target["kind"], "metadata": dict(name)}
+    if draw(st.booleans()):
+        found["metadata"]["labels"] = draw(
+            st.dictionaries(st.sampled_from(["app", "tier"]), st.sampled_from(["new", None]), max_size=2)
+        )
+    if "template" in (target.get("spec") or {} if isinstance(target.get("spec"), dict) else {}):
+        inner = draw(st.lists(container(), max_size=2))
+        for each in inner:
+            if draw(st.integers(0, 5)) == 0:
+                each["$patch"] = draw(st.sampled_from(["delete", "replace", "merge"]))
+            if draw(st.integers(0, 5)) == 0:
+                each["image"] = None
+        found["spec"] = {"replicas": draw(st.sampled_from([None, 5])), "template": {"spec": {"containers": inner}}}
+    elif target["kind"] in {"ConfigMap", "Secret"}:
+        found["data"] = draw(st.dictionaries(st.sampled_from(["k", "K", "new"]), TEXTS | st.none(), max_size=2))
+    elif target["kind"] == "Thing":
+        found["spec"] = draw(st.dictionaries(st.sampled_from(["name", "a", "b", "$patch"]), VALUES, max_size=2))
+    if draw(st.integers(0, 15)) == 0:
+        found["$patch"] = "delete"
+    return found
+
+
+PATHS = st.sampled_from(
+    [
+        "/metadata/labels/new",
+        "/metadata/annotations",
+        "/spec/replicas",
+        "/spec/template/spec/containers/0/image",
+        "/data/k",
+        "/spec/a",
+        "/spec",
+        "/spec/template/spec/containers/-",
+        "/metadata/name",
+        "/metadata/labels",
+    ]
+)
+
+
+@st.composite
+def operation(draw: st.DrawFn) -> dict[str, Any]:
+    op = draw(st.sampled_from(["add", "replace", "remove", "test", "copy", "move"]))
+    found: dict[str, Any] = {"op": op, "path": draw(PATHS)}
+    if op in {"copy", "move"}:
+        found["from"] = draw(PATHS)
+    elif op != "remove":
+        found["value"] = draw(VALUES | st.just({"name": "added", "image": "added"}))
+    return found
+
+
+SELECTORS = st.fixed_dictionaries(
+    {},
+    optional={
+        "kind": st.sampled_from(["Deployment", "ConfigMap", "Thing", "Deploy.*"]),
+        "name": st.sampled_from(["web", "web.*", "db|settings", "p-web"]),
+        "namespace": st.sampled_from(["one", "t.*"]),
+        "labelSelector": st.sampled_from(["app=web", "app in (web,db),tier", "!app", "tier!=db"]),
+    },
+)
+
+
+@st.composite
+def patch(draw: st.DrawFn, objects: list[dict[str, Any]]) -> dict[str, Any]:
+    if draw(st.booleans()):
+        return {"patch": yaml.write(draw(st.lists(operation(), min_size=1, max_size=2))), "target": draw(SELECTORS)}
+    found: dict[str, Any] = {"patch": yaml.write(draw(merge_patch(draw(st.sampled_from(objects)))))}
+    if draw(st.booleans()):
+        found["target"] = draw(SELECTORS)
+    return found
+
+
+@st.composite
+def generator(draw: st.DrawFn) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "name": draw(NAMES),
+        "literals": draw(st.lists(st.sampled_from(["k=v", "K=1", "a.b=c=d", "q='x'"]), max_size=3, unique=True)),
+    }
+    if draw(st.booleans()):
+        found["behavior"] = draw(st.sampled_from(["create", "merge", "replace"]))
+    if draw(st.booleans()):
+        found["options"] = {"disableNameSuffixHash": True}
+    if namespace := draw(NAMESPACES):
+        found["namespace"] = namespace
+    return found
+
+
+@st.composite
+def replacement(draw: st.DrawFn) -> dict[str, Any]:
+    source = {"kind": draw(st.sampled_from(["ConfigMap", "Deployment"])), "name": draw(NAMES)}
+    source["fieldPath"] = draw(
+        st.sampled_from(["metadata.name", "data.k", "spec.replicas", "spec.template.spec.containers.0.image"])
+    )
+    paths = [
+        "metadata.labels.new",
+        "spec.template.spec.containers.*.image",
+        "data.k",
+        "spec.a",
+        "spec.template.spec.containers.[name=web].env.0.value",
+    ]
+    target: dict[str, Any] = {"select": draw(SELECTORS), "fieldPaths": [draw(st.sampled_from(paths))]}
+    if draw(st.booleans()):
+        target["options"] = draw(
+            st.sampled_from([{"create": True}, {"delimiter": ":", "index": 1}, {"delimiter": "/", "index": -1}])
+        )
+    if draw(st.integers(0, 3)) == 0:
+        target["reject"] = [draw(SELECTORS)]
+    return {"source": source, "targets": [target]}
+
+
+@st.composite
+def fields(draw: st.DrawFn, objects: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a kustomization does beside naming its resources: a few of all that it can do."""
+    every: dict[str, st.SearchStrategy[Any]] = {
+        "namePrefix": st.sampled_from(["p-", "web-"]),
+        "nameSuffix": st.sampled_from(["-s", "-1"]),
+        "namespace": st.sampled_from(["one", "three"]),
+        "commonLabels": LABELS,
+        "labels": st.lists(
+            st.fixed_dictionaries(
+                {"pairs": LABELS}, optional={"includeSelectors": st.booleans(), "includeTemplates": st.booleans()}
+            ),
+            max_size=2,
+        ),
+        "commonAnnotations": LABELS,
+        "images": st.lists(
+            st.fixed_dictionaries(
+                {"name": st.sampled_from(["nginx", "web", "example.com/web"])},
+                optional={
+                    "newName": st.just("mirror/x"),
+                    "newTag": st.sampled_from(["v2", "1"]),
+                    "digest": st.just("sha256:11"),
+                },
+            ),
+            max_size=2,
+        ),
+        "replicas": st.lists(st.fixed_dictionaries({"name": NAMES, "count": st.integers(0, 9)}), max_size=1),
+        "configMapGenerator": st.lists(generator(), min_size=1, max_size=2),
+        "secretGenerator": st.lists(generator(), min_size=1, max_size=1),
+        "generatorOptions": st.sampled_from(
+            [{"disableNameSuffixHash": True}, {"labels": {"g": "1"}}, {"immutable": True}]
+        ),
+        "patches": st.lists(patch(objects), min_size=1, max_size=2),
+        "patchesStrategicMerge": st.lists(
+            st.sampled_from(objects).flatmap(merge_patch).map(yaml.write), min_size=1, max_size=1
+        ),
+        "replacements": st.lists(replacement(), min_size=1, max_size=1),
+        "buildMetadata": st.lists(
+            st.sampled_from(["originAnnotations", "transformerAnnotations", "managedByLabel"]), min_size=1, unique=True
+        ),
+        "sortOptions": st.sampled_from([{"order": "fifo"}, {"order": "legacy"}]),
+    }
+    names = draw(st.lists(st.sampled_from(sorted(every)), max_size=4, unique=True))
+    return {name: draw(every[name]) for name in names}
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> Files:
+    """Files of a base, a component and an overlay in the root, as texts by path."""
+    objects = draw(st.lists(OBJECTS, min_size=1, max_size=4))
+    more = draw(st.lists(OBJECTS, max_size=2))
+    files = {
+        "base/all.yaml": yaml.write_all(objects),
+        "base/kustomization.yaml": yaml.write({"resources": ["all.yaml"], **draw(fields(objects))}),
+    }
+    top: dict[str, Any] = {"resources": ["base"], **draw(fields([*objects, *more]))}
+    if more:
+        files["more.yaml"] = yaml.write_all(more)
+        top["resources"].append("more.yaml")
+    if draw(st.integers(0, 3)) == 0:
+        component = {
+            "apiVersion": "kustomize.config.k8s.io/v1alpha1",
+            "kind": "Component",
+            "namePrefix": "c-",
+            **draw(fields(objects)),
+        }
+        component.pop("buildMetadata", None)
+        files["part/kustomization.yaml"] = yaml.write(component)
+        top["components"] = ["part"]
+    files["kustomization.yaml"] = yaml.write(top)
+    return files
