@@ -1,152 +1,15 @@
-"""Made-up kustomizations for hypothesis: a base and an overlay over it, with names few enough to meet one another."""
+"""Made-up kustomizations for hypothesis: a base, a component and an overlay over them."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from fakes.objects import LABELS, NAMES, NAMESPACES, OBJECTS, TEXTS, VALUES, container, odd
 from hypothesis import strategies as st
 
 from gitopsd.plugin import yaml
 
 Files = dict[str, str]
-NAMES = st.sampled_from(["web", "db", "web-1", "settings"])
-TEXTS = st.sampled_from(
-    ["a", "b: c", "yes", "1", "1.0", "0x10", "", " x ", "two\nlines\n", "# no", "$(WEB)", "é", "null"]
-)
-VALUES = TEXTS | st.integers(-3, 2000) | st.booleans() | st.none() | st.sampled_from([1.5, 1e6, 1e-7])
-LABELS = st.dictionaries(
-    st.sampled_from(["app", "tier", "example.com/x"]), st.sampled_from(["web", "db", "true", "1"]), max_size=2
-)
-NAMESPACES = st.sampled_from(["", "", "one", "two"])
-IMAGES = st.sampled_from(["nginx", "nginx:1.2", "registry:5000/nginx@sha256:00", "example.com/web:v1", "web"])
-
-
-def sometimes(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.none() | strategy
-
-
-@st.composite
-def metadata(draw: st.DrawFn, name: str | None = None) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": name or draw(NAMES)}
-    if namespace := draw(NAMESPACES):
-        found["namespace"] = namespace
-    for field in ("labels", "annotations"):
-        if (entries := draw(sometimes(LABELS))) is not None:
-            found[field] = entries
-    return found
-
-
-@st.composite
-def container(draw: st.DrawFn) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": draw(NAMES), "image": draw(IMAGES)}
-    if draw(st.booleans()):
-        found["env"] = draw(st.lists(variable(), max_size=3))
-    if draw(st.booleans()):
-        found["ports"] = draw(st.lists(port(), max_size=3))
-    if draw(st.booleans()):
-        found["args"] = draw(st.lists(TEXTS, max_size=2))
-    if draw(st.booleans()):
-        found["envFrom"] = [
-            draw(st.sampled_from(["configMapRef", "secretRef"]).map(lambda kind: {kind: {"name": "settings"}}))
-        ]
-    return found
-
-
-@st.composite
-def variable(draw: st.DrawFn) -> dict[str, Any]:
-    name = draw(st.sampled_from(["A", "B", "C"]))
-    if draw(st.booleans()):
-        return {"name": name, "value": draw(TEXTS)}
-    kind = draw(st.sampled_from(["configMapKeyRef", "secretKeyRef"]))
-    return {"name": name, "valueFrom": {kind: {"name": draw(NAMES), "key": "k"}}}
-
-
-@st.composite
-def port(draw: st.DrawFn) -> dict[str, Any]:
-    found: dict[str, Any] = {"containerPort": draw(st.sampled_from([80, 81]))}
-    if draw(st.booleans()):
-        found["protocol"] = draw(st.sampled_from(["TCP", "UDP"]))
-    if draw(st.booleans()):
-        found["name"] = draw(st.sampled_from(["http", "dns"]))
-    return found
-
-
-@st.composite
-def workload(draw: st.DrawFn) -> dict[str, Any]:
-    kind = draw(st.sampled_from(["Deployment", "StatefulSet", "DaemonSet"]))
-    labels = draw(LABELS)
-    pod: dict[str, Any] = {"containers": draw(st.lists(container(), min_size=1, max_size=3))}
-    if draw(st.booleans()):
-        pod["serviceAccountName"] = draw(NAMES)
-    if draw(st.booleans()):
-        source = draw(
-            st.sampled_from([{"configMap": {"name": "settings"}}, {"secret": {"secretName": "db"}}, {"emptyDir": {}}])
-        )
-        pod["volumes"] = [{"name": "v", **source}]
-    spec: dict[str, Any] = {"template": {"metadata": {"labels": labels}, "spec": pod}}
-    if draw(st.booleans()):
-        spec["selector"] = {"matchLabels": labels}
-    if draw(st.booleans()):
-        spec["replicas"] = draw(st.integers(0, 3))
-    return {"apiVersion": "apps/v1", "kind": kind, "metadata": draw(metadata()), "spec": spec}
-
-
-@st.composite
-def config(draw: st.DrawFn) -> dict[str, Any]:
-    kind = draw(st.sampled_from(["ConfigMap", "Secret"]))
-    found: dict[str, Any] = {"apiVersion": "v1", "kind": kind, "metadata": draw(metadata())}
-    if draw(st.booleans()):
-        found["data"] = draw(st.dictionaries(st.sampled_from(["k", "K", "a.b"]), TEXTS, max_size=2))
-    return found
-
-
-@st.composite
-def custom(draw: st.DrawFn) -> dict[str, Any]:
-    spec = st.recursive(
-        VALUES,
-        lambda inner: (
-            st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["name", "a", "b"]), inner, max_size=2)
-        ),
-        max_leaves=5,
-    )
-    return {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": draw(metadata()), "spec": draw(spec)}
-
-
-@st.composite
-def access(draw: st.DrawFn) -> dict[str, Any]:
-    subject = {
-        "kind": "ServiceAccount",
-        "name": draw(NAMES | st.just("default")),
-        "namespace": draw(st.sampled_from(["one", "two"])),
-    }
-    kind = draw(st.sampled_from(["RoleBinding", "ClusterRoleBinding"]))
-    role = {
-        "apiGroup": "rbac.authorization.k8s.io",
-        "kind": draw(st.sampled_from(["Role", "ClusterRole"])),
-        "name": draw(NAMES),
-    }
-    group = "rbac.authorization.k8s.io/v1"
-    return {"apiVersion": group, "kind": kind, "metadata": draw(metadata()), "roleRef": role, "subjects": [subject]}
-
-
-@st.composite
-def plain(draw: st.DrawFn) -> dict[str, Any]:
-    api_version, kind = draw(
-        st.sampled_from(
-            [
-                ("v1", "Service"),
-                ("v1", "ServiceAccount"),
-                ("v1", "Namespace"),
-                ("rbac.authorization.k8s.io/v1", "Role"),
-                ("rbac.authorization.k8s.io/v1", "ClusterRole"),
-                ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
-            ]
-        )
-    )
-    return {"apiVersion": api_version, "kind": kind, "metadata": draw(metadata())}
-
-
-OBJECTS = workload() | workload() | config() | config() | custom() | access() | plain()
 
 
 @st.composite
@@ -219,6 +82,8 @@ def patch(draw: st.DrawFn, objects: list[dict[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {"patch": yaml.write(draw(merge_patch(draw(st.sampled_from(objects)))))}
     if draw(st.booleans()):
         found["target"] = draw(SELECTORS)
+    if draw(st.integers(0, 5)) == 0:
+        found["options"] = {draw(st.sampled_from(["allowNameChange", "allowKindChange"])): True}
     return found
 
 
@@ -300,10 +165,53 @@ def fields(draw: st.DrawFn, objects: list[dict[str, Any]]) -> dict[str, Any]:
         "buildMetadata": st.lists(
             st.sampled_from(["originAnnotations", "transformerAnnotations", "managedByLabel"]), min_size=1, unique=True
         ),
+        "transformers": st.lists(PLUGINS, min_size=1, max_size=2),
+        "vars": st.lists(VARIABLES, min_size=1, max_size=1),
         "sortOptions": st.sampled_from([{"order": "fifo"}, {"order": "legacy"}]),
     }
     names = draw(st.lists(st.sampled_from(sorted(every)), max_size=4, unique=True))
     return {name: draw(every[name]) for name in names}
+
+
+PLUGINS = st.sampled_from(
+    [
+        {"kind": "PrefixTransformer", "prefix": "t-", "fieldSpecs": [{"path": "metadata/name"}]},
+        {
+            "kind": "LabelTransformer",
+            "labels": {"t": "1"},
+            "fieldSpecs": [{"path": "spec/a", "create": True, "kind": "Thing"}],
+        },
+        {
+            "kind": "AnnotationsTransformer",
+            "annotations": {"t": "1"},
+            "fieldSpecs": [{"path": "metadata/annotations", "create": True}],
+        },
+        {"kind": "ImageTagTransformer", "imageTag": {"name": "nginx", "newTag": "t"}},
+        {"kind": "NamespaceTransformer", "metadata": {"name": "n", "namespace": "four"}, "unsetOnly": True},
+        {
+            "kind": "NamespaceTransformer",
+            "metadata": {"name": "n", "namespace": "four"},
+            "setRoleBindingSubjects": "allServiceAccounts",
+        },
+        {
+            "kind": "ReplicaCountTransformer",
+            "replica": {"name": "web", "count": 4},
+            "fieldSpecs": [{"path": "spec/replicas", "create": True}],
+        },
+        {"kind": "HashTransformer"},
+        {"kind": "SuffixTransformer", "suffix": "-t", "fieldSpecs": [{"path": "metadata/name", "kind": "ConfigMap"}]},
+    ]
+).map(lambda plugin: yaml.write({"apiVersion": "builtin", "metadata": {"name": "plugin"}, **plugin}))
+
+VARIABLES = st.fixed_dictionaries(
+    {
+        "name": st.just("WEB"),
+        "objref": st.fixed_dictionaries({"kind": st.sampled_from(["ConfigMap", "Deployment"]), "name": NAMES}).map(
+            lambda ref: {**ref, "apiVersion": "v1" if ref["kind"] == "ConfigMap" else "apps/v1"}
+        ),
+    },
+    optional={"fieldref": st.sampled_from([{"fieldpath": "data.k"}, {"fieldPath": "metadata.namespace"}])},
+)
 
 
 @st.composite
@@ -316,6 +224,9 @@ def trees(draw: st.DrawFn) -> Files:
         "base/kustomization.yaml": yaml.write({"resources": ["all.yaml"], **draw(fields(objects))}),
     }
     top: dict[str, Any] = {"resources": ["base"], **draw(fields([*objects, *more]))}
+    if draw(st.integers(0, 2)) == 0:
+        files["odd.yaml"] = draw(odd())
+        top["resources"].append("odd.yaml")
     if more:
         files["more.yaml"] = yaml.write_all(more)
         top["resources"].append("more.yaml")
