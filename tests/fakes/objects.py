@@ -156,7 +156,7 @@ ODDITIES = st.sampled_from(
         "a: 2026-01-31\nb: 2026-01-31T12:00:00Z\nc: 12:30:45\nd: ~\n",
         "a: yes\nb: Off\nc: TRUE\nd: Null\ne: n\n",
         "a:\nb: ''\nc: []\nd: {}\n",
-        "1: one\ntrue: t\nnull_: n\n'yes': q\n",
+        "'1': one\n'true': t\nnull_: n\nyes: q\n",
         "a: " + "word " * 30 + "\nb: '" + "wo:rd: " * 20 + "'\nc: \"" + "tab\\t " * 20 + '"\n',
         "a: [1, [2, {b: c}], 'x']\nb: {c: {d: [e]}}\n",
         "a: 12345678901234567890\nb: 1.0\nc: 100000000000000000000000\nd: 1.50\ne: -0\n",

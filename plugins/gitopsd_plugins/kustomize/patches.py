@@ -136,7 +136,8 @@ def _patch_body(resource: Resource, operations: Sequence[Operation], source: str
         raise Rejected(f"{source}: {resource}: the patch makes it something that is not an object")
     resource.body = body
     resource.blanks, resource.shared = (), Shared()
-    if made and not resource.metadata.get("annotations"):
+    left = resource.metadata.get("annotations")
+    if (made and not left) or not isinstance(left, dict):
         resource.metadata.pop("annotations", None)
 
 
