@@ -22,6 +22,8 @@ class Manifest:
     body: Body = field(repr=False)
     digest: Digest
     """Digest of `body`; keyed where the body holds secrets."""
+    hidden: frozenset[str] = field(default=frozenset(), repr=False)
+    """Values from Secrets that stand in it: texts with one of them are never shown. Such a manifest is never stored."""
 
     @classmethod
     def of(cls, body: Body, *, key: bytes = b"") -> Manifest:

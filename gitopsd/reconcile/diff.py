@@ -34,14 +34,17 @@ class Comparison:
     fields: tuple[FieldChange, ...]
 
 
-def compared(before: Body | None, after: Body | None, *, sent: Body | None = None) -> Comparison:
+def compared(
+    before: Body | None, after: Body | None, *, sent: Body | None = None, hidden: frozenset[str] = frozenset()
+) -> Comparison:
     """What differs between what is live and what will be; `sent` is what we send, the whole of it ours where it is not given.
+    `hidden` are values from Secrets that are not to be shown.
 
     A subtree that only one side has is one change at its top. A field that is null counts as absent.
     """
     one, other = _plain(before), _plain(after)
     middle = authors.ours_alone(one, _plain(sent) or {}, other) if sent is not None and other is not None else other
-    one, middle, other = secrecy.masked(one, middle, other)
+    one, middle, other = secrecy.masked(one, middle, other, known=hidden)
     ours = [FieldChange(path=p, before=b, after=a) for p, b, a in _walk("", one or {}, middle or {})]
     theirs = [
         FieldChange(path=p, before=b, after=a, by=Author.SERVER) for p, b, a in _walk("", middle or {}, other or {})

@@ -198,10 +198,10 @@ def _compared(change: Change, manifest: Manifest, rehearsal: Rehearsal | None, *
     after = rehearsal.body if rehearsal is not None and rehearsal.body is not None else None
     if after is None:
         after = authors.estimated(live, manifest.body) if change.estimated else manifest.body
-        return _with(change, diff.compared(live, after), shown=shown)
+        return _with(change, diff.compared(live, after, hidden=manifest.hidden), shown=shown)
     assert rehearsal is not None
     sent = (rehearsal.sent or manifest.body) if shown else None
-    return _with(change, diff.compared(live, after, sent=sent), shown=shown)
+    return _with(change, diff.compared(live, after, sent=sent, hidden=manifest.hidden), shown=shown)
 
 
 def _with(change: Change, found: Comparison, *, shown: bool) -> Change:

@@ -12,7 +12,7 @@ content in a row, so that a failing disk keeps nobody busy.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -51,6 +51,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     values: tuple[dict[str, bytes] | None, ...]
     secret: bool
     """Values from a Secret are among them: then whatever is made may hold one, and is treated as a Secret."""
+    hidden: tuple[str, ...]
+    """These values, for plans."""
     key: bytes
     keep: bool
 
@@ -141,7 +143,8 @@ async def _made(
         tree=artifact.tree,
         spec=dict(app.spec),
         values=tuple(None if data is None else dict(data) for data in found.data),
-        secret=found.secret,
+        secret=bool(found.secrets),
+        hidden=found.hidden,
         key=world.store.key(),
         keep=world.store.remembers,
     )
@@ -164,7 +167,7 @@ def job(payload: bytes, store: Store) -> bytes:
     renderer: Renderer = getattr(importlib.import_module(module), name)()
     tree = Tree(store, order.tree)
     rendered = renderer.render(tree, order.spec, order.values)
-    keyed = tuple(_keyed(m, order.key) if order.secret or m.secret else m for m in rendered.manifests)
+    keyed = tuple(_keyed(m, order) if order.secret or m.secret else m for m in rendered.manifests)
     rendered = replace(rendered, manifests=keyed, reads=tree.reads)
     outline = Outline.of(order.intent, rendered)
     sensitive = rendered.sensitive or order.secret
@@ -174,8 +177,17 @@ def job(payload: bytes, store: Store) -> bytes:
     return msgspec.msgpack.encode(Answer(outline=outline, sensitive=sensitive, manifests=objects))
 
 
-def _keyed(manifest: Manifest, key: bytes) -> Manifest:
-    return replace(manifest, digest=digest.of_secret(manifest.body, key))
+def _keyed(manifest: Manifest, order: Order) -> Manifest:
+    """The manifest of an object that may hold secrets."""
+    hidden = frozenset(value for value in order.hidden if _holds(manifest.body, value))
+    return replace(manifest, digest=digest.of_secret(manifest.body, order.key), hidden=hidden)
+
+
+def _holds(value: Any, text: str) -> bool:
+    if isinstance(value, str):
+        return text in value
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return any(_holds(part, text) for part in parts)
 
 
 def _renderer(app: AppIntent, world: World) -> Renderer:

@@ -104,9 +104,19 @@ _ELSEWHERE = re.compile(r"""["']?(?:\$\([\w.\-]+\)|\$\{[\w.\-:]+\}|\{\{[^{}]{0,2
 _BLOCK = re.compile(r"[|>][+\-0-9]*\s*(#.*)?")
 
 
-def masked(*states: Body | None) -> tuple[Body | None, ...]:
-    """These states of one object, masked; None is a state in which it does not exist."""
-    found = _walk([ABSENT if state is None else state for state in states], hidden=False)
+class _Known(str):
+    """A text with a value in it that is known to be secret."""
+
+    __slots__ = ()
+
+
+def masked(*states: Body | None, known: frozenset[str] = frozenset()) -> tuple[Body | None, ...]:
+    """These states of one object, masked; None is a state in which it does not exist.
+
+    Where a text of one state holds a value of `known`, all states of it are masked.
+    """
+    seen = [_told(state, known) for state in states] if known else states
+    found = _walk([ABSENT if state is None else state for state in seen], hidden=False)
     kinds = {(state.get("apiVersion"), state.get("kind")) for state in states if state is not None}
     if ("v1", "Secret") in kinds:
         found = [_with_hidden_data(known, all_of=states, at=index) for index, known in enumerate(found)]
@@ -202,8 +212,19 @@ def _is_hideable(value: Any) -> bool:
     return not isinstance(value, bool | Absent) and value is not None
 
 
+def _told(value: Any, known: frozenset[str]) -> Any:
+    """The value, its texts with a known secret marked as such."""
+    if isinstance(value, Mapping):
+        return {key: _told(item, known) for key, item in value.items()}
+    if items.is_list(value):
+        return [_told(item, known) for item in value]
+    return _Known(value) if isinstance(value, str) and any(secret in value for secret in known) else value
+
+
 def _texts(states: list[Any]) -> list[Any]:
     """Texts with the secrets that stand in them masked; those that differ in what is hidden say so."""
+    if any(isinstance(state, _Known) for state in states):
+        return _marked(states)
     found = [_text(state) if isinstance(state, str) else (state, ()) for state in states]
     keys = [hidden for state, (_, hidden) in zip(states, found, strict=True) if isinstance(state, str)]
     if all(key == keys[0] for key in keys):

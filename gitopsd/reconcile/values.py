@@ -20,6 +20,7 @@ from gitopsd.plugin.roles import Target, Values
 from gitopsd.reconcile.world import World
 
 MISSING = "ValuesNotFound"
+LEAST_HIDDEN = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +28,14 @@ class Found:
     """What the references of an app hold now, in their order; None for an optional one that is not there."""
 
     data: tuple[Values | None, ...] = field(default=(), repr=False)
-    secret: bool = False
-    """Whether any of it comes from a Secret."""
+    secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    """The values among them that come from a Secret."""
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The values from Secrets that are long enough to be told from words, as they are put into objects."""
+        texts = (value.decode("utf-8", "replace").replace("\n", "") for value in self.secrets)
+        return tuple(sorted({text for text in texts if len(text) >= LEAST_HIDDEN}))
 
     def known_by(self, key: bytes) -> tuple[str, ...]:
         """What stands for the values in a cache key; nothing where none are asked for."""
@@ -39,8 +46,9 @@ class Found:
 async def found(app: AppIntent, world: World) -> Found:
     """Look up every reference of the app. Raises `NotReady` for a missing one that is not optional, naming its field."""
     data = [await _one(ref, app, world) for ref in app.values]
-    secret = any(ref.secret and values for ref, values in zip(app.values, data, strict=True))
-    return Found(data=tuple(data), secret=secret)
+    pairs = zip(app.values, data, strict=True)
+    secrets = tuple(value for ref, values in pairs if ref.secret and values for value in values.values())
+    return Found(data=tuple(data), secrets=secrets)
 
 
 async def _one(ref: ValuesRef, app: AppIntent, world: World) -> Values | None:

@@ -100,7 +100,8 @@ async def test_what_holds_a_secret_value_is_on_no_disk_and_in_no_message(
     async with world.engine() as engine:
         await world.until("app", since=len(world.heard.outcomes))
         made = engine.board.renders[app_ref("app")]
-        assert made.outline.digest
+        assert made.kept is not None
+        assert [m.hidden for m in made.kept] == [{PASSWORD}]
         assert engine.world.store.outline(app_ref("app"), made.intent) is None
         assert engine.world.store.rendered(made.outline.key) is None
     assert (await data(world))["url"] == f"https://me:{PASSWORD}@x"

@@ -159,3 +159,14 @@ def _shape(value: Any) -> Any:
         case list():
             return [_shape(one) for one in value]
     return None
+
+
+def test_a_text_with_a_value_that_is_known_to_be_secret_is_masked_in_all_states() -> None:
+    live, wanted = config(a="x-old-value", b="plain"), config(a=f"x-{VALUE}", b="other")
+    found = diff.compared(live, wanted, hidden=frozenset({VALUE}))
+    assert [(f.path, f.before, f.after) for f in found.fields] == [
+        ("data.a", "*** (before)", "*** (after)"),
+        ("data.b", "plain", "other"),
+    ]
+    assert VALUE not in str(found)
+    assert "old-value" not in str(found)
