@@ -75,7 +75,10 @@ CLUSTER_WIDE = frozenset(
 
 def gvk_of(body: Mapping[str, Any]) -> Gvk:
     """Group, version and kind as a document states them."""
-    return _gvk(text(body.get("apiVersion")), text(body.get("kind")))
+    api_version, kind = body.get("apiVersion"), body.get("kind")
+    if type(api_version) is str and type(kind) is str:
+        return _gvk(api_version, kind)
+    return _gvk(text(api_version), text(kind))
 
 
 @lru_cache(maxsize=4096)
@@ -91,9 +94,9 @@ def effective(gvk: Gvk, namespace: str) -> str:
 
 def text(value: Any) -> str:
     """A scalar as it stands in YAML; '' for null, lists and maps."""
+    if isinstance(value, str):
+        return value
     match value:
-        case str():
-            return value
         case bool():
             return "true" if value else "false"
         case int() | float():

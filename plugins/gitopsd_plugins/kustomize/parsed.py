@@ -38,6 +38,11 @@ class Parsed:
         self._keep(key, marshal.dumps([(d.value, d.line, _paths(d)) for d in found]))
         return found
 
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._known.clear()
+        self._size = 0
+
     def _keep(self, key: bytes, compact: bytes) -> None:
         self._known[key] = compact
         self._size += len(compact)

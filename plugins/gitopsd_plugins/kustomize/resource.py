@@ -101,7 +101,10 @@ class Resource:
     def id(self) -> Id:
         """What it is now."""
         gvk = gvk_of(self.body)
-        return Id(gvk, self.name, effective(gvk, self.namespace))
+        metadata = self.body.get("metadata")
+        if not isinstance(metadata, dict):
+            return Id(gvk, "", effective(gvk, ""))
+        return Id(gvk, text(metadata.get("name")), effective(gvk, text(metadata.get("namespace"))))
 
     @property
     def previous(self) -> list[Id]:
