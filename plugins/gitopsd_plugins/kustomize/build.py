@@ -9,32 +9,28 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from gitopsd.plugin import Rejected, Tree
 from gitopsd_plugins.kustomize import (
     config,
     crds,
-    defaults,
     documents,
-    fieldspec,
     generators,
     kustomization,
     names,
     openapi,
     order,
     origins,
-    patches,
+    places,
     plugins,
-    replacements,
-    transformers,
+    steps,
 )
 from gitopsd_plugins.kustomize.config import Config
-from gitopsd_plugins.kustomize.fieldspec import FieldSpec, FieldSpecs
 from gitopsd_plugins.kustomize.identity import text
-from gitopsd_plugins.kustomize.kustomization import Kustomization, Label
+from gitopsd_plugins.kustomize.kustomization import Kustomization
 from gitopsd_plugins.kustomize.loader import Loader
 from gitopsd_plugins.kustomize.resource import LOCAL, Resource
 from gitopsd_plugins.kustomize.resources import Resources
@@ -45,8 +41,6 @@ MAX_RESOURCES = 100_000
 MAX_KUSTOMIZATIONS = 5_000  # one folder may be read any number of times, so that few files could cost forever
 VALIDATED = "validated-by"
 Overlay = Callable[[Kustomization], Kustomization]
-Step = tuple[str, Callable[[Resources], None]]
-"""The name of a built-in transformer, and what it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +64,15 @@ def build(
         raise Rejected(f"{path}: no such folder")
     build_ = _Build()
     found = build_.read(loader, component=None, tolerant=overlay is not None)
-    return build_.finish(loader, overlay(found) if overlay else found, reorder=reorder)
+    if overlay is None:
+        return build_.finish(loader, found, reorder=reorder)
+    build_.own = found
+    return build_.finish(loader, overlay(found), reorder=reorder)
 
 
 def build_generated(tree: Tree, path: str, found: Kustomization, *, restricted: bool = False) -> Built:
     """Build a kustomization that is in no file, as if it stood at `path`."""
-    return _Build().finish(Loader(tree, path, restricted=restricted), found, reorder=True)
+    return _Build(own=Kustomization()).finish(Loader(tree, path, restricted=restricted), found, reorder=True)
 
 
 @dataclass(slots=True)
@@ -85,6 +82,8 @@ class _Build:
     types: TypeFacts = field(default_factory=TypeFacts)
     metadata: tuple[str, ...] = ()
     """`buildMetadata` of the top kustomization; anything in it makes all origins be noted."""
+    own: Kustomization | None = None
+    """What the top file says itself, where something is laid over it."""
     read_so_far: int = 0
 
     def read(self, loader: Loader, *, component: bool | None = False, tolerant: bool = False) -> Kustomization:
@@ -119,128 +118,102 @@ class _Build:
 
     def accumulate(self, resources: Resources, found: Kustomization, loader: Loader, settings: Config) -> Config:
         """Add what the kustomization makes; the result is the configuration with all that was added to it below."""
-        for entry in (*found.resources, *found.bases):
-            settings = self._add(resources, entry, loader, settings)
+        for field_name, entries in (("resources", found.resources), ("bases", found.bases)):
+            for index, entry in enumerate(entries):
+                settings = self._add(resources, entry, loader, settings, (field_name, index))
         own = config.DEFAULT
-        for file in found.configurations:
-            own = own.merged(config.read(loader.read(file), loader.shown(file)))
+        for index, file in enumerate(found.configurations):
+            with self._named(loader, "configurations", index):
+                own = own.merged(config.read(loader.read(file), loader.shown(file)))
         settings = settings.merged(own)
-        for file in found.crds:
-            settings = settings.merged(crds.read(loader.read(file), loader.shown(file)))
+        for index, file in enumerate(found.crds):
+            with self._named(loader, "crds", index):
+                settings = settings.merged(crds.read(loader.read(file), loader.shown(file)))
         self._generate(resources, found, loader)
-        for entry in found.components:
-            below = loader.below(entry)
+        for index, entry in enumerate(found.components):
+            with self._named(loader, "components", index):
+                below = loader.below(entry)
             settings = self.accumulate(resources, self.read(below, component=True), below, settings)
         if len(resources) > MAX_RESOURCES:
             raise Rejected(f"{loader.root or '.'}: more than {MAX_RESOURCES} resources")
         self._transform(resources, found, loader, settings)
-        for plugin in self._plugins(found.validators, loader):
-            _validate(resources, plugin, loader)
-        for variable in found.vars:
-            self.variables.declare(variable, resources)
+        for plugin in self._plugins(found.validators, loader, "validators"):
+            with self._named(loader, "validators"):
+                _validate(resources, plugin, loader)
+        for index, variable in enumerate(found.vars):
+            with self._named(loader, "vars", index):
+                self.variables.declare(variable, resources)
         return settings
 
-    def _add(self, resources: Resources, entry: str, loader: Loader, settings: Config) -> Config:
-        if entry and loader.is_file(entry):
-            objects = documents.read(loader.read(entry), loader.shown(entry))
+    def _add(
+        self, resources: Resources, entry: str, loader: Loader, settings: Config, place: tuple[str, int]
+    ) -> Config:
+        with self._named(loader, *place):
+            data = loader.read(entry) if entry and loader.is_file(entry) else None
+            below = loader.below(entry) if data is None else loader
+        if data is not None:
+            objects = documents.read(data, loader.shown(entry))
             if self.metadata:
                 origins.set_file(objects, loader.origin_of(entry))
             resources.extend(objects)
             return settings
-        below = loader.below(entry)
         inner = Resources(types=self.types)
         theirs = self.accumulate(inner, self.read(below), below, config.EMPTY)
         resources.extend(inner)
         return settings.merged(theirs)
 
     def _generate(self, resources: Resources, found: Kustomization, loader: Loader) -> None:
-        for kind, make, entries in (
-            ("ConfigMapGenerator", generators.config_map, found.config_map_generator),
-            ("SecretGenerator", generators.secret, found.secret_generator),
+        for kind, field_name, make, entries in (
+            ("ConfigMapGenerator", "configMapGenerator", generators.config_map, found.config_map_generator),
+            ("SecretGenerator", "secretGenerator", generators.secret, found.secret_generator),
         ):
-            for entry in entries:
-                made = make(entry, found.generator_options, loader)
-                if self.metadata:
-                    origins.set_maker([made], origins.of_field(self._file(loader), kind))
-                resources.absorb(made)
-        for plugin in self._plugins(found.generators, loader):
-            plugins.generate(resources, plugin, loader, origins.of_plugin(plugin) if self.metadata else None)
+            for index, entry in enumerate(entries):
+                with self._named(loader, field_name, index):
+                    made = make(entry, found.generator_options, loader)
+                    if self.metadata:
+                        origins.set_maker([made], origins.of_field(self._file(loader), kind))
+                    resources.absorb(made)
+        for plugin in self._plugins(found.generators, loader, "generators"):
+            with self._named(loader, "generators"):
+                plugins.generate(resources, plugin, loader, origins.of_plugin(plugin) if self.metadata else None)
 
     def _transform(self, resources: Resources, found: Kustomization, loader: Loader, settings: Config) -> None:
-        for kind, run in _steps(found, loader, settings):
-            run(resources)
+        for step in steps.of(found, loader, settings):
+            with self._named(loader, step.field, step.index):
+                step.run(resources)
             if self.metadata:
-                origins.note_change(resources, origins.of_field(self._file(loader), kind))
-        for plugin in self._plugins(found.transformers, loader):
-            plugins.transform(resources, plugin, loader)
+                origins.note_change(resources, origins.of_field(self._file(loader), step.kind))
+        for plugin in self._plugins(found.transformers, loader, "transformers"):
+            with self._named(loader, "transformers"):
+                plugins.transform(resources, plugin, loader)
             if self.metadata and (origin := origins.of_plugin(plugin)):
                 origins.note_change(resources, origin)
 
-    def _plugins(self, entries: Sequence[str], loader: Loader) -> list[Resource]:
+    def _plugins(self, entries: Sequence[str], loader: Loader, field_name: str) -> list[Resource]:
         """Plugin configurations: in place, in files, or what a folder builds."""
         found = Resources()
-        for entry in entries:
+        for index, entry in enumerate(entries):
             if "\n" in entry or ":" in entry:
                 inline = documents.read(entry, loader.shown("inline plugin"))
                 if self.metadata:
                     origins.set_file(inline, self._file(loader))
                 found.extend(inline)
             else:
-                self._add(found, entry, loader, config.EMPTY)
+                self._add(found, entry, loader, config.EMPTY, (field_name, index))
         return found.items
 
     def _file(self, loader: Loader) -> str:
         """The kustomization file of a folder, from the built one on; a made-up one has the usual name."""
         return loader.origin_of(loader.file() or kustomization.NAMES[0])
 
-
-def _steps(found: Kustomization, loader: Loader, settings: Config) -> Iterator[Step]:
-    """The transformers that fields ask for, in kustomize's fixed order, whatever the order in the file."""
-    if found.patches_strategic_merge:
-        run = partial(patches.apply_strategic, entries=found.patches_strategic_merge, loader=loader)
-        yield "PatchStrategicMergeTransformer", run
-    for patch in found.patches:
-        yield "PatchTransformer", partial(patches.apply, patch=patch, loader=loader)
-    if found.namespace:
-        specs = settings.namespace
-        yield "NamespaceTransformer", partial(transformers.set_namespace, namespace=found.namespace, specs=specs)
-    if found.name_prefix:
-        yield "PrefixTransformer", partial(names.surround, specs=settings.name_prefix, prefix=found.name_prefix)
-    if found.name_suffix:
-        yield "SuffixTransformer", partial(names.surround, specs=settings.name_suffix, suffix=found.name_suffix)
-    yield from _label_steps(found, settings)
-    if found.common_annotations:
-        fields = settings.common_annotations
-        yield (
-            "AnnotationsTransformer",
-            partial(transformers.set_entries, entries=found.common_annotations, specs=fields),
-        )
-    for patch in found.patches_json6902:
-        yield "PatchJson6902Transformer", partial(patches.apply_json, patch=patch, loader=loader)
-    for replica in found.replicas:
-        yield "ReplicaCountTransformer", partial(transformers.set_replicas, replica=replica, specs=settings.replicas)
-    yield from _image_steps(found, settings)
-    if found.replacements:
-        yield "ReplacementTransformer", partial(replacements.apply_all, entries=found.replacements, loader=loader)
-
-
-def _label_steps(found: Kustomization, settings: Config) -> Iterator[Step]:
-    """One for each entry of `labels`, and one for `commonLabels`, which runs beside them even where it is empty."""
-    for label in found.labels:
-        specs = FieldSpecs(_label_fields(label, settings))
-        yield "LabelTransformer", partial(transformers.set_entries, entries=label.pairs, specs=specs)
-    if found.labels or found.common_labels:
-        common = partial(transformers.set_entries, entries=found.common_labels, specs=settings.common_labels)
-        yield "LabelTransformer", common
-
-
-def _image_steps(found: Kustomization, settings: Config) -> Iterator[Step]:
-    """All images are changed in one pass, which notes itself once for each."""
-    images = (*found.images, *found.image_tags)
-    if images:
-        yield "ImageTagTransformer", partial(transformers.set_images, images=images, specs=settings.images)
-    for _ in images[1:]:
-        yield "ImageTagTransformer", lambda resources: None
+    @contextmanager
+    def _named(self, loader: Loader, field_name: str, index: int | None = None) -> Iterator[None]:
+        """Name the place of the field that an error comes from."""
+        try:
+            yield
+        except Rejected as error:
+            place = places.of(loader, field_name, index, self.own if loader.above is None else None)
+            raise Rejected(f"{place}: {error}", reason=error.reason) from error
 
 
 def _validate(resources: Resources, plugin: Resource, loader: Loader) -> None:
@@ -260,14 +233,6 @@ def _without_mark(body: dict[str, Any]) -> dict[str, Any]:
     left = {key: value for key, value in labels.items() if key != VALIDATED}
     others = {key: value for key, value in metadata.items() if key != "labels"}
     return {**body, "metadata": {**others, **({"labels": left} if left else {})}}
-
-
-def _label_fields(label: Label, settings: Config) -> list[FieldSpec]:
-    own = fieldspec.merged(map(config.as_spec, label.fields), settings.labels.specs)
-    if label.include_selectors:
-        return fieldspec.merged(own, settings.common_labels.specs)
-    templates = settings.template_labels.specs if label.include_templates else ()
-    return fieldspec.merged(own, templates, (defaults.METADATA_LABELS,))
 
 
 def _ordered(resources: Resources, found: Kustomization, *, reorder: bool) -> list[Resource]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ from gitopsd_plugins.kustomize.resources import Resources
 from gitopsd_plugins.kustomize.selector import Selector
 from gitopsd_plugins.kustomize.shared import Shared
 
+_INLINE = "inline patch"
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -30,11 +33,11 @@ class Loaded:
 
 
 def apply(resources: Resources, patch: Patch, loader: Loader) -> None:
-    """Apply one entry of `patches`. Raises `Rejected` naming the patch."""
+    """Apply one entry of `patches`. Raises `Rejected` naming the file of the patch, where it has one."""
     source, content = _content(patch, loader)
     loaded = _parsed(content, source)
     options = patch.options or PatchOptions()
-    try:
+    with _named(source):
         if loaded.operations:
             _apply_operations(resources, loaded, patch)
         elif patch.target is not None:
@@ -42,27 +45,34 @@ def apply(resources: Resources, patch: Patch, loader: Loader) -> None:
         else:
             for wanted in loaded.objects:
                 _merge_into(resources, resources.one_known_as(wanted.original), wanted, options, keep_version=False)
-    except Rejected as error:
-        raise Rejected(f"{source}: {error}") from error
     if options.allow_name_change or options.allow_kind_change:
         resources.changed()
     resources.keep(lambda r: bool(r.body))
+
+
+@contextmanager
+def _named(source: str) -> Iterator[None]:
+    """Name the file of a patch in errors; one in place is named by whoever knows the kustomization file."""
+    try:
+        yield
+    except Rejected as error:
+        if source == _INLINE:
+            raise
+        raise Rejected(f"{source}: {error}") from error
 
 
 def apply_strategic(resources: Resources, entries: Sequence[str], loader: Loader) -> None:
     """Apply `patchesStrategicMerge`: each entry a file, or a patch itself."""
     for entry in entries:
         inline = "\n" in entry or ":" in entry
-        source = "patchesStrategicMerge" if inline else loader.shown(entry)
+        source = _INLINE if inline else loader.shown(entry)
         found = documents.read(entry if inline else loader.read(entry), source)
         if not found:
             raise Rejected(f"{source}: patch appears to be empty")
         for wanted in found:
-            try:
+            with _named(source):
                 target = resources.one_known_as(wanted.original)
                 _merge_into(resources, target, wanted, PatchOptions(), keep_version=True)
-            except Rejected as error:
-                raise Rejected(f"{source}: {error}") from error
             resources.keep(lambda r: bool(r.body))
             resources.check_unique()
 
@@ -70,19 +80,20 @@ def apply_strategic(resources: Resources, entries: Sequence[str], loader: Loader
 def apply_json(resources: Resources, patch: Patch, loader: Loader) -> None:
     """Apply one entry of `patchesJson6902`, which must name its target."""
     if patch.target is None or not patch.target.name:
-        raise Rejected("patchesJson6902: must specify the target name")
+        raise Rejected("must specify the target name")
     source, content = _content(patch, loader)
     operations = _operations(_documents(content, source), source)
     for resource in Selector.of(patch.target).among(resources):
-        _patch_body(resource, operations, source, annotated=bool(resource.history))
+        with _named(source):
+            _patch_body(resource, operations, annotated=bool(resource.history))
     resources.changed()
 
 
 def _content(patch: Patch, loader: Loader) -> tuple[str, bytes | str]:
     inline = patch.patch.strip()
     if bool(inline) == bool(patch.path):
-        raise Rejected("patches: an entry must have either patch or path" + (", not both" if inline else ""))
-    return ("patches: inline patch", inline) if inline else (loader.shown(patch.path), loader.read(patch.path))
+        raise Rejected("an entry must have either patch or path" + (", not both" if inline else ""))
+    return (_INLINE, inline) if inline else (loader.shown(patch.path), loader.read(patch.path))
 
 
 def _documents(content: bytes | str, source: str) -> list[yaml.Document]:
@@ -118,11 +129,11 @@ def _apply_operations(resources: Resources, loaded: Loaded, patch: Patch) -> Non
         raise Rejected("must specify a target for JSON patch")
     for resource in Selector.of(patch.target).among(resources):
         resource.remember()
-        _patch_body(resource, loaded.operations, loaded.source, annotated=True)
+        _patch_body(resource, loaded.operations, annotated=True)
     resources.changed()
 
 
-def _patch_body(resource: Resource, operations: Sequence[Operation], source: str, *, annotated: bool) -> None:
+def _patch_body(resource: Resource, operations: Sequence[Operation], *, annotated: bool) -> None:
     """kustomize keeps its notes in annotations, so that a patch finds the map there where an object has been changed."""
     annotations = resource.metadata.get("annotations")
     made = annotated and annotations is None
@@ -131,9 +142,9 @@ def _patch_body(resource: Resource, operations: Sequence[Operation], source: str
     try:
         body = jsonpatch.apply(resource.body, list(operations))
     except Rejected as error:
-        raise Rejected(f"{source}: {resource}: {error}") from error
+        raise Rejected(f"{resource}: {error}") from error
     if not isinstance(body, dict):
-        raise Rejected(f"{source}: {resource}: the patch makes it something that is not an object")
+        raise Rejected(f"{resource}: the patch makes it something that is not an object")
     resource.body = body
     resource.blanks, resource.shared = (), Shared()
     left = resource.metadata.get("annotations")

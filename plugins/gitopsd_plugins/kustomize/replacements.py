@@ -34,7 +34,7 @@ def apply_all(resources: Resources, entries: Iterable[Replacement], loader: Load
     """Carry out all replacements, those in files too. Raises `Rejected` naming source, target or path."""
     for entry in entries:
         if entry.path and (entry.source is not None or entry.targets):
-            raise Rejected("replacements: cannot specify both path and inline replacement")
+            raise Rejected("cannot specify both path and inline replacement")
         found = (entry,) if not entry.path else _in_file(entry.path, loader)
         for replacement in found:
             apply(resources, replacement)
@@ -47,9 +47,9 @@ def _in_file(path: str, loader: Loader) -> tuple[Replacement, ...]:
 def apply(resources: Resources, replacement: Replacement) -> None:
     """Carry out one replacement. Raises `Rejected` naming source, target or path."""
     if (replacement.source is None and replacement.source_value is None) or not replacement.targets:
-        raise Rejected("replacements must specify a source and at least one target")
+        raise Rejected("must specify a source and at least one target")
     if replacement.source is not None and replacement.source_value is not None:
-        raise Rejected("replacements: source and sourceValue are mutually exclusive")
+        raise Rejected("source and sourceValue are mutually exclusive")
     value = replacement.source_value if replacement.source is None else _source_value(resources, replacement.source)
     for target in replacement.targets:
         _apply_to(resources, target, value)
@@ -78,7 +78,7 @@ def _source(resources: Resources, source: ReplacementSource) -> Resource:
     found = [r for r in resources if any(_is_source(i, wanted, source) for i in _ids(r))]
     if len(found) != 1:
         sort = "multiple matches for" if found else "nothing selected by"
-        raise Rejected(f"replacements: {sort} the source {wanted}/{source.name or '*'}.{source.namespace or '*'}")
+        raise Rejected(f"{sort} the source {wanted}/{source.name or '*'}.{source.namespace or '*'}")
     return found[0]
 
 
@@ -99,7 +99,7 @@ def _ids(resource: Resource) -> list[tuple[Gvk, str, str]]:
 
 def _apply_to(resources: Resources, target: ReplacementTarget, value: Any) -> None:
     if target.select is None:
-        raise Rejected("replacements: target must specify resources to select")
+        raise Rejected("target must specify resources to select")
     wanted = Selector.of(target.select)
     rejected = [(Selector.of(reject), reject) for reject in target.reject]
     for resource in resources:

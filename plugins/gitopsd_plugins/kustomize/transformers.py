@@ -128,7 +128,7 @@ def set_replicas(resources: Resources, replica: Replica, specs: FieldSpecs) -> N
                     fieldspec.visit(resource.body, spec.steps, edit, make=str if spec.create else None)
     if not found:
         kinds = ", ".join(spec.gvk.kind for spec in specs.specs)
-        raise Rejected(f"replicas: no resource is called {replica.name!r} among kinds {kinds}")
+        raise Rejected(f"no resource is called {replica.name!r} among kinds {kinds}")
 
 
 def set_images(resources: Resources, images: tuple[Image, ...], specs: FieldSpecs) -> None:
@@ -145,7 +145,7 @@ def set_images(resources: Resources, images: tuple[Image, ...], specs: FieldSpec
         for holder, key, times in _image_places(resource, specs):
             value = holder[key]
             if isinstance(value, dict | list):
-                raise Rejected(f"images: {resource}: {key} is not a scalar")
+                raise Rejected(f"{resource}: {key} is not a scalar")
             if (value, times) not in known:
                 known[value, times] = _changed(value, times, changes)
             holder[key] = known[value, times]
@@ -175,7 +175,7 @@ def _pattern(image: Image) -> str:
     try:
         re.compile(image.name)
     except re.error as error:
-        raise Rejected(f"images: {image.name!r} is not a name or pattern: {error}") from error
+        raise Rejected(f"{image.name!r} is not a name or pattern: {error}") from error
     return image.name
 
 

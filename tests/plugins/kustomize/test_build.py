@@ -461,3 +461,46 @@ def test_a_json_patch_that_is_almost_json_is_refused(built):
     )
     with pytest.raises(Rejected, match="must be JSON"):
         built({"kustomization.yaml": kustomization, "web.yaml": WEB})
+
+
+@pytest.mark.parametrize(
+    ("kustomization", "message"),
+    [
+        (
+            "resources: [web.yaml, nothing.yaml]\n",
+            "kustomization.yaml:1: resources[1]: nothing.yaml: no such file or folder",
+        ),
+        (
+            'resources: [web.yaml]\npatches:\n- target: {kind: Deployment}\n  patch: \'[{"op": "test", "path": "/spec"}]\'\n',
+            "kustomization.yaml:3: patches[0]: Deployment/web: JSON patch: testing value /spec failed",
+        ),
+        (
+            "resources: [web.yaml]\nreplicas:\n- {name: web, count: 1}\n- {name: db, count: 1}\n",
+            "kustomization.yaml:4: replicas[1]: no resource is called 'db'",
+        ),
+        (
+            "configMapGenerator:\n- {name: c, literals: [a=b]}\n- {name: d, files: [x]}\n",
+            "kustomization.yaml:3: configMapGenerator[1]: x: no such file",
+        ),
+        ("components: [x]\n", "kustomization.yaml:1: components[0]: x: no such file or folder"),
+        (
+            'resources: [web.yaml]\ntransformers: ["{apiVersion: example.com/v1, kind: Exec, metadata: {name: x}}"]\n',
+            "kustomization.yaml:2: transformers: inline plugin: Exec/x: only kustomize's built-in plugins",
+        ),
+        (
+            'resources: [web.yaml]\ngenerators: ["{apiVersion: example.com/v1, kind: Exec, metadata: {name: x}}"]\n',
+            "kustomization.yaml:2: generators: inline plugin: Exec/x: only kustomize's built-in plugins",
+        ),
+        (
+            "resources: [web.yaml]\nreplacements:\n- {source: {kind: X}, targets: [{select: {kind: Z}}]}\n",
+            "kustomization.yaml:2: replacements: nothing selected by the source X",
+        ),
+        (
+            "resources: [web.yaml]\nconfigurations: [c.yaml]\n",
+            "kustomization.yaml:2: configurations[0]: c.yaml: no such file",
+        ),
+    ],
+)
+def test_errors_say_in_which_file_line_and_field(built, kustomization, message):
+    with pytest.raises(Rejected, match="^" + re.escape(message)):
+        built({"kustomization.yaml": kustomization, "web.yaml": WEB})

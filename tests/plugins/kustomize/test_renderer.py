@@ -177,3 +177,23 @@ def test_without_resources_flux_notes_origins_unless_the_spec_says_otherwise(ren
     assert "config.kubernetes.io/origin" in manifest.body["metadata"]["annotations"]
     (manifest,) = rendered(files, buildMetadata=["managedByLabel"]).manifests
     assert manifest.body["metadata"].keys() == {"name", "labels"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (
+            {"patches": [{"patch": "- {op: remove, path: /x}", "target": {"kind": "ConfigMap"}}]},
+            "spec.patches[0]: ConfigMap/a: ",
+        ),
+        ({"components": ["../x"]}, "spec.components[0]: .: '../x' leaves the tree"),
+        ({"images": [{"name": "[", "newTag": "x"}]}, "spec.images: '[' is not a name or pattern"),
+    ],
+)
+def test_errors_in_what_is_laid_over_name_the_field_of_the_spec(rendered, spec, message):
+    for files in (
+        {"a.yaml": CONFIG.format("a")},
+        {"a.yaml": CONFIG.format("a"), "kustomization.yaml": "resources: [a.yaml]\n"},
+    ):
+        with pytest.raises(Rejected, match="^" + re.escape(message)):
+            rendered(files, **spec)
