@@ -20,11 +20,11 @@ Path = tuple[str | int, ...]
 
 
 class Parsed:
-    """The newest parsed texts, up to `most` bytes of their compact form."""
+    """The newest parsed texts, up to `most` bytes of their compact form; `size` is how many bytes they have now."""
 
     def __init__(self, most: int = MOST_BYTES) -> None:
         self._most = most
-        self._size = 0
+        self.size = 0
         self._known: OrderedDict[bytes, bytes] = OrderedDict()
 
     def read_all(self, data: bytes | str, file: str, dialect: Dialect) -> list[Document]:
@@ -41,13 +41,13 @@ class Parsed:
     def clear(self) -> None:
         """Forget all of them."""
         self._known.clear()
-        self._size = 0
+        self.size = 0
 
     def _keep(self, key: bytes, compact: bytes) -> None:
         self._known[key] = compact
-        self._size += len(compact)
-        while self._size > self._most and self._known:
-            self._size -= len(self._known.popitem(last=False)[1])
+        self.size += len(compact)
+        while self.size > self._most and self._known:
+            self.size -= len(self._known.popitem(last=False)[1])
 
 
 def _document(value: Any, line: int, paths: list[Path]) -> Document:

@@ -1,9 +1,11 @@
 """`gitopsd build kustomization DIR` as a user runs it; beside the real binary where it is on PATH or named by KUSTOMIZE."""
 
 import os
+import re
 import shutil
 import subprocess
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -61,3 +63,11 @@ def test_the_binary_prints_the_same(folder):
     theirs = subprocess.run([BINARY, "build", folder], check=True, capture_output=True, text=True).stdout
     assert yaml.read_all(run(folder).stdout) == yaml.read_all(theirs)
     assert run(folder).stdout == theirs
+
+
+def test_the_page_s_example_builds_and_prints(folder, monkeypatch, capsys):
+    page = (Path(__file__).parents[3] / "docs" / "kustomize.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(folder.parent)
+    exec(code.replace("overlays/production", "over lay"), {})
+    assert capsys.readouterr().out.startswith("ConfigMap p-c-")
