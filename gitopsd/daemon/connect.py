@@ -18,7 +18,7 @@ from gitopsd.model.errors import Misconfigured
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.roles import Actor, Target
 from gitopsd.reconcile import health
-from gitopsd.runtime.clusters import Connect
+from gitopsd.runtime.clusters import Connect, Route
 from gitopsd.runtime.engine import Engine
 from gitopsd.runtime.watches import Watches
 
@@ -41,9 +41,15 @@ def watches(engine: Callable[[], Engine], log: FilteringBoundLogger) -> Watches:
 def connecting(
     loaded: Loaded, actor: Actor, ctx: Context, engine: Callable[[], Engine], watches: Watches | None
 ) -> Connect:
-    """What opens a declared cluster by its name."""
+    """What opens a declared cluster by its name, and lets others act in it."""
 
-    async def connect(name: str, serve: Callable[[Target], Awaitable[None]]) -> None:
+    async def connect(route: Route, serve: Callable[[Target], Awaitable[None]]) -> None:
+        name = route.cluster
+        if route.user:
+            own = await engine().clusters.target(name)
+            async with own.acting_as(route.user, str(route)) as target:
+                await _watched(target, watches, serve)
+            return
         cluster = engine().files.clusters[name]
         access = loaded.registry.accesses.get(cluster.access)
         sink = loaded.registry.sinks.get(SINK)
@@ -66,13 +72,17 @@ async def _held(
         if not actor.read_only:
             await held.enter_async_context(target.lease())
         await engine.loaded(target, await target.inventories())
-        if watches is None:
-            await serve(target)
-            return
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(watches.follow, target)
-            await watches.caught_up(target.access.cluster, CATCH_UP)
-            await serve(target)
+        await _watched(target, watches, serve)
+
+
+async def _watched(target: Target, watches: Watches | None, serve: Callable[[Target], Awaitable[None]]) -> None:
+    if watches is None:
+        await serve(target)
+        return
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watches.follow, target)
+        await watches.caught_up(target.access.cluster, CATCH_UP)
+        await serve(target)
 
 
 def actor(settings: Settings, state: Path, *, write: bool) -> Actor:

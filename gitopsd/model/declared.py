@@ -169,6 +169,8 @@ class AppIntent:
     health_expressions: tuple[HealthExpression, ...] = ()
     suspended: bool = False
     cluster: str | None = None
+    act_as: str = ""
+    """Who sees and changes the app's objects, in the cluster's words; '' for gitopsd's own identity."""
     policy: Policy = Policy()
     own: Any = field(default=None, repr=False)
     """The kind's own frozen value, handed back to its `treatment`."""

@@ -122,6 +122,8 @@ class Access:
     """Authentication headers, asked for at each request; the provider caches and refreshes."""
     expire: Callable[[], None] | None = field(default=None, repr=False)
     """Called after a 401: the next `headers` must not come from a cache."""
+    act_as: str = ""
+    """Who is impersonated; '' for nobody."""
 
 
 class ClusterAccess(Protocol):
@@ -184,6 +186,13 @@ class Target(Protocol):
 
     def lease(self) -> AbstractAsyncContextManager[None]:
         """Be the one actor of this instance here, while the context lasts. Raises `HeldElsewhere` naming the holder."""
+        ...
+
+    def acting_as(self, user: str, name: str) -> AbstractAsyncContextManager[Target]:
+        """The same cluster as another user, for an app's objects; lease and records stay with the own identity.
+
+        `name` is what its access is called. Nothing that the user may not do is done with the own rights instead.
+        """
         ...
 
     def stages(self, manifests: Sequence[Manifest], before: Collection[tuple[str, str]] = ()) -> tuple[Stage, ...]:

@@ -135,7 +135,7 @@ async def _connected(intent: AppIntent, run: Run, world: World, *, removing: boo
     if not removing:
         await judge.check(intent, world)
     run.step = Step.CONNECT
-    target = await world.target(intent.cluster)
+    target = await world.target(intent)
     run.cluster = target.access.cluster
     return target
 

@@ -59,7 +59,7 @@ async def _one(ref: ValuesRef, app: AppIntent, world: World) -> Values | None:
         if error.reason == UNREADABLE:
             raise
         missing = str(error)
-    target = await world.target(app.cluster)
+    target = await world.target(app)
     data = await _in_target(ref, app, target)
     if data is None and not ref.optional:
         where = f"there is none in {target.access.cluster} either"

@@ -176,8 +176,8 @@ class World:
     """The status of each declared object, in its kind's own words."""
     claims: Claims
     mirror: Mirror
-    target: Callable[[str | None], Awaitable[Target]]
-    """The target by cluster name, connected; None for the only one. Raises `Misconfigured` or `Transient`."""
+    target: Callable[[AppIntent], Awaitable[Target]]
+    """Where the app's objects are, connected, as whoever acts for the app. Raises `Misconfigured` or `Transient`."""
     adopt_children: Callable[[ObjectRef, tuple[Manifest, ...]], None]
     """The declared objects among an app's manifests, after each render."""
     wake: Callable[[ObjectRef, str], object]

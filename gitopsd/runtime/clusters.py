@@ -1,4 +1,4 @@
-"""Keeps one connected target per cluster, each in a task of its own: a cluster that is down keeps no other one waiting.
+"""Keeps one connected target per cluster and identity, each in a task of its own: one that fails keeps no other waiting.
 
 A target lives as long as its lease and its watches hold. When it ends, whoever asks next has it connected again, not more
 often than the back-off allows. Knows neither Kubernetes nor kubeconfigs: `connect` does.
@@ -19,13 +19,25 @@ from gitopsd.plugin.roles import Target
 AGAIN = 5.0
 """Seconds between two attempts to connect to the same cluster."""
 
-Connect = Callable[[str, Callable[[Target], Awaitable[None]]], Awaitable[None]]
-"""Open the cluster of this name, hand its target to the callable, and stay until the connection or the lease is lost."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A declared cluster, and who acts in it ('' for gitopsd's own identity, which alone has lease and records)."""
+
+    cluster: str
+    user: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.cluster} as {self.user}" if self.user else self.cluster
+
+
+Connect = Callable[[Route, Callable[[Target], Awaitable[None]]], Awaitable[None]]
+"""Open this route, hand its target to the callable, and stay until the connection or the lease is lost."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _Line:
-    """The line to one cluster: connected, or failed at `tried` with `error`."""
+    """One route's line: connected, or failed at `tried` with `error`."""
 
     target: Target | None = None
     error: GitopsdError | None = None
@@ -41,31 +53,31 @@ class Clusters:
         self._tasks = tasks
         self._connect = connect
         self._ways: Mapping[str, object] = {}
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[Route, _Line] = {}
 
     def declare(self, ways: Mapping[str, object]) -> None:
         """These clusters are declared now, each with the way to it; lines to others, and over other ways, are cut."""
         before, self._ways = self._ways, dict(ways)
-        for name in tuple(self._lines):
-            if name not in ways or before.get(name) != ways[name]:
-                self._lines.pop(name).scope.cancel()
+        for route in tuple(self._lines):
+            if route.cluster not in ways or before.get(route.cluster) != ways[route.cluster]:
+                self._lines.pop(route).scope.cancel()
 
     def begin(self, names: Iterable[str | None]) -> None:
         """Connect to these clusters while their apps are still fetched and rendered; None means the only one."""
         for name in {self._only if name is None else name for name in names} & self._ways.keys():
-            self._line(name)
+            self._line(Route(cluster=name))
 
     @property
     def connected(self) -> tuple[Target, ...]:
-        """Every target at hand."""
-        return tuple(line.target for line in self._lines.values() if line.target)
+        """Every target at hand, those of other users left out."""
+        return tuple(line.target for route, line in self._lines.items() if line.target and not route.user)
 
-    async def target(self, name: str | None) -> Target:
+    async def target(self, name: str | None, user: str = "") -> Target:
         """The target of this cluster, connecting it when needed; None means the only declared one.
 
         Raises `Misconfigured` for a name that is not declared, and whatever connecting met.
         """
-        line = self._line(self._chosen(name))
+        line = self._line(Route(cluster=self._chosen(name), user=user))
         await line.settled.wait()
         if line.target is not None:
             return line.target
@@ -85,26 +97,33 @@ class Clusters:
             raise Misconfigured(f"the cluster {name!r} is not declared; add a Cluster object of that name")
         return name
 
-    def _line(self, name: str) -> _Line:
-        line = self._lines.get(name)
+    def _line(self, route: Route) -> _Line:
+        line = self._lines.get(route)
         over = line is not None and line.target is None and line.settled.is_set()
         if line is None or (over and anyio.current_time() - line.tried >= AGAIN):
-            line = self._lines[name] = _Line(tried=anyio.current_time())
-            self._tasks.start_soon(self._hold, name, line, name=f"cluster {name}")
+            line = self._lines[route] = _Line(tried=anyio.current_time())
+            self._tasks.start_soon(self._hold, route, line, name=f"cluster {route}")
         return line
 
-    async def _hold(self, name: str, line: _Line) -> None:
+    async def _hold(self, route: Route, line: _Line) -> None:
         async def serve(target: Target) -> None:
             line.target = target
             line.settled.set()
             await anyio.sleep_forever()
 
         clear_contextvars()  # begun by the app that asked first, whose lines these are not
-        bind_contextvars(cluster=name)
+        bind_contextvars(cluster=str(route))
         with line.scope:
             try:
-                await self._connect(name, serve)
+                await self._connect(route, serve)
             except GitopsdError as error:
                 line.error = error
         line.target, line.tried = None, anyio.current_time()
         line.settled.set()
+        if not route.user:
+            self._cut_users(route.cluster)
+
+    def _cut_users(self, cluster: str) -> None:
+        """Other users work under the lease of the own identity: without it, they end too."""
+        for route in [route for route in self._lines if route.cluster == cluster and route.user]:
+            self._lines.pop(route).scope.cancel()

@@ -26,7 +26,7 @@ from gitopsd.reconcile.claims import Claims
 from gitopsd.reconcile.world import Board, World
 from gitopsd.runtime import remembered, scheduled, views
 from gitopsd.runtime.attempt import Attempt
-from gitopsd.runtime.clusters import Clusters
+from gitopsd.runtime.clusters import Clusters, Route
 from gitopsd.runtime.journal import Journal
 from gitopsd.runtime.parts import Parts
 from gitopsd.runtime.scheduled import Scheduled
@@ -65,7 +65,7 @@ class Engine:
             statuses=self._statuses,
             claims=Claims(),
             mirror=parts.mirror,
-            target=self.clusters.target,
+            target=lambda app: self.clusters.target(app.cluster, app.act_as),
             adopt_children=self._adopt_children,
             wake=lambda ref, _why: self._wake(ref),
             progress=self._progressed,
@@ -301,7 +301,7 @@ class Engine:
             self.board.inventories[inventory.app] = inventory
             if self._parts.watches:
                 ours = [id for id in inventory.owned if not children.is_declared(id, self._parts.registry)]
-                self._parts.watches.track(inventory.app, target.access.cluster, ours)
+                self._parts.watches.track(inventory.app, self._route(inventory.app, target), ours)
             expected = inventory.app in self.board.intents or inventory.app in rendered  # a child is not declared yet
             if expected and inventory.app not in self.board.renders:
                 declared = {id for id in inventory.owned if children.is_declared(id, self._parts.registry)}
@@ -309,6 +309,11 @@ class Engine:
                 self.world.claims.take(inventory.app)
 
         await remembered.children(found, self)
+
+    def _route(self, app: ObjectRef, target: Target) -> str:
+        """Who looks after the app's objects, by the name of the route. A child's own user is known once it is declared."""
+        intent = self.board.intents.get(app)
+        return str(Route(cluster=target.access.cluster, user=intent.act_as if isinstance(intent, AppIntent) else ""))
 
     def versions(self, app: ObjectRef) -> Mapping[ResourceId, str]:
         """In which version an app's objects are applied."""

@@ -36,6 +36,7 @@ async def _leaves(engine: Engine, ref: ObjectRef) -> tuple[Leaf, ...]:
     if not owned:
         return ()
     intent = engine.board.intents.get(ref)
-    target = await engine.clusters.target(intent.cluster if isinstance(intent, AppIntent) else None)
+    app = intent if isinstance(intent, AppIntent) else None
+    target = await (engine.world.target(app) if app else engine.clusters.target(None))
     live = await target.observe([(o.id, o.version) for o in owned])
     return tuple(views.leaf(o.id, live.get(o.id), registry) for o in sorted(owned, key=lambda o: o.id))

@@ -106,6 +106,10 @@ class Watches:
 
     def track(self, app: ObjectRef, cluster: str, ids: Collection[ResourceId]) -> None:
         """Watch the kinds of these objects of the app; known from its inventory before it is reconciled at all."""
+        for other, it in self._clusters.items():
+            if other != cluster and it.needs.pop(app, None) is not None:  # it moved, or another user acts for it now
+                it.table.forget(app)
+                it.changed.set()
         versions = self._versions(app)
         self._cluster(cluster).need(app, frozenset((id.group, versions.get(id, ""), id.kind) for id in ids))
 

@@ -23,7 +23,7 @@ from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.plugin.roles import Target
 from gitopsd.runtime import looking, remembered, views
-from gitopsd.runtime.clusters import Connect
+from gitopsd.runtime.clusters import Connect, Route
 from gitopsd.runtime.engine import Engine
 from gitopsd.runtime.stand_in import Instead, StandIn
 from gitopsd.runtime.wake import Reason
@@ -107,11 +107,12 @@ def _engine(tasks: TaskGroup, host: Engine, stand_ins: list[StandIn], on_outcome
 def _through(host: Engine, engine: Callable[[], Engine]) -> Connect:
     """The connections of the host, with the records that it knows."""
 
-    async def connect(name: str, serve: Callable[[Target], Awaitable[None]]) -> None:
-        target = looking.only(await host.clusters.target(name))
-        records = [record for record in host.board.inventories.values() if record.cluster_uid == target.uid]
-        await engine().loaded(target, records)
-        engine().board.listed.add(target.uid)
+    async def connect(route: Route, serve: Callable[[Target], Awaitable[None]]) -> None:
+        target = looking.only(await host.clusters.target(route.cluster, route.user))
+        if not route.user:
+            records = [record for record in host.board.inventories.values() if record.cluster_uid == target.uid]
+            await engine().loaded(target, records)
+            engine().board.listed.add(target.uid)
         await serve(target)
 
     return connect

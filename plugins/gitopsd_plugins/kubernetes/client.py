@@ -18,7 +18,7 @@ import anyio
 import msgspec
 
 from gitopsd.plugin import Access, Actor, Context, GitopsdError, Rejected, Transient
-from gitopsd_plugins.kubernetes import refusal
+from gitopsd_plugins.kubernetes import impersonation, refusal
 from gitopsd_plugins.kubernetes.refusal import Reply
 
 if TYPE_CHECKING:
@@ -69,6 +69,11 @@ class Client:
                 if session is not None:
                     await session.close()
         self._session = self._streams = None
+
+    @property
+    def access(self) -> Access:
+        """The way to the server."""
+        return self._access
 
     @property
     def closed(self) -> bool:
@@ -127,7 +132,7 @@ class Client:
                 self._access.expire()
                 continue
             if reply.status not in _BUSY or last:
-                return reply
+                return impersonation.explained(reply, self._access)
             wait = reply.retry_after if reply.retry_after is not None else _pause(attempt)
             if wait > _LONGEST_WAIT:
                 return reply

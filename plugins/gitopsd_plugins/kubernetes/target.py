@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
 
 from anyio.streams.memory import MemoryObjectReceiveStream
 
@@ -27,10 +27,10 @@ from gitopsd.plugin import (
     Treatment,
     Versioned,
 )
-from gitopsd_plugins.kubernetes import collateral, explain, observe, qualify, rights, settle, stages
+from gitopsd_plugins.kubernetes import collateral, explain, impersonation, observe, qualify, rights, settle, stages
 from gitopsd_plugins.kubernetes.client import Client
 from gitopsd_plugins.kubernetes.discovery import Discovery
-from gitopsd_plugins.kubernetes.feed import Feed
+from gitopsd_plugins.kubernetes.feed import Feed, Namespaces
 from gitopsd_plugins.kubernetes.lease import Lease
 from gitopsd_plugins.kubernetes.records import Records
 from gitopsd_plugins.kubernetes.write import Writer
@@ -49,6 +49,22 @@ class KubernetesTarget:
     records: Records
     feed: Feed
     leases: Lease
+
+    @asynccontextmanager
+    async def acting_as(self, user: str, name: str) -> AsyncIterator[KubernetesTarget]:
+        """The app's objects as another user, with a pool, discovery and watches of his own."""
+        access = impersonation.of(self.access, user, name)
+        ctx = self.feed.ctx
+        async with Client(access, self.actor, ctx) as client:
+            discovery = Discovery(client)
+            yield replace(
+                self,
+                access=access,
+                client=client,
+                discovery=discovery,
+                writer=Writer(client, discovery, self.actor),
+                feed=Feed(client=client, discovery=discovery, actor=self.actor, ctx=ctx, namespaces=Namespaces()),
+            )
 
     def lease(self) -> AbstractAsyncContextManager[None]:
         """Be the one actor of this instance here."""

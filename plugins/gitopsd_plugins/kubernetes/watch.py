@@ -18,8 +18,8 @@ import msgspec
 from anyio.streams.memory import MemoryObjectSendStream
 
 from gitopsd.plugin import Actor, Body, Context, GitopsdError, Live, Rejected, ResourceId, Seen, Transient
+from gitopsd_plugins.kubernetes import impersonation, observe, pages, refusal
 from gitopsd_plugins.kubernetes import live as lives
-from gitopsd_plugins.kubernetes import observe, pages, refusal
 from gitopsd_plugins.kubernetes.client import Client
 from gitopsd_plugins.kubernetes.discovery import Resource
 from gitopsd_plugins.kubernetes.lines import LineTooLong, Splitter
@@ -136,7 +136,8 @@ class Watch:
         }
         async with self.client.stream(self._path, params, silence=self.silence) as response:
             if response.status != 200:
-                raise self._refused(_reply(response.status, await response.content.read(65536)))
+                reply = _reply(response.status, await response.content.read(65536))
+                raise self._refused(impersonation.explained(reply, self.client.access))
             self._failures = 0
             async with aclosing(_events(response)) as events:
                 async for event in events:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -26,6 +27,7 @@ from gitopsd.plugin import (
 from gitopsd_plugins.kustomize import checks, ignored, markers, overlay, policy, status
 from gitopsd_plugins.kustomize.spec import Document, KustomizationSpec, unserved
 
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _LEAST = timedelta(seconds=30)
 
 
@@ -60,6 +62,7 @@ class KustomizationKind:
             health_expressions=checks.health_expressions(found),
             suspended=found.suspend,
             cluster=policy.cluster(annotations),
+            act_as=_service_account(found, ref),
             policy=policy.read(
                 annotations, atomic=Atomic.OBJECT if found.validation == "none" else None, force=found.force
             ),
@@ -99,6 +102,14 @@ def _values(found: KustomizationSpec, ref: ObjectRef) -> tuple[ValuesRef, ...]:
         )
         for index, source in enumerate(found.post_build.substitute_from if found.post_build else ())
     )
+
+
+def _service_account(found: KustomizationSpec, ref: ObjectRef) -> str:
+    """The user that Kubernetes knows a service account of the app's namespace by."""
+    name = found.service_account_name
+    if name and not _NAME.fullmatch(name):
+        raise SpecError(f"{name[:80]!r} cannot be the name of a service account", path=("spec", "serviceAccountName"))
+    return f"system:serviceaccount:{ref.namespace}:{name}" if name else ""
 
 
 def _duration(text: str, field: str) -> timedelta:

@@ -420,3 +420,14 @@ def test_an_annotation_lets_unknown_variables_be_empty():
     assert intent({"gitopsd.io/substitute": "lenient"}).spec["strict"] is False
     with pytest.raises(SpecError, match="write strict or lenient"):
         intent({"gitopsd.io/substitute": "maybe"})
+
+
+def test_a_service_account_is_one_of_the_apps_own_namespace():
+    assert intent(serviceAccountName="deployer").act_as == "system:serviceaccount:flux-system:deployer"
+    assert intent().act_as == ""
+
+
+@pytest.mark.parametrize("name", ["a:b", "a\nImpersonate-Group: system:masters", "A", "-a"])
+def test_a_service_account_is_no_way_to_other_names(name):
+    with pytest.raises(SpecError, match="cannot be the name of a service account"):
+        intent(serviceAccountName=name)

@@ -1,0 +1,129 @@
+"""Apps that act as a service account, whole-way: every request about their objects is made as it, and its rights are the limit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fakes.world import MERGE, SOURCE, World, app_ref, gone, kustomization, maps
+
+from gitopsd.model.outcome import Phase
+from gitopsd.runtime.watches import Watches
+
+pytestmark = pytest.mark.asyncio
+
+TENANT = "system:serviceaccount:flux-system:deployer"
+RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/default"
+SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: default}\ndata: {}\n"
+OWN = ("/api/v1/namespaces/kube-system", "/api/v1/namespaces/gitopsd-system", "/apis/coordination.k8s.io/")
+
+
+async def granted(world: World, *verbs: str, account: str = "deployer") -> None:
+    """Let the service account do this with config maps of the namespace default."""
+    name: dict[str, Any] = {"name": account, "namespace": "default"}
+    rule = {"apiGroups": [""], "resources": ["configmaps"], "verbs": verbs}
+    await world.send("POST", f"{RBAC}/roles", {"metadata": name, "rules": [rule]})
+    binding = {
+        "metadata": name,
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": account},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": "flux-system"}],
+    }
+    await world.send("POST", f"{RBAC}/rolebindings", binding)
+
+
+def tenant(name: str = "app", account: str = "deployer") -> str:
+    return kustomization(name, f"serviceAccountName: {account}", "retryInterval: 1s")
+
+
+async def test_everything_about_its_objects_is_asked_as_the_service_account(world: World) -> None:
+    await granted(world, "get", "list", "watch", "create", "patch", "delete")
+    world.repository.commit(maps("app", "a", "b"))
+    world.declare(tenant())
+    async with world.engine(watch=True) as engine:
+        await world.until("app")
+        mirror = engine.world.mirror
+        assert isinstance(mirror, Watches)
+        await mirror.caught_up(f"test as {TENANT}", 10)
+        seen = len(world.heard.outcomes)
+        await world.send("PATCH", "/api/v1/namespaces/default/configmaps/a", {"data": {"key": "edited"}}, MERGE)
+        await world.until("app", since=seen)
+        restored = await world.get("/api/v1/namespaces/default/configmaps/a")
+        assert restored is not None
+        assert restored["data"] == {"key": "value"}
+        world.repository.commit(gone("app", "b"))
+        assert (await engine.reconcile(SOURCE, "now")).phase is Phase.READY
+        await world.until("app", since=len(world.heard.outcomes) - 1)
+    assert not await world.exists("b")
+    ours = [r for r in world.running.journal.requests() if r.agent.startswith("gitopsd/") and r.user != TENANT]
+    assert [r.path for r in ours if not r.path.startswith((*OWN, "/api", "/apis"))] == []
+    assert [r for r in ours if "/namespaces/default/" in r.path or r.path == "/api/v1/configmaps"] == []
+
+
+async def test_a_right_that_it_lacks_is_named_with_the_account_and_helps_as_soon_as_it_is_there(world: World) -> None:
+    world.repository.commit(maps("app", "a"))
+    world.declare(tenant())
+    outcome = await world.app()
+    assert outcome.phase is Phase.RETRYING
+    assert f"gitopsd acts as {TENANT} here: grant that one the right" in outcome.message
+    assert not await world.exists("a")
+    await granted(world, "get", "list", "watch", "create", "patch")
+    assert (await world.app()).phase is Phase.READY
+    assert await world.exists("a")
+
+
+async def test_what_it_may_not_do_is_not_done_for_it(world: World) -> None:
+    await granted(world, "get", "list", "watch", "create", "patch")
+    world.repository.commit({**maps("app", "a"), "app/s.yaml": SECRET})
+    world.declare(tenant())
+    outcome = await world.app()
+    assert outcome.phase is Phase.RETRYING
+    assert "Secret/default/s" in outcome.message
+    assert "(Forbidden)" in outcome.message
+    assert not await world.exists("a")
+    assert await world.get("/api/v1/namespaces/default/secrets/s") is None
+
+
+async def test_what_it_may_not_delete_stays_and_stays_known(world: World) -> None:
+    await granted(world, "get", "list", "watch", "create", "patch")
+    world.repository.commit(maps("app", "a", "b"))
+    world.declare(tenant())
+    assert (await world.app()).phase is Phase.READY
+    world.repository.commit(gone("app", "b"))
+    outcome = await world.app()
+    assert outcome.phase is Phase.RETRYING
+    assert 'cannot delete resource "configmaps"' in outcome.message
+    assert await world.exists("a", "b")
+    assert outcome.inventory is not None
+    assert {id.name for id in outcome.inventory.owned} == {"a", "b"}
+
+
+async def test_apps_of_different_accounts_do_not_touch_each_other(world: World) -> None:
+    await granted(world, "get", "list", "watch", "create", "patch")
+    world.repository.commit({**maps("app", "a"), **maps("other", "b"), **maps("own", "c")})
+    world.declare(tenant(), tenant("other", account="nobody"), kustomization("own"))
+    outcomes = await world.once()
+    assert outcomes[app_ref("app")].phase is Phase.READY
+    assert outcomes[app_ref("other")].phase is Phase.RETRYING
+    assert "system:serviceaccount:flux-system:nobody" in outcomes[app_ref("other")].message
+    assert outcomes[app_ref("own")].phase is Phase.READY
+    assert await world.exists("a", "c")
+    users = {r.user for r in world.asked("PATCH") if r.path.endswith("/configmaps/c")}
+    assert users == {"sandbox-admin"}
+
+
+async def test_another_account_takes_over_with_the_next_declaration(world: World) -> None:
+    await granted(world, "get", "list", "watch", "create", "patch")
+    await granted(world, "get", "list", "watch", "create", "patch", account="second")
+    world.repository.commit(maps("app", "a"))
+    world.declare(tenant())
+    async with world.engine(watch=True) as engine:
+        await world.until("app")
+        world.declare(tenant(account="second"))
+        seen = len(world.heard.outcomes)
+        engine.declare(world.load().declared)
+        await world.until("app", since=seen)
+        seen = len(world.heard.outcomes)
+        await world.send("PATCH", "/api/v1/namespaces/default/configmaps/a", {"data": {"key": "edited"}}, MERGE)
+        await world.until("app", since=seen)
+    last = [r for r in world.asked("PATCH") if r.path.endswith("/configmaps/a") and "dryRun" not in r.query][-1]
+    assert last.user == "system:serviceaccount:flux-system:second"
