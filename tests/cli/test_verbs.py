@@ -35,10 +35,10 @@ def test_check_names_what_would_go_wrong(project):
     project.config.write_text(
         project.config.read_text()
         .replace("./repository", "./nowhere")
-        .replace("prune: true", "force: true, prune: true")
+        .replace("prune: true", "kubeConfig: {configMapRef: {name: x}}, prune: true")
     )
     shown = project.run("check", "--sandbox", code=1).stdout
-    assert "✗ Kustomization/flux-system/web: spec.force: not served yet; remove to go on" in shown
+    assert "✗ Kustomization/flux-system/web: spec.kubeConfig: not served yet; remove to go on" in shown
     assert re.search(r"✗ .*nowhere", shown)
 
 

@@ -219,8 +219,8 @@ async def test_when_the_pause_is_over_what_is_still_changed_is_put_back(
 
 async def test_an_object_of_the_same_name_in_another_cluster_is_another_object() -> None:
     async with followed() as rig:
-        for cluster in ("c", "other"):
-            rig.watches.expect(APP, cluster, {id_of(): "m1"})
+        for app, cluster in ((APP, "c"), (OTHER, "other")):
+            rig.watches.expect(app, cluster, {id_of(): "m1"})
         await anyio.wait_all_tasks_blocked()
         for _ in range(5):
             await rig.cluster.tell(seen("m1"), seen("foreign"))
@@ -234,7 +234,7 @@ async def test_an_object_of_the_same_name_in_another_cluster_is_another_object()
             await target.tell(seen("foreign"))
             await anyio.sleep(GRACE + 0.1)
 
-            assert rig.woken == [(APP, Reason.DRIFT)]
+            assert rig.woken == [(OTHER, Reason.DRIFT)]
             tasks.cancel_scope.cancel()
 
 
@@ -276,3 +276,15 @@ async def test_catching_up_ends_when_all_watches_have_shown_something_or_time_is
         await rig.cluster.tell(seen("m1"))
         with anyio.fail_after(1):
             await rig.watches.caught_up("c", 5.0)
+
+
+async def test_an_app_that_another_user_acts_for_is_watched_by_him_only() -> None:
+    async with followed() as rig:
+        rig.watches.expect(APP, "c", {id_of(): "m1"})
+        await anyio.wait_all_tasks_blocked()
+        assert ("", "v1", "ConfigMap") in rig.cluster.open
+        rig.watches.expect(APP, "c as somebody", {id_of(): "m1"})
+        await anyio.wait_all_tasks_blocked()
+        assert rig.cluster.open == {}
+        await anyio.sleep(GRACE + 0.1)
+        assert rig.woken == []
