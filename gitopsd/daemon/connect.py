@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 from structlog.typing import FilteringBoundLogger
@@ -23,6 +25,8 @@ from gitopsd.runtime.engine import Engine
 from gitopsd.runtime.watches import Watches
 
 SINK = "kubernetes"
+SECRET = "kubeconfigSecret"
+"""The access by a kubeconfig in a Secret."""
 CATCH_UP = 5.0
 """Seconds that the watches of a cluster get to show what is there, before apps ask for it themselves."""
 
@@ -44,24 +48,35 @@ def connecting(
     """What opens a declared cluster by its name, and lets others act in it."""
 
     async def connect(route: Route, serve: Callable[[Target], Awaitable[None]]) -> None:
-        name = route.cluster
         if route.user:
-            own = await engine().clusters.target(name)
+            own = await engine().clusters.at(replace(route, user=""))
             async with own.acting_as(route.user, str(route)) as target:
                 await _watched(target, watches, serve)
             return
-        cluster = engine().files.clusters[name]
-        access = loaded.registry.accesses.get(cluster.access)
+        way, spec = _way(route, loaded, engine())
+        access = loaded.registry.accesses.get(way)
         sink = loaded.registry.sinks.get(SINK)
         if access is None or sink is None:
-            raise Misconfigured(f"cluster {name}: no plugin offers {cluster.access!r}{loaded.registry.failures()}")
+            raise Misconfigured(f"cluster {route}: no plugin offers {way!r}{loaded.registry.failures()}")
         async with (
-            access.open(name, cluster.spec, ctx) as line,
+            access.open(route.cluster, spec, ctx) as line,
             sink.connect(line, actor, ctx) as target,
         ):
             await _held(target, actor, engine(), watches, serve)
 
     return connect
+
+
+def _way(route: Route, loaded: Loaded, engine: Engine) -> tuple[str, Mapping[str, Any]]:
+    """The access and its spec. A cluster that was named for this run is the only one, whatever apps bring along."""
+    secret = route.kubeconfig
+    if secret is None:
+        cluster = engine.files.clusters[route.cluster]
+        return cluster.access, cluster.spec
+    if loaded.chosen.sandbox or loaded.chosen.context:
+        named = "--sandbox" if loaded.chosen.sandbox else "--context"
+        raise Misconfigured(f"{route}: a kubeConfig is not followed while {named} names the only cluster")
+    return SECRET, {"namespace": secret.namespace, "name": secret.name, "key": secret.key}
 
 
 async def _held(

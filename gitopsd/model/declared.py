@@ -116,6 +116,18 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecretKey:
+    """A key of a Secret; '' leaves the key to whoever reads it."""
+
+    namespace: str
+    name: str
+    key: str = ""
+
+    def __str__(self) -> str:
+        return f"Secret/{self.namespace}/{self.name}" + (f"[{self.key}]" if self.key else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HealthExpression:
     """Health of a kind of objects in CEL, instead of the rule for it; `kind` '' stands for every kind of the group."""
 
@@ -169,6 +181,8 @@ class AppIntent:
     health_expressions: tuple[HealthExpression, ...] = ()
     suspended: bool = False
     cluster: str | None = None
+    kubeconfig: SecretKey | None = None
+    """Where the way to the app's cluster is kept, when it is not a declared one."""
     act_as: str = ""
     """Who sees and changes the app's objects, in the cluster's words; '' for gitopsd's own identity."""
     policy: Policy = Policy()

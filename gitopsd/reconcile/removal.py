@@ -260,7 +260,7 @@ def _others(intent: AppIntent, run: Run, world: World, *, ending: frozenset[Obje
     others = [
         (app.ref, app.source, str(made.revision) if (made := renders.get(app.ref)) else None)
         for app in world.board.apps()
-        if app.cluster == intent.cluster and app.ref not in ending
+        if (app.cluster, app.kubeconfig) == (intent.cluster, intent.kubeconfig) and app.ref not in ending
     ]
     return prune.holders(intent.ref, intent.source, str(run.attempted), others)
 

@@ -13,7 +13,10 @@ import anyio
 from anyio.abc import TaskGroup
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from gitopsd.model import digest
+from gitopsd.model.declared import AppIntent, Intent, SecretKey
 from gitopsd.model.errors import GitopsdError, Misconfigured, Transient
+from gitopsd.plugin.context import Credentials
 from gitopsd.plugin.roles import Target
 
 AGAIN = 5.0
@@ -22,10 +25,15 @@ AGAIN = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A declared cluster, and who acts in it ('' for gitopsd's own identity, which alone has lease and records)."""
+    """A declared cluster, and who acts in it ('' for gitopsd's own identity, which alone has lease and records).
+
+    `kubeconfig`: the cluster is not declared but described there, as of `version`, a digest of the Secret's content.
+    """
 
     cluster: str
     user: str = ""
+    kubeconfig: SecretKey | None = None
+    version: str = field(default="", repr=False)
 
     def __str__(self) -> str:
         return f"{self.cluster} as {self.user}" if self.user else self.cluster
@@ -49,9 +57,10 @@ class _Line:
 class Clusters:
     """The lines to all declared clusters. Belongs to one event loop and one task group."""
 
-    def __init__(self, tasks: TaskGroup, connect: Connect) -> None:
+    def __init__(self, tasks: TaskGroup, connect: Connect, credentials: Credentials) -> None:
         self._tasks = tasks
         self._connect = connect
+        self._credentials = credentials
         self._ways: Mapping[str, object] = {}
         self._lines: dict[Route, _Line] = {}
 
@@ -59,7 +68,9 @@ class Clusters:
         """These clusters are declared now, each with the way to it; lines to others, and over other ways, are cut."""
         before, self._ways = self._ways, dict(ways)
         for route in tuple(self._lines):
-            if route.cluster not in ways or before.get(route.cluster) != ways[route.cluster]:
+            if route.kubeconfig is None and (
+                route.cluster not in ways or before.get(route.cluster) != ways[route.cluster]
+            ):
                 self._lines.pop(route).scope.cancel()
 
     def begin(self, names: Iterable[str | None]) -> None:
@@ -72,16 +83,40 @@ class Clusters:
         """Every target at hand, those of other users left out."""
         return tuple(line.target for route, line in self._lines.items() if line.target and not route.user)
 
+    async def of(self, app: AppIntent) -> Target:
+        """Where an app goes, as whoever acts for it. A kubeconfig in a Secret is looked at each time: it may be a new one.
+
+        Raises as `target`, and `NotReady` for a Secret that is not there.
+        """
+        secret = app.kubeconfig
+        if secret is None:
+            return await self.target(app.cluster, app.act_as)
+        data = await self._credentials.secret(secret.namespace, secret.name)
+        version = digest.of_value({key: value.hex() for key, value in data.items()})
+        return await self.at(Route(cluster=str(secret), user=app.act_as, kubeconfig=secret, version=version))
+
+    @staticmethod
+    def named(own: Target, app: Intent | None) -> str:
+        """The name of the route of an app in this cluster. Who acts for a child is known once it is declared."""
+        return str(Route(cluster=own.access.cluster, user=app.act_as if isinstance(app, AppIntent) else ""))
+
     async def target(self, name: str | None, user: str = "") -> Target:
         """The target of this cluster, connecting it when needed; None means the only declared one.
 
         Raises `Misconfigured` for a name that is not declared, and whatever connecting met.
         """
-        line = self._line(Route(cluster=self._chosen(name), user=user))
+        return await self.at(Route(cluster=self._chosen(name), user=user))
+
+    async def at(self, route: Route) -> Target:
+        """The target of a route; lines by another version of the same kubeconfig are cut. Raises what connecting met."""
+        for other in [o for o in self._lines if o.kubeconfig and o.kubeconfig == route.kubeconfig]:
+            if other.version != route.version:
+                self._lines.pop(other).scope.cancel()
+        line = self._line(route)
         await line.settled.wait()
         if line.target is not None:
             return line.target
-        raise line.error or Transient(f"cluster {name}: the connection was lost")
+        raise line.error or Transient(f"cluster {route}: the connection was lost")
 
     @property
     def _only(self) -> str:

@@ -65,7 +65,7 @@ class Decisions:
         intent = self._board.intents.get(ref)
         if not isinstance(intent, AppIntent):
             raise UsageError(f"{ref}: only apps can be suspended or approved here; for a source set spec.suspend")
-        target = await self._engine.clusters.target(intent.cluster)
+        target = await self._engine.world.target(intent)
         await record.written(await record.read(ref, target, self._world), change, target, self._world)
 
     def _revive(self, orphan: ObjectRef, parent: ObjectRef | None = None) -> None:

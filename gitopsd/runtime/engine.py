@@ -26,7 +26,7 @@ from gitopsd.reconcile.claims import Claims
 from gitopsd.reconcile.world import Board, World
 from gitopsd.runtime import remembered, scheduled, views
 from gitopsd.runtime.attempt import Attempt
-from gitopsd.runtime.clusters import Clusters, Route
+from gitopsd.runtime.clusters import Clusters
 from gitopsd.runtime.journal import Journal
 from gitopsd.runtime.parts import Parts
 from gitopsd.runtime.scheduled import Scheduled
@@ -48,7 +48,7 @@ class Engine:
         self._only: set[ObjectRef] | None = None
         self._remembered: set[ObjectRef] = set()
         self.board = Board()
-        self.clusters = Clusters(tasks, parts.connect)
+        self.clusters = Clusters(tasks, parts.connect, parts.ctx.credentials)
         self.scheduler = Scheduler(
             tasks, self._carry, on_outcome=self._concluded, now=parts.ctx.now, rng=parts.rng, pace=parts.pace
         )
@@ -65,7 +65,7 @@ class Engine:
             statuses=self._statuses,
             claims=Claims(),
             mirror=parts.mirror,
-            target=lambda app: self.clusters.target(app.cluster, app.act_as),
+            target=self.clusters.of,
             adopt_children=self._adopt_children,
             wake=lambda ref, _why: self._wake(ref),
             progress=self._progressed,
@@ -104,7 +104,7 @@ class Engine:
             self.board.intents[ref] = declared.intents[ref]
         self.clusters.declare({name: (c.access, c.spec) for name, c in declared.clusters.items()})
         if work:
-            self.clusters.begin(app.cluster for app in self.board.apps())
+            self.clusters.begin(app.cluster for app in self.board.apps() if app.kubeconfig is None)
         self._only = None if work else self._only or set()
         self._schedule()
         self._pass_on(heirs)
@@ -283,6 +283,8 @@ class Engine:
 
     def _cluster(self, ref: ObjectRef) -> str:
         intent = self.board.intents.get(ref)
+        if isinstance(intent, AppIntent) and intent.kubeconfig:
+            return str(intent.kubeconfig)
         name = intent.cluster if isinstance(intent, AppIntent) else None
         known = tuple(self._declared.clusters)
         return name or (known[0] if len(known) == 1 else "")
@@ -301,7 +303,8 @@ class Engine:
             self.board.inventories[inventory.app] = inventory
             if self._parts.watches:
                 ours = [id for id in inventory.owned if not children.is_declared(id, self._parts.registry)]
-                self._parts.watches.track(inventory.app, self._route(inventory.app, target), ours)
+                route = self.clusters.named(target, self.board.intents.get(inventory.app))
+                self._parts.watches.track(inventory.app, route, ours)
             expected = inventory.app in self.board.intents or inventory.app in rendered  # a child is not declared yet
             if expected and inventory.app not in self.board.renders:
                 declared = {id for id in inventory.owned if children.is_declared(id, self._parts.registry)}
@@ -309,11 +312,6 @@ class Engine:
                 self.world.claims.take(inventory.app)
 
         await remembered.children(found, self)
-
-    def _route(self, app: ObjectRef, target: Target) -> str:
-        """Who looks after the app's objects, by the name of the route. A child's own user is known once it is declared."""
-        intent = self.board.intents.get(app)
-        return str(Route(cluster=target.access.cluster, user=intent.act_as if isinstance(intent, AppIntent) else ""))
 
     def versions(self, app: ObjectRef) -> Mapping[ResourceId, str]:
         """In which version an app's objects are applied."""

@@ -38,7 +38,7 @@ def test_check_names_what_would_go_wrong(project):
         .replace("prune: true", "kubeConfig: {configMapRef: {name: x}}, prune: true")
     )
     shown = project.run("check", "--sandbox", code=1).stdout
-    assert "✗ Kustomization/flux-system/web: spec.kubeConfig: not served yet; remove to go on" in shown
+    assert "✗ Kustomization/flux-system/web: spec.kubeConfig.configMapRef: not served yet; remove to go on" in shown
     assert re.search(r"✗ .*nowhere", shown)
 
 

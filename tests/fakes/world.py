@@ -153,7 +153,9 @@ class World:
         return choice.load(Chosen(paths=(self.config,), environment=environment, here=self.folder))
 
     @asynccontextmanager
-    async def engine(self, *, watch: bool = False, write: bool = True) -> AsyncIterator[Engine]:
+    async def engine(
+        self, *, watch: bool = False, write: bool = True, loaded: Loaded | None = None
+    ) -> AsyncIterator[Engine]:
         """The engine at work on what is declared."""
         begun, over = anyio.Event(), anyio.Event()
         found: list[Engine] = []
@@ -167,16 +169,16 @@ class World:
         logger = log.make(sys.stderr, json=False, secrets=secrets, level=logging.ERROR)
         mode = Mode(write=write, watch=watch, log=logger, secrets=secrets)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(partial(compose.engaged, self.load(), mode, body, on_outcome=self.heard.note))
+            tasks.start_soon(partial(compose.engaged, loaded or self.load(), mode, body, on_outcome=self.heard.note))
             await begun.wait()
             try:
                 yield found[0]
             finally:
                 over.set()
 
-    async def once(self, *, write: bool = True) -> Mapping[ObjectRef, Outcome]:
+    async def once(self, *, write: bool = True, loaded: Loaded | None = None) -> Mapping[ObjectRef, Outcome]:
         """`reconcile --once`: everything that is declared, until all of it rests."""
-        async with self.engine(write=write) as engine:
+        async with self.engine(write=write, loaded=loaded) as engine:
             with anyio.fail_after(PATIENCE):
                 return dict(await engine.once())
 

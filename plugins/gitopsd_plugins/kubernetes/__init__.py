@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from gitopsd.plugin import ClusterAccess, HealthRule, Sink, hookimpl
 from gitopsd_plugins.kubernetes.access.incluster import InClusterAccess
 from gitopsd_plugins.kubernetes.access.kubeconfig import KubeconfigAccess
+from gitopsd_plugins.kubernetes.access.secretconfig import SecretKubeconfigAccess
 from gitopsd_plugins.kubernetes.health import rules
 from gitopsd_plugins.kubernetes.sink import KubernetesSink
 
@@ -22,8 +23,8 @@ def gitopsd_sinks() -> Iterable[Sink]:
 
 @hookimpl
 def gitopsd_accesses() -> Iterable[ClusterAccess]:
-    """By kubeconfig, and from inside a pod."""
-    return [KubeconfigAccess(), InClusterAccess()]
+    """By kubeconfig, from a file or a Secret, and from inside a pod."""
+    return [KubeconfigAccess(), SecretKubeconfigAccess(), InClusterAccess()]
 
 
 @hookimpl

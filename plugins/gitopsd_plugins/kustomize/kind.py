@@ -19,9 +19,11 @@ from gitopsd.plugin import (
     ObjectRef,
     Outcome,
     ResourceId,
+    SecretKey,
     SpecError,
     Treatment,
     ValuesRef,
+    keys,
     spec,
 )
 from gitopsd_plugins.kustomize import checks, ignored, markers, overlay, policy, status
@@ -62,6 +64,7 @@ class KustomizationKind:
             health_expressions=checks.health_expressions(found),
             suspended=found.suspend,
             cluster=policy.cluster(annotations),
+            kubeconfig=_kubeconfig(found, ref, annotations),
             act_as=_service_account(found, ref),
             policy=policy.read(
                 annotations, atomic=Atomic.OBJECT if found.validation == "none" else None, force=found.force
@@ -102,6 +105,20 @@ def _values(found: KustomizationSpec, ref: ObjectRef) -> tuple[ValuesRef, ...]:
         )
         for index, source in enumerate(found.post_build.substitute_from if found.post_build else ())
     )
+
+
+def _kubeconfig(found: KustomizationSpec, ref: ObjectRef, annotations: Mapping[str, str]) -> SecretKey | None:
+    wanted = found.kube_config
+    if wanted is None:
+        return None
+    if (wanted.secret_ref is None) == (wanted.config_map_ref is None):
+        raise SpecError("needs either secretRef or configMapRef", path=("spec", "kubeConfig"))
+    if policy.cluster(annotations):
+        raise SpecError(
+            f"names another cluster than the annotation {keys.CLUSTER}; remove one", path=("spec", "kubeConfig")
+        )
+    secret = wanted.secret_ref
+    return SecretKey(namespace=ref.namespace, name=secret.name, key=secret.key) if secret else None
 
 
 def _service_account(found: KustomizationSpec, ref: ObjectRef) -> str:

@@ -96,8 +96,7 @@ def test_health_checks_count_only_without_wait():
     ("spec", "named"),
     [
         ({"decryption": {"provider": "sops"}}, "spec.decryption"),
-        ({"kubeConfig": {"secretRef": {"name": "x"}}}, "spec.kubeConfig"),
-        ({"serviceAccountName": "x"}, "spec.serviceAccountName"),
+        ({"kubeConfig": {"configMapRef": {"name": "x"}}}, "spec.kubeConfig.configMapRef"),
     ],
 )
 def test_fields_that_are_not_served_are_named(spec, named):
@@ -431,3 +430,23 @@ def test_a_service_account_is_one_of_the_apps_own_namespace():
 def test_a_service_account_is_no_way_to_other_names(name):
     with pytest.raises(SpecError, match="cannot be the name of a service account"):
         intent(serviceAccountName=name)
+
+
+def test_another_cluster_is_named_by_a_secret_of_the_apps_own_namespace():
+    assert str(intent(kubeConfig={"secretRef": {"name": "x"}}).kubeconfig) == "Secret/flux-system/x"
+    assert str(intent(kubeConfig={"secretRef": {"name": "x", "key": "k"}}).kubeconfig) == "Secret/flux-system/x[k]"
+    assert intent().kubeconfig is None
+
+
+@pytest.mark.parametrize(
+    ("annotations", "kube_config", "words"),
+    [
+        ({}, {}, "needs either secretRef or configMapRef"),
+        ({}, {"secretRef": {"name": "x"}, "configMapRef": {"name": "y"}}, "needs either secretRef or configMapRef"),
+        ({"gitopsd.io/cluster": "prod"}, {"secretRef": {"name": "x"}}, "names another cluster than the annotation"),
+    ],
+)
+def test_another_cluster_is_named_once(annotations, kube_config, words):
+    with pytest.raises(SpecError, match=words) as caught:
+        intent(annotations, kubeConfig=kube_config)
+    assert caught.value.path == ("spec", "kubeConfig")

@@ -33,7 +33,7 @@ class KubeconfigAccess:
     @asynccontextmanager
     async def open(self, cluster: str, spec: Mapping[str, Any], ctx: Context) -> AsyncIterator[Access]:
         """Raises `Misconfigured` naming the file and what is wrong in it."""
-        yield await _access(cluster, _chosen(cluster, spec), ctx)
+        yield await reached(cluster, _chosen(cluster, spec), ctx)
 
 
 def _chosen(cluster: str, value: Mapping[str, Any]) -> Chosen:
@@ -44,7 +44,8 @@ def _chosen(cluster: str, value: Mapping[str, Any]) -> Chosen:
     return kubefile.choose(paths, wanted.context)
 
 
-async def _access(cluster: str, chosen: Chosen, ctx: Context) -> Access:
+async def reached(cluster: str, chosen: Chosen, ctx: Context) -> Access:
+    """The access that a context describes."""
     entry, user = chosen.cluster, chosen.user
     ca = kubefile.content(
         entry.certificate_authority_data, entry.certificate_authority, chosen.cluster_folder, "certificate-authority"

@@ -1,7 +1,7 @@
 """Kubeconfig files: decoded, merged as kubectl merges them, and the one context that was named picked out. No I/O but reading.
 
-Of several files the first one that has a name wins; paths in a file are meant from that file's folder. `current-context` is never
-used: a cluster is chosen by its name, or the error lists the names.
+Of several files the first one that has a name wins; paths in a file are meant from that file's folder. `current-context` of a
+user's own file is never used: a cluster is chosen by its name, or the error lists the names.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from gitopsd.plugin import Misconfigured, yaml
 
 _MAX_FILE = 4 * 1024 * 1024
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class ClusterEntry(msgspec.Struct, frozen=True, rename="kebab"):
@@ -87,10 +89,11 @@ class _NamedContext(msgspec.Struct, frozen=True):
     context: ContextEntry
 
 
-class _File(msgspec.Struct, frozen=True):
+class _File(msgspec.Struct, frozen=True, rename="kebab"):
     clusters: list[_NamedCluster] | None = None
     users: list[_NamedUser] | None = None
     contexts: list[_NamedContext] | None = None
+    current_context: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +110,44 @@ class Chosen:
 
 def choose(paths: Sequence[Path], context: str) -> Chosen:
     """The named context. Raises `Misconfigured` listing the contexts where it is not named or not there."""
-    files = [(path, _read(path)) for path in paths]
-    where = ", ".join(str(path) for path in paths)
+    return _picked([(path, _read(path)) for path in paths], ", ".join(str(path) for path in paths), context)
+
+
+def embedded(text: bytes, where: str) -> Chosen:
+    """The current context of a kubeconfig that somebody keeps in a Secret, called `where`; the only one where none is current.
+
+    It must hold all it needs: nothing of it names a file, runs a program, or trusts a server unseen. Raises `Misconfigured`.
+    """
+    if len(text) > _MAX_FILE:
+        raise Misconfigured(f"{where} is larger than {_MAX_FILE // 2**20} MiB")
+    file = _decoded(text, where)
+    names = [named.name for named in file.contexts or ()]
+    chosen = _picked([(Path(where), file)], where, file.current_context or (names[0] if len(names) == 1 else ""))
+    _need_self_contained(chosen, where)
+    return chosen
+
+
+def _need_self_contained(chosen: Chosen, where: str) -> None:
+    entry, user = chosen.cluster, chosen.user
+    address = urlsplit(entry.server)
+    refused = {
+        "exec": user.exec is not None,
+        "auth-provider": user.auth_provider is not None,
+        "tokenFile": user.token_file,
+        "client-certificate": user.client_certificate,
+        "client-key": user.client_key,
+        "certificate-authority": entry.certificate_authority,
+        "insecure-skip-tls-verify": entry.insecure_skip_tls_verify,
+        "a server without https": address.scheme == "http" and address.hostname not in _LOOPBACK,
+    }
+    if found := [name for name, there in refused.items() if there]:
+        raise Misconfigured(
+            f"{where}: a kubeconfig in a Secret must hold all it needs, and may not have {', '.join(found)}; write "
+            "certificates, keys and token into it"
+        )
+
+
+def _picked(files: Sequence[tuple[Path, _File]], where: str, context: str) -> Chosen:
     contexts = _merged((path, named.name, named.context) for path, file in files for named in file.contexts or ())
     known = ", ".join(sorted(contexts)) or "none"
     if not context:
@@ -127,7 +166,7 @@ def choose(paths: Sequence[Path], context: str) -> Chosen:
     if not cluster.server.startswith(("https://", "http://")):
         raise Misconfigured(f"{cluster_file}: cluster {entry.cluster!r} has no server address: {cluster.server!r}")
     return Chosen(
-        files=tuple(str(path) for path in paths),
+        files=tuple(str(path) for path, _ in files),
         context=context,
         cluster=cluster,
         cluster_folder=cluster_file.absolute().parent,
@@ -167,11 +206,15 @@ def read_bytes(path: Path, what: str) -> bytes:
 
 
 def _read(path: Path) -> _File:
-    document = yaml.read(read_bytes(path, "kubeconfig"), file=str(path))
+    return _decoded(read_bytes(path, "kubeconfig"), str(path))
+
+
+def _decoded(text: bytes, where: str) -> _File:
+    document = yaml.read(text, file=where)
     try:
         return msgspec.convert(document or {}, _File)
     except msgspec.ValidationError as error:
-        raise Misconfigured(f"{path} is not a kubeconfig: {error}") from error
+        raise Misconfigured(f"{where} is not a kubeconfig: {error}") from error
 
 
 def _merged(entries: Any) -> Mapping[str, tuple[Path, Any]]:

@@ -1,0 +1,119 @@
+"""Apps that bring the way to their cluster along: a kubeconfig in a Secret."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from fakes.world import MERGE, SOURCE, World, app_ref, kustomization, maps
+
+from gitopsd.config import chosen as choice
+from gitopsd.model.outcome import Phase
+from gitopsd_plugins.sandbox.cluster import Settings
+from gitopsd_plugins.sandbox.server import Running, serve
+
+pytestmark = pytest.mark.asyncio
+
+MAP = "/api/v1/namespaces/default/configmaps/a"
+
+
+@pytest_asyncio.fixture
+async def remote() -> AsyncIterator[Running]:
+    async with serve(settings=Settings(settling=0.01)) as running:
+        yield running
+
+
+def secret(text: str, key: str = "value") -> str:
+    return (
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: remote, namespace: flux-system}\n"
+        f"stringData: {{{key}: {json.dumps(text)}}}\n"
+    )
+
+
+def away(name: str = "app", *spec: str) -> str:
+    return kustomization(name, "kubeConfig: {secretRef: {name: remote}}", "retryInterval: 1s", *spec)
+
+
+async def in_remote(remote: Running, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
+    headers = {"Authorization": f"Bearer {remote.token}", "Content-Type": kind, "User-Agent": "somebody"}
+    async with aiohttp.ClientSession(headers=headers) as http, http.request(method, remote.url + path, json=body) as r:
+        return None if r.status == 404 else await r.json()
+
+
+async def test_everything_of_the_app_is_in_the_other_cluster_its_record_too(world: World, remote: Running) -> None:
+    world.repository.commit({**maps("app", "a"), **maps("here", "h")})
+    world.declare(away(), kustomization("here"), secret(remote.kubeconfig()))
+    async with world.engine(watch=True) as engine:
+        await world.until("app")
+        await world.until("here")
+        assert engine.view(app_ref("app")).cluster == "Secret/flux-system/remote"
+        seen = len(world.heard.outcomes)
+        await in_remote(remote, "PATCH", MAP, {"data": {"key": "edited"}}, MERGE)
+        await world.until("app", since=seen)
+        assert (await in_remote(remote, "GET", MAP))["data"] == {"key": "value"}
+    assert not await world.exists("a")
+    assert await world.exists("h")
+    records = "/api/v1/namespaces/gitopsd-system/configmaps"
+    names = [item["metadata"]["name"] for item in (await in_remote(remote, "GET", records))["items"]]
+    assert [name for name in names if name.startswith("inventory.")] == [
+        "inventory.default.kustomization.flux-system.app"
+    ]
+
+
+async def test_a_renewed_kubeconfig_is_used_from_the_next_look_on(world: World, remote: Running) -> None:
+    world.repository.commit(maps("app", "a"))
+    world.declare(away(), secret(remote.kubeconfig()))
+    async with world.engine(watch=True) as engine:
+        await world.until("app")
+        remote.token = "renewed"
+        oid = world.repository.commit(maps("app", "b"))
+        world.declare(away(), secret(remote.kubeconfig()))
+        engine.declare(world.load().declared)
+        await engine.reconcile(SOURCE, "now")
+        await world.until("app", at=oid)
+    assert await in_remote(remote, "GET", MAP.removesuffix("a") + "b") is not None
+
+
+async def test_a_service_account_is_one_of_the_other_cluster(world: World, remote: Running) -> None:
+    world.repository.commit(maps("app", "a"))
+    world.declare(away("app", "serviceAccountName: deployer"), secret(remote.kubeconfig()))
+    outcome = await world.app()
+    assert outcome.phase is Phase.RETRYING
+    assert "gitopsd acts as system:serviceaccount:flux-system:deployer here" in outcome.message
+    assert await in_remote(remote, "GET", MAP) is None
+
+
+async def test_a_secret_that_is_not_there_is_waited_for_and_named(world: World) -> None:
+    world.repository.commit(maps("app", "a"))
+    world.declare(away())
+    outcome = await world.app()
+    assert outcome.phase is Phase.WAITING
+    assert "Secret/flux-system/remote not found" in outcome.message
+    assert not await world.exists("a")
+
+
+async def test_a_kubeconfig_that_would_run_a_program_stalls_its_app_only(world: World) -> None:
+    world.repository.commit({**maps("app", "a"), **maps("here", "h")})
+    text = json.loads(world.running.kubeconfig())
+    text["users"][0]["user"] = {"exec": {"command": "/bin/true"}}
+    world.declare(away(), kustomization("here"), secret(json.dumps(text)))
+    outcomes = await world.once()
+    assert outcomes[app_ref("app")].phase is Phase.STALLED
+    assert "may not have exec" in outcomes[app_ref("app")].message
+    assert outcomes[app_ref("here")].phase is Phase.READY
+
+
+async def test_where_the_only_cluster_is_named_for_the_run_no_other_is_contacted(world: World, remote: Running) -> None:
+    world.repository.commit(maps("app", "a"))
+    world.declare(away(), secret(remote.kubeconfig()))
+    chosen = replace(world.load().chosen, context="sandbox", kubeconfig=world.folder / "kubeconfig")
+    loaded = choice.load(chosen)
+    outcome = (await world.once(loaded=loaded))[app_ref("app")]
+    assert outcome.phase is Phase.STALLED
+    assert "a kubeConfig is not followed while --context names the only cluster" in outcome.message
+    assert remote.journal.requests() == []
