@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitopsd.config import cluster, documents, kinds, quantities, references, secrets
+from gitopsd.config import cluster, documents, kinds, mentions, quantities, references, secrets
 from gitopsd.config.cluster import Cluster
 from gitopsd.config.declared_set import Children, DeclaredSet, Key
 from gitopsd.config.documents import CLUSTER, SETTINGS, Gathered, Identity, Written
@@ -212,7 +212,7 @@ def _named(merged: Mapping[Identity, Written]) -> set[str]:
 
 
 def _located(misfit: Misfit, document: Written) -> Problem:
-    path = misfit.path or (references.mention(document.value, misfit.mentioned) if misfit.mentioned else ())
+    path = misfit.path or (mentions.find(document.value, misfit.mentioned) if misfit.mentioned else ())
     return document.problem(misfit.message, path)
 
 

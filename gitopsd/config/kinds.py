@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from gitopsd.config import mentions
 from gitopsd.config.documents import Identity, Written
+from gitopsd.config.mentions import DEPENDS_ON
 from gitopsd.config.problems import near
 from gitopsd.plugin import (
     AppIntent,
@@ -21,8 +23,6 @@ from gitopsd.plugin import (
     keys,
 )
 from gitopsd.plugin.registry import Registry
-
-DEPENDS_ON = ("metadata", "annotations", keys.DEPENDS_ON)
 
 
 def known(registry: Registry, group: str, kind: str) -> bool:
@@ -52,7 +52,23 @@ def intent(document: Written, declared: Declared, registry: Registry, only: Coll
     if document.version not in kind.versions:
         served = ", ".join(f"{group}/{version}" for version in kind.versions)
         raise SpecError(f"version {document.version!r} is not served; use {served}", path=("apiVersion",))
-    return _with_annotations(kind.read(declared), declared)
+    found = kind.read(declared)
+    if isinstance(found, AppIntent):
+        _check_source(found, document, registry)
+    return _with_annotations(found, declared)
+
+
+def _check_source(app: AppIntent, document: Written, registry: Registry) -> None:
+    """Whatever a plugin serves as a source may feed an app; of the kinds that nobody serves, those that the app's kind knows."""
+    kind, later = app.source.kind, app.source_kinds & {name for _, name in registry.unserved}
+    if kind in registry.sources or kind in later:
+        return
+    served = sorted(registry.sources)
+    known = ", ".join([*served, *(f"{name} (not served yet)" for name in sorted(later - registry.sources.keys()))])
+    raise SpecError(
+        f"no plugin serves {kind!r} as a source{near(kind, {*served, *later})} (known: {known}){registry.failures()}",
+        path=mentions.kind(document.value, app.source),
+    )
 
 
 def _unknown(identity: Identity, registry: Registry) -> str:

@@ -11,9 +11,7 @@ import difflib
 import graphlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from gitopsd.config.kinds import DEPENDS_ON
 from gitopsd.config.problems import Path, near
 from gitopsd.plugin import AppIntent, Intent, ObjectRef, SourceIntent, keys
 
@@ -70,13 +68,6 @@ def cyclic(intents: Mapping[ObjectRef, Intent]) -> Iterator[Misfit]:
         graph = {ref: targets - set(cycle) for ref, targets in graph.items() if ref not in cycle}
 
 
-def mention(document: Mapping[str, Any], ref: ObjectRef) -> Path:
-    """Where a document names another object: the path of a mapping with its name and kind, () when there is none."""
-    found = next(_mentions(document.get("spec"), ref, ("spec",)), ())
-    annotations = document["metadata"].get("annotations") or {}
-    return found or (DEPENDS_ON if ref.name in annotations.get(keys.DEPENDS_ON, "") else ())
-
-
 def _targets(intent: Intent) -> Iterable[ObjectRef]:
     match intent:
         case AppIntent():
@@ -107,14 +98,3 @@ def _cycle(graph: Mapping[ObjectRef, set[ObjectRef]]) -> Sequence[ObjectRef]:
         start = ring.index(min(ring))
         return [*ring[start:], *ring[:start], ring[start]]
     return ()
-
-
-def _mentions(value: Any, ref: ObjectRef, path: Path) -> Iterator[Path]:
-    if isinstance(value, Mapping):
-        if value.get("name") == ref.name and value.get("kind", ref.kind) == ref.kind:
-            yield path
-        for key, below in value.items():
-            yield from _mentions(below, ref, (*path, key))
-    elif isinstance(value, list):
-        for index, below in enumerate(value):
-            yield from _mentions(below, ref, (*path, index))

@@ -163,6 +163,8 @@ class AppIntent:
 
     ref: ObjectRef
     source: ObjectRef
+    source_kinds: frozenset[str] = frozenset()
+    """Kinds of sources that the app's kind knows of, served or not; what a plugin serves as a source is welcome anyway."""
     renderer: str
     spec: Mapping[str, Any] = field(repr=False)
     """JSON value for the renderer, crosses into a worker process; part of the render's cache key."""

@@ -108,6 +108,18 @@ class TestKind:
 
 
 @dataclass
+class TestSource:
+    __test__ = False
+    kind: str
+
+    async def resolve(self, intent: SourceIntent, ctx: Any) -> Any:
+        raise NotImplementedError
+
+    async def fetch(self, intent: SourceIntent, revision: Any, base: Any, ctx: Any) -> Any:
+        raise NotImplementedError
+
+
+@dataclass
 class TestAccess:
     __test__ = False
     name: str
@@ -136,6 +148,7 @@ def _app(declared: Declared) -> Intent:
     return AppIntent(
         ref=declared.ref,
         source=_ref(found.source_ref, found.source_ref.kind, here),
+        source_kinds=frozenset({"GitRepository", "OCIRepository"}),
         renderer="test",
         spec={"path": found.path},
         interval=interval,
@@ -161,6 +174,7 @@ def registry() -> Registry:
     return Registry(
         kinds={(kind.group, kind.kind): kind for kind in (GIT, APP)},
         unserved=frozenset({("helm.toolkit.fluxcd.io", "HelmRelease"), ("source.toolkit.fluxcd.io", "OCIRepository")}),
+        sources={"GitRepository": TestSource("GitRepository")},
         accesses={name: TestAccess(name) for name in ("kubeconfig", "inCluster", "sandbox")},
     )
 

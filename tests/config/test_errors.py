@@ -118,6 +118,16 @@ CASES = {
         "0.yaml:15: Kustomization/flux-system/apps: $.spec.sourceRef: "
         "GitRepository/flux-system/app1 is not declared; did you mean GitRepository/flux-system/app?",
     ),
+    "source of a kind that nobody knows": (
+        GIT + "---\n" + APP.replace("kind: GitRepository", "kind: GitRepo"),
+        "0.yaml:16: Kustomization/flux-system/apps: $.spec.sourceRef.kind: no plugin serves 'GitRepo' as a source; "
+        "did you mean 'GitRepository'? (known: GitRepository, OCIRepository (not served yet))",
+    ),
+    "source of a kind that is none": (
+        GIT + "---\n" + APP.replace("kind: GitRepository", "kind: HelmRelease"),
+        "0.yaml:16: Kustomization/flux-system/apps: $.spec.sourceRef.kind: no plugin serves 'HelmRelease' as a source "
+        "(known: GitRepository, OCIRepository (not served yet))",
+    ),
     "dependency that is not declared": (
         BOTH + "  dependsOn:\n  - name: infra\n",
         "0.yaml:19: Kustomization/flux-system/apps: $.spec.dependsOn[0]: Kustomization/flux-system/infra is not declared",

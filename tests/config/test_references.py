@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitopsd.config import references
+from gitopsd.config import mentions, references
 from gitopsd.plugin import AppIntent, ObjectRef
 
 SOURCE = ObjectRef(kind="GitRepository", namespace="n", name="source")
@@ -63,7 +63,7 @@ def test_a_reference_is_found_where_it_is_written():
         "metadata": {"annotations": {"gitopsd.io/depends-on": "GitRepository/n/x"}},
         "spec": {"a": [{"name": "b"}, {"kind": "Other", "name": "c"}, {"kind": "Kustomization", "name": "c"}]},
     }
-    assert references.mention(document, ref("b")) == ("spec", "a", 0)
-    assert references.mention(document, ref("c")) == ("spec", "a", 2)
-    assert references.mention(document, ref("x")) == ("metadata", "annotations", "gitopsd.io/depends-on")
-    assert references.mention(document, ref("nowhere")) == ()
+    assert mentions.find(document, ref("b")) == ("spec", "a", 0)
+    assert mentions.find(document, ref("c")) == ("spec", "a", 2)
+    assert mentions.find(document, ref("x")) == ("metadata", "annotations", "gitopsd.io/depends-on")
+    assert mentions.find(document, ref("nowhere")) == ()

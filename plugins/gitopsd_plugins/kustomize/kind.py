@@ -27,7 +27,7 @@ from gitopsd.plugin import (
     spec,
 )
 from gitopsd_plugins.kustomize import checks, ignored, markers, overlay, policy, status
-from gitopsd_plugins.kustomize.spec import Document, KustomizationSpec, unserved
+from gitopsd_plugins.kustomize.spec import SOURCES, Document, KustomizationSpec, unserved
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _LEAST = timedelta(seconds=30)
@@ -49,6 +49,7 @@ class KustomizationKind:
         return AppIntent(
             ref=ref,
             source=_source(found, ref),
+            source_kinds=frozenset(SOURCES),
             renderer="kustomize",
             spec=overlay.value(overlay.of(found, strict=policy.strict(annotations))),
             values=_values(found, ref),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -11,6 +11,15 @@ from gitopsd_plugins.kustomize.kustomization import Image, Target
 
 Duration = str
 SOURCES = ("GitRepository", "OCIRepository", "Bucket", "ExternalArtifact")
+"""Flux's list, which it closes; here any kind that a plugin serves as a source joins it."""
+SourceKind = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        description=f"{', '.join(SOURCES)}, or any other kind that a plugin serves as a source",
+        examples=list(SOURCES),
+    ),
+]
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +34,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
 class SourceRef(Spec, frozen=True, kw_only=True):
     """The source that the app is built from."""
 
-    kind: Literal["GitRepository", "OCIRepository", "Bucket", "ExternalArtifact"]
+    kind: SourceKind
     name: str
     api_version: str = ""
     namespace: str = ""

@@ -1,6 +1,6 @@
 """A source whose files stand in its own spec: all that a plugin of gitopsd needs, with nothing but the public API.
 
-It serves Flux's `ExternalArtifact`, the kind that Flux leaves to others, which gitopsd lists as not served.
+It serves a kind of its own, `Literal`, and Flux's `ExternalArtifact`, which gitopsd knows and lists as not served.
 """
 
 from __future__ import annotations
@@ -43,10 +43,11 @@ class Document(Spec, frozen=True, kw_only=True):
 
 
 class LiteralKind:
-    group = "source.toolkit.fluxcd.io"
-    kind = "ExternalArtifact"
     versions: tuple[str, ...] = ("v1",)
-    aliases: tuple[str, ...] = ("literal",)
+
+    def __init__(self, group: str, kind: str) -> None:
+        self.group, self.kind = group, kind
+        self.aliases: tuple[str, ...] = (kind.lower(),)
 
     def read(self, declared: Declared) -> SourceIntent:
         found = spec.decode(declared.document, Document).spec
@@ -65,7 +66,8 @@ class LiteralKind:
 
 
 class LiteralSource:
-    kind = "ExternalArtifact"
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
 
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
         return Revision(digest=intent.content)
@@ -78,9 +80,9 @@ class LiteralSource:
 
 @hookimpl
 def gitopsd_kinds() -> list[LiteralKind]:
-    return [LiteralKind()]
+    return [LiteralKind("literal.example.org", "Literal"), LiteralKind("source.toolkit.fluxcd.io", "ExternalArtifact")]
 
 
 @hookimpl
 def gitopsd_sources() -> list[LiteralSource]:
-    return [LiteralSource()]
+    return [LiteralSource("Literal"), LiteralSource("ExternalArtifact")]

@@ -144,13 +144,19 @@ def test_annotations_become_policy():
         ({}, {"interval": "0s"}, ("spec", "interval")),
         ({}, {"prun": True}, ("spec", "prun")),
         ({}, {"prune": "yes"}, ("spec", "prune")),
-        ({}, {"sourceRef": {"kind": "GitRepo", "name": "x"}}, ("spec", "sourceRef", "kind")),
+        ({}, {"sourceRef": {"kind": "", "name": "x"}}, ("spec", "sourceRef", "kind")),
     ],
 )
 def test_mistakes_carry_their_path(annotations, spec, path):
     with pytest.raises(SpecError) as caught:
         intent(annotations, **spec)
     assert caught.value.path == path
+
+
+def test_a_source_of_any_kind_is_taken_and_those_of_flux_are_known():
+    found = intent(sourceRef={"kind": "Inline", "name": "x"})
+    assert found.source == ObjectRef(kind="Inline", namespace="flux-system", name="x")
+    assert found.source_kinds == {"GitRepository", "OCIRepository", "Bucket", "ExternalArtifact"}
 
 
 FLUX = "kustomize.toolkit.fluxcd.io"
