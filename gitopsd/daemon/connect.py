@@ -14,11 +14,13 @@ import anyio
 from structlog.typing import FilteringBoundLogger
 
 from gitopsd.config.chosen import Loaded
+from gitopsd.config.problems import shown
 from gitopsd.config.settings import Settings
 from gitopsd.model import digest
 from gitopsd.model.errors import Misconfigured
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.roles import Actor, Target
+from gitopsd.plugin.spec import SpecError
 from gitopsd.reconcile import health
 from gitopsd.runtime.clusters import Connect, Route
 from gitopsd.runtime.engine import Engine
@@ -58,11 +60,14 @@ def connecting(
         sink = loaded.registry.sinks.get(SINK)
         if access is None or sink is None:
             raise Misconfigured(f"cluster {route}: no plugin offers {way!r}{loaded.registry.failures()}")
-        async with (
-            access.open(route.cluster, spec, ctx) as line,
-            sink.connect(line, actor, ctx) as target,
-        ):
-            await _held(target, actor, engine(), watches, serve)
+        try:
+            async with (
+                access.open(route.cluster, spec, ctx) as line,
+                sink.connect(line, actor, ctx) as target,
+            ):
+                await _held(target, actor, engine(), watches, serve)
+        except SpecError as error:
+            raise _unfit(error, route, engine()) from error
 
     return connect
 
@@ -77,6 +82,15 @@ def _way(route: Route, loaded: Loaded, engine: Engine) -> tuple[str, Mapping[str
         named = "--sandbox" if loaded.chosen.sandbox else "--context"
         raise Misconfigured(f"{route}: a kubeConfig is not followed while {named} names the only cluster")
     return SECRET, {"namespace": secret.namespace, "name": secret.name, "key": secret.key}
+
+
+def _unfit(error: SpecError, route: Route, engine: Engine) -> Misconfigured:
+    """A field of a way that does not fit, with its place."""
+    cluster = engine.files.clusters.get(route.cluster)
+    if cluster is None:
+        return Misconfigured(f"cluster {route}: {error}")
+    where = shown(("spec", cluster.access, *error.path))
+    return Misconfigured(f"{cluster.place}: Cluster/{route.cluster}: {where}: {error}")
 
 
 async def _held(

@@ -143,3 +143,12 @@ def test_safety_is_what_the_settings_say(setting: dict[str, object]) -> None:
 def test_the_number_of_requests_in_flight_is_the_setting_s() -> None:
     settings = msgspec.convert({"limits": {"applies": 3}}, Settings)
     assert connect.actor(settings, write=True).concurrency == 3
+
+
+@pytest.mark.asyncio
+async def test_a_wrong_field_of_a_way_to_a_cluster_is_named_with_file_and_path(world: World) -> None:
+    world.repository.commit(maps("app", "a"))
+    world.declare(kustomization("app"))
+    world.config.write_text(world.config.read_text().replace("context: sandbox", "contxt: sandbox"))
+    message = (await world.app()).message
+    assert f"{world.config}:7: Cluster/test: $.spec.kubeconfig.contxt: unknown field 'contxt'; did you mean" in message

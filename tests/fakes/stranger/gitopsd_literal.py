@@ -1,15 +1,17 @@
-"""A source whose files stand in its own spec: all that a plugin of gitopsd needs, with nothing but the public API.
+"""A source whose files stand in its own spec, a way to a cluster, a health rule: with nothing but the public API.
 
 It serves a kind of its own, `Literal`, and Flux's `ExternalArtifact`, which gitopsd knows and lists as not served.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 from gitopsd.plugin import (
+    Access,
     AppIntent,
     Artifact,
     Body,
@@ -17,6 +19,7 @@ from gitopsd.plugin import (
     Content,
     Context,
     Declared,
+    Health,
     Outcome,
     Phase,
     ResourceId,
@@ -25,6 +28,7 @@ from gitopsd.plugin import (
     Spec,
     Stored,
     Treatment,
+    Verdict,
     digest,
     hookimpl,
     spec,
@@ -78,6 +82,38 @@ class LiteralSource:
         return ctx.intake.put(Changes(entries=dict(zip(files, stored, strict=True))))
 
 
+class LiteralAccessSpec(Spec, frozen=True, kw_only=True):
+    server: str
+    token: str
+
+
+class LiteralAccess:
+    name = "literal"
+
+    @asynccontextmanager
+    async def open(self, cluster: str, value: Mapping[str, Any], ctx: Context) -> AsyncIterator[Access]:
+        found = spec.decode(value, LiteralAccessSpec)
+
+        async def headers() -> Mapping[str, str]:
+            return {"Authorization": f"Bearer {found.token}"}
+
+        yield Access(cluster=cluster, server=found.server, headers=headers)
+
+
+class WidgetHealth:
+    group, kind = "literal.example.org", "Widget"
+
+    def assess(self, body: Body) -> Verdict:
+        metadata, status = body.get("metadata") or {}, body.get("status")
+        if metadata.get("deletionTimestamp"):
+            return Verdict(health=Health.TERMINATING, message="is being deleted")
+        if not isinstance(status, Mapping) or not status.get("ready"):
+            return Verdict(health=Health.IN_PROGRESS, message="is not ready")
+        if status.get("observedGeneration", metadata.get("generation")) != metadata.get("generation"):
+            return Verdict(health=Health.IN_PROGRESS, message="its last change is not observed yet")
+        return Verdict(health=Health.CURRENT)
+
+
 @hookimpl
 def gitopsd_kinds() -> list[LiteralKind]:
     return [LiteralKind("literal.example.org", "Literal"), LiteralKind("source.toolkit.fluxcd.io", "ExternalArtifact")]
@@ -86,3 +122,13 @@ def gitopsd_kinds() -> list[LiteralKind]:
 @hookimpl
 def gitopsd_sources() -> list[LiteralSource]:
     return [LiteralSource("Literal"), LiteralSource("ExternalArtifact")]
+
+
+@hookimpl
+def gitopsd_accesses() -> list[LiteralAccess]:
+    return [LiteralAccess()]
+
+
+@hookimpl
+def gitopsd_health() -> list[WidgetHealth]:
+    return [WidgetHealth()]

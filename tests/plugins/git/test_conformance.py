@@ -1,13 +1,17 @@
-"""The Git source keeps what every source promises, over each transport."""
+"""GitRepository and its source keep what their roles promise, the source over each transport."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any, ClassVar
 
 import pytest
 
+from gitopsd.plugin import Kind
+from gitopsd.plugin.conformance.kind import KindSuite
 from gitopsd.plugin.conformance.source import CountingIntake, SourceSuite, Upstream
+from gitopsd_plugins.git.kind import GitRepository as GitRepositoryKind
 from tests.fakes.git_repository import GitRepository
 from tests.fakes.git_server import Behaviour, http_server, ssh_server
 
@@ -63,3 +67,21 @@ class TestFolder(SourceSuite):
     @pytest.fixture
     def upstream(self, world, repo, read) -> Upstream:
         return _upstream(world, repo, read, repo.url, "http://127.0.0.2:1/team/app.git")
+
+
+class TestGitRepository(KindSuite):
+    kind: ClassVar[Kind] = GitRepositoryKind()
+    document: ClassVar[Mapping[str, Any]] = {
+        "apiVersion": "source.toolkit.fluxcd.io/v1",
+        "kind": "GitRepository",
+        "metadata": {"name": "repo", "namespace": "flux-system"},
+        "spec": {
+            "url": "https://example.com/team/app.git",
+            "interval": "10m",
+            "timeout": "30s",
+            "ref": {"branch": "main", "semver": ">=1.0"},
+            "secretRef": {"name": "login"},
+            "ignore": "/docs",
+            "suspend": False,
+        },
+    }
