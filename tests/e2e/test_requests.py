@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from fakes.world import RECORDS, World, config_map, kustomization, maps
+from fakes.world import RECORDS, SOURCE, World, config_map, kustomization, maps
 
+from gitopsd.model.change import Action
 from gitopsd.model.outcome import Phase
+from gitopsd.runtime.watches import Watches
 
 pytestmark = pytest.mark.asyncio
 
@@ -75,3 +77,25 @@ async def test_after_a_restart_each_kind_is_listed_once_and_nothing_is_written(w
         ("GET", "/api/v1/namespaces/kube-system"),
         ("GET", "/api/v1/services"),
     ]
+
+
+async def test_a_revision_that_changes_ten_of_many_costs_thirty_requests(world: World) -> None:
+    """While watches hold: a look at the ten, their dry runs, their writes; nothing else is asked about or written."""
+    names = [f"m{number}" for number in range(100)]
+    world.repository.commit(maps("app", *names))
+    world.declare(kustomization("app"))
+    await world.once()
+    async with world.engine(watch=True) as engine:
+        await engine.once()
+        mirror = engine.world.mirror
+        assert isinstance(mirror, Watches)
+        await mirror.caught_up("test", 10)
+        world.running.journal.clear()
+        head = world.repository.commit({f"app/{name}.yaml": config_map(name, key="new") for name in names[:10]})
+        seen = len(world.heard.outcomes)
+        await engine.reconcile(SOURCE, "now")
+        outcome = await world.until("app", since=seen, at=head)
+    assert outcome.changed == {Action.UPDATE: 10}
+    asked = [(r.method, r.query.get("dryRun", "")) for r in world.asked()]
+    assert len(asked) <= 30
+    assert asked.count(("PATCH", "All")) == asked.count(("PATCH", "")) == 10
