@@ -16,6 +16,9 @@ _LABEL = "a DNS label; use lower case letters, digits and '-', at most 63"
 _PATH = "an absolute path; begin it with /"  # the folder that the daemon runs in means nothing to users
 Label = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", description=_LABEL)]
 AbsolutePath = Annotated[str, Meta(pattern=r"^(/.*)?$", description=_PATH)]
+GroupKind = Annotated[
+    str, Meta(pattern=r"^([a-z0-9.-]+/)?[A-Z][A-Za-z0-9]*$", description="GROUP/KIND, of the core group KIND")
+]
 Count = Annotated[int, Meta(ge=1, le=1000)]
 
 
@@ -118,6 +121,8 @@ class Settings(Spec, frozen=True, kw_only=True):
     """How long a broken or suspended app may hold back the deletion of objects that it might still want."""
     full_check_interval: Duration = duration("1h")
     """Time between two comparisons of everything in the cluster, beside the watches."""
+    stage_kinds: tuple[GroupKind, ...] = ()
+    """Kinds, as GROUP/KIND or KIND, that every app writes in a stage of their own: after definitions and classes, before all else."""
     additive_ready_expr: bool = False
     """A `readyExpr` comes on top of the built-in test of a dependency instead of replacing it (Flux's AdditiveCELDependencyCheck)."""
     limits: Limits = field(default_factory=Limits)

@@ -123,6 +123,7 @@ def actor(settings: Settings, state: Path, *, write: bool) -> Actor:
         holder=f"{_machine()}/{settings.instance}/{digest.of_bytes(str(state.resolve()).encode())[-8:]}",
         read_only=settings.read_only or not write,
         concurrency=settings.limits.applies,
+        stage_kinds=frozenset((group, kind) for group, _, kind in (s.rpartition("/") for s in settings.stage_kinds)),
     )
 
 

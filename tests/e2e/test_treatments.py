@@ -240,6 +240,11 @@ async def test_kinds_with_a_stage_of_their_own_come_before_the_rest(either: Worl
     assert outcome.phase is Phase.RETRYING
     assert await either.get(a(namespace)) is not None
 
+    await either.send("DELETE", a(namespace))
+    either.settings += "  stageKinds: [ConfigMap]\n"
+    assert (await put(either, both)).phase is Phase.RETRYING
+    assert await either.get(a(namespace)) is not None
+
 
 async def test_what_is_kept_or_left_alone_is_never_pruned(either: World, namespace: str) -> None:
     await put(either, config_map(namespace, "one", annotations=f"{{{FLUX}/prune: disabled}}"))
