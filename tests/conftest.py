@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("no clock")  # how long an example takes says how busy the machine is
+# How long an example takes, and how long making one takes, says how busy the machine is.
+settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no clock")
 
 

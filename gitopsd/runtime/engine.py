@@ -311,7 +311,7 @@ class Engine:
                 self.world.claims.want(inventory.app, target.uid, inventory.owned.keys() - declared, declared)
                 self.world.claims.take(inventory.app)
 
-        await remembered.children(found, self)
+        await remembered.children(found, self.world, self._declared, self.remember)
 
     def versions(self, app: ObjectRef) -> Mapping[ResourceId, str]:
         """In which version an app's objects are applied."""

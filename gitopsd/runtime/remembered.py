@@ -7,44 +7,42 @@ could only be kept as an orphan.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
 
 from gitopsd.config import home
-from gitopsd.model.declared import AppIntent
+from gitopsd.config.declared_set import DeclaredSet
+from gitopsd.model.declared import AppIntent, Declared, Intent
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.inventory import Inventory
 from gitopsd.reconcile import children as declared_objects
 from gitopsd.reconcile import render
-
-if TYPE_CHECKING:
-    from gitopsd.runtime.engine import Engine
+from gitopsd.reconcile.world import World
 
 
-async def children(found: Iterable[Inventory], engine: Engine) -> None:
+Remember = Callable[[Mapping[ObjectRef, Declared], Mapping[ObjectRef, Intent]], None]
+"""Told of children, and what they meant, before their parents have rendered."""
+
+
+async def children(found: Iterable[Inventory], world: World, files: DeclaredSet, remember: Remember) -> None:
     """Remember the children of every recorded app, over any number of steps."""
     records = {inventory.app: inventory for inventory in found}
-    todo = [app for app in records if app in engine.board.intents]
+    todo = [app for app in records if app in world.board.intents]
     while todo:
-        known = unknown(records[todo[-1]], engine)
-        parent = engine.board.intents.get(todo.pop())
+        known = unknown(records[todo[-1]], world)
+        parent = world.board.intents.get(todo.pop())
         if not known or not isinstance(parent, AppIntent):
             continue
-        bodies = [manifest.body for manifest in await render.remembered(parent, engine.world)]
+        bodies = [manifest.body for manifest in await render.remembered(parent, world)]
         last = home.children(
-            bodies,
-            parent=parent.ref,
-            known=engine.files.objects,
-            registry=engine.parts.registry,
-            settings=engine.files.settings,
+            bodies, parent=parent.ref, known=files.objects, registry=world.registry, settings=files.settings
         )
         new = {ref: last.intents[ref] for ref in known & last.intents.keys()}
-        engine.remember(last.objects, new)
+        remember(last.objects, new)
         todo.extend(ref for ref in new if ref in records)
 
 
-def unknown(record: Inventory, engine: Engine) -> frozenset[ObjectRef]:
+def unknown(record: Inventory, world: World) -> frozenset[ObjectRef]:
     """Children in an app's record of which nothing else is known."""
-    registry, intents = engine.parts.registry, engine.board.intents
+    registry, intents = world.registry, world.board.intents
     ours = (declared_objects.ref(id) for id in record.owned if declared_objects.is_declared(id, registry))
     return frozenset(ref for ref in ours if ref not in intents)

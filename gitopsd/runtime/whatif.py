@@ -165,7 +165,7 @@ def _with_unknown_children(engine: Engine) -> set[ObjectRef]:
     return {
         ref
         for ref, record in engine.board.inventories.items()
-        if isinstance(engine.board.intents.get(ref), AppIntent) and remembered.unknown(record, engine)
+        if isinstance(engine.board.intents.get(ref), AppIntent) and remembered.unknown(record, engine.world)
     }
 
 
