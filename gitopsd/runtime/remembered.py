@@ -18,7 +18,6 @@ from gitopsd.reconcile import children as declared_objects
 from gitopsd.reconcile import render
 from gitopsd.reconcile.world import World
 
-
 Remember = Callable[[Mapping[ObjectRef, Declared], Mapping[ObjectRef, Intent]], None]
 """Told of children, and what they meant, before their parents have rendered."""
 
