@@ -58,8 +58,13 @@ def word_for(change: ChangeView) -> str:
 
 
 def in_words(reports: Iterable[Report]) -> str:
-    """`Plan: 2 to create, 1 to move; 3 unchanged`."""
-    counts = counted(reports)
+    """`Plan: 2 to create, 1 to move; 3 unchanged`; what could not be planned is never called unchanged."""
+    every = tuple(reports)
+    counts, lost = counted(every), sum(not planned(report) for report in every)
     done = [f"{counts[word]} to {word}" for word in _TO_DO if word in counts]
     rest = [f"{counts[word]} {said}" for word, said in _REST.items() if word in counts]
+    if lost:
+        rest.insert(0, f"{lost} app{'s' * (lost != 1)} could not be planned")
+    if not done and lost == len(every) > 0:
+        return f"Plan: {rest[0]}"
     return f"Plan: {', '.join(done) or 'no change'}" + (f"; {', '.join(rest)}" if rest else "")

@@ -64,6 +64,13 @@ def test_the_sentence_counts_a_move_once():
     assert tally.in_words([report()]) == "Plan: no change"
 
 
+def test_what_could_not_be_planned_is_never_called_unchanged():
+    failed = report(ready=False, phase=Phase.STALLED)
+    assert tally.in_words([failed]) == "Plan: 1 app could not be planned"
+    assert tally.in_words([failed, failed, report()]) == "Plan: no change; 2 apps could not be planned"
+    assert tally.in_words([failed, report(UPDATE)]) == "Plan: 1 to update; 1 app could not be planned"
+
+
 def test_a_summary_tells_ours_and_the_servers_apart(capsys):
     output_plan.show(plan(report(UPDATE)), "table")
     shown = capsys.readouterr().out
