@@ -203,6 +203,21 @@ PLUGINS = st.sampled_from(
     ]
 ).map(lambda plugin: yaml.write({"apiVersion": "builtin", "metadata": {"name": "plugin"}, **plugin}))
 
+CONFIGURATIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "nameReference": st.just(
+            [{"kind": "ConfigMap", "version": "v1", "fieldSpecs": [{"kind": "Thing", "path": "spec/a"}]}]
+        ),
+        "commonLabels": st.just([{"path": "spec/b", "kind": "Thing", "create": True}]),
+        "namePrefix": st.just([{"path": "spec/name", "kind": "Thing"}]),
+        "images": st.just([{"path": "spec/a", "kind": "Thing"}]),
+        "namespace": st.just([{"path": "spec/b/name", "kind": "Thing", "create": True}]),
+        "varReference": st.just([{"path": "spec/a", "kind": "Thing"}]),
+        "replicas": st.just([{"path": "spec/a", "kind": "Thing", "create": True}]),
+    },
+)
+
 VARIABLES = st.fixed_dictionaries(
     {
         "name": st.just("WEB"),
@@ -224,6 +239,13 @@ def trees(draw: st.DrawFn) -> Files:
         "base/kustomization.yaml": yaml.write({"resources": ["all.yaml"], **draw(fields(objects))}),
     }
     top: dict[str, Any] = {"resources": ["base"], **draw(fields([*objects, *more]))}
+    if draw(st.integers(0, 3)) == 0:
+        other = {"namePrefix": "o-", "resources": ["../base"], **draw(fields(objects))}
+        files["other/kustomization.yaml"] = yaml.write(other)
+        top["resources"].append("other")
+    if draw(st.integers(0, 3)) == 0:
+        files["base/config.yaml"] = yaml.write(draw(CONFIGURATIONS))
+        files["base/kustomization.yaml"] += "configurations: [config.yaml]\n"
     if draw(st.integers(0, 2)) == 0:
         files["odd.yaml"] = draw(odd())
         top["resources"].append("odd.yaml")

@@ -72,6 +72,7 @@ def _fact(types: dict[str, dict[str, Fact]], name: str, schema: Mapping[str, Any
         key = schema.get("x-kubernetes-patch-merge-key")
         keys = schema.get("x-kubernetes-list-map-keys") or ([key] if key else [])
         items = schema.get("items")
+        keys = [key for key in keys if isinstance(key, str)] if isinstance(keys, list) else []
         return {"keys": keys, "of": _fact(types, name, items, depth + 1) if isinstance(items, dict) else None}
     if isinstance(inner := schema.get("additionalProperties"), dict):
         return {"map": _fact(types, name, inner, depth + 1)}

@@ -504,3 +504,20 @@ def test_a_json_patch_that_is_almost_json_is_refused(built):
 def test_errors_say_in_which_file_line_and_field(built, kustomization, message):
     with pytest.raises(Rejected, match="^" + re.escape(message)):
         built({"kustomization.yaml": kustomization, "web.yaml": WEB})
+
+
+@pytest.mark.parametrize("keys", ['[["id"]]', '"id"', "[1]", '{"id": 1}'])
+def test_merge_keys_of_a_schema_that_are_no_names_say_nothing(built, keys):
+    field = f'{{"type": "array", "x-kubernetes-patch-strategy": "merge", "x-kubernetes-list-map-keys": {keys}}}'
+    kind = '[{"group": "example.com", "version": "v1", "kind": "Thing"}]'
+    schema = (
+        f'{{"definitions": {{"T": {{"x-kubernetes-group-version-kind": {kind}, "properties": {{"items": {field}}}}}}}}}'
+    )
+    thing = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: t}\nitems: [a, b]\n"
+    files = {
+        "kustomization.yaml": "resources: [t.yaml]\nopenapi: {path: s.json}\npatches: [{path: p.yaml}]\n",
+        "t.yaml": thing,
+        "p.yaml": thing.replace("a, b", "c"),
+        "s.json": schema,
+    }
+    assert built(files)[0]["items"] == ["c", "a", "b"]
