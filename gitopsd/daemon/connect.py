@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 from structlog.typing import FilteringBoundLogger
 
-from gitopsd.config.chosen import Loaded
+from gitopsd.config.chosen import SANDBOX, Loaded
 from gitopsd.config.problems import shown
 from gitopsd.config.settings import Settings
 from gitopsd.model import digest
@@ -52,6 +52,9 @@ def connecting(
     async def connect(route: Route, serve: Callable[[Target], Awaitable[None]]) -> None:
         if route.user:
             own = await engine().clusters.at(replace(route, user=""))
+            if loaded.chosen.offline:  # an empty sandbox grants nobody anything
+                await _watched(own, watches, serve)
+                return
             async with own.acting_as(route.user, str(route)) as target:
                 await _watched(target, watches, serve)
             return
@@ -78,6 +81,8 @@ def _way(route: Route, loaded: Loaded, engine: Engine) -> tuple[str, Mapping[str
     if secret is None:
         cluster = engine.files.clusters[route.cluster]
         return cluster.access, cluster.spec
+    if loaded.chosen.offline:
+        return SANDBOX, {}
     if loaded.chosen.sandbox or loaded.chosen.context:
         named = "--sandbox" if loaded.chosen.sandbox else "--context"
         raise Misconfigured(f"{route}: a kubeConfig is not followed while {named} names the only cluster")

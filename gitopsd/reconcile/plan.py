@@ -197,7 +197,7 @@ def _compared(change: Change, manifest: Manifest, rehearsal: Rehearsal | None, *
     live = change.live.body if change.live else None
     after = rehearsal.body if rehearsal is not None and rehearsal.body is not None else None
     if after is None:
-        after = authors.estimated(live, manifest.body) if change.estimated else manifest.body
+        after = authors.estimated(live, manifest.body) if shown else manifest.body
         return _with(change, diff.compared(live, after, hidden=manifest.hidden), shown=shown)
     assert rehearsal is not None
     sent = (rehearsal.sent or manifest.body) if shown else None

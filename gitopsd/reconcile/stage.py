@@ -73,7 +73,7 @@ def _coming(intent: AppIntent, world: World) -> Mapping[str, ObjectRef]:
 
 def _same_cluster(ref: ObjectRef, intent: AppIntent, world: World) -> bool:
     other = world.board.intents.get(ref)
-    return isinstance(other, AppIntent) and other.cluster == intent.cluster
+    return isinstance(other, AppIntent) and (other.cluster, other.kubeconfig) == (intent.cluster, intent.kubeconfig)
 
 
 def _never_written(

@@ -159,13 +159,21 @@ class Engine:
         self._schedule()
 
     def _wake(self, ref: ObjectRef) -> None:
-        if ref in self._remembered & self.board.removals:
-            self._remembered.discard(ref)
-            self._schedule()
+        self._employ({ref} & self.board.removals)
         self.scheduler.wake(ref, Reason.RELEASED)
 
+    def _employ(self, children: Set[ObjectRef]) -> None:
+        """Have remembered children looked at."""
+        if children & self._remembered:
+            self._remembered -= children
+            self._schedule()
+
+    def _employ_children(self, parent: ObjectRef) -> None:
+        """A parent that was looked at and said nothing of a child (suspended, broken, not allowed to end it) leaves it as it was."""
+        self._employ({child for child in self._remembered if self.board.declared[child].parent == parent})
+
     def remember(self, known: Mapping[ObjectRef, Declared], intents: Mapping[ObjectRef, Intent]) -> None:
-        """Know of these children before their parents have rendered: nobody looks at them, but they can end by their own rules."""
+        """Know of these children before their parents were looked at: until then nobody looks at them, but they can end."""
         new = known.keys() & intents.keys() - self.board.intents.keys()
         self._remembered |= new
         for ref in new:
@@ -239,6 +247,7 @@ class Engine:
         self._release(outcome)
         if outcome.phase is Phase.DELETED:
             self._ended(ref)
+        self._employ_children(ref)
 
     def _status(self, outcome: Outcome) -> Mapping[str, Any] | None:
         """The object's new status; None for one that has none."""
@@ -310,7 +319,6 @@ class Engine:
                 declared = {id for id in inventory.owned if children.is_declared(id, self._parts.registry)}
                 self.world.claims.want(inventory.app, target.uid, inventory.owned.keys() - declared, declared)
                 self.world.claims.take(inventory.app)
-
         await remembered.children(found, self.world, self._declared, self.remember)
 
     def versions(self, app: ObjectRef) -> Mapping[ResourceId, str]:

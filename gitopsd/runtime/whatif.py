@@ -108,7 +108,7 @@ def _through(host: Engine, engine: Callable[[], Engine]) -> Connect:
     """The connections of the host, with the records that it knows."""
 
     async def connect(route: Route, serve: Callable[[Target], Awaitable[None]]) -> None:
-        target = looking.only(await host.clusters.target(route.cluster, route.user))
+        target = looking.only(await host.clusters.at(route))
         if not route.user:
             records = [record for record in host.board.inventories.values() if record.cluster_uid == target.uid]
             await engine().loaded(target, records)

@@ -168,6 +168,17 @@ async def test_a_child_that_vanishes_ends_by_its_own_rules(world: World, policy:
     assert (end.action, end.name) == ("delete", "child")
 
 
+async def test_children_of_a_suspended_parent_go_on_by_their_last_declaration(world: World) -> None:
+    await begun(
+        world,
+        {**maps("top", "t"), "top/child.yaml": kustomization("child"), **maps("child", "c")},
+        kustomization("top"),
+    )
+    world.declare(kustomization("top", "suspend: true"))
+    world.repository.commit({**maps("child", "d"), **maps("top", "u")}, branch="next")
+    assert writes(await exactly(world)) == {("child", "create", "ConfigMap", "d")}
+
+
 async def test_a_whole_tree_of_children_ends(world: World) -> None:
     files = {
         **maps("top", "t", "u", "v", "w", "x"), "top/mid.yaml": kustomization("mid"), "mid/leaf.yaml": kustomization("leaf"),

@@ -88,6 +88,21 @@ async def test_a_service_account_is_one_of_the_other_cluster(world: World, remot
     assert await in_remote(remote, "GET", MAP) is None
 
 
+async def test_a_plan_looks_into_the_other_cluster_and_offline_into_none(world: World, remote: Running) -> None:
+    world.repository.commit({**maps("app", "a", "b"), **maps("here", "h")})
+    told = {("app", "a"), ("app", "b"), ("here", "h")}
+    world.declare(away("app"), kustomization("here", "serviceAccountName: deployer"), secret(remote.kubeconfig()))
+    remote.journal.clear()
+    offline = await world.plan(offline=True)
+    assert {(r.view.ref.name, c.name) for r in offline.apps for c in r.changes if c.action == "create"} == told
+    assert remote.journal.requests() == world.asked() == []
+    world.declare(away("app"), secret(remote.kubeconfig()))
+    await world.once()
+    world.repository.commit(maps("app", "c"))
+    [found] = (await world.plan()).apps
+    assert ([(c.action, c.name) for c in found.changes], found.unchanged) == ([("create", "c")], 2)
+
+
 async def test_a_secret_that_is_not_there_is_waited_for_and_named(world: World) -> None:
     world.repository.commit(maps("app", "a"))
     world.declare(away())

@@ -122,10 +122,11 @@ async def test_another_holder_of_the_lease_is_left_alone(world: World) -> None:
     lease = "/apis/coordination.k8s.io/v1/namespaces/gitopsd-system/leases/actor.default"
     found = await world.get(lease)
     assert found is not None
+    until = datetime.now(UTC) + timedelta(hours=1)
     found["spec"] |= {
         "holderIdentity": "elsewhere/default",
-        "renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "leaseDurationSeconds": 3600,
+        "renewTime": until.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "leaseDurationSeconds": 30,
     }
     await world.send("PUT", lease, found)
     world.repository.commit(gone("app", "a"))

@@ -148,9 +148,9 @@ class World:
         origin = repository(self.repository.url, "ref: {branch: main}") if source is None else source
         self.config.write_text("---\n".join(part for part in (settings, access, origin, *objects) if part))
 
-    def load(self) -> Loaded:
+    def load(self, *, offline: bool = False) -> Loaded:
         environment = {"HOME": str(self.folder)}
-        return choice.load(Chosen(paths=(self.config,), environment=environment, here=self.folder))
+        return choice.load(Chosen(paths=(self.config,), environment=environment, here=self.folder, offline=offline))
 
     @asynccontextmanager
     async def engine(
@@ -182,7 +182,9 @@ class World:
             with anyio.fail_after(PATIENCE):
                 return dict(await engine.once())
 
-    async def plan(self, *names: str, revisions: Sequence[str] = (), folders: Sequence[str] = ()) -> PlanView:
+    async def plan(
+        self, *names: str, revisions: Sequence[str] = (), folders: Sequence[str] = (), offline: bool = False
+    ) -> PlanView:
         """`gitopsd plan`: with an engine of its own."""
         question = Question(names=names, revisions=tuple(revisions), folders=tuple(folders))
         secrets = Secrets()
@@ -193,7 +195,7 @@ class World:
             return await whatif.asked(engine, question, foreseen.view)
 
         with anyio.fail_after(PATIENCE):
-            return await compose.engaged(self.load(), mode, body, on_outcome=lambda _: None)
+            return await compose.engaged(self.load(offline=offline), mode, body, on_outcome=lambda _: None)
 
     async def app(self, name: str = "app") -> Outcome:
         """What one app comes to in a run of everything."""
