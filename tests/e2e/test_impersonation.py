@@ -8,7 +8,9 @@ import pytest
 from fakes.world import MERGE, SOURCE, World, app_ref, gone, kustomization, maps
 
 from gitopsd.model.outcome import Phase
+from gitopsd.runtime import foreseen, whatif
 from gitopsd.runtime.watches import Watches
+from gitopsd.runtime.whatif import Question
 
 pytestmark = pytest.mark.asyncio
 
@@ -127,3 +129,19 @@ async def test_another_account_takes_over_with_the_next_declaration(world: World
         await world.until("app", since=seen)
     last = [r for r in world.asked("PATCH") if r.path.endswith("/configmaps/a") and "dryRun" not in r.query][-1]
     assert last.user == "system:serviceaccount:flux-system:second"
+
+
+async def test_a_plan_is_made_as_the_service_account_too(world: World) -> None:
+    await granted(world, "get", "list", "watch", "create", "patch")
+    world.repository.commit(maps("app", "a"))
+    world.declare(tenant())
+    async with world.engine(watch=True) as engine:
+        await world.until("app")
+        world.repository.commit(maps("app", "b"), branch="next")
+        before = len(world.running.journal.requests())
+        view = await whatif.asked(engine, Question(revisions=("next",)), foreseen.view)
+        asked = world.running.journal.requests()[before:]
+    [app] = view.apps
+    assert [(change.action, change.name) for change in app.changes if change.writes] == [("create", "b")]
+    assert {r.user for r in asked if "/namespaces/default/" in r.path} == {TENANT}
+    assert not await world.exists("b")
