@@ -95,6 +95,14 @@ class Clusters:
         version = digest.of_value({key: value.hex() for key, value in data.items()})
         return await self.at(Route(cluster=str(secret), user=app.act_as, kubeconfig=secret, version=version))
 
+    def speaks_for(self, own: Target, app: Intent | None) -> bool:
+        """Whether records found there count for the app.
+
+        A cluster that an app brought along speaks for such apps only: whoever runs it could claim anything about others.
+        """
+        secret = app.kubeconfig if isinstance(app, AppIntent) else None
+        return own.access.cluster == str(secret) if secret else own.access.cluster in self._ways
+
     @staticmethod
     def named(own: Target, app: Intent | None) -> str:
         """The name of the route of an app in this cluster. Who acts for a child is known once it is declared."""

@@ -301,8 +301,11 @@ class Engine:
     async def loaded(self, target: Target, inventories: Iterable[Inventory]) -> None:
         """A cluster was reached: take over what is recorded there, apps in the order of their names."""
         await self._journal.know(target.uid)
-        found = sorted(inventories, key=lambda i: i.app)
-        here = all(i.cluster_uid == target.uid for i in found)
+        found = sorted(
+            (i for i in inventories if self.clusters.speaks_for(target, self.board.intents.get(i.app))),
+            key=lambda i: i.app,
+        )
+        here = target.access.cluster in self._declared.clusters and all(i.cluster_uid == target.uid for i in found)
         if here and not self._parts.safety.read_only:  # who may not write holds no lease: another one may be at work
             self.board.listed.add(target.uid)
         rendered = {children.ref(id) for i in found for id in i.owned if children.is_declared(id, self._parts.registry)}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 import pytest_asyncio
-from fakes.world import MERGE, SOURCE, World, app_ref, kustomization, maps
+from fakes.world import MERGE, SOURCE, Heard, World, app_ref, kustomization, maps
 
 from gitopsd.config import chosen as choice
 from gitopsd.model.outcome import Phase
@@ -132,3 +133,20 @@ async def test_where_the_only_cluster_is_named_for_the_run_no_other_is_contacted
     assert outcome.phase is Phase.STALLED
     assert "a kubeConfig is not followed while --context names the only cluster" in outcome.message
     assert remote.journal.requests() == []
+
+
+async def test_the_other_cluster_speaks_for_its_own_apps_only(world: World, remote: Running, tmp_path: Path) -> None:
+    world.repository.commit({**maps("app", "a"), **maps("here", "h"), **maps("gone", "g")})
+    (tmp_path / "theirs").mkdir()
+    theirs = replace(world, folder=tmp_path / "theirs", running=remote, heard=Heard())
+    theirs.declare(kustomization("here"), kustomization("gone"))  # records of the same instance, whoever made them
+    await theirs.once()
+    world.declare(kustomization("here"))
+    async with world.engine() as engine:
+        await engine.once()
+        world.declare(away(), kustomization("here"), secret(remote.kubeconfig()))
+        engine.declare(world.load().declared)
+        await engine.once()
+        uid = engine.board.inventories[app_ref("app")].cluster_uid
+        assert engine.board.inventories[app_ref("here")].cluster_uid != uid
+        assert {view.ref.name for view in engine.views()} == {"app", "here", "repo"}
