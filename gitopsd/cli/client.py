@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from gitopsd.daemon import compose
 from gitopsd.daemon.compose import Mode
 from gitopsd.model import errors
 from gitopsd.model.errors import GitopsdError, Transient, UsageError
+from gitopsd.model.identity import ObjectRef
 from gitopsd.runtime import foreseen, whatif
 from gitopsd.runtime.control import Control, LocalControl
 from gitopsd.runtime.engine import Engine
@@ -139,11 +140,12 @@ async def asked(
     body: Callable[[Control], Awaitable[T]],
     *,
     names: Sequence[str] = (),
+    recalled: bool = False,
 ) -> T:
     """Run `body` with the daemon, or with an engine of our own.
 
     Our own looks only at what it is asked about, unless something of `names` (or of all, when nothing is named) is known only
-    after its parent was rendered.
+    after its parent was rendered. `recalled`: for children, what the last run knew of them will do.
     """
     loaded = choice.load(chosen)
     daemon_control = await _own_daemon(chosen, loaded)
@@ -155,7 +157,7 @@ async def asked(
     async def with_engine(engine: Engine) -> T:
         with shown.moving():
             await engine.reached()
-            if not _all_declared(names, engine):
+            if not _all_declared(names, engine, engine.board.intents if recalled else engine.files.objects):
                 engine.declare(loaded.declared)
                 await engine.once()
         return await body(LocalControl(engine))
@@ -163,8 +165,8 @@ async def asked(
     return await compose.engaged(loaded, replace(mode, work=False), with_engine, on_outcome=shown.note)
 
 
-def _all_declared(names: Sequence[str], engine: Engine) -> bool:
-    """True when the files alone declare all that is named, and everything that is recorded in the clusters."""
+def _all_declared(names: Sequence[str], engine: Engine, declared: Collection[ObjectRef]) -> bool:
+    """True when all that is named, or else everything that is recorded in the clusters, is declared."""
     every = [view.ref for view in engine.views()]
     named = [ref for name in names for ref in engine.find(name)] if names else every
-    return all(ref in engine.files.objects for ref in named)
+    return all(ref in declared for ref in named)

@@ -10,7 +10,7 @@ from gitopsd.cli import client, exits, options, output
 from gitopsd.cli.exits import Exit
 from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen, Loaded
-from gitopsd.runtime import views
+from gitopsd.runtime import family, views
 from gitopsd.runtime.view import ClusterView, View
 from gitopsd.store import Store
 
@@ -49,13 +49,14 @@ async def _get(chosen: Chosen, names: tuple[str, ...], shape: str) -> Exit:
 
 def _stored(loaded: Loaded, names: tuple[str, ...]) -> Sequence[View]:
     """What the last run left behind."""
-    declared = loaded.declared
     with Store.open(loaded.state) as store:
-        statuses = store.statuses()
-    found = [
-        views.stored(d, declared.intents[ref], statuses.get(ref, {})) for ref, d in sorted(declared.objects.items())
-    ]
+        statuses, kept = store.statuses(), store.children()
+    objects, intents = dict(loaded.declared.objects), dict(loaded.declared.intents)
+    for children in family.recalled(kept, loaded.declared, loaded.registry).values():
+        objects |= children.objects
+        intents |= children.intents
+    found = [views.stored(d, intents[ref], statuses.get(ref, {})) for ref, d in sorted(objects.items())]
     if not names:
         return found
-    refs = {ref for name in names for ref in views.find(name, declared.objects, loaded.registry)}
+    refs = {ref for name in names for ref in views.find(name, objects, loaded.registry)}
     return [view for view in found if view.ref in refs]

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from gitopsd.model.identity import ObjectRef
 from gitopsd.plugin import yaml
 from gitopsd.runtime.view import Branch, ChangeView, ClusterView, Leaf, Report, View
 
@@ -63,19 +64,26 @@ def views(found: Sequence[View], output: str) -> None:
 
 
 def _table(found: Sequence[View]) -> None:
+    """What only some objects have, a parent, is a column only where there is one."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("NAMESPACE", "NAME", "REVISION", "SUSPENDED", "READY", "MESSAGE"):
+    parents = ["PARENT"] if any(view.parent for view in found) else []
+    for column in ("NAMESPACE", "NAME", *parents, "REVISION", "SUSPENDED", "READY", "MESSAGE"):
         table.add_column(column, no_wrap=column != "MESSAGE", overflow="fold")
     for view in found:
         table.add_row(
             view.ref.namespace,
-            f"{view.ref.kind.lower()}/{view.ref.name}",
+            _name(view.ref),
+            *([_name(view.parent) if view.parent else ""] if parents else ()),
             _short(view.revision),
             str(view.suspended),
             _ready(view),
             view.message.removeprefix(f"{view.ref}: "),
         )
     console().print(table)
+
+
+def _name(ref: ObjectRef) -> str:
+    return f"{ref.kind.lower()}/{ref.name}"
 
 
 def _ready(view: View) -> Text:

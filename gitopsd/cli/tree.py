@@ -41,7 +41,7 @@ async def _tree(chosen: Chosen, names: tuple[str, ...], shape: str) -> Exit:
                 output.tree(found)
         return Exit.READY
 
-    return await client.asked(chosen, options.mode(write=False, watch=False), ask, names=names)
+    return await client.asked(chosen, options.mode(write=False, watch=False), ask, names=names, recalled=True)
 
 
 def _names(found: Sequence[Branch]) -> Iterator[str]:

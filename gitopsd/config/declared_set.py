@@ -31,11 +31,11 @@ class DeclaredSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Children:
-    """Declared objects among what an app rendered. One that is broken is in `objects`, has a problem and no intent."""
+    """Declared objects among what an app rendered. The intent of one that does not decode is `Broken`."""
 
     objects: Mapping[ObjectRef, Declared] = field(default_factory=dict)
     intents: Mapping[ObjectRef, Intent] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
-    """Each names its object in `ref`."""
+    """What is wrong with single ones, those included that are not even named well."""
     left: frozenset[ObjectRef] = frozenset()
     """Objects that a file, or another app, declares already: they stay as declared there."""

@@ -154,7 +154,7 @@ def _documents(text: Text, found: _Found) -> Iterator[Written]:
                 identity, version = _envelope(value)
             except SpecError as error:
                 at = _at(place, part, (*inside, *error.path))
-                found.problems.append(Problem(place=at, message=str(error), subject=_subject(value), path=error.path))
+                found.problems.append(Problem(place=at, message=str(error), subject=subject(value), path=error.path))
                 continue
             yield Written(identity=identity, version=version, value=value, place=place, text=part, inside=inside)
 
@@ -214,7 +214,7 @@ def _envelope(value: Any) -> tuple[Identity, str]:
     return Identity(group=group, kind=kind, namespace=namespace, name=name), version
 
 
-def _subject(value: Any) -> str:
+def subject(value: Any) -> str:
     """The best name for an object whose envelope is wrong."""
     if not isinstance(value, Mapping):
         return ""

@@ -23,7 +23,7 @@ from gitopsd.config.problems import ConfigError, Problem, near
 from gitopsd.config.references import Misfit
 from gitopsd.config.secrets import Data
 from gitopsd.config.settings import Settings, SettingsDocument
-from gitopsd.plugin import Declared, Intent, Misconfigured, ObjectRef, Place, SpecError, spec
+from gitopsd.plugin import Broken, Declared, Intent, Misconfigured, ObjectRef, Place, SpecError, spec
 from gitopsd.plugin.registry import Registry
 
 SECRET = ("", "Secret")
@@ -107,7 +107,8 @@ def children(
         try:
             document = documents.written(body, place)
         except SpecError as error:
-            problems.append(Problem(place=place, message=str(error), path=error.path))
+            subject = documents.subject(body)
+            problems.append(Problem(place=place, message=str(error), subject=subject, path=error.path))
             continue
         before = known.get(document.identity.ref)
         if before is not None and before.parent != parent:
@@ -119,6 +120,7 @@ def children(
             intents[child.ref] = kinds.intent(document, child, registry, settings.kinds)
         except Misconfigured as error:
             problems.append(document.problem(str(error), getattr(error, "path", ())))
+            intents[child.ref] = Broken(ref=child.ref, message=problems[-1].told)
     return Children(objects=objects, intents=intents, problems=tuple(problems), left=frozenset(left))
 
 

@@ -25,8 +25,13 @@ class Problem:
     path: Path = ()
     ref: ObjectRef | None = None
 
+    @property
+    def told(self) -> str:
+        """Without the place, for who names it anyway."""
+        return ": ".join(part for part in (self.subject, shown(self.path), self.message) if part)
+
     def __str__(self) -> str:
-        return ": ".join(part for part in (str(self.place), self.subject, shown(self.path), self.message) if part)
+        return f"{self.place}: {self.told}"
 
 
 class ConfigError(UsageError):

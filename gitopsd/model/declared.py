@@ -201,7 +201,15 @@ class Unserved:
     ref: ObjectRef
 
 
-Intent = SourceIntent | AppIntent | Unserved
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """A declared object among an app's manifests that does not decode: it is left alone until a render mends it."""
+
+    ref: ObjectRef
+    message: str
+
+
+Intent = SourceIntent | AppIntent | Unserved | Broken
 
 
 class WriteMode(StrEnum):

@@ -212,7 +212,7 @@ async def _applied(
 ) -> None:
     """remember -> stages -> prune -> forget."""
     world.board.standing.pop(intent.ref, None)
-    world.adopt_children(intent.ref, tuple(m for m in wanted.declared if m.id not in wanted.taken))
+    broken = world.adopt_children(intent.ref, tuple(m for m in wanted.declared if m.id not in wanted.taken))
     assert run.inventory is not None
     old = run.inventory
     _refuse_empty(intent, wanted, old, world)
@@ -233,6 +233,7 @@ async def _applied(
         removal.foreseen(run, world)
         if error is not None:
             raise error
+        children.complain(intent, broken)
         return
     step, run.step = run.step, Step.FORGET
     run.inventory = await record.written(run.inventory, lambda i: _after(i, changes, wanted, run), target, world)
@@ -241,6 +242,7 @@ async def _applied(
     if error is not None:
         raise error
     removal.complain(intent, run)
+    children.complain(intent, broken)
     world.board.standing[intent.ref] = Standing(
         render=wanted.render.outline.digest, cluster_uid=target.uid, ids=wanted.ids, checks=_kept(wanted, changes)
     )

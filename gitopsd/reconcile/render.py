@@ -104,17 +104,6 @@ async def manifests(app: AppIntent, artifact: Artifact, render: Render, world: W
         return (await _made(_renderer(app, world), render.intent, app, artifact, found, world))[1]
 
 
-async def remembered(app: AppIntent, world: World) -> tuple[Manifest, ...]:
-    """The objects of the app's last render, as far as they are stored; nothing is rendered."""
-    renderer = world.registry.renderers.get(app.renderer)
-    if renderer is None:
-        return ()
-    known = await values.found(app, world)
-    outline = world.store.outline(app.ref, _intent(renderer, app, known, world))
-    found = await to_thread.run_sync(world.store.rendered, outline.key) if outline else None
-    return found or ()
-
-
 def _intent(renderer: Renderer, app: AppIntent, found: Found, world: World) -> Digest:
     return digest.of_value([renderer.name, renderer.version, app.spec, *found.known_by(world.store.key())])
 

@@ -178,8 +178,8 @@ class World:
     mirror: Mirror
     target: Callable[[AppIntent], Awaitable[Target]]
     """Where the app's objects are, connected, as whoever acts for the app. Raises `Misconfigured` or `Transient`."""
-    adopt_children: Callable[[ObjectRef, tuple[Manifest, ...]], None]
-    """The declared objects among an app's manifests, after each render."""
+    adopt_children: Callable[[ObjectRef, tuple[Manifest, ...]], tuple[str, ...]]
+    """The declared objects among an app's manifests, after each render; answers with what is wrong with them."""
     wake: Callable[[ObjectRef, str], object]
     progress: Callable[[Outcome], None]
     """An attempt is under way; shown, not stored."""

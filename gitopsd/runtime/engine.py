@@ -13,9 +13,9 @@ from typing import Any
 from anyio.abc import TaskGroup
 from structlog.contextvars import bound_contextvars
 
-from gitopsd.config import home
 from gitopsd.config.declared_set import DeclaredSet
-from gitopsd.model.declared import AppIntent, Declared, Intent, SourceIntent, Unserved
+from gitopsd.model.declared import AppIntent, Broken, SourceIntent, Unserved
+from gitopsd.model.errors import Misconfigured
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest
@@ -23,10 +23,12 @@ from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.plugin.roles import Target
 from gitopsd.reconcile import app, children, conclude, source
 from gitopsd.reconcile.claims import Claims
+from gitopsd.reconcile.conclude import Run
 from gitopsd.reconcile.world import Board, World
 from gitopsd.runtime import remembered, scheduled, views
 from gitopsd.runtime.attempt import Attempt
 from gitopsd.runtime.clusters import Clusters
+from gitopsd.runtime.family import Family
 from gitopsd.runtime.journal import Journal
 from gitopsd.runtime.parts import Parts
 from gitopsd.runtime.scheduled import Scheduled
@@ -41,13 +43,12 @@ class Engine:
     def __init__(self, tasks: TaskGroup, parts: Parts) -> None:
         self._parts = parts
         self._declared = DeclaredSet()
-        self._children: dict[ObjectRef, Mapping[ObjectRef, Declared]] = {}
         self._statuses: dict[ObjectRef, Mapping[str, Any]] = dict(parts.store.statuses())
         self._journal = Journal(parts.store, parts.ctx.log)
         self._progress: dict[ObjectRef, Outcome] = {}
         self._only: set[ObjectRef] | None = None
-        self._remembered: set[ObjectRef] = set()
         self.board = Board()
+        self.family = Family(self.board, parts.registry, parts.store, self._journal if parts.persist else None)
         self.clusters = Clusters(tasks, parts.connect, parts.ctx.credentials)
         self.scheduler = Scheduler(
             tasks, self._carry, on_outcome=self._concluded, now=parts.ctx.now, rng=parts.rng, pace=parts.pace
@@ -83,7 +84,7 @@ class Engine:
 
     def children(self, parent: ObjectRef) -> tuple[ObjectRef, ...]:
         """The objects that an app's render declares, sorted."""
-        return tuple(sorted(self._children.get(parent, {})))
+        return self.family.of(parent)
 
     # --- the declared set -------------------------------------------------------------------------------------------
 
@@ -142,13 +143,13 @@ class Engine:
         for table in (self.board.declared, self.board.intents, self.board.artifacts, self.board.outcomes):
             table.pop(ref, None)
         self._statuses.pop(ref, None)
-        self._remembered.discard(ref)
+        self.family.forget(ref)
         self._journal.forget(ref)
         if self._parts.watches:
             self._parts.watches.forget(ref)
 
     def _schedule(self) -> None:
-        at_work = {ref: intent for ref, intent in self.board.intents.items() if ref not in self._remembered}
+        at_work = {ref: intent for ref, intent in self.board.intents.items() if ref not in self.family.remembered}
         every = {ref: Scheduled.of(self.board.declared[ref], intent) for ref, intent in at_work.items()}
         self.scheduler.declare(every.values() if self._only is None else scheduled.needed(every, self._only))
 
@@ -164,44 +165,17 @@ class Engine:
 
     def _employ(self, children: Set[ObjectRef]) -> None:
         """Have remembered children looked at."""
-        if children & self._remembered:
-            self._remembered -= children
+        if self.family.employ(children):
             self._schedule()
 
     def _employ_children(self, parent: ObjectRef) -> None:
         """A parent that was looked at and said nothing of a child (suspended, broken, not allowed to end it) leaves it as it was."""
-        self._employ({child for child in self._remembered if self.board.declared[child].parent == parent})
+        self._employ({child for child in self.family.remembered if self.board.declared[child].parent == parent})
 
-    def remember(self, known: Mapping[ObjectRef, Declared], intents: Mapping[ObjectRef, Intent]) -> None:
-        """Know of these children before their parents were looked at: until then nobody looks at them, but they can end."""
-        new = known.keys() & intents.keys() - self.board.intents.keys()
-        self._remembered |= new
-        for ref in new:
-            self.board.declared[ref], self.board.intents[ref] = known[ref], intents[ref]
-
-    def _adopt_children(self, parent: ObjectRef, manifests: tuple[Manifest, ...]) -> None:
-        if not manifests and parent not in self._children:
-            return
-        found = home.children(
-            [m.body for m in manifests],
-            parent=parent,
-            known=self._declared.objects,  # between apps the claims decide
-            registry=self._parts.registry,
-            settings=self._declared.settings,
-        )
-        for problem in found.problems:
-            self._parts.ctx.log.error(
-                "a declared object among the manifests is broken", parent=str(parent), problem=str(problem)
-            )
-        self._children[parent] = found.objects
-        self._remembered -= found.objects.keys()
-        generations = self._parts.store.generations({ref: d.spec for ref, d in found.objects.items()})
-        for ref, document in found.objects.items():
-            self.board.declared[ref] = replace(document, generation=generations[ref])
-            if ref in found.intents:
-                self.board.intents[ref] = found.intents[ref]
-                self.board.removals.discard(ref)
+    def _adopt_children(self, parent: ObjectRef, manifests: tuple[Manifest, ...]) -> tuple[str, ...]:
+        broken = self.family.adopt(parent, [m.body for m in manifests], self._declared)
         self._schedule()
+        return broken
 
     # --- attempts ---------------------------------------------------------------------------------------------------
 
@@ -214,7 +188,7 @@ class Engine:
     async def _attempted(self, attempt: Attempt) -> Outcome:
         token = attempt.tokens[-1] if attempt.tokens else ""
         match self.board.intents.get(attempt.ref):
-            case SourceIntent() | Unserved() if attempt.ref in self.board.removals:
+            case SourceIntent() | Unserved() | Broken() if attempt.ref in self.board.removals:
                 return self._plainly(attempt.ref, Phase.DELETED, "deleted")
             case SourceIntent():
                 return await source.attempt(attempt.ref, self.world, token=token)
@@ -223,6 +197,10 @@ class Engine:
                 return await app.attempt(
                     attempt.ref, self.world, superseded=attempt.superseded, token=token, fresh=fresh
                 )
+            case Broken(message=message):
+                now = self._parts.ctx.now()
+                run = Run(declared=self.board.declared[attempt.ref], started=now, token=token)
+                return conclude.failed(run, Misconfigured(message, reason="Broken"), now)
         return self._plainly(attempt.ref, Phase.UNSERVED, "not served yet")
 
     def _plainly(self, ref: ObjectRef, phase: Phase, message: str) -> Outcome:
@@ -283,7 +261,7 @@ class Engine:
 
     def _leave_children(self, parent: ObjectRef) -> None:
         """What still stands when a parent has ended was kept on purpose: orphans, as their objects are."""
-        for child in self._children.pop(parent, {}):
+        for child in self.family.leave(parent):
             declared = self.board.declared.get(child)
             if child in self.board.intents and declared is not None and declared.parent == parent:
                 self._pass_on(self._orphan(child))
@@ -322,7 +300,7 @@ class Engine:
                 declared = {id for id in inventory.owned if children.is_declared(id, self._parts.registry)}
                 self.world.claims.want(inventory.app, target.uid, inventory.owned.keys() - declared, declared)
                 self.world.claims.take(inventory.app)
-        await remembered.children(found, self.world, self._declared, self.remember)
+        remembered.children(found, self.family, self.world, self._declared)
 
     def versions(self, app: ObjectRef) -> Mapping[ResourceId, str]:
         """In which version an app's objects are applied."""
@@ -347,6 +325,15 @@ class Engine:
         shown = views.of(ref, self.board, outcome, self._statuses.get(ref, {}))
         suspended = views.suspended(ref, self.board, self._parts.ctx.now())
         return replace(shown, suspended=suspended, cluster=self._cluster(ref), due=self.scheduler.due_in(ref))
+
+    def last(self, ref: ObjectRef) -> View:
+        """One object as the last run left it; where this one writes nothing, what it came to is no news of the object."""
+        declared, intent = self.board.declared.get(ref), self.board.intents.get(ref)
+        if self._parts.persist or declared is None or intent is None:
+            return self.view(ref)
+        shown = views.stored(declared, intent, self._parts.store.status(ref) or {})
+        suspended = views.suspended(ref, self.board, self._parts.ctx.now())
+        return replace(shown, suspended=suspended, cluster=self._cluster(ref))
 
     def cluster_views(self) -> tuple[ClusterView, ...]:
         """The declared clusters and how they are reached."""

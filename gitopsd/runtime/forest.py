@@ -24,7 +24,7 @@ async def grown(engine: Engine, refs: Iterable[ObjectRef] = ()) -> tuple[Branch,
 async def _branch(engine: Engine, ref: ObjectRef, depth: int) -> Branch:
     below = engine.children(ref) if depth < DEPTH else ()
     return Branch(
-        view=engine.view(ref),
+        view=engine.last(ref),
         leaves=await _leaves(engine, ref),
         branches=tuple([await _branch(engine, child, depth + 1) for child in below]),
     )

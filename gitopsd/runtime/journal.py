@@ -1,4 +1,4 @@
-"""What outlives the process but is no record in a cluster: statuses, ledger rows, marks. Noted on the loop, written behind it.
+"""What outlives the process but is no record in a cluster: statuses, ledger rows, marks, children. Noted on the loop, written behind it.
 
 A commit of the ledger waits for the disk for some milliseconds, so a thread writes whatever was noted since it wrote last: a
 thousand apps that conclude at once cost a few commits. What a crash loses is the last instant of it, and nothing of that
@@ -19,6 +19,7 @@ from anyio import to_thread
 from gitopsd.model.change import Applied
 from gitopsd.model.errors import GitopsdError
 from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.model.manifest import Body
 from gitopsd.model.outcome import LedgerRow
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class Records(Protocol):
         """Add, replace and drop marks."""
         ...
 
+    def keep_children(self, children: Mapping[ObjectRef, Sequence[Body]]) -> None:
+        """Replace what apps declared."""
+        ...
+
     def applied(self, cluster_uid: str) -> Mapping[ObjectRef, Mapping[ResourceId, Applied]]:
         """Every mark of a cluster, by app."""
         ...
@@ -65,12 +70,14 @@ class _Waiting:
     rows: deque[LedgerRow] = field(default_factory=lambda: deque(maxlen=MOST_ROWS))
     statuses: dict[ObjectRef, Mapping[str, Any]] = field(default_factory=dict)
     marks: dict[AppOfCluster, dict[ResourceId, Applied | None]] = field(default_factory=dict)
+    children: dict[ObjectRef, Sequence[Body]] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.forgotten) + len(self.rows) + len(self.statuses) + len(self.marks)
+        return sum(map(len, (self.forgotten, self.rows, self.statuses, self.marks, self.children)))
 
     def without(self, ref: ObjectRef) -> None:
         self.statuses.pop(ref, None)
+        self.children.pop(ref, None)
         for key in [key for key in self.marks if key[1] == ref]:
             del self.marks[key]
 
@@ -122,6 +129,11 @@ class Journal:
             self._waiting.rows.append(row)
         self._noted.set()
 
+    def note_children(self, parent: ObjectRef, bodies: Sequence[Body]) -> None:
+        """Take down what an app declares."""
+        self._waiting.children[parent] = bodies
+        self._noted.set()
+
     def forget(self, ref: ObjectRef) -> None:
         """The object is gone; nothing of it is kept but its rows in the ledger."""
         for key in [key for key in self._applied if key[1] == ref]:
@@ -157,6 +169,7 @@ class Journal:
         batch.forgotten |= newer.forgotten
         batch.rows.extend(newer.rows)
         batch.statuses |= newer.statuses
+        batch.children |= newer.children
         for key, marks in newer.marks.items():
             batch.marks.setdefault(key, {}).update(marks)
 
@@ -174,3 +187,6 @@ class Journal:
         if batch.marks:
             self._store.keep_applied(batch.marks)
             batch.marks.clear()
+        if batch.children:
+            self._store.keep_children(batch.children)
+            batch.children.clear()

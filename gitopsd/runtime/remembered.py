@@ -7,22 +7,19 @@ could only be kept as an orphan.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 
 from gitopsd.config import home
 from gitopsd.config.declared_set import DeclaredSet
-from gitopsd.model.declared import AppIntent, Declared, Intent
+from gitopsd.model.declared import AppIntent
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.inventory import Inventory
 from gitopsd.reconcile import children as declared_objects
-from gitopsd.reconcile import render
 from gitopsd.reconcile.world import World
-
-Remember = Callable[[Mapping[ObjectRef, Declared], Mapping[ObjectRef, Intent]], None]
-"""Told of children, and what they meant, before their parents have rendered."""
+from gitopsd.runtime.family import Family
 
 
-async def children(found: Iterable[Inventory], world: World, files: DeclaredSet, remember: Remember) -> None:
+def children(found: Iterable[Inventory], family: Family, world: World, files: DeclaredSet) -> None:
     """Remember the children of every recorded app, over any number of steps."""
     records = {inventory.app: inventory for inventory in found}
     todo = [app for app in records if app in world.board.intents]
@@ -31,12 +28,15 @@ async def children(found: Iterable[Inventory], world: World, files: DeclaredSet,
         parent = world.board.intents.get(todo.pop())
         if not known or not isinstance(parent, AppIntent):
             continue
-        bodies = [manifest.body for manifest in await render.remembered(parent, world)]
         last = home.children(
-            bodies, parent=parent.ref, known=files.objects, registry=world.registry, settings=files.settings
+            family.kept(parent.ref),
+            parent=parent.ref,
+            known=files.objects,
+            registry=world.registry,
+            settings=files.settings,
         )
         new = {ref: last.intents[ref] for ref in known & last.intents.keys()}
-        remember(last.objects, new)
+        family.remember(last.objects, new)
         todo.extend(ref for ref in new if ref in records)
 
 

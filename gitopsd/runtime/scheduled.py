@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gitopsd.model.declared import AppIntent, Declared, Intent, SourceIntent, Unserved
+from gitopsd.model.declared import AppIntent, Broken, Declared, Intent, SourceIntent, Unserved
 from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ObjectRef
 from gitopsd.runtime.due import Timing
@@ -33,7 +33,7 @@ class Scheduled:
             generation=declared.generation,
             timing=_timing(intent),
             source=intent.source if isinstance(intent, AppIntent) else None,
-            depends_on=() if isinstance(intent, Unserved) else intent.depends_on,
+            depends_on=() if isinstance(intent, Unserved | Broken) else intent.depends_on,
             closely=frozenset(intent.ready_expressions if isinstance(intent, AppIntent) else ()),
         )
 

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gitopsd.model.change import Live
-from gitopsd.model.declared import AppIntent, Declared, Deletion, Intent, Unserved
+from gitopsd.model.declared import AppIntent, Broken, Declared, Deletion, Intent, SourceIntent, Unserved
 from gitopsd.model.errors import UsageError
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.outcome import Outcome, Phase
+from gitopsd.plugin import keys
 from gitopsd.plugin.registry import Registry
 from gitopsd.reconcile import health
 from gitopsd.reconcile.world import Board
@@ -39,10 +40,7 @@ def of(ref: ObjectRef, board: Board, outcome: Outcome | None, status: Mapping[st
         parent=declared.parent if declared else None,
         place=str(declared.place) if declared else "",
         plan=outcome.plan.digest if outcome and outcome.reason == "DeletionNotApproved" and outcome.plan else "",
-        document={
-            **(declared.document if declared else _nameless(ref)),
-            **({"status": dict(status)} if status else {}),
-        },
+        document=_document(declared, ref, status),
     )
 
 
@@ -51,12 +49,13 @@ def stored(declared: Declared, intent: Intent, status: Mapping[str, Any]) -> Vie
     unserved = isinstance(intent, Unserved)
     ready: Mapping[str, Any] = next((c for c in status.get("conditions", ()) if c.get("type") == "Ready"), {})
     artifact = status.get("artifact") or {}
-    word = {"True": True, "False": False}.get(ready.get("status", ""))
+    broken = intent.message if isinstance(intent, Broken) else ""
+    word = False if broken else {"True": True, "False": False}.get(ready.get("status", ""))
     return View(
         ref=declared.ref,
         phase=Phase.UNSERVED if unserved else None,
         ready=None if unserved else word,
-        message="not served yet" if unserved else ready.get("message", "waiting to be reconciled"),
+        message="not served yet" if unserved else broken or ready.get("message", "waiting to be reconciled"),
         reason=ready.get("reason", ""),
         revision=status.get("lastAppliedRevision") or artifact.get("revision") or "",
         app=isinstance(intent, AppIntent),
@@ -64,7 +63,7 @@ def stored(declared: Declared, intent: Intent, status: Mapping[str, Any]) -> Vie
         counted=not unserved,
         parent=declared.parent,
         place=str(declared.place),
-        document={**declared.document, **({"status": dict(status)} if status else {})},
+        document=_document(declared, declared.ref, status),
     )
 
 
@@ -92,7 +91,7 @@ def _revision(outcome: Outcome | None) -> str:
 
 
 def _suspended(intent: Intent | None) -> bool:
-    return not isinstance(intent, Unserved | None) and intent.suspended
+    return isinstance(intent, AppIntent | SourceIntent) and intent.suspended
 
 
 def suspended(ref: ObjectRef, board: Board, now: datetime) -> bool:
@@ -110,8 +109,16 @@ def line(ref: ObjectRef, cluster: str, board: Board) -> Mapping[str, str]:
     return {"cluster": cluster, **({"revision": str(artifact.revision)} if artifact else {})}
 
 
-def _nameless(ref: ObjectRef) -> Mapping[str, Any]:
-    return {"kind": ref.kind, "metadata": {"namespace": ref.namespace, "name": ref.name}}
+def _document(declared: Declared | None, ref: ObjectRef, status: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The object with its status; one that an app rendered names that app as whatever it applies does."""
+    found: dict[str, Any] = {"kind": ref.kind, "metadata": {"namespace": ref.namespace, "name": ref.name}}
+    if declared is not None:
+        found = dict(declared.document)
+    if declared is not None and declared.parent is not None:
+        metadata = found["metadata"]
+        annotations = {**(metadata.get("annotations") or {}), keys.OWNER_FULL: str(declared.parent)}
+        found["metadata"] = {**metadata, "annotations": annotations}
+    return {**found, **({"status": dict(status)} if status else {})}
 
 
 def leaf(id: ResourceId, live: Live | None, registry: Registry) -> Leaf:

@@ -123,7 +123,7 @@ async def _settled(engine: Engine, host: Engine, question: Question, stand_ins: 
     engine.declare(host.files, work=False)
     await _reached(engine)
     board.removals |= host.board.removals & board.intents.keys()
-    engine.remember({r: d for r, d in host.board.declared.items() if d.parent}, host.board.intents)
+    engine.family.remember({r: d for r, d in host.board.declared.items() if d.parent}, host.board.intents)
     instead = _instead(engine, question)
     if instead.sources:
         await _know_children(engine)

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from gitopsd.model.change import Applied
 from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ObjectRef, ResourceId
-from gitopsd.model.manifest import Outline, Rendered
+from gitopsd.model.manifest import Body, Outline, Rendered
 from gitopsd.model.outcome import LedgerRow
 from gitopsd.model.tree import Artifact
 from gitopsd.store import status
@@ -61,6 +61,10 @@ class Aside(Store):
     def keep_statuses(self, values: Mapping[ObjectRef, Mapping[str, Any]]) -> NoReturn:
         """Never: what a plan comes to is no status."""
         raise AssertionError("a plan wrote a status")
+
+    def keep_children(self, values: Mapping[ObjectRef, Sequence[Body]]) -> NoReturn:
+        """Never: what a plan rendered declares nothing for others."""
+        raise AssertionError("a plan wrote down what apps declare")
 
     def append(self, rows: Sequence[LedgerRow]) -> NoReturn:
         """Never: a plan changes nothing."""

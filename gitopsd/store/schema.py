@@ -19,7 +19,7 @@ class Schema:
 
 
 CACHE = Schema(
-    version=2,
+    version=3,
     durable=False,
     script="""
         CREATE TABLE blob (
@@ -44,6 +44,7 @@ CACHE = Schema(
             namespace TEXT NOT NULL, name TEXT NOT NULL, manifest TEXT NOT NULL, mark TEXT NOT NULL,
             UNIQUE (cluster, app, "group", kind, namespace, name));
         CREATE TABLE status (ref TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
+        CREATE TABLE child (parent TEXT NOT NULL UNIQUE, bodies BLOB NOT NULL);
         CREATE TABLE generation (ref TEXT NOT NULL UNIQUE, spec TEXT NOT NULL, number INTEGER NOT NULL);
     """,
 )

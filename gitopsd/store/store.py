@@ -18,11 +18,24 @@ from gitopsd.model.change import Applied
 from gitopsd.model.digest import Digest
 from gitopsd.model.errors import UsageError
 from gitopsd.model.identity import ObjectRef, ResourceId
-from gitopsd.model.manifest import Manifest, Outline, Rendered
+from gitopsd.model.manifest import Body, Manifest, Outline, Rendered
 from gitopsd.model.outcome import LedgerRow
 from gitopsd.model.tree import Artifact, Changes, File, Node
 from gitopsd.plugin.tree import Content, Stored
-from gitopsd.store import applied, artifacts, blobs, folder, gc, growth, ledger, rendered, secret_key, status, verify
+from gitopsd.store import (
+    applied,
+    artifacts,
+    blobs,
+    children,
+    folder,
+    gc,
+    growth,
+    ledger,
+    rendered,
+    secret_key,
+    status,
+    verify,
+)
 from gitopsd.store.database import Database, NewerDatabase, OlderDatabase, open_database
 from gitopsd.store.failures import DamagedDatabase
 from gitopsd.store.nodes import Nodes
@@ -132,6 +145,7 @@ class Store:
             rendered.forget(connection, ref)
             applied.forget(connection, ref)
             status.forget(connection, ref)
+            children.forget(connection, ref)
 
     # Rendered sets and what was applied
 
@@ -154,6 +168,14 @@ class Store:
     def keep_applied(self, marks: Mapping[tuple[str, ObjectRef], Mapping[ResourceId, Applied | None]]) -> None:
         """Add or replace marks by cluster and app, and drop those that are None, in one short transaction."""
         applied.keep(self._cache, marks)
+
+    def children(self) -> Mapping[ObjectRef, Sequence[Body]]:
+        """The declared objects among the manifests of each app's last render, by app."""
+        return children.of_all(self._cache)
+
+    def keep_children(self, values: Mapping[ObjectRef, Sequence[Body]]) -> None:
+        """Replace what these apps declared, in one short transaction."""
+        children.keep(self._cache, values)
 
     # Status
 

@@ -71,6 +71,54 @@ def test_get_prints_objects_with_the_status_of_flux(applied):
     assert same == document
 
 
+CHILD = """\
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: child, namespace: flux-system}
+spec: {interval: 10m, path: ./child, prune: true, sourceRef: {kind: GitRepository, name: repo}}
+"""
+
+
+def test_children_are_shown_with_their_parent_where_no_daemon_runs(project):
+    project.commit({"web/child.yaml": CHILD, "child/z.yaml": config_map("z", "one")})
+    project.run("reconcile", "--once", "--sandbox")
+    header, *rows = project.run("get").stdout.splitlines()
+    assert header.split()[:3] == ["NAMESPACE", "NAME", "PARENT"]
+    assert [row.split()[1:3] for row in rows if "kustomization/child" in row] == [
+        ["kustomization/child", "kustomization/web"]
+    ]
+    [shown] = [d.value for d in yaml.read_all(project.run("get", "ks/child", "-o", "yaml").stdout.encode())]
+    assert shown["metadata"]["annotations"]["gitopsd.io/owner"] == "Kustomization/flux-system/web"
+    assert shown["spec"]["path"] == "./child"
+    assert shown["status"]["lastAppliedRevision"].startswith("main@sha1:")
+    tree = project.run("tree", "ks/web", "--sandbox").stdout
+    assert re.search(
+        r"├── Kustomization/flux-system/child True main@sha1:\w{8}\n│   └── ConfigMap/default/z Current", tree
+    )
+    assert "ConfigMap/default/z Current" in project.run("tree", "ks/child", "--sandbox").stdout
+
+
+def test_a_broken_child_makes_the_exit_code_and_is_shown_by_its_parent(project):
+    project.commit({"web/child.yaml": CHILD.replace("10m", "often")})
+    assert "what it declares is broken: Kustomization/flux-system/child: $.spec.interval" in (
+        project.run("reconcile", "--once", "--sandbox", code=1).stdout
+    )
+    shown = project.run("get", code=1).stdout
+    assert re.search(r"kustomization/child +kustomization/web +False +False +\$\.spec\.interval: 'often'", shown)
+    assert re.search(r"kustomization/web .* everything else was applied, but", shown)
+    project.run("get", "ks/child", "-o", "json", code=1)
+
+
+def test_tree_shows_what_the_last_run_came_to(project):
+    project.run("reconcile", "--once", "--sandbox")
+    project.commit({"web/a.yaml": "kind: ConfigMap\n"})
+    project.run("reconcile", "--once", "--sandbox", code=1)
+    project.commit({"web/a.yaml": config_map("a", "two")})
+    shown = project.run("tree", "ks/web", "--sandbox").stdout
+    assert re.search(r"^Kustomization/flux-system/web False .*a\.yaml", shown, re.M)
+    assert "├── ConfigMap/default/a Current" in shown
+
+
 def test_names_are_for_xargs(applied):
     assert applied.run("get", "-o", "name").stdout.split() == [
         "GitRepository/flux-system/repo", "HelmRelease/flux-system/chart", "Kustomization/flux-system/web",

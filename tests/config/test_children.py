@@ -6,7 +6,7 @@ import pytest
 
 from gitopsd.config import home
 from gitopsd.config.settings import Settings
-from gitopsd.plugin import AppIntent, ObjectRef, Unserved
+from gitopsd.plugin import AppIntent, Broken, ObjectRef, Unserved
 
 PARENT = ObjectRef(kind="Kustomization", namespace="flux-system", name="app")
 OTHER = ObjectRef(kind="Kustomization", namespace="flux-system", name="other")
@@ -71,14 +71,16 @@ def test_a_broken_child_stays_in_the_set_so_that_it_does_not_look_removed(join):
     found = join(broken, healthy)
 
     assert CHILD in found.objects
-    assert CHILD not in found.intents
+    assert found.intents[CHILD] == Broken(
+        ref=CHILD, message="Kustomization/apps/child: $.spec: Object missing required field `sourceRef`"
+    )
     [problem] = found.problems
     assert problem.ref == CHILD
     assert str(problem) == (
         "rendered by Kustomization/flux-system/app: Kustomization/apps/child: $.spec: "
         "Object missing required field `sourceRef`"
     )
-    assert len(found.intents) == 1
+    assert len(found.intents) == 2
 
 
 def test_a_child_of_a_kind_that_is_not_served_is_listed_as_such(join):
@@ -99,7 +101,8 @@ def test_settings_clusters_and_secrets_are_taken_from_files_only(join):
 
 def test_a_child_with_a_broken_envelope_is_a_problem_of_its_own(join):
     found = join({**BODY, "metadata": {"name": "Child"}}, BODY)
-    assert len(found.problems) == 1
+    [problem] = found.problems
+    assert problem.told.startswith("Kustomization/Child: $.metadata.name: 'Child' is not a name")
     assert set(found.objects) == {CHILD}
 
 

@@ -14,6 +14,7 @@ from gitopsd.model.change import Applied
 from gitopsd.model.digest import Digest
 from gitopsd.model.errors import Transient
 from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.model.manifest import Body
 from gitopsd.model.outcome import LedgerRow
 from gitopsd.runtime.journal import AppOfCluster, Journal, Marks
 
@@ -33,6 +34,7 @@ class Disk:
         self.rows: list[LedgerRow] = []
         self.statuses: dict[ObjectRef, Mapping[str, Any]] = {}
         self.marks: dict[AppOfCluster, dict[ResourceId, Applied]] = {}
+        self.children: dict[ObjectRef, Sequence[Body]] = {}
 
     def append(self, rows: Sequence[LedgerRow]) -> None:
         self._write("ledger")
@@ -49,6 +51,10 @@ class Disk:
             known.update({id: mark for id, mark in changes.items() if mark})
             for id in [id for id, mark in changes.items() if mark is None]:
                 known.pop(id, None)
+
+    def keep_children(self, children: Mapping[ObjectRef, Sequence[Body]]) -> None:
+        self._write("children")
+        self.children.update(children)
 
     def applied(self, cluster_uid: str) -> Mapping[ObjectRef, Mapping[ResourceId, Applied]]:
         return {app: marks for (cluster, app), marks in self.marks.items() if cluster == cluster_uid}
@@ -172,3 +178,17 @@ async def test_what_is_forgotten_is_gone_and_may_come_again() -> None:
     journal.note(REF, status={"ready": None}, row=None)
     await journal.flush()
     assert disk.statuses == {REF: {"ready": None}}
+
+
+async def test_children_are_written_and_the_newer_ones_win_over_what_could_not_be() -> None:
+    disk = Disk()
+    journal = Journal(disk, structlog.get_logger())
+    disk.full = {"children"}
+    journal.note_children(REF, [{"name": "old"}])
+    journal.note_children(OTHER, [{"name": "other"}])
+    await journal.flush()
+    disk.full = set()
+    journal.note_children(REF, [{"name": "new"}])
+    journal.forget(OTHER)
+    await journal.flush()
+    assert disk.children == {REF: [{"name": "new"}]}

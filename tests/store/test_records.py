@@ -54,6 +54,19 @@ def test_marks_are_replaced_and_removed_together(store: Store) -> None:
     assert store.applied("uid") == {APP: {ONE: applied("new")}}
 
 
+def test_children_are_kept_by_parent_until_it_declares_none_or_is_forgotten(store: Store) -> None:
+    one, two = {"kind": "Kustomization", "metadata": {"name": "one"}}, {"kind": "Kustomization"}
+    store.keep_children({APP: [two], OTHER: [two]})
+    store.keep_children({APP: [one, two]})
+    assert store.children() == {APP: [one, two], OTHER: [two]}
+
+    store.keep_children({OTHER: []})
+    assert store.children() == {APP: [one, two]}
+
+    store.forget(APP)
+    assert store.children() == {}
+
+
 def test_status_is_kept_by_object(store: Store) -> None:
     store.keep_statuses({OTHER: {"conditions": []}})
     store.keep_statuses({APP: {"observedGeneration": 1}})
