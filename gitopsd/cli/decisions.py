@@ -92,7 +92,9 @@ def resume(chosen: Chosen, name: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @options.cluster
 def delete(chosen: Chosen, name: str, *, yes: bool) -> None:
-    """Delete the app NAME with what it applied, by its deletion policy; of an orphan, all that it owns.
+    """Delete the orphan NAME, an app whose declaration is gone, with all that it owns.
+
+    A declared app is refused, as its declaration brings it back: remove that first, or set gitopsd.io/delete: confirmed there.
 
     \b
     Examples:
@@ -104,8 +106,8 @@ def delete(chosen: Chosen, name: str, *, yes: bool) -> None:
         found = await control.tree([name])
         output.clusters(await control.clusters())
         output.tree(found)
-        if not yes:
-            click.confirm("Delete this, and the objects below it by its deletion policy?", abort=True)
+        if not yes and all(branch.view.phase == "orphaned" for branch in found):  # else it is refused anyway
+            click.confirm("Delete this, and the objects below it?", abort=True)
         reports = await control.delete(name, uuid.uuid4().hex)
         for report in reports:
             output.report(report)

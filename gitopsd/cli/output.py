@@ -80,6 +80,9 @@ def _table(found: Sequence[View]) -> None:
             view.message.removeprefix(f"{view.ref}: "),
         )
     console().print(table)
+    for view in found:
+        for text in view.warnings:
+            console().print(Text(f"! {view.ref}: {text.removeprefix(f'{view.ref}: ')}", style="yellow"))
 
 
 def _name(ref: ObjectRef) -> str:
@@ -133,6 +136,8 @@ def _label(view: View) -> Text:
     words.extend(
         Text(word, style="dim") for word in (_short(view.revision), "suspended" if view.suspended else "") if word
     )
+    if view.warnings:
+        words.append(Text(f"! {'; '.join(view.warnings)}", style="yellow"))
     return Text(" ").join([Text(word) if isinstance(word, str) else word for word in (*words, told) if word])
 
 

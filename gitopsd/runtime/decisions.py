@@ -50,13 +50,16 @@ class Decisions:
         self._engine.scheduler.wake(ref, Reason.REQUEST)
 
     async def delete(self, ref: ObjectRef, token: str) -> Outcome:
-        """Delete an app with what it applied, by its deletion policy; of an orphan, everything that it owns."""
+        """Delete an orphan with everything that it owns. What is declared would come back, so it is refused."""
         if self._world.safety.read_only:
             raise UsageError(f"{ref}: is not deleted: this gitopsd runs read-only")
         if ref not in self._board.intents:
             self._revive(ref)
-        if not isinstance(self._board.intents[ref], AppIntent):
-            raise UsageError(f"{ref}: a source owns nothing in a cluster; remove its declaration")
+        elif ref not in self._board.removals:
+            raise UsageError(
+                f"{ref}: its declaration brings it back ({self._board.declared[ref].place}); remove that first, "
+                "or set gitopsd.io/delete: confirmed there, or leave the app alone with `gitopsd suspend`"
+            )
         self._board.removals.add(ref)
         self._engine.look_after(ref)
         return await self._engine.scheduler.request(ref, token)

@@ -25,7 +25,7 @@ from gitopsd.reconcile import app, children, conclude, source
 from gitopsd.reconcile.claims import Claims
 from gitopsd.reconcile.conclude import Run
 from gitopsd.reconcile.world import Board, World
-from gitopsd.runtime import remembered, scheduled, views
+from gitopsd.runtime import remembered, scheduled, views, warned
 from gitopsd.runtime.attempt import Attempt
 from gitopsd.runtime.clusters import Clusters
 from gitopsd.runtime.family import Family
@@ -233,7 +233,8 @@ class Engine:
         kind = self._parts.registry.kind_named(outcome.ref.kind)
         if declared is None or kind is None or outcome.phase is Phase.UNSERVED:
             return None
-        status = kind.status(declared, outcome, self._statuses.get(outcome.ref, {}))
+        before = self._statuses.get(outcome.ref, {})
+        status = warned.status(kind.status(declared, outcome, before), outcome, before)
         self._statuses[outcome.ref] = status
         return status
 

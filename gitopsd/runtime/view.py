@@ -28,6 +28,7 @@ class View:
     counted: bool = True
     """False for kinds that are not served: they count in no health and no exit code."""
     parent: ObjectRef | None = None
+    warnings: tuple[str, ...] = ()
     place: str = ""
     due: float | None = None
     """Seconds until it is looked at by itself."""

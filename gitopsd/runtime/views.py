@@ -15,6 +15,7 @@ from gitopsd.plugin import keys
 from gitopsd.plugin.registry import Registry
 from gitopsd.reconcile import health
 from gitopsd.reconcile.world import Board
+from gitopsd.runtime import warned
 from gitopsd.runtime.view import Leaf, View
 
 _READY: Mapping[Phase, bool | None] = {Phase.READY: True, Phase.PROGRESSING: None, Phase.UNSERVED: None}
@@ -38,6 +39,7 @@ def of(ref: ObjectRef, board: Board, outcome: Outcome | None, status: Mapping[st
         suspended=_suspended(intent),
         counted=phase is not Phase.UNSERVED,
         parent=declared.parent if declared else None,
+        warnings=outcome.warnings if outcome else (),
         place=str(declared.place) if declared else "",
         plan=outcome.plan.digest if outcome and outcome.reason == "DeletionNotApproved" and outcome.plan else "",
         document=_document(declared, ref, status),
@@ -62,6 +64,7 @@ def stored(declared: Declared, intent: Intent, status: Mapping[str, Any]) -> Vie
         suspended=_suspended(intent),
         counted=not unserved,
         parent=declared.parent,
+        warnings=warned.texts(status),
         place=str(declared.place),
         document=_document(declared, declared.ref, status),
     )

@@ -102,6 +102,9 @@ def test_a_daemons_life(project):
         project.run("approve", "ks/web", "--reason", "the old stack goes")
         assert project.run("tree", "ks/web", "-o", "name").stdout == "ConfigMap/default/d\n"
 
+        assert "its declaration brings it back" in project.run("delete", "ks/other", "--yes", code=2).stderr
+        project.config.write_text(good)
+        daemon.hang_up()
         assert "  - delete ConfigMap/default/z\n" in project.run("delete", "ks/other", "--yes").stdout
 
         assert daemon.stop() == 0

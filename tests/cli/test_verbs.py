@@ -229,25 +229,33 @@ def test_nothing_to_approve(applied):
     assert "Kustomization/flux-system/web: no such plan waits for an approval; `gitopsd diff" in shown
 
 
-def test_an_app_is_deleted_with_what_it_applied_when_that_is_confirmed(project):
+def test_a_declared_app_is_not_deleted_and_nothing_is_asked(project):
     project.run("reconcile", "--once", "--sandbox")
-    asked = project.run("delete", "ks/web", "--sandbox", stdin="n\n", code=1)
-    assert "└── ConfigMap/default/d Current" in asked.stdout
+    refused = project.run("delete", "ks/web", "--sandbox", code=2)
+    assert "└── ConfigMap/default/d Current" in refused.stdout
+    assert "gitopsd.yaml:6); remove that first" in refused.stderr
     assert len(project.run("tree", "--sandbox", "-o", "name").stdout.split()) == 4
+
+
+def test_what_a_vanished_declaration_applied_is_kept_until_its_deletion_is_confirmed(project):
+    project.run("reconcile", "--once", "--sandbox")
+    source, _, rest = project.config.read_text().partition("---\n")
+    project.config.write_text(source + "---\n" + rest.partition("---\n")[2])
+    asked = project.run("delete", "ks/web", "--sandbox", stdin="n\n", code=1).stdout
+    assert "its declaration vanished; what it applied is kept until `gitopsd delete`" in asked
+    assert "└── ConfigMap/default/d Current" in asked
     assert "  - delete ConfigMap/default/a\n" in project.run("delete", "ks/web", "--sandbox", "--yes").stdout
     assert project.run("tree", "--sandbox", "-o", "name").stdout == ""
 
 
-def test_what_a_vanished_declaration_applied_is_kept_until_deleted(project):
+def test_warnings_are_shown_below_the_table_and_in_the_status(project):
+    project.config.write_text(project.config.read_text().replace("prune: true", "prune: true, validation: client"))
     project.run("reconcile", "--once", "--sandbox")
-    source, _, rest = project.config.read_text().partition("---\n")
-    project.config.write_text(source + "---\n" + rest.partition("---\n")[2])
-    assert (
-        "its declaration vanished; what it applied is kept until `gitopsd delete`"
-        in project.run("tree", "--sandbox").stdout
-    )
-    project.run("delete", "ks/web", "--sandbox", "--yes")
-    assert project.run("tree", "--sandbox", "-o", "name").stdout == ""
+    said = "spec.validation is a field of older versions of Flux"
+    assert f"\n! Kustomization/flux-system/web: {said}" in project.run("get").stdout
+    [document] = json.loads(project.run("get", "ks/web", "-o", "json").stdout)
+    [warning] = [c for c in document["status"]["conditions"] if c["type"] == "Warning"]
+    assert said in warning["message"]
 
 
 def test_a_cluster_that_does_not_answer_is_named(project):

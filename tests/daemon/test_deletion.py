@@ -10,7 +10,6 @@ from fakes.world import MERGE, World, app_ref, config_map, kustomization
 
 from gitopsd.model.declared import AppIntent
 from gitopsd.model.outcome import Phase
-from gitopsd.runtime.decisions import Decisions
 
 pytestmark = pytest.mark.asyncio
 PATH = "/api/v1/namespaces/default/configmaps/a"
@@ -25,17 +24,18 @@ async def test_a_deletion_that_waits_names_what_does_not_go_and_ends_once_it_wen
         await engine.once()
         intent = engine.board.intents[app_ref("app")]
         assert isinstance(intent, AppIntent)
-        engine.board.intents[app_ref("app")] = replace(intent, timeout=timedelta(seconds=1))
+        ending = replace(intent, policy=replace(intent.policy, delete_confirmed=True))
+        engine.board.intents[app_ref("app")] = replace(ending, timeout=timedelta(seconds=1))
 
-        late = await Decisions(engine).delete(app_ref("app"), "first")
+        late = await engine.reconcile(app_ref("app"), "first")
 
         assert late.phase is Phase.RETRYING
         assert "within 1 s, at step prune, which waits for ConfigMap/default/a to be gone" in late.message
         assert not await world.exists("b")
 
-        engine.board.intents[app_ref("app")] = intent
+        engine.board.intents[app_ref("app")] = ending
         await world.send("PATCH", PATH, {"metadata": {"finalizers": None}}, MERGE)
-        ended = await Decisions(engine).delete(app_ref("app"), "second")
+        ended = await engine.reconcile(app_ref("app"), "second")
 
         assert ended.phase is Phase.DELETED
         assert not await world.exists("a")

@@ -360,13 +360,28 @@ DELETIONS = {
 }
 
 
+CONFIRMED = "{gitopsd.io/delete: confirmed}"
+
+
+async def test_a_declared_app_is_not_deleted_by_hand_as_its_declaration_would_bring_it_back(world: World) -> None:
+    await applied(world)
+    async with world.engine() as engine:
+        await engine.once()
+        with pytest.raises(
+            UsageError, match=r"its declaration brings it back \(.*config\.yaml:\d+\); remove that first"
+        ):
+            await Decisions(engine).delete(app_ref("app"), "now")
+    assert world.deleted == []
+
+
 @pytest.mark.parametrize("policy", DELETIONS)
 async def test_deleting_an_app_follows_its_deletion_policy(world: World, policy: str) -> None:
     prune, expected = DELETIONS[policy]
     await applied(world, f"prune: {str(prune).lower()}", f"deletionPolicy: {policy}")
-    async with world.engine() as engine:
-        await engine.once()
-        outcome = await Decisions(engine).delete(app_ref("app"), "now")
+    world.declare(
+        kustomization("app", f"prune: {str(prune).lower()}", f"deletionPolicy: {policy}", annotations=CONFIRMED)
+    )
+    outcome = await world.app()
     assert outcome.phase is Phase.DELETED, outcome.message
     assert len(world.deleted) == expected
     assert await world.exists(*FOUR) is (expected == 0)
@@ -379,19 +394,15 @@ async def test_the_end_of_an_app_waits_for_what_ends_slowly_where_it_is_asked_to
     await world.send("PATCH", path, {"metadata": {"finalizers": ["example.com/slow"]}}, "application/merge-patch+json")
     async with world.engine() as engine:
         await engine.once()
-        async with anyio.create_task_group() as tasks:
-            outcomes: list[Outcome] = []
-
-            async def delete() -> None:
-                outcomes.append(await Decisions(engine).delete(app_ref("app"), "now"))
-
-            tasks.start_soon(delete)
-            with anyio.fail_after(10):
-                while not (found := await world.get(path)) or "deletionTimestamp" not in found["metadata"]:
-                    await anyio.lowlevel.checkpoint()
-            assert outcomes == []
-            await world.send("PATCH", path, {"metadata": {"finalizers": None}}, "application/merge-patch+json")
-    assert [outcome.phase for outcome in outcomes] == [Phase.DELETED]
+        seen = len(world.heard.outcomes)
+        world.declare(kustomization("app", "deletionPolicy: WaitForTermination", annotations=CONFIRMED))
+        engine.declare(world.load().declared)
+        with anyio.fail_after(10):
+            while not (found := await world.get(path)) or "deletionTimestamp" not in found["metadata"]:
+                await anyio.lowlevel.checkpoint()
+        assert [o for o in world.heard.outcomes[seen:] if o.ref == app_ref("app")] == []
+        await world.send("PATCH", path, {"metadata": {"finalizers": None}}, "application/merge-patch+json")
+        await world.until("app", Phase.DELETED, since=seen)
 
 
 async def test_a_plan_of_an_app_that_is_to_be_deleted_deletes_nothing(world: World) -> None:
@@ -468,7 +479,8 @@ async def test_deleting_an_app_leaves_what_another_wants(world: World) -> None:
         world.repository.commit(maps("two", "a"))
         await engine.reconcile(SOURCE, "now")
         assert (await engine.once())[app_ref("two")].phase is Phase.STALLED
-        await Decisions(engine).delete(app_ref("one"), "now")
+        world.declare(kustomization("one", annotations=CONFIRMED), kustomization("two"))
+        engine.declare(world.load().declared)
         outcomes = await engine.once()
         assert outcomes[app_ref("one")].phase is Phase.DELETED, outcomes[app_ref("one")].message
         assert outcomes[app_ref("two")].phase is Phase.READY, outcomes[app_ref("two")].message
