@@ -113,6 +113,8 @@ class HealthCheck:
 
     id: ResourceId
     version: str
+    ends: bool = False
+    """It is removed by itself when it is done: gone means healthy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

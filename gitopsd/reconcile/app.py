@@ -25,6 +25,7 @@ from gitopsd.reconcile import (
     children,
     conclude,
     gate,
+    health,
     inventory,
     judge,
     plan,
@@ -57,7 +58,7 @@ class Wanted:
     @property
     def checks(self) -> tuple[HealthCheck, ...]:
         """The objects in the cluster, with the versions in which they are written."""
-        return tuple(HealthCheck(id=m.id, version=m.version) for m in self.manifests)
+        return tuple(HealthCheck(id=m.id, version=m.version, ends=health.ends(m)) for m in self.manifests)
 
 
 async def attempt(

@@ -113,6 +113,10 @@ async def _follow(gate: _Open, over: anyio.CancelScope) -> None:
 
 
 async def _take(gate: _Open, id: ResourceId, live: Live | None) -> None:
+    if live is None and any(check.ends for check in gate.checks if check.id == id):
+        gate.verdicts[id] = Verdict(health=Health.CURRENT, message="it was removed when it was done")
+        gate.unhealthy.pop(id, None)
+        return
     gate.verdicts |= await gate.judge.verdicts({id: live})
     if live is None or gate.verdicts[id].health is Health.CURRENT:
         gate.unhealthy.pop(id, None)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from gitopsd.model.change import Live
 from gitopsd.model.health import Health, Verdict
 from gitopsd.model.identity import ResourceId
+from gitopsd.model.manifest import Manifest
 from gitopsd.plugin.roles import HealthRule
 
 ANY = ("", "")
@@ -21,6 +22,13 @@ def assess(rules: Mapping[tuple[str, str], HealthRule], live: Live | None) -> Ve
         return Verdict(health=Health.NOT_FOUND, message="it does not exist")
     rule = rules.get((live.id.group, live.id.kind)) or rules.get(ANY)
     return rule.assess(live.body) if rule else Verdict(health=Health.UNKNOWN, message="no health rule is loaded")
+
+
+def ends(manifest: Manifest) -> bool:
+    """True for a Job with a time to live: the cluster removes it when it is done."""
+    spec = manifest.body.get("spec")
+    job = (manifest.id.group, manifest.id.kind) == ("batch", "Job")
+    return job and isinstance(spec, Mapping) and spec.get("ttlSecondsAfterFinished") is not None
 
 
 def failed(verdicts: Mapping[ResourceId, Verdict]) -> tuple[ResourceId, ...]:

@@ -52,10 +52,13 @@ def states(patch: Iterable[Mapping[str, Any]], **body: Any) -> tuple[dict[str, A
 
 
 def _entries(path: Path, before: Any, after: Any) -> Differences:
-    if not all(isinstance(value, Mapping) or value is None for value in (before, after)):
+    if not any(isinstance(value, Mapping) and value for value in (before, after)):
         return {path: (before, after)}
-    old, new = before or {}, after or {}
-    return {(*path, key): (old.get(key), new.get(key)) for key in {*old, *new} if old.get(key) != new.get(key)}
+    old, new = (value if isinstance(value, Mapping) else {} for value in (before, after))
+    found: Differences = {}
+    for key in [key for key in {*old, *new} if old.get(key) != new.get(key)]:
+        found |= _entries((*path, key), old.get(key), new.get(key))
+    return found
 
 
 def _named(pointer: str, body: Any, value: Any) -> Path:

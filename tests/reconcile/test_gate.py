@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -77,7 +78,12 @@ class Mirror(Blind):
         return self._shown.get(id)  # type: ignore[call-overload, no-any-return]
 
 
-async def passed(target: Target, mirror: Blind | None = None, superseded: anyio.Event | None = None) -> list[Outcome]:
+async def passed(
+    target: Target,
+    mirror: Blind | None = None,
+    superseded: anyio.Event | None = None,
+    checks: Collection[HealthCheck] = CHECKS,
+) -> list[Outcome]:
     shown: list[Outcome] = []
     world: Any = SimpleNamespace(
         mirror=mirror or Blind(),
@@ -87,7 +93,7 @@ async def passed(target: Target, mirror: Blind | None = None, superseded: anyio.
     run = Run(declared=declared(), started=AT)
     checked: Any = target
     judge = Judge(rules={health.ANY: Rule()}, expressions={}, work=world)
-    await gate.passed(CHECKS, checked, world, run, judge=judge, timeout=60, superseded=superseded or anyio.Event())
+    await gate.passed(checks, checked, world, run, judge=judge, timeout=60, superseded=superseded or anyio.Event())
     return shown
 
 
@@ -117,6 +123,12 @@ async def test_when_time_is_up_those_that_are_late_are_named() -> None:
     assert str(caught.value) == "timeout waiting for: [ConfigMap/default/b status: 'NotFound' (it does not exist)]"
     assert caught.value.reason == "HealthCheckFailed"
     assert asyncio.get_running_loop().time() == 60
+
+
+async def test_what_ends_by_itself_may_be_gone() -> None:
+    ending = [CHECKS[0], replace(CHECKS[1], ends=True)]
+    await passed(Target([("b", "InProgress"), ("b", ""), ("a", "Current")]), checks=ending)
+    assert asyncio.get_running_loop().time() == 3
 
 
 async def test_something_newer_ends_it_at_once() -> None:

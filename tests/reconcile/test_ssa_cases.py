@@ -9,7 +9,8 @@ from fakes import cases, json_patch
 from fakes.things import APP, id_of
 
 from gitopsd.model.change import Action, Change
-from gitopsd.reconcile import diff, plan, secrecy
+from gitopsd.model.manifest import Manifest
+from gitopsd.reconcile import diff, health, plan, secrecy
 
 ACTIONS = {"create": Action.CREATE, "update": Action.UPDATE, "none": Action.UNCHANGED, "exclude": Action.SKIP}
 OURS = {
@@ -68,3 +69,14 @@ def test_sets_of_changes(case: dict[str, Any]) -> None:
         assert (ACTIONS[case["t"]] in count) is case["want"]
     else:
         assert any(action.writes for action in count) is case["want"]
+
+
+@pytest.mark.parametrize("case", cases.flux("ssa_misc", only="utils/job_test.go:TestIsJob/"))
+def test_jobs(case: dict[str, Any]) -> None:
+    body = {"apiVersion": case["apiVersion"], "kind": case["kind"], "metadata": {"name": "a"}}
+    assert health.ends(Manifest.of({**body, "spec": {"ttlSecondsAfterFinished": 0}})) is case["want"]
+
+
+@pytest.mark.parametrize("case", cases.flux("ssa_misc", only="utils/job_test.go:TestExtractJobsWithTTL/"))
+def test_jobs_that_are_removed_when_they_are_done(case: dict[str, Any]) -> None:
+    assert sum(health.ends(Manifest.of(body)) for body in case["objects"]) == case["want"]
