@@ -177,6 +177,7 @@ def _stands(intent: AppIntent, made: Render, run: Run, target: Target, world: Wo
         not run.fresh
         and standing is not None
         and owned is not None
+        and standing.spec == run.declared.spec
         and standing.render == made.outline.digest
         and standing.cluster_uid == target.uid
         and owned.owned.keys() == standing.ids
@@ -245,7 +246,11 @@ async def _applied(
     removal.complain(intent, run)
     children.complain(intent, broken)
     world.board.standing[intent.ref] = Standing(
-        render=wanted.render.outline.digest, cluster_uid=target.uid, ids=wanted.ids, checks=_kept(wanted, changes)
+        spec=run.declared.spec,
+        render=wanted.render.outline.digest,
+        cluster_uid=target.uid,
+        ids=wanted.ids,
+        checks=_kept(wanted, changes),
     )
 
 

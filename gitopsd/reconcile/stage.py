@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from gitopsd.model import digest
 from gitopsd.model.change import Action, Applied, Change, Live
 from gitopsd.model.declared import AppIntent, Atomic, Treatment
 from gitopsd.model.errors import GitopsdError, Misconfigured, Rejected, Retrying
@@ -37,6 +38,7 @@ async def all_of(
     plan_only: bool,
 ) -> tuple[Change, ...]:
     """Every stage in order, up to the first that was turned back; what went wrong is in `first_error`."""
+    manifests = _under_rules(intent, manifests, world)
     applied = world.memory.applied(target.uid, intent.ref)
     new = _never_written(intent, manifests, run, plan_only=plan_only)
     standing = _standing(intent, manifests, run, target, world)
@@ -74,6 +76,19 @@ def _coming(intent: AppIntent, world: World) -> Mapping[str, ObjectRef]:
 def _same_cluster(ref: ObjectRef, intent: AppIntent, world: World) -> bool:
     other = world.board.intents.get(ref)
     return isinstance(other, AppIntent) and (other.cluster, other.kubeconfig) == (intent.cluster, intent.kubeconfig)
+
+
+def _under_rules(intent: AppIntent, manifests: Sequence[Manifest], world: World) -> tuple[Manifest, ...]:
+    """With digests that also name the fields left to others: under another rule the same manifest is another write."""
+    kind = world.registry.kind_named(intent.ref.kind)
+    if kind is None:
+        return tuple(manifests)
+
+    def under(manifest: Manifest) -> Manifest:
+        ignored = kind.treatment(intent, manifest.id, manifest.body).ignored
+        return replace(manifest, digest=digest.of_value([manifest.digest, ignored])) if ignored else manifest
+
+    return tuple(under(manifest) for manifest in manifests)
 
 
 def _never_written(

@@ -68,6 +68,8 @@ class Render:
 class Standing:
     """What was true when an app was last concluded READY: while it still holds there is nothing to do."""
 
+    spec: Digest
+    """Of what was declared: other rules are other writes."""
     render: Digest
     cluster_uid: str
     ids: frozenset[ResourceId]

@@ -69,6 +69,22 @@ async def test_a_field_that_others_add_is_no_drift(world: World) -> None:
     assert found["data"] == {"key": "value", "more": "theirs"}
 
 
+async def test_a_field_that_is_no_longer_left_to_others_is_put_right_at_once(world: World) -> None:
+    world.repository.commit(maps("app", "a"))
+    world.declare(kustomization("app", "ignore: [{paths: [/data/key]}]"))
+    async with world.engine(watch=True) as engine:
+        await watched(world, engine)
+        seen = len(world.heard.outcomes)
+        await world.send("PATCH", f"{A}?fieldManager=somebody", {"data": {"key": "edited"}}, MERGE)
+        assert (await world.until("app", since=seen)).changed == {}
+        world.declare(kustomization("app"))
+        engine.declare(world.load().declared)
+        await engine.once()
+    found = await world.get(A)
+    assert found is not None
+    assert found["data"] == {"key": "value"}
+
+
 async def test_drift_is_put_back_after_the_watches_were_cut(world: World) -> None:
     await begun(world)
     async with world.engine(watch=True):
