@@ -62,7 +62,10 @@ def _found(value: Any, path: Sequence[str]) -> Any:
 
 
 def _with(value: Any, path: Sequence[str], new: Any) -> Any:
-    """`value` with `new` at the path, or nothing there; only what is on the way is copied."""
+    """`value` with `new` at the path, or nothing there; only what is on the way is copied.
+
+    A mapping of which nothing is left goes too: to state an empty one is to hold it.
+    """
     step, below = path[0], path[1:]
     if isinstance(value, list):
         items = list(value)
@@ -73,10 +76,7 @@ def _with(value: Any, path: Sequence[str], new: Any) -> Any:
             del items[at]
         return items
     copy = dict(value)
-    if below:
-        copy[step] = _with(copy[step], below, new)
-    elif new is _ABSENT:
+    copy[step] = _with(copy[step], below, new) if below else new
+    if copy[step] is _ABSENT or (new is _ABSENT and copy[step] == {}):
         del copy[step]
-    else:
-        copy[step] = new
     return copy

@@ -75,6 +75,15 @@ def test_an_item_of_a_list_is_known_by_its_merge_key() -> None:
     }
 
 
+def test_a_map_of_which_nothing_is_left_is_not_sent_and_an_empty_value_is() -> None:
+    body = {"spec": {"volume": {"emptyDir": {"sizeLimit": "1Gi"}}, "paused": True}}
+    assert yielding.adapted(body, live(), ["/spec/volume/emptyDir/sizeLimit"], "gitopsd") == {"spec": {"paused": True}}
+
+    ours = live((OURS, {"f:spec": {"f:volume": {"f:emptyDir": {}}}}), volume={"emptyDir": {}})
+    sent = yielding.adapted(body, ours, ["/spec/volume/emptyDir"], "gitopsd")
+    assert sent == {"spec": {"volume": {"emptyDir": {}}, "paused": True}}
+
+
 def test_a_key_with_a_slash_is_one_step() -> None:
     assert yielding.steps("/metadata/annotations/example.com~1a~0b") == ("metadata", "annotations", "example.com/a~b")
 
