@@ -13,9 +13,13 @@ from typing import Any
 from gitopsd.plugin import Conflict, GitopsdError, Rejected, Transient
 
 _IMMUTABLE = re.compile(
-    r"(?<!not )\b(is|are|field is) immutable|immutable field|may not change once set|cannot be changed", re.I
+    r"(?<!not )\b(is|are|field is) immutable|immutable field|may not change once set|cannot be changed|may not be changed"
+    r"|cannot change roleRef",
+    re.I,
 )
-_FORBIDDEN_UPDATES = re.compile(r"updates to .* for fields other than .* are forbidden", re.I | re.S)
+_FORBIDDEN_UPDATES = re.compile(
+    r"updates to .* for fields other than .* are forbidden|updates may not change fields other than", re.I | re.S
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

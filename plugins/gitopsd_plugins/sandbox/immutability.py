@@ -24,6 +24,17 @@ def _immutable(*path: str) -> Rule:
     return check
 
 
+def _class_change(live: Json, body: Json) -> Iterator[Cause]:
+    for field in ("provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"):
+        yield from _immutable(field)(live, body)
+
+
+def _priority_change(live: Json, body: Json) -> Iterator[Cause]:
+    for field in ("value", "preemptionPolicy"):
+        if live.get(field) != body.get(field):
+            yield Cause(field, "FieldValueForbidden", "Forbidden: may not be changed in an update.")
+
+
 def _at(body: Any, path: tuple[str, ...]) -> Any:
     for key in path:
         body = body.get(key) if isinstance(body, dict) else None
@@ -133,6 +144,9 @@ OF: dict[tuple[str, str], Rule] = {
     ("batch", "jobs"): _job_change,
     (_RBAC, "rolebindings"): _role_ref_change,
     (_RBAC, "clusterrolebindings"): _role_ref_change,
-    ("storage.k8s.io", "storageclasses"): _immutable("provisioner"),
+    ("networking.k8s.io", "ingressclasses"): _immutable("spec", "controller"),
+    ("node.k8s.io", "runtimeclasses"): _immutable("handler"),
+    ("scheduling.k8s.io", "priorityclasses"): _priority_change,
+    ("storage.k8s.io", "storageclasses"): _class_change,
 }
 """The rule of a collection."""

@@ -57,6 +57,9 @@ def test_the_servers_wish_to_be_left_alone_is_passed_on() -> None:
         'the ImmutableSinceFirstWrite "test1" is invalid: value: Invalid value: "string": Value is immutable',
         'admission webhook "deny" denied the request: the IAMPolicyMember\'s spec is immutable',
         "spec: Forbidden: updates to statefulset spec for fields other than 'replicas' and 'template' are forbidden",
+        'RoleBinding "a" is invalid: roleRef: Invalid value: {"Kind":"Role","Name":"b"}: cannot change roleRef',
+        'PriorityClass.scheduling.k8s.io "a" is invalid: value: Forbidden: may not be changed in an update.',
+        "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.tolerations`",
         'Service "a" is invalid: spec.clusterIPs[0]: Invalid value: ["10.0.0.9"]: may not change once set',
     ],
 )
