@@ -21,6 +21,8 @@ _FORBIDDEN_UPDATES = re.compile(
     r"updates to .* for fields other than .* are forbidden|updates may not change fields other than", re.I | re.S
 )
 
+_GONE_VERSION = re.compile(r"request to convert CR (?:to|from) an invalid group/version: (\S+)")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
@@ -81,6 +83,12 @@ def is_immutable(reply: Reply) -> bool:
     causes = details.get("causes") if isinstance(details, Mapping) else None
     said = [str(cause.get("message", "")) for cause in causes or () if isinstance(cause, Mapping)] or [reply.message]
     return all(_IMMUTABLE.search(text) or _FORBIDDEN_UPDATES.search(text) for text in said)
+
+
+def gone_version(reply: Reply) -> str:
+    """The apiVersion that some manager holds fields in and that is not served any more; '' where that is not the trouble."""
+    found = None if reply.ok else _GONE_VERSION.search(reply.message)
+    return found[1] if found else ""
 
 
 def is_missing_namespace(reply: Reply, namespace: str) -> bool:

@@ -35,7 +35,7 @@ def patch(body: Body, contested: Collection[str], manager: str) -> list[dict[str
     own = live.own_entry(entries, manager)
     fields: dict[str, Any] = dict(own.get("fieldsV1") or {}) if own else {}
     for entry in taken:
-        fields = _union(fields, entry.get("fieldsV1") or {})
+        fields = union(fields, entry.get("fieldsV1") or {})
     merged = {**(own or _entry(body, taken[0], manager)), "fieldsV1": fields}
     kept = [entry for entry in entries if entry not in taken and entry is not own]
     return [
@@ -52,7 +52,7 @@ def predicted(body: Body, sent: Body, fresh: Body, found: Live, contested: Colle
     who = Holders.of(found.managers, manager, contested)
     taken: dict[str, Any] = {}
     for entry in who.ours:
-        taken = _union(taken, entry.get("fieldsV1") or {})
+        taken = union(taken, entry.get("fieldsV1") or {})
     others = tuple(entry.get("fieldsV1") or {} for entry in who.others)
     left = _left(body, taken, _Beside(sent=sent, fresh=fresh, others=others))
     return left if isinstance(left, Mapping) else body
@@ -108,9 +108,10 @@ def _entry(body: Body, taken: Mapping[str, Any], manager: str) -> dict[str, Any]
     return {**entry, "time": taken["time"]} if "time" in taken else entry
 
 
-def _union(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+def union(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """What one or the other holds."""
     merged = dict(one)
     for key, value in other.items():
         mine = merged.get(key)
-        merged[key] = _union(mine, value) if isinstance(mine, Mapping) and isinstance(value, Mapping) else value
+        merged[key] = union(mine, value) if isinstance(mine, Mapping) and isinstance(value, Mapping) else value
     return merged

@@ -8,7 +8,7 @@ at can go.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ import anyio
 from gitopsd.plugin import (
     Action,
     Actor,
+    Body,
     Change,
     Conflict,
     GitopsdError,
@@ -31,7 +32,7 @@ from gitopsd.plugin import (
 )
 from gitopsd_plugins.kubernetes import client as clients
 from gitopsd_plugins.kubernetes import live as lives
-from gitopsd_plugins.kubernetes import owner, refusal, sendable, takeover, yielding
+from gitopsd_plugins.kubernetes import owner, refusal, renewal, sendable, takeover, yielding
 from gitopsd_plugins.kubernetes.client import APPLY, JSON_PATCH, Client
 from gitopsd_plugins.kubernetes.discovery import Discovery, Resource
 from gitopsd_plugins.kubernetes.refusal import Reply
@@ -65,6 +66,9 @@ class Writer:
                 fresh = await self._fresh(resource, manifest, sent)
                 body = takeover.predicted(body, sent, fresh, live, taken, self._actor.field_manager)
             return Rehearsal(id=manifest.id, body=body, sent=sent, mark=found.mark, creates=reply.status == _CREATED)
+        if gone := refusal.gone_version(reply):
+            stale = NotReady(f"{manifest.id}: some manager holds fields of it in {gone}, which is not served any more")
+            return Rehearsal(id=manifest.id, error=stale, waits=True)
         return Rehearsal(
             id=manifest.id,
             error=refusal.error(reply, f"{manifest.id} dry-run failed"),
@@ -100,6 +104,9 @@ class Writer:
             await self._take_over(resource, change.live, taken)
         sent = await self._sent(manifest, app, change.live, change.treatment)
         reply = await self._apply(resource, manifest, sent, dry=False)
+        if change.live is not None and (gone := refusal.gone_version(reply)):
+            await self._rewrite(resource, change.live, lambda body: renewal.patch(body, gone, manifest.api_version))
+            reply = await self._apply(resource, manifest, sent, dry=False)
         if change.force and change.live is not None and refusal.is_immutable(reply):
             return await self._recreated(resource, manifest, change.live, app)
         return change.action, self._live(reply, manifest, resource)
@@ -165,14 +172,19 @@ class Writer:
         )
 
     async def _take_over(self, resource: Resource, live: Live, taken: tuple[str, ...]) -> None:
-        """Move these managers' fields into our entry, if the object is still the one that was looked at."""
+        """Move these managers' fields into our entry."""
+        manager = self._actor.field_manager
+        await self._rewrite(resource, live, lambda body: takeover.patch(body, taken, manager))
+
+    async def _rewrite(self, resource: Resource, live: Live, patch_of: Callable[[Body], list[dict[str, Any]]]) -> None:
+        """Patch who holds what, if the object is still the one that was looked at."""
         path = resource.path(live.id.namespace, live.id.name)
         params = {"fieldManager": self._actor.field_manager}
         for last in (False, False, True):
             body = clients.checked(await self._client.get(path), f"{live.id} could not be read for its takeover")
             if body["metadata"].get("uid") != live.uid:
                 raise Conflict(f"{live.id} was replaced by another object meanwhile; it is looked at again")
-            patch = takeover.patch(body, taken, self._actor.field_manager)
+            patch = patch_of(body)
             if not patch:
                 return
             reply = await self._client.send("PATCH", path, params=params, body=patch, content_type=JSON_PATCH)
