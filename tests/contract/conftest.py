@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from fakes import scene as scenes
 from fakes import sink_context
 from fakes.control_plane import ControlPlane, assets, missing
+from fakes.scene import Scene
 
 from gitopsd.plugin import Access, Context
 from gitopsd_plugins.kubernetes.access.kubeconfig import KubeconfigAccess
@@ -45,4 +47,11 @@ async def access(request: pytest.FixtureRequest, ctx: Context, tmp_path: Path) -
     plane = request.getfixturevalue("control_plane")
     spec = {"path": str(plane.kubeconfig), "context": "local"}
     async with KubeconfigAccess().open("control-plane", spec, ctx) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def scene(access: Access, ctx: Context) -> AsyncIterator[Scene]:
+    """A namespace, an app, and others."""
+    async with scenes.opened(access, ctx) as opened:
         yield opened

@@ -18,7 +18,7 @@ DRY_RUN = "TestNormalizeDryRunUnstructured/"
 
 @pytest.mark.parametrize("case", cases.flux("ssa_normalize", only="TestNormalizeUnstructured/"))
 def test_what_is_sent(case: dict[str, Any]) -> None:
-    """The server puts a port's protocol there itself, and tells ports apart by it: see tests/contract/test_flux_plans.py."""
+    """The server puts a port's protocol there itself, and tells ports apart by it: see tests/contract/test_ssa_plans.py."""
     sent = sendable.of({**case["object"], "metadata": case["object"].get("metadata", {})})
     if case["name"].startswith(PROTOCOLS):
         assert sent == {**case["object"], "metadata": {}}
