@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fakes.world import SOURCE, World, app_ref, config_map, gone, kustomization, maps
 
+from gitopsd.cli import output_plan
 from gitopsd.model.errors import UsageError
 from gitopsd.model.outcome import Phase
 from gitopsd.runtime import foreseen, whatif
@@ -449,3 +450,24 @@ async def test_a_cluster_that_does_not_answer_keeps_no_other_from_being_planned(
     assert writes(found) == {("here", "create", "ConfigMap", "a")}
     assert {report.view.ref.name: report.view.ready for report in found.apps} == {"here": True, "there": False}
     assert "http://127.0.0.1:1 cannot be reached" in found.apps[1].view.message
+
+
+async def test_no_form_of_a_plan_shows_a_secret(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    def files(value: str) -> dict[str, str]:
+        secret = (
+            f"apiVersion: v1\nkind: Secret\nmetadata: {{name: s, namespace: default}}\nstringData: {{any: {value}}}\n"
+        )
+        return {"app/s.yaml": secret, "app/a.yaml": config_map("a", dbPassword=value), **maps("app", "b", "c", "d")}
+
+    await begun(world, files("hunter2-before"), kustomization("app"))
+    world.repository.commit(
+        {**files("hunter2-after"), "app/n.yaml": config_map("n", apiToken="hunter2-new")}, branch="next"
+    )
+    found = await world.plan(revisions=["next"])
+    assert len(writes(found)) == 3
+    for shape in ("table", "unified", "side-by-side", "markdown", "json", "yaml", "name"):
+        output_plan.show(found, shape)
+        shown = capsys.readouterr().out
+        assert "hunter2" not in shown
+        assert "aHVudGVyMi" not in shown
+        assert ("*** (after)" in shown) is (shape not in {"name"})
