@@ -15,11 +15,12 @@ from gitopsd.model.declared import PLAIN, Adopt, Atomic, DriftPolicy, Treatment,
 from gitopsd.model.errors import GitopsdError, Misconfigured, NotReady, Rejected, Transient
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.manifest import Manifest
-from gitopsd.reconcile import authors, diff
+from gitopsd.reconcile import authors, diff, health
 from gitopsd.reconcile.diff import Comparison
 
 FOREIGN = "OwnedByAnother"
 CONTESTED = "ClaimedByAnother"
+_ENDED = "it was removed when it was done (ttlSecondsAfterFinished); it runs again when Git changes it"
 _PRECIOUS = {
     ("", "Namespace"),
     ("", "PersistentVolume"),
@@ -88,9 +89,9 @@ def _settled(manifest: Manifest, ground: Ground) -> Change | None:
         return change(Action.UNCHANGED)
     if treatment.mode is WriteMode.CREATE_ONLY and live is not None:
         return change(Action.SKIP, treatment.why)
-    drifted = ground.drift is not DriftPolicy.ENABLED and _drifted(manifest, ground)
     if live is None:
-        return change(Action.SKIP, _left(ground, "it is gone"), drifted=True) if drifted else None
+        left = _left_gone(manifest, ground)
+        return change(Action.SKIP, left, drifted=True) if left else None
     if live.terminating:
         return refused(Transient("it is being deleted; it is applied again once it is gone"))
     foreign = _foreign(live, ground)
@@ -99,7 +100,7 @@ def _settled(manifest: Manifest, ground: Ground) -> Change | None:
     applied = ground.applied.get(id)
     if live.owner == Ours(app=ground.app) and applied == Applied(manifest=manifest.digest, mark=live.mark):
         return change(Action.UNCHANGED)
-    if drifted and ground.drift is DriftPolicy.DISABLED:
+    if ground.drift is DriftPolicy.DISABLED and _drifted(manifest, ground):
         return change(Action.SKIP, _left(ground, "somebody changed it"), drifted=True)
     return None
 
@@ -117,6 +118,15 @@ def _drifted(manifest: Manifest, ground: Ground) -> bool:
     if applied is None or applied.manifest != manifest.digest:
         return False
     return live is None or (live.owner == Ours(app=ground.app) and live.mark != applied.mark)
+
+
+def _left_gone(manifest: Manifest, ground: Ground) -> str:
+    """Why an object that is gone is not put back; '' where it is."""
+    if not _drifted(manifest, ground):
+        return ""
+    if health.ends(manifest):
+        return _ENDED
+    return "" if ground.drift is DriftPolicy.ENABLED else _left(ground, "it is gone")
 
 
 def _left(ground: Ground, what: str) -> str:

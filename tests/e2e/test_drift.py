@@ -6,6 +6,7 @@ import pytest
 from fakes.world import MERGE, SOURCE, World, app_ref, config_map, gone, kustomization, maps
 
 from gitopsd.model.outcome import Phase
+from gitopsd.plugin.conformance.scene import eventually
 from gitopsd.runtime.engine import Engine
 from gitopsd.runtime.wake import Reason
 from gitopsd.runtime.watches import Watches
@@ -53,6 +54,27 @@ async def test_a_deletion_behind_our_back_is_put_back(world: World) -> None:
         repaired = await world.until("app", since=seen)
         assert {str(action): number for action, number in repaired.changed.items()} == {"create": 1}
     assert await world.exists("a", "b")
+
+
+async def test_a_job_that_was_removed_when_it_was_done_is_not_run_again(world: World) -> None:
+    pod = "{restartPolicy: Never, containers: [{name: a, image: a}]}"
+    spec = f"{{ttlSecondsAfterFinished: 0, template: {{spec: {pod}}}}}"
+    job = f"apiVersion: batch/v1\nkind: Job\nmetadata: {{name: a, namespace: default}}\nspec: {spec}\n"
+    world.repository.commit({"app/a.yaml": job})
+    world.declare(kustomization("app", "wait: true"))
+    async with world.engine(watch=True) as engine:
+        await world.until("app")
+
+        async def removed() -> bool:
+            return await world.get("/apis/batch/v1/namespaces/default/jobs/a") is None
+
+        await eventually(removed)
+        seen = len(world.heard.outcomes)
+        await engine.reconcile(app_ref("app"), "again")
+        again = await world.until("app", since=seen)
+    assert (again.phase, again.changed) == (Phase.READY, {})
+    created = [r for r in world.asked("PATCH") if r.path.endswith("/jobs/a") and "dryRun" not in r.query]
+    assert len(created) == 1
 
 
 async def test_a_field_that_others_add_is_no_drift(world: World) -> None:

@@ -11,7 +11,7 @@ from fakes.staged import Staged
 
 from gitopsd.model.manifest import Body, Manifest
 from gitopsd.plugin import Access, Context
-from gitopsd.plugin.conformance.scene import actor, place
+from gitopsd.plugin.conformance.scene import actor, eventually, place
 from gitopsd_plugins.kubernetes import client as clients
 from gitopsd_plugins.kubernetes.client import APPLY, Client
 from gitopsd_plugins.kubernetes.sink import KubernetesSink
@@ -68,6 +68,15 @@ class Scene:
     async def create(self, manager: str, body: Body) -> None:
         """Somebody makes an object, as `kubectl create` does."""
         await self._send("POST", body, body, "application/json", {"fieldManager": manager}, named=False)
+
+    async def remove(self, body: Body) -> None:
+        """An object is deleted, and gone; its dependants go after it."""
+
+        async def gone() -> bool:
+            return await self.app.look(body) is None
+
+        await self._send("DELETE", body, {"propagationPolicy": "Background"}, "application/json", {})
+        await eventually(gone)
 
     async def stored_in(self, version: str, definition: Body) -> None:
         """Say that all objects of a definition are stored in this version, as whoever migrates them does."""
