@@ -60,6 +60,8 @@ class Live:
     """Who holds which fields, as the target has it; for the target only."""
     changed_by: str = ""
     """Who else wrote it last, status left out; '' for nobody."""
+    yields: bool = False
+    """A field of it may be left to another controller, as long as that is there: only a rehearsal tells whether it still is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,8 @@ def _settled(manifest: Manifest, ground: Ground) -> Change | None:
     if foreign:
         return refused(Misconfigured(foreign, reason=FOREIGN))
     applied = ground.applied.get(id)
-    if live.owner == Ours(app=ground.app) and applied == Applied(manifest=manifest.digest, mark=live.mark):
+    as_applied = live.owner == Ours(app=ground.app) and applied == Applied(manifest=manifest.digest, mark=live.mark)
+    if as_applied and not live.yields:
         return change(Action.UNCHANGED)
     if ground.drift is DriftPolicy.DISABLED and _drifted(manifest, ground):
         return change(Action.SKIP, _left(ground, "somebody changed it"), drifted=True)

@@ -149,10 +149,11 @@ async def test_replicas_belong_to_an_autoscaler_as_long_as_there_is_one(either: 
     await put(either, both.replace("web:1", "web:2").replace("replicas: 1\n", "replicas: 2\n"))
     assert (await found(either, web(namespace)))["spec"]["replicas"] == 7
 
-    await put(either, deployment(namespace, 2, "web:3"))
-    outcome = await put(either, deployment(namespace, 3, "web:4"))
-    assert outcome.phase is Phase.READY, outcome.message
-    assert (await found(either, web(namespace)))["spec"]["replicas"] == 3
+    gone = await put(either, deployment(namespace, 2, "web:2"))
+    assert gone.changed == {Action.DELETE: 1}, gone.message
+    outcome = await either.app()
+    assert outcome.changed == {Action.UPDATE: 1}, outcome.message
+    assert (await found(either, web(namespace)))["spec"]["replicas"] == 2
 
 
 async def test_a_restart_by_kubectl_is_no_drift(either: World, namespace: str) -> None:

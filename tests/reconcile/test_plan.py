@@ -306,6 +306,13 @@ def test_what_a_watch_shows_as_it_was_applied_is_not_asked_for(
     assert plan.stands(A, sight, applied, APP) is stands
 
 
+def test_what_leaves_a_field_to_others_is_rehearsed_whenever_it_is_looked_at() -> None:
+    base = {"applied": {ID: Applied(manifest=A.digest, mark="m1")}}
+    assert plan.differing([A], ground(live={ID: SAME}, **base)) == ()
+    assert plan.differing([A], ground(live={ID: replace(SAME, yields=True)}, **base)) == (A,)
+    assert decided(replace(SAME, yields=True), rehearsed("m1"), **base).action is Action.UNCHANGED
+
+
 def test_what_stands_is_unchanged_unless_another_holds_it() -> None:
     [change] = plan.wanted([A], ground(standing=frozenset({ID})))
     [contested] = plan.wanted([A], ground(standing=frozenset({ID}), taken={ID: OTHER}))

@@ -29,6 +29,7 @@ def of(body: Body, resource: Resource, actor: Actor) -> Live:
         body=_without_managers(body, resource),
         contested=owners.contested(body, owner),
         managers=tuple(metadata.get("managedFields") or ()),
+        yields=_is_scaled(metadata.get("managedFields") or []),
         changed_by=_last_other(metadata.get("managedFields") or [], actor.field_manager),
     )
 
@@ -50,6 +51,11 @@ def own_entry(entries: list[Mapping[str, Any]], manager: str) -> Mapping[str, An
         ),
         None,
     )
+
+
+def _is_scaled(entries: list[Mapping[str, Any]]) -> bool:
+    """True where something that is not a person scales the object."""
+    return any(e.get("subresource") == "scale" and not str(e.get("manager")).startswith("kubectl") for e in entries)
 
 
 def _last_other(entries: list[Mapping[str, Any]], manager: str) -> str:
