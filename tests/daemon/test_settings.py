@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -142,7 +143,7 @@ def test_safety_is_what_the_settings_say(setting: dict[str, object]) -> None:
 
 def test_the_number_of_requests_in_flight_is_the_setting_s() -> None:
     settings = msgspec.convert({"limits": {"applies": 3}}, Settings)
-    assert connect.actor(settings, write=True).concurrency == 3
+    assert connect.actor(settings, Path("/state"), write=True).concurrency == 3
 
 
 @pytest.mark.asyncio
