@@ -88,8 +88,8 @@ EMPTY: dict[str, tuple[dict[str, Any], str, Phase]] = {
     "every file is gone": (gone("app", *FOUR), "spec.path: './app' is not a folder of the artifact", Phase.RETRYING),
     "an empty kustomization": (
         {**gone("app", *FOUR), "app/kustomization.yaml": "resources: []\n"},
-        "kustomization.yaml is empty",
-        Phase.RETRYING,
+        "the render is empty although 4 objects are in the inventory; nothing was deleted",
+        Phase.STALLED,
     ),
     "files without objects": (
         {**gone("app", *FOUR), "app/empty.yaml": "# nothing\n"},
@@ -122,10 +122,10 @@ async def test_another_holder_of_the_lease_is_left_alone(world: World) -> None:
     lease = "/apis/coordination.k8s.io/v1/namespaces/gitopsd-system/leases/actor.default"
     found = await world.get(lease)
     assert found is not None
-    until = datetime.now(UTC) + timedelta(hours=1)
+    renewed = datetime.now(UTC)
     found["spec"] |= {
         "holderIdentity": "elsewhere/default",
-        "renewTime": until.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "renewTime": renewed.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "leaseDurationSeconds": 30,
     }
     await world.send("PUT", lease, found)
