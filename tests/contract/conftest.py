@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 import pytest_asyncio
+from contract.wire import Wire
 from fakes import scene as scenes
 from fakes import sink_context
 from fakes.control_plane import ControlPlane, assets, missing
@@ -55,3 +58,18 @@ async def scene(access: Access, ctx: Context) -> AsyncIterator[Scene]:
     """A namespace, an app, and others."""
     async with scenes.opened(access, ctx) as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(params=["sandbox", pytest.param("control-plane", marks=pytest.mark.timeout(180))])
+async def wire(request: pytest.FixtureRequest) -> AsyncIterator[Wire]:
+    """Bare HTTP to one server of each kind, as its administrator."""
+    if request.param == "sandbox":
+        async with sandbox.serve(settings=Settings(settling=0.05)) as running, running.client() as session:
+            yield Wire(session)
+        return
+    plane = request.getfixturevalue("control_plane")
+    trust = ssl.create_default_context(cafile=str(plane.folder / "ca.crt"))
+    trust.load_cert_chain(plane.folder / "admin.crt", plane.folder / "admin.key")
+    connector = aiohttp.TCPConnector(ssl=trust)
+    async with aiohttp.ClientSession(f"https://127.0.0.1:{plane.port}", connector=connector) as session:
+        yield Wire(session)

@@ -123,6 +123,8 @@ class ControlPlane:
     folder: Path
     binaries: Path = field(default_factory=assets)
     port: int = 0
+    controllers: bool = True
+    """Whether kube-controller-manager runs too, where it is there."""
     _authority: Authority = field(init=False)
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -158,7 +160,7 @@ class ControlPlane:
         _await(self._processes[-1], lambda: _answers(f"http://127.0.0.1:{etcd}/health"), self.folder)
         self._launch("kube-apiserver", _api_server_flags(self.folder, self.port, etcd))
         _await(self._processes[-1], lambda: self.api("/readyz"), self.folder)
-        if os.access(self.binaries / "kube-controller-manager", os.X_OK):
+        if self.controllers and os.access(self.binaries / "kube-controller-manager", os.X_OK):
             self._launch("kube-controller-manager", _controller_flags(self.folder, controllers))
             _await(
                 self._processes[-1],
@@ -249,7 +251,7 @@ def _api_server_flags(folder: Path, port: int, etcd: int) -> Sequence[str]:
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={folder / 'sa.key'}",
         f"--service-account-signing-key-file={folder / 'sa.key'}",
-        "--service-cluster-ip-range=10.0.0.0/24",
+        "--service-cluster-ip-range=10.0.0.0/16",
         "--authorization-mode=RBAC",
         "--profiling=false",
         f"--audit-policy-file={folder / 'audit-policy.yaml'}",

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from gitopsd_plugins.sandbox import rbac, status
 from gitopsd_plugins.sandbox.call import Call
 from gitopsd_plugins.sandbox.store import Store
-from gitopsd_plugins.sandbox.user import MASTERS, Attributes
+from gitopsd_plugins.sandbox.user import KNOWN, MASTERS, Attributes, User
+
+FOR_EVERYONE = ("/api", "/apis", "/healthz", "/livez", "/openapi", "/readyz", "/version")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,12 @@ class Access:
             return self.authorizer(asked)
         return MASTERS in asked.user.groups or rbac.allows(self.store, asked)
 
+    def allows_url(self, user: User, verb: str, path: str) -> bool:
+        """Whether a user may ask for a path that is no resource; discovery is for everyone who is known."""
+        if MASTERS in user.groups or (KNOWN in user.groups and verb == "get" and path.startswith(FOR_EVERYONE)):
+            return True
+        return rbac.allows_url(self.store, user, verb, path)
+
     def check(self, call: Call) -> None:
         """Raises `Refused` (403) in the API server's words."""
         if MASTERS in call.user.groups and not self.denied and self.authorizer is None:
@@ -58,7 +66,11 @@ class Access:
         # everyone may ask about himself
         if asked.resource.startswith("self") or self.allows(asked):
             return
-        raise status.forbidden(asked.group, asked.resource, asked.name, _reason(asked))
+        raise self.refusal(asked)
+
+    def refusal(self, asked: Attributes) -> status.Refused:
+        """403 for a question whose answer is no."""
+        return status.forbidden(asked.group, asked.resource, asked.name, _reason(asked))
 
 
 def attributes(call: Call) -> Attributes:

@@ -8,7 +8,8 @@ makes its manager own what it changed, and takes that from all others. Fields th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 
 from gitopsd_plugins.sandbox import fields, merge, owned
 from gitopsd_plugins.sandbox.compare import Difference, compare
@@ -76,12 +77,12 @@ def apply(live: Json, owners: Sequence[Owner], stated: Json, schema: Schema, wri
     changed: Json = merge.merge(live, stated, schema)
     if mine and mine.fields:
         changed = _pruned(changed, mine.fields, [*(owner.fields for owner in others), everything], schema)
-    difference = compare(live, changed, schema)
-    difference = _without_reset(difference, write.reset)
+    whole = compare(live, changed, schema)
+    difference = _without_reset(whole, write.reset)
     kept = _dispossessed(others, difference, force=write.force)
     if not ours:
         return changed, tuple(kept)
-    same = not (difference.added or difference.modified or difference.removed)
+    same = not (whole.added or whole.modified or whole.removed)
     entry = Owner(
         manager=write.manager,
         operation="Apply",
@@ -114,7 +115,31 @@ def update(live: Json, owners: Sequence[Owner], new: Json, schema: Schema, write
         time=write.time,
         fields=fields.union(mine.fields, taken) if mine else taken,
     )
-    return (*(owner for owner in kept if owner is not mine), entry)
+    return _capped((*(owner for owner in kept if owner is not mine), entry))
+
+
+MOST_UPDATERS = 10
+ANCIENT = "ancient-changes"
+
+
+def _capped(held: tuple[Owner, ...]) -> tuple[Owner, ...]:
+    """The owners with the oldest updates of many managers put together, so that their number is bounded."""
+    updaters = sorted((owner for owner in held if owner.operation == "Update"), key=lambda o: (o.time, o.manager))
+    excess = len(updaters) - MOST_UPDATERS
+    if excess <= 0:
+        return held
+    merged: dict[str, list[Owner]] = {}
+    for owner in updaters:
+        group = merged.setdefault(owner.version, [])
+        if sum(len(each) - 1 for each in merged.values()) < excess:
+            group.append(owner)
+    buckets = [
+        replace(group[-1], manager=ANCIENT, subresource="", fields=reduce(fields.union, (o.fields for o in group)))
+        for group in merged.values()
+        if len(group) > 1
+    ]
+    gone = [owner for group in merged.values() if len(group) > 1 for owner in group]
+    return (*(owner for owner in held if owner not in gone), *buckets)
 
 
 def _without_reset(difference: Difference, reset: Paths) -> Difference:

@@ -17,6 +17,8 @@ from gitopsd_plugins.sandbox.decoding import Reader, WrongType, json_type
 from gitopsd_plugins.sandbox.manifest import YamlError, load_yaml, repeated_key
 from gitopsd_plugins.sandbox.resources import Resource
 from gitopsd_plugins.sandbox.schema import Json
+from gitopsd_plugins.sandbox.store import encode
+from gitopsd_plugins.sandbox.strategic import go
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 BODY_LIMIT = 3 * 1024 * 1024
@@ -35,8 +37,8 @@ def document(call: Call) -> Json:
     if not isinstance(value, dict):
         why = f"couldn't get version/kind; json parse error: json: cannot unmarshal {json_type(value)} into Go value"
         raise status.bad_request(f"the object provided is unrecognized (must be of type {kind}): {why}")
-    if call.query.get("fieldValidation") == "Strict" and "json" in call.content_type:
-        _refuse_repeated(call)
+    if _validation(call) != "Ignore" and "json" in call.content_type:
+        _tell_repeated(call)
     _check_kind(call.resource, value)
     return _with_metadata(call.resource, value)
 
@@ -48,12 +50,16 @@ def _loaded(call: Call) -> Any:
     return load_yaml(call.body) if "yaml" in call.content_type else msgspec.json.decode(call.body)
 
 
-def _refuse_repeated(call: Call) -> None:
-    """Refuse JSON that says a field twice."""
+def _tell_repeated(call: Call) -> None:
+    """Refuse JSON that says a field twice, or warn of it."""
     if (found := repeated_key(call.body)) is None:
         return
+    told = f'duplicate field "{found}"'
+    if _validation(call) == "Warn":
+        call.warnings.append(told)
+        return
     kind = call.resource.kind
-    why = f'strict decoding error: duplicate field "{found}"'
+    why = f"strict decoding error: {told}"
     raise status.bad_request(f'{kind} in version "{call.resource.version}" cannot be handled as a {kind}: {why}')
 
 
@@ -97,11 +103,13 @@ def read(call: Call, value: Json) -> Json:
 def typed(resource: Resource, value: Json) -> tuple[Json, Sequence[str]]:
     """The object without nulls and unknown fields, and the paths of those. Raises `WrongType`."""
     reader = Reader(resource.kind, typed=not resource.custom)
-    body = reader.read(value, resource.schema)
-    if resource.custom:
-        metadata = Reader("ObjectMeta").read(body["metadata"], resource.schema.fields["metadata"])
-        body = {**body, "metadata": metadata}
-    return body, reader.unknown
+    if not resource.custom:
+        return reader.read(value, resource.schema), reader.unknown
+    content = {name: item for name, item in value.items() if name != "metadata"}
+    inner = Reader("ObjectMeta")
+    metadata = inner.read(value["metadata"], resource.schema.fields["metadata"])
+    body = {**reader.read(content, resource.schema), "metadata": metadata}
+    return body, [*reader.unknown, *(f"metadata.{path}" for path in inner.unknown)]
 
 
 def _validation(call: Call) -> str:
@@ -129,17 +137,40 @@ def read_patched(call: Call, value: Json) -> Json:
     try:
         body, unknown = typed(call.resource, value)
     except WrongType as error:
-        raise refuse_patched(call, f"{quoted(value)}: {error}") from error
+        why = f"{_shown(call, value)}: {'error decoding from json: ' if _is_strategic(call) else ''}{error}"
+        raise refuse_patched(call, why) from error
     if unknown and _validation(call) == "Strict":
-        raise refuse_patched(call, f"{quoted(value)}: strict decoding error: {_listed(unknown)}")
+        raise refuse_patched(call, f"{_shown(call, value)}: strict decoding error: {_listed(unknown)}")
+    warn(call, unknown)
+    return body
+
+
+def _is_strategic(call: Call) -> bool:
+    return call.content_type == "application/strategic-merge-patch+json"
+
+
+def _shown(call: Call, value: Json) -> str:
+    """What a message shows of a patch that is refused: the patch as Go prints it, or the whole object."""
+    return encode(go(patch(call))).decode() if _is_strategic(call) else quoted(value)
+
+
+def read_applied(call: Call, value: Json, stated: Json) -> Json:
+    """As `read`, for the object after an apply. Raises `Refused` (500), as the API server does for what its types refuse."""
+    try:
+        body, unknown = typed(call.resource, value)
+    except WrongType as error:
+        kind = call.resource.kind_text
+        why = f"unable to convert unstructured object to {kind}: error decoding from json: {error}"
+        what = f"{stated['metadata'].get('namespace', '')}/{stated['metadata'].get('name', '')}; {kind}"
+        message = f"failed to convert new object ({what}) to proper version: {why}"
+        raise status.Refused(500, "", message) from error
     warn(call, unknown)
     return body
 
 
 def quoted(value: Json) -> str:
     """An object as messages carry it: its JSON, as a JSON text."""
-    text = msgspec.json.encode(value).decode()
-    return msgspec.json.encode(text).decode()
+    return encode(encode(value).decode()).decode()
 
 
 def patch(call: Call) -> Any:

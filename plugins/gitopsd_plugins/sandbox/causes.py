@@ -20,8 +20,13 @@ def wrong(field: str, value: Any, why: str) -> Cause:
     return Cause(field, "FieldValueInvalid", f"Invalid value: {encode(value).decode()}: {why}")
 
 
-def unsupported(field: str, value: Any, supported: tuple[str, ...], *, in_order: bool = False) -> Cause:
-    """A value outside a fixed set; `in_order` keeps the keys of an object as they are."""
+def in_order(value: Any) -> str:
+    """JSON whose keys stay in the order of Go's fields."""
+    return msgspec.json.encode(value).decode()
+
+
+def unsupported(field: str, value: Any, supported: tuple[str, ...], *, ordered: bool = False) -> Cause:
+    """A value outside a fixed set; `ordered` keeps the keys of an object as they are."""
     listed = ", ".join(f'"{each}"' for each in supported)
-    shown = (msgspec.json.encode(value) if in_order else encode(value)).decode()
+    shown = msgspec.json.encode(value).decode() if ordered else encode(value).decode()
     return Cause(field, "FieldValueNotSupported", f"Unsupported value: {shown}: supported values: {listed}")

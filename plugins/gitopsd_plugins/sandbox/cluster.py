@@ -1,7 +1,7 @@
 """The state of one sandbox cluster: resources, objects, rules of access, addresses, clock. No HTTP.
 
-`Cluster` only holds; reads are in `reads.py`, writes in `writes.py`, and what happens by itself in `controllers/`. Tests
-and the server share it.
+`Cluster` only holds; reads are in `reads.py`, writes in `creation.py`, `writes.py` and `applies.py`, and what happens by
+itself in `controllers/`. Tests and the server share it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from gitopsd_plugins.sandbox.access import Access
 from gitopsd_plugins.sandbox.delays import Delays
 from gitopsd_plugins.sandbox.dependants import Dependants
 from gitopsd_plugins.sandbox.paging import Pages
-from gitopsd_plugins.sandbox.prepare import Addresses
 from gitopsd_plugins.sandbox.resources import Resources
+from gitopsd_plugins.sandbox.services import Addresses
 from gitopsd_plugins.sandbox.store import Store
+from gitopsd_plugins.sandbox.user import User
 from gitopsd_plugins.sandbox.watch import Watchers
 
 
@@ -48,13 +49,24 @@ class Cluster:
     delays: Delays = field(default_factory=Delays)
     dependants: Dependants = field(default_factory=Dependants)
     pages: Pages = field(default_factory=Pages)
-    service_account_tokens: dict[str, str] = field(default_factory=dict)
-    """Token -> user name, of tokens that were asked for."""
+    tokens: dict[str, User] = field(default_factory=dict)
+    """The users of tokens that were asked for."""
 
     def __post_init__(self) -> None:
         self.access = Access(self.store)
         self.store.history = self.settings.history
         self.store.listeners.extend((self.dependants.notice, self.watchers.notify))
+
+    def clear(self) -> None:
+        """Forget everything. Versions go on counting, and every watch ends, so that no client takes the new for the old."""
+        self.watchers.end_all()
+        self.store.clear()
+        self.resources.reset()
+        self.addresses = Addresses()
+        self.delays.started.clear()
+        self.dependants.keys.clear()
+        self.pages.kept.clear()
+        self.tokens.clear()
 
     def now(self) -> str:
         """The time as objects carry it, in whole seconds."""

@@ -1,13 +1,26 @@
-"""`gitopsd sandbox up`: the sandbox as a server of its own, for kubectl and for people."""
+"""`gitopsd sandbox up`, `down`, `reset`: the sandbox as a server of its own, for kubectl and for people."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from pathlib import Path
 
 import click
+
+from gitopsd_plugins.sandbox import instance
+from gitopsd_plugins.sandbox.instance import Instance
+
+KUBECONFIG = click.option(
+    "--kubeconfig",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("sandbox.kubeconfig"),
+    show_default=True,
+    help="The kubeconfig of the sandbox; it tells one sandbox from another.",
+)
+PERSIST = click.option(
+    "--persist", type=click.Path(path_type=Path, file_okay=False), help="Folder that keeps the state over restarts."
+)
 
 
 @click.group()
@@ -17,43 +30,101 @@ def sandbox() -> None:
 
 @sandbox.command()
 @click.option("--port", default=0, show_default="a free one", help="Port on 127.0.0.1.")
-@click.option("--kubeconfig", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the kubeconfig.")
-@click.option(
-    "--persist", type=click.Path(path_type=Path, file_okay=False), help="Folder that keeps the state over restarts."
-)
+@KUBECONFIG
+@PERSIST
 @click.option("--settling", default=0.3, show_default=True, help="Seconds until workloads become healthy.")
-def up(port: int, kubeconfig: Path | None, persist: Path | None, settling: float) -> None:
-    """Run a sandbox cluster until Ctrl-C and write a kubeconfig for it.
+def up(port: int, kubeconfig: Path, persist: Path | None, settling: float) -> None:
+    """Run a sandbox cluster until Ctrl-C or `gitopsd sandbox down`, and write a kubeconfig for it.
 
     \b
     Examples:
       gitopsd sandbox up
-      gitopsd sandbox up --persist ~/.local/state/sandbox --kubeconfig sandbox.yaml
+      gitopsd sandbox up --persist ~/.local/state/sandbox --port 6443
 
     Images whose name or tag contains `fail` or `broken` never start.
     """
-    path = (kubeconfig or Path("sandbox.kubeconfig")).absolute()
     try:
-        asyncio.run(_serve(port, path, persist, settling))
+        with instance.held(kubeconfig.absolute()) as held:
+            asyncio.run(_serve(port, kubeconfig.absolute(), persist, settling, held))
     except (OSError, ValueError) as error:
         raise click.ClickException(f"the sandbox cannot run: {error}") from error
 
 
-async def _serve(port: int, kubeconfig: Path, persist: Path | None, settling: float) -> None:
+async def _serve(port: int, kubeconfig: Path, persist: Path | None, settling: float, held: Instance) -> None:
     # here, so that `gitopsd --help` does not load an HTTP server
     from gitopsd_plugins.sandbox.cluster import Settings
     from gitopsd_plugins.sandbox.server import serve
 
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (instance.STOP, instance.INTERRUPT):
+        loop.add_signal_handler(number, stopped.set)
     async with serve(port=port, tls=True, persist=persist, settings=Settings(settling=settling)) as running:
+
+        def reset() -> None:
+            running.reset()
+            held.note_reset()
+
+        loop.add_signal_handler(instance.RESET, reset)
         write_private(kubeconfig, running.kubeconfig())
         click.echo(f"sandbox: a cluster in memory at {running.url}" + (f", kept in {persist}" if persist else ""))
         click.echo(f"  export KUBECONFIG={kubeconfig}")
         click.echo("  kubectl get namespaces")
         click.echo("Ctrl-C ends it.")
         await stopped.wait()
+
+
+@sandbox.command()
+@KUBECONFIG
+def down(kubeconfig: Path) -> None:
+    """End the sandbox that runs for a kubeconfig; what `--persist` keeps is written first.
+
+    \b
+    Examples:
+      gitopsd sandbox down
+      gitopsd sandbox down --kubeconfig other.kubeconfig
+    """
+    found = instance.running(kubeconfig.absolute())
+    if found is None:
+        raise click.ClickException(f"no sandbox runs for {kubeconfig}; name the kubeconfig of `gitopsd sandbox up`")
+    _told(instance.stop, kubeconfig.absolute(), found)
+    click.echo(f"sandbox: ended ({kubeconfig})")
+
+
+@sandbox.command()
+@KUBECONFIG
+@PERSIST
+def reset(kubeconfig: Path, persist: Path | None) -> None:
+    """Empty the sandbox: a running one at once, with its address and token; else the folder that `--persist` names.
+
+    \b
+    Examples:
+      gitopsd sandbox reset
+      gitopsd sandbox reset --persist ~/.local/state/sandbox
+    """
+    found = instance.running(kubeconfig.absolute())
+    if found is not None:
+        _told(instance.reset, kubeconfig.absolute(), found)
+    elif persist is not None:
+        _forget(persist)
+    else:
+        raise click.ClickException(f"no sandbox runs for {kubeconfig}; name its kubeconfig, or a folder with --persist")
+    click.echo("sandbox: as new")
+
+
+def _told(tell: instance.Tell, kubeconfig: Path, found: instance.Found) -> None:
+    try:
+        tell(kubeconfig, found)
+    except (TimeoutError, ProcessLookupError, PermissionError) as error:
+        raise click.ClickException(f"the sandbox of {kubeconfig} (process {found.pid}): {error}") from error
+
+
+def _forget(folder: Path) -> None:
+    from gitopsd_plugins.sandbox import persistence
+
+    try:
+        persistence.forget(folder)
+    except BlockingIOError as error:
+        raise click.ClickException(f"{error}; or name its kubeconfig") from error
 
 
 def write_private(path: Path, text: str) -> None:

@@ -38,19 +38,17 @@ def _node(old: Any, new: Any, schema: Schema) -> _Sets | None:
     """The three sets below a field; None when nothing differs. An empty set in a tuple is a member only at a leaf."""
     if old is new:
         return None
-    if schema.shape in ("map", "any") and _maps(old, new) and not schema.atomic and (old or new):
-        return _map({} if old is _MISSING else old, {} if new is _MISSING else new, schema)
-    if schema.shape == "list" and not schema.atomic and _lists(old, new) and (old or new):
-        return _list([] if old is _MISSING else old, [] if new is _MISSING else new, schema)
-    return _NONE
-
-
-def _maps(old: Any, new: Any) -> bool:
-    return (isinstance(old, dict) or old is _MISSING) and (isinstance(new, dict) or new is _MISSING)
-
-
-def _lists(old: Any, new: Any) -> bool:
-    return (isinstance(old, list) or old is _MISSING) and (isinstance(new, list) or new is _MISSING)
+    if schema.atomic or schema.shape == "scalar":
+        return _NONE
+    kind: type = list if schema.shape == "list" else dict
+    before, after = old is not _MISSING and old is not None, new is not _MISSING and new is not None
+    if (before and not isinstance(old, kind)) or (after and not isinstance(new, kind)):
+        return _NONE
+    if not ((before and old) or (after and new)):
+        return _NONE  # two empty ones are leaves
+    if kind is dict:
+        return _map(old if before else {}, new if after else {}, schema)
+    return _list(old if before else [], new if after else [], schema)
 
 
 def _same(old: Any, new: Any) -> bool:
@@ -73,23 +71,34 @@ def _map(old: Json, new: Json, schema: Schema) -> _Sets:
 
 
 def _list(old: list[Any], new: list[Any], schema: Schema) -> _Sets:
+    """Items that one side has twice count as one leaf, which is added, removed or modified as a whole."""
     sets: _Sets = ({}, {}, {})
     held, wanted = _items(old, schema), _items(new, schema)
-    for name, value in wanted.items():
-        _put(sets, name, held.get(name, _MISSING), value, schema.element or ANY)
-    for name, value in held.items():
-        if name not in wanted:
-            _put(sets, name, value, _MISSING, schema.element or ANY)
+    element = schema.element or ANY
+    for name in {**wanted, **held}:
+        before, after = held.get(name, ()), wanted.get(name, ())
+        if len(before) < 2 and len(after) < 2:
+            _put(sets, name, before[0] if before else _MISSING, after[0] if after else _MISSING, element)
+        elif len(before) < 2:
+            if before:
+                _put(sets, name, before[0], _MISSING, element)
+            sets[0][name] = MEMBER
+        elif len(after) < 2:
+            if after:
+                _put(sets, name, _MISSING, after[0], element)
+            sets[2][name] = MEMBER
+        elif before != after:
+            sets[1][name] = MEMBER
     return sets
 
 
-def _items(items: list[Any], schema: Schema) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _items(items: list[Any], schema: Schema) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
     for index, item in enumerate(items):
         try:
-            found.setdefault(elements.of(item, schema), item)
+            found.setdefault(elements.of(item, schema), []).append(item)
         except elements.Unnamed:
-            found[f"i:{index}"] = item
+            found[f"i:{index}"] = [item]
     return found
 
 

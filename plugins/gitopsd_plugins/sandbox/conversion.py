@@ -5,6 +5,7 @@ Only the pair of versions that 1.36 serves side by side is known: HorizontalPodA
 
 from __future__ import annotations
 
+from gitopsd_plugins.sandbox import filling
 from gitopsd_plugins.sandbox.resources import Resource
 from gitopsd_plugins.sandbox.schema import Json
 
@@ -21,6 +22,8 @@ def converted(body: Json, resource: Resource) -> Json:
 
 def stored(body: Json, resource: Resource) -> Json:
     """An object of this version as it is kept."""
+    if not resource.custom:
+        body = filling.hollowed(body, resource.schema)
     if body.get("apiVersion") == resource.stored_api_version:
         return body
     body = {**body, "apiVersion": resource.stored_api_version}

@@ -18,7 +18,7 @@ COLLECTION = ("apiextensions.k8s.io", "customresourcedefinitions")
 
 RULES = (
     "enum", "pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "minItems", "maxItems",
-    "uniqueItems", "minProperties", "maxProperties", "multipleOf", "anyOf", "oneOf", "allOf", "not",
+    "uniqueItems", "format", "minProperties", "maxProperties", "multipleOf", "anyOf", "oneOf", "allOf", "not",
 )  # fmt: skip
 """Keywords that are kept for `crd_rules.py`."""
 
@@ -87,6 +87,7 @@ def _resource(spec: Json, version: Json, stored_in: str) -> Resource:
         storage_version=stored_in,
         custom=True,
         scale=scale,
+        declared=(version.get("schema") or {}).get("openAPIV3Schema"),
         columns=tuple(version.get("additionalPrinterColumns") or ()),
         selectable=tuple(each["jsonPath"].lstrip(".") for each in version.get("selectableFields") or ()),
     )

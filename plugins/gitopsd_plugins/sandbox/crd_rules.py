@@ -1,16 +1,18 @@
 """Checks custom resources by the rules of their schema: types, required fields, enumerations, bounds, patterns.
 
-It knows schemas and says where a value breaks one, in the API server's words. CEL rules (`x-kubernetes-validations`) are
-not evaluated, and `anyOf`, `oneOf`, `allOf` and `not` are not either: the sandbox accepts more than a real server there.
+It knows schemas and says where a value breaks one, in the API server's words. CEL rules (`x-kubernetes-validations`) are not
+evaluated: the sandbox accepts more than a real server there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from gitopsd_plugins.sandbox import crd, formats
 from gitopsd_plugins.sandbox.resources import Resource
 from gitopsd_plugins.sandbox.schema import ANY, Json, Schema
 from gitopsd_plugins.sandbox.status import Cause
@@ -35,7 +37,19 @@ def of(resource: Resource, body: Json) -> list[Cause]:
         if below is not None and name not in ("apiVersion", "kind", "metadata"):
             causes.extend(_node(value, below, name))
     causes.extend(_missing(body, resource.schema, ""))
+    causes.extend(_scale(body, resource.scale or {}))
     return sorted(causes, key=lambda cause: cause.field)
+
+
+def _scale(body: Json, paths: Json) -> Iterator[Cause]:
+    """The numbers that the scale subresource shows."""
+    for name in ("specReplicasPath", "statusReplicasPath"):
+        value: Any = body
+        for key in paths.get(name, "").strip(".").split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(value, int) and value < 0:
+            why = f"Invalid value: {value}: should be a non-negative integer"
+            yield Cause(paths[name], "FieldValueInvalid", why)
 
 
 def _node(value: Any, schema: Schema, path: str) -> Iterator[Cause]:
@@ -48,6 +62,49 @@ def _node(value: Any, schema: Schema, path: str) -> Iterator[Cause]:
             yield from _list(value, schema, path)
         case "scalar":
             yield from _scalar(value, schema, path)
+    if schema.rules:
+        yield from _combined(value, schema.rules, path)
+
+
+_LOGIC = ("allOf", "anyOf", "not", "oneOf")
+
+
+def _combined(value: Any, rules: Mapping[str, Any], path: str) -> Iterator[Cause]:
+    """The rules that are made of other schemas."""
+    for keyword in _LOGIC:
+        if keyword not in rules:
+            continue
+        schemas = rules[keyword] if isinstance(rules[keyword], list) else [rules[keyword]]
+        found = [list(_node(value, _for(value, schema), path)) for schema in schemas]
+        valid = sum(not each for each in found)
+        why = _LOGICAL[keyword](valid, len(found))
+        if not why:
+            continue
+        if keyword == "allOf":
+            yield from (cause for each in found for cause in each)
+        elif not valid and keyword != "not":
+            yield from found[0]
+        yield Cause("<nil>", "FieldValueInvalid", f'Invalid value: "": "{path}" {why}')
+
+
+_LOGICAL: dict[str, Callable[[int, int], str]] = {
+    "allOf": lambda valid, count: "" if valid == count else "must validate all the schemas (allOf)",
+    "anyOf": lambda valid, _: "" if valid else "must validate at least one schema (anyOf)",
+    "not": lambda valid, _: "must not validate the schema (not)" if valid else "",
+    "oneOf": lambda valid, _: _one_of(valid),
+}
+
+
+def _one_of(valid: int) -> str:
+    if valid == 1:
+        return ""
+    found = f"Found {valid} valid alternatives" if valid else "Found none valid"
+    return f"must validate one and only one schema (oneOf). {found}"
+
+
+def _for(value: Any, schema: Json) -> Schema:
+    """The node of a schema that leaves the type to the place where it stands."""
+    return crd.node_of(schema if "type" in schema else {**schema, "type": _type_name(value)})
 
 
 def _wrong_type(value: Any, wanted: str, path: str) -> Cause:
@@ -60,7 +117,7 @@ def _wrong_type(value: Any, wanted: str, path: str) -> Cause:
 def _type_name(value: Any) -> str:
     if isinstance(value, bool):
         return "boolean"
-    return {str: "string", int: "integer", float: "number", list: "array", dict: "object"}[type(value)]
+    return {str: "string", int: "integer", float: "number", list: "array", dict: "object"}.get(type(value), "null")
 
 
 def _map(value: Any, schema: Schema, path: str) -> Iterator[Cause]:
@@ -149,6 +206,9 @@ def _fits(value: Any, scalar: str, accepted: tuple[type, ...]) -> bool:
 
 def _text(value: str, rules: Any, path: str) -> Iterator[Cause]:
     shown = encode(value).decode()
+    if "format" in rules and not formats.fits(value, rules["format"]):
+        why = f"{path} in body must be of type {rules['format']}: {shown}"
+        yield Cause(path, "FieldValueTypeInvalid", f"Invalid value: {shown}: {why}")
     if "maxLength" in rules and len(value) > rules["maxLength"]:
         yield Cause(path, "FieldValueTooLong", f"Too long: may not be more than {rules['maxLength']} bytes")
     if "minLength" in rules and len(value) < rules["minLength"]:
@@ -172,14 +232,14 @@ def _pattern(text: str) -> re.Pattern[str] | None:
 
 
 def _number(value: float, rules: Any, path: str) -> Iterator[Cause]:
-    low, high = rules.get("minimum"), rules.get("maximum")
-    if low is not None and (value < low or (rules.get("exclusiveMinimum") and value == low)):
-        yield Cause(
-            path,
-            "FieldValueInvalid",
-            f"Invalid value: {value}: {path} in body should be greater than or equal to {low}",
-        )
-    if high is not None and (value > high or (rules.get("exclusiveMaximum") and value == high)):
-        yield Cause(
-            path, "FieldValueInvalid", f"Invalid value: {value}: {path} in body should be less than or equal to {high}"
-        )
+    low, high, step = rules.get("minimum"), rules.get("maximum"), rules.get("multipleOf")
+    above, below = rules.get("exclusiveMinimum"), rules.get("exclusiveMaximum")
+    why = ""
+    if low is not None and (value < low or (above and value == low)):
+        why = f"greater than {low}" if above else f"greater than or equal to {low}"
+    elif high is not None and (value > high or (below and value == high)):
+        why = f"less than {high}" if below else f"less than or equal to {high}"
+    elif step and Decimal(str(value)) % Decimal(str(step)):
+        why = f"a multiple of {step}"
+    if why:
+        yield Cause(path, "FieldValueInvalid", f"Invalid value: {value}: {path} in body should be {why}")

@@ -70,11 +70,15 @@ class Reader:
             if below is None:
                 self.unknown.append(f"{prefix}{name}")
                 new = None
+            elif item is None and name not in schema.fields and self.typed:
+                new = _ZEROS.get(below.scalar) if below.shape == "scalar" else None
+            elif item is None and (below.nullable or below.shape == "any") and not self.typed:
+                continue
             else:
                 new = self._field(item, below, path if name not in schema.fields else f"{prefix}{name}")
-            if new is None or (self.typed and not new and name not in schema.required and _is_collection(new, below)):
+            if new is None or (self.typed and not new and _is_nothing(name, new, schema, below)):
                 result = dict(value) if result is None else result
-                del result[name]  # an empty collection goes as Go's `omitempty` has it
+                del result[name]
             elif new is not item:
                 result = dict(value) if result is None else result
                 result[name] = new
@@ -107,6 +111,19 @@ class Reader:
         except ValueError as error:
             raise WrongType(str(error)) from error
         return value if text == value else text
+
+
+_ZEROS = {"string": "", "byte": "", "quantity": "0", "boolean": False, "int32": 0, "int64": 0}
+"""What Go makes of a null that a map holds."""
+
+
+def _is_nothing(name: str, value: Any, schema: Schema, below: Schema | None) -> bool:
+    """Whether Go leaves this empty value out, or cannot tell it from none: empty collections and most zeros."""
+    if name in schema.omits:
+        return True
+    if name in schema.zeros:
+        return schema.zeros[name] is not None
+    return name not in schema.required and _is_collection(value, below)
 
 
 def _is_collection(value: Any, schema: Schema | None) -> bool:

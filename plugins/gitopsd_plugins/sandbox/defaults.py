@@ -36,12 +36,11 @@ def _daemon_set(spec: Json) -> Json:
 
 def _daemon_strategy(strategy: Json) -> Json:
     strategy = filling.with_missing(strategy, type="RollingUpdate")
-    if strategy["type"] != "RollingUpdate":
-        return strategy
-    strategy = filling.with_missing(strategy, rollingUpdate={})
-    return filling.changed(
-        strategy, "rollingUpdate", lambda value: filling.with_missing(value, maxUnavailable=1, maxSurge=0)
-    )
+    rolls = strategy["type"] == "RollingUpdate"
+    if rolls:
+        strategy = filling.with_missing(strategy, rollingUpdate={})
+    defaults = {"maxUnavailable": 1 if rolls else 0, "maxSurge": 0}
+    return filling.changed(strategy, "rollingUpdate", lambda value: filling.with_missing(value, **defaults))
 
 
 def _stateful_set(spec: Json) -> Json:
@@ -57,14 +56,11 @@ def _stateful_set(spec: Json) -> Json:
 
 
 def _stateful_strategy(strategy: Json) -> Json:
-    strategy = filling.with_missing(strategy, type="RollingUpdate")
+    if "type" not in strategy:
+        strategy = filling.with_missing(strategy, type="RollingUpdate", rollingUpdate={})
     if strategy["type"] != "RollingUpdate":
         return strategy
-    return filling.changed(
-        filling.with_missing(strategy, rollingUpdate={}),
-        "rollingUpdate",
-        lambda value: filling.with_missing(value, partition=0),
-    )
+    return filling.changed(strategy, "rollingUpdate", lambda value: filling.with_missing(value, partition=0))
 
 
 def _claim_template(claim: Json) -> Json:
@@ -110,7 +106,21 @@ def _service(spec: Json) -> Json:
         spec = filling.with_missing(spec, externalTrafficPolicy="Cluster")
     if spec["type"] == "LoadBalancer":
         spec = filling.with_missing(spec, allocateLoadBalancerNodePorts=True)
+    if spec["sessionAffinity"] == "ClientIP":
+        config = (spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}
+        if config.get("timeoutSeconds") is None:
+            spec = {**spec, "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 10800}}}
+    elif spec["sessionAffinity"] == "None" and "sessionAffinityConfig" in spec:
+        spec = {name: value for name, value in spec.items() if name != "sessionAffinityConfig"}
     return spec
+
+
+def _service_status(status: Json) -> Json:
+    def moded(ingress: Json) -> Json:
+        return filling.with_missing(ingress, ipMode="VIP") if ingress.get("ip") else ingress
+
+    change = filling.each(moded)
+    return filling.changed(status, "loadBalancer", lambda balancer: filling.changed(balancer, "ingress", change))
 
 
 def _service_port(port: Json) -> Json:
@@ -138,6 +148,47 @@ def _network_policy(spec: Json) -> Json:
 
 def _autoscaler(spec: Json) -> Json:
     return filling.with_missing(spec, minReplicas=1)
+
+
+CPU_AT_80: Json = {
+    "type": "Resource",
+    "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}},
+}
+BY_PERCENT: Json = {"type": "Percent", "value": 100, "periodSeconds": 15}
+UP: Json = {
+    "stabilizationWindowSeconds": 0,
+    "selectPolicy": "Max",
+    "policies": [{"type": "Pods", "value": 4, "periodSeconds": 15}, BY_PERCENT],
+}
+DOWN: Json = {"selectPolicy": "Max", "policies": [BY_PERCENT]}
+
+
+def _autoscaler_v2(spec: Json) -> Json:
+    spec = filling.with_missing(spec, minReplicas=1)
+    if not spec.get("metrics"):
+        spec = {**spec, "metrics": [CPU_AT_80]}
+
+    def rules(behavior: Json) -> Json:
+        return {
+            **behavior,
+            "scaleUp": {**UP, **behavior.get("scaleUp", {})},
+            "scaleDown": {**DOWN, **behavior.get("scaleDown", {})},
+        }
+
+    return filling.changed(spec, "behavior", rules)
+
+
+def _limit_range(spec: Json) -> Json:
+    return filling.changed(spec, "limits", filling.each(_limit))
+
+
+def _limit(limit: Json) -> Json:
+    if limit.get("type") != "Container":
+        return limit
+    default = {**limit.get("max", {}), **limit.get("default", {})}
+    request = {**limit.get("min", {}), **default, **limit.get("defaultRequest", {})}
+    found = {name: value for name, value in (("default", default), ("defaultRequest", request)) if value}
+    return {**limit, **found}
 
 
 def _secret(body: Json) -> Json:
@@ -192,10 +243,26 @@ def _namespace(body: Json) -> Json:
     return body if labels == metadata.get("labels") else {**body, "metadata": {**metadata, "labels": labels}}
 
 
+def _job_body(body: Json) -> Json:
+    labels = ((body["spec"].get("template") or {}).get("metadata") or {}).get("labels")
+    if not labels or body["metadata"].get("labels"):
+        return body
+    return {**body, "metadata": {**body["metadata"], "labels": labels}}
+
+
+def _pending(body: Json) -> Json:
+    return filling.changed(body, "status", lambda status: filling.with_missing(status, phase="Pending"))
+
+
+def _slice_body(body: Json) -> Json:
+    port = filling.each(lambda entry: filling.with_missing(entry, name="", protocol="TCP"))
+    return filling.changed(body, "ports", port) if body.get("ports") else body
+
+
 def _daemon_set_body(body: Json) -> Json:
     metadata = body["metadata"]
     annotations = filling.with_missing(
-        metadata.get("annotations", {}), **{"deprecated.daemonset.template.generation": "1"}
+        metadata.get("annotations", {}), **{"deprecated.daemonset.template.generation": "0"}
     )
     return (
         body
@@ -220,6 +287,7 @@ _SPECS: dict[str, Callable[[Json], Json]] = {
     "v1/PersistentVolume": _volume_spec,
     "v1/PersistentVolumeClaim": _claim,
     "v1/ReplicationController": _replica_set,
+    "v1/LimitRange": _limit_range,
     "v1/Service": _service,
     "apiextensions.k8s.io/v1/CustomResourceDefinition": _definition,
     "apps/v1/DaemonSet": _daemon_set,
@@ -227,16 +295,26 @@ _SPECS: dict[str, Callable[[Json], Json]] = {
     "apps/v1/ReplicaSet": _replica_set,
     "apps/v1/StatefulSet": _stateful_set,
     "autoscaling/v1/HorizontalPodAutoscaler": _autoscaler,
-    "autoscaling/v2/HorizontalPodAutoscaler": _autoscaler,
+    "autoscaling/v2/HorizontalPodAutoscaler": _autoscaler_v2,
     "batch/v1/CronJob": _cron_job,
     "batch/v1/Job": _job,
     "networking.k8s.io/v1/NetworkPolicy": _network_policy,
 }
 
+
+def _service_body(body: Json) -> Json:
+    return filling.changed(body, "status", _service_status)
+
+
 _BODIES: dict[str, Callable[[Json], Json]] = {
     "v1/Namespace": _namespace,
+    "v1/PersistentVolume": _pending,
+    "v1/PersistentVolumeClaim": _pending,
     "v1/Secret": _secret,
+    "v1/Service": _service_body,
     "apps/v1/DaemonSet": _daemon_set_body,
+    "batch/v1/Job": _job_body,
+    "discovery.k8s.io/v1/EndpointSlice": _slice_body,
     "admissionregistration.k8s.io/v1/MutatingWebhookConfiguration": _mutating_webhooks,
     "admissionregistration.k8s.io/v1/ValidatingWebhookConfiguration": _webhooks,
     "rbac.authorization.k8s.io/v1/ClusterRoleBinding": _role_binding,
@@ -254,4 +332,5 @@ def complete(body: Json, schema: Schema) -> Json:
         filled = change(filled)
     if change := _SPECS.get(kind):
         filled = filling.changed(filled, "spec", change)
-    return filled
+    zeroed: Json = filling.zeroed(filled, schema)
+    return zeroed

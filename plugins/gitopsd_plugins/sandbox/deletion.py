@@ -5,7 +5,7 @@ An object with finalizers is only marked; it vanishes with the last finalizer. I
 
 from __future__ import annotations
 
-from gitopsd_plugins.sandbox import status
+from gitopsd_plugins.sandbox import conversion, status, strategies
 from gitopsd_plugins.sandbox.call import Call, options
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.schema import Json
@@ -15,17 +15,29 @@ PROTECTED = ("default", "kube-system", "kube-public")
 """Namespaces that cannot be deleted."""
 POLICIES = ("Foreground", "Background", "Orphan")
 PROPAGATION = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
+"""The finalizers that carry out a policy."""
+CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
+JOBS_LEAVE_PODS = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
+    "propagationPolicy=Orphan to suppress this warning"
+)
 
 
 def delete(cluster: Cluster, call: Call, stored: Stored) -> Stored | Json:
-    """Delete one object: the Status of a completed deletion, or the object that waits. Raises `Refused`."""
+    """Delete one object: what a completed deletion answers with, or the object that waits. Raises `Refused`."""
     asked = options(call)
     check(call, stored, asked)
     if call.dry_run or is_dry(asked):
         finalizers = _holding(stored, asked)
-        return _success(call, stored) if finalizers is None else _doomed(cluster, stored, finalizers)
+        return _gone(call, stored) if finalizers is None else _doomed(cluster, stored, finalizers)
     marked = mark(cluster, stored, asked)
-    return _success(call, stored) if marked is None else marked
+    return marked if cluster.store.get(stored.collection, stored.key) is marked else _gone(call, marked)
+
+
+def warn(call: Call) -> None:
+    """Warn where a deletion without a policy does something else than people expect."""
+    if call.resource.key == ("batch", "jobs") and not {"propagationPolicy", "orphanDependents"} & set(options(call)):
+        call.warnings.append(JOBS_LEAVE_PODS)
 
 
 def is_dry(asked: Json) -> bool:
@@ -53,32 +65,46 @@ def check(call: Call, stored: Stored, asked: Json) -> None:
         raise status.conflict(resource.group, resource.kind, name, why)
 
 
-def mark(cluster: Cluster, stored: Stored, asked: Json) -> Stored | None:
-    """Remove the object, or mark it as being deleted where finalizers hold it; None when it is gone."""
-    if stored.doomed:
-        return stored
+def mark(cluster: Cluster, stored: Stored, asked: Json) -> Stored:
+    """Remove the object, or mark it as being deleted where finalizers hold it; gives its last state."""
     finalizers = _holding(stored, asked)
     if finalizers is None:
-        cluster.store.remove(stored)
-        return None
+        return cluster.store.remove(stored)
+    if stored.doomed and finalizers == list(stored.metadata.get("finalizers") or ()):
+        return stored
     return cluster.store.put(stored.collection, stored.key, _doomed(cluster, stored, finalizers))
 
 
 def _holding(stored: Stored, asked: Json) -> list[str] | None:
     """The finalizers that hold the object once it is being deleted; None when nothing does."""
-    finalizers = list(stored.metadata.get("finalizers") or ())
-    wanted = PROPAGATION.get(asked.get("propagationPolicy", ""))
-    if wanted and wanted not in finalizers:
-        finalizers.append(wanted)
-    if stored.collection == ("apiextensions.k8s.io", "customresourcedefinitions"):
-        finalizers.append("customresourcecleanup.apiextensions.k8s.io")
+    finalizers = _with_policy(stored, asked)
+    if stored.collection == ("apiextensions.k8s.io", "customresourcedefinitions") and CLEANUP not in finalizers:
+        finalizers.append(CLEANUP)
     return finalizers if finalizers or stored.collection == ("", "namespaces") else None
 
 
+def _with_policy(stored: Stored, asked: Json) -> list[str]:
+    """The finalizers with the one that carries out the policy of the deletion; asked for, kept from before, or the kind's."""
+    held = list(stored.metadata.get("finalizers") or ())
+    if stored.collection in strategies.NOT_COLLECTED:
+        return [name for name in held if name not in PROPAGATION.values()]
+    policy = asked.get("propagationPolicy") or ""
+    if asked.get("orphanDependents") is not None:
+        policy = "Orphan" if asked["orphanDependents"] else "Background"
+    kept = next((name for name in held if name in PROPAGATION.values()), "")
+    default = PROPAGATION["Orphan"] if stored.collection in strategies.ORPHANS_LEFT else ""
+    wanted = PROPAGATION.get(policy, "") if policy else kept or default
+    if wanted == kept:
+        return held
+    return [*(name for name in held if name not in PROPAGATION.values()), *([wanted] if wanted else [])]
+
+
 def _doomed(cluster: Cluster, stored: Stored, finalizers: list[str]) -> Json:
-    metadata = {**stored.metadata, "deletionTimestamp": cluster.now()}
+    metadata = {"deletionTimestamp": cluster.now(), **stored.metadata}
     if finalizers:
         metadata["finalizers"] = finalizers
+    if stored.doomed:
+        return {**stored.body, "metadata": metadata}
     body = {**stored.body, "metadata": metadata}
     if stored.collection == ("", "namespaces"):
         return {**body, "status": {**body.get("status", {}), "phase": "Terminating"}}
@@ -88,13 +114,16 @@ def _doomed(cluster: Cluster, stored: Stored, finalizers: list[str]) -> Json:
     return body
 
 
+def is_free(stored: Stored, body: Json) -> bool:
+    """Whether an object that is being deleted is held by nothing any more, once it is as `body` has it."""
+    if not stored.doomed or body["metadata"].get("finalizers"):
+        return False
+    return stored.collection != ("", "namespaces") or not body.get("spec", {}).get("finalizers")
+
+
 def finish_if_free(cluster: Cluster, stored: Stored) -> Stored:
     """Remove an object that is being deleted and that nothing holds any more; gives its last state."""
-    if not stored.doomed or stored.metadata.get("finalizers"):
-        return stored
-    if stored.collection == ("", "namespaces") and stored.body.get("spec", {}).get("finalizers"):
-        return stored
-    return cluster.store.remove(stored)
+    return cluster.store.remove(stored) if is_free(stored, stored.body) else stored
 
 
 def set_finalizers(cluster: Cluster, stored: Stored, finalizers: list[str]) -> Stored:
@@ -107,5 +136,7 @@ def set_finalizers(cluster: Cluster, stored: Stored, finalizers: list[str]) -> S
     )
 
 
-def _success(call: Call, stored: Stored) -> Json:
+def _gone(call: Call, stored: Stored) -> Json:
+    if call.resource.key in strategies.SHOWN_WHEN_DELETED:
+        return conversion.converted(stored.body, call.resource)
     return status.success(stored.key[1], call.resource.group, call.resource.plural, stored.uid)

@@ -1,7 +1,6 @@
-"""What the server offers, as clients ask for it: groups, versions, resources, aggregated discovery, OpenAPI v3.
+"""What the server offers, as clients ask for it: groups, versions, resources, aggregated discovery.
 
-It renders `Resources`; it knows no objects. OpenAPI documents carry just what kubectl needs to leave validation to the
-server: every kind with its schema, and the `fieldValidation` option on its PATCH operation.
+It renders `Resources`; it knows no objects.
 """
 
 from __future__ import annotations
@@ -133,43 +132,3 @@ def _aggregated_sub(resource: Resource, sub: Subresource) -> Json:
     group_name, version_name = (sub.group, sub.version) if sub.version else (resource.group, resource.version)
     kind = {"group": group_name, "version": version_name, "kind": sub.kind}
     return {"subresource": sub.name, "responseKind": kind, "verbs": list(sub.verbs)}
-
-
-def openapi_paths(resources: Resources) -> Json:
-    """The answer to /openapi/v3."""
-    names = [(name, each) for name in resources.groups() for each in resources.versions(name)]
-    paths = {_openapi_path(*pair): {"serverRelativeURL": f"/openapi/v3/{_openapi_path(*pair)}"} for pair in names}
-    return {"paths": paths}
-
-
-def _openapi_path(group_name: str, version_name: str) -> str:
-    return f"apis/{group_name}/{version_name}" if group_name else f"api/{version_name}"
-
-
-def openapi(resources: Resources, group_name: str, version_name: str) -> Json:
-    """The OpenAPI v3 document of one version."""
-    paths: Json = {}
-    schemas: Json = {}
-    base = "/" + _openapi_path(group_name, version_name)
-    for resource in resources.of_version(group_name, version_name):
-        if "patch" not in resource.verbs:
-            continue
-        kind = {"group": group_name, "version": version_name, "kind": resource.kind}
-        where = "/namespaces/{namespace}" if resource.namespaced else ""
-        parameters = [
-            {"name": name, "in": "query", "schema": {"type": "string"}}
-            for name in ("dryRun", "fieldManager", "fieldValidation")
-        ]
-        operation = {
-            "parameters": parameters,
-            "x-kubernetes-action": "patch",
-            "x-kubernetes-group-version-kind": kind,
-            "responses": {},
-        }
-        paths[f"{base}{where}/{resource.plural}/{{name}}"] = {"patch": operation}
-        name = (
-            resource.schema.type_name or f"{'.'.join(reversed(group_name.split('.')))}.{version_name}.{resource.kind}"
-        )
-        schemas[name] = {"type": "object", "x-kubernetes-group-version-kind": [kind]}
-    info = {"title": "Kubernetes", "version": type_table.table().version}
-    return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}}

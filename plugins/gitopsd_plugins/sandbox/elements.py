@@ -12,8 +12,6 @@ import msgspec
 
 from gitopsd_plugins.sandbox.schema import Json, Schema
 
-_ZERO: dict[str, Any] = {"string": "", "int32": 0}
-
 
 class Unnamed(Exception):  # noqa: N818 - says what the item is
     """An item of an associative list has none of its keys."""
@@ -53,8 +51,8 @@ def _key(item: Json, key: str, schema: Schema) -> Any:
     element = schema.element
     if key in element.defaults:
         return element.defaults[key]
-    # Go's types always have their required fields: a container without a name has the empty one
-    return _ZERO.get(element.fields[key].scalar) if element.type_name and key in element.required else None
+    # Go's types always have some fields: a container without a name has the empty one
+    return element.zeros.get(key)
 
 
 def _text(value: Any) -> str:

@@ -73,6 +73,16 @@ def member(node: FieldSet | None) -> bool:
     return node is not None and (not node or "." in node)
 
 
+def has(held: FieldSet, path: tuple[str, ...]) -> bool:
+    """Whether a path is in the set."""
+    node: FieldSet | None = held
+    for element in path:
+        if node is None:
+            return False
+        node = node.get(element)
+    return member(node)
+
+
 def marked(node: FieldSet) -> FieldSet:
     """The node with its element in the set."""
     return node if not node or "." in node else {".": MEMBER, **node}

@@ -25,11 +25,50 @@ def fill(value: Any, schema: Schema) -> Any:
     result = value
     for name, default in schema.defaults.items():
         if name not in result:
-            result = {**result, name: _copy(default)}
+            result = {**result, name: _copy(default)}  # a null that is allowed counts as a value
     for name, item in result.items():
         if isinstance(item, dict | list):
             below = schema.fields.get(name) or schema.element
             if below is not None and (new := fill(item, below)) is not item:
+                result = {**result, name: new}
+    return result
+
+
+def zeroed(value: Any, schema: Schema) -> Any:
+    """`value` with what Go writes for fields that nobody set, everywhere below."""
+    if isinstance(value, list):
+        if schema.element is None or schema.element.shape in ("scalar", "any"):
+            return value
+        items = [zeroed(item, schema.element) for item in value]
+        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+    if not isinstance(value, dict) or schema.shape != "map":
+        return value
+    missing = {name: zero for name, zero in schema.zeros.items() if name not in value}
+    result = {**value, **missing} if missing else value
+    for name, item in value.items():
+        if isinstance(item, dict | list):
+            below = schema.fields.get(name) or schema.element
+            if below is not None and (new := zeroed(item, below)) is not item:
+                result = {**result, name: new}
+    return result
+
+
+def hollowed(value: Any, schema: Schema) -> Any:
+    """`value` as it comes back from storage, which does not tell an empty list that is always written from none."""
+    if isinstance(value, list):
+        if schema.element is None or schema.element.shape in ("scalar", "any"):
+            return value
+        items = [hollowed(item, schema.element) for item in value]
+        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+    if not isinstance(value, dict) or schema.shape != "map":
+        return value
+    result = value
+    for name, item in value.items():
+        if isinstance(item, dict | list):
+            below = schema.fields.get(name) or schema.element
+            is_nothing = not item and name in schema.zeros
+            new = None if is_nothing else hollowed(item, below) if below is not None else item
+            if new is not item:
                 result = {**result, name: new}
     return result
 
@@ -66,7 +105,7 @@ def each(change: Callable[[Json], Json]) -> Callable[[list[Json]], list[Json]]:
 
 @lru_cache(maxsize=256)
 def skeleton(schema: Schema) -> Json:
-    """An object of this type with nothing in it but what Go always writes: plain structs and required lists.
+    """An object of this type with nothing in it but what Go always writes: plain structs and zeros.
 
     Fields are compared with it to see what a create adds. Not to be changed.
     """
@@ -74,10 +113,8 @@ def skeleton(schema: Schema) -> Json:
 
 
 def _bare(schema: Schema) -> Json:
-    result: Json = {}
+    result: Json = dict(schema.zeros)
     for name, below in schema.fields.items():
         if schema.defaults.get(name) == {}:
             result[name] = _bare(below)
-        elif name in schema.required and below.shape == "list" and below.keys:
-            result[name] = []
     return result

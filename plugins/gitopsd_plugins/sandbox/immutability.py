@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gitopsd_plugins.sandbox import causes
+from gitopsd_plugins.sandbox import causes, quantity, services
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Cause
 
@@ -57,15 +57,6 @@ def _secret_change(live: Json, body: Json) -> Iterator[Cause]:
     yield from _sealed(live, body)
 
 
-def _service_change(live: Json, body: Json) -> Iterator[Cause]:
-    before, after = live["spec"], body["spec"]
-    address = before.get("clusterIP")
-    if before.get("type") == "ExternalName" or after.get("type") == "ExternalName" or not address:
-        return
-    if after.get("clusterIP") != address:
-        yield causes.wrong("spec.clusterIPs[0]", [after.get("clusterIP")], "may not change once set")
-
-
 STATEFUL_MUTABLE = (
     "replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
 )  # fmt: skip
@@ -85,17 +76,33 @@ def _stateful_change(live: Json, body: Json) -> Iterator[Cause]:
 
 
 def _claim_change(live: Json, body: Json) -> Iterator[Cause]:
-    fixed = []
-    for each in (live, body):
-        spec = {
-            key: value
-            for key, value in each["spec"].items()
-            if key not in ("resources", "volumeName", "volumeAttributesClassName")
-        }
-        fixed.append(spec)
-    if fixed[0] != fixed[1]:
+    before, after = dict(live["spec"]), dict(body["spec"])
+    for name in ("volumeName", "storageClassName"):  # may be set once
+        if not before.get(name) and name not in before:
+            after.pop(name, None)
+    if (body.get("status") or {}).get("phase") == "Bound":
+        for spec in (before, after):
+            spec.pop("volumeAttributesClassName", None)
+            spec["resources"] = {**(spec.get("resources") or {}), "requests": None}
+    if before != after:
         why = "Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
         yield Cause("spec", "FieldValueForbidden", why)
+    yield from _shrunk(live, body)
+    if live["spec"].get("volumeMode") != body["spec"].get("volumeMode"):
+        yield causes.wrong("volumeMode", body["spec"].get("volumeMode"), "field is immutable")
+
+
+def _shrunk(live: Json, body: Json) -> Iterator[Cause]:
+    """A claim for less than before, which may not go below what it has."""
+
+    def size(value: Any) -> Any:
+        return quantity.amount(value) if value else 0
+
+    before, after = (_at(each, ("spec", "resources", "requests", "storage")) for each in (live, body))
+    held = _at(live, ("status", "capacity", "storage"))
+    if size(after) < size(before) and size(after) <= size(held):
+        why = "Forbidden: field can not be less than status.capacity"
+        yield Cause("spec.resources.requests.storage", "FieldValueForbidden", why)
 
 
 def _pod_change(live: Json, body: Json) -> Iterator[Cause]:
@@ -117,8 +124,36 @@ def _pod_change(live: Json, body: Json) -> Iterator[Cause]:
 
 
 def _job_change(live: Json, body: Json) -> Iterator[Cause]:
-    for field in ("completions", "selector", "template"):
-        yield from _immutable("spec", field)(live, body)
+    yield from _immutable("spec", "completions")(live, body)
+    yield from _immutable("spec", "selector")(live, body)
+    if body["spec"].get("selector") is None:
+        yield causes.required("spec.selector")
+        labels = (body["spec"]["template"].get("metadata") or {}).get("labels")
+        why = "`selector` does not match template `labels`"
+        yield causes.wrong("spec.template.metadata.labels", labels, why)
+    if live["spec"].get("suspend") and "startTime" not in (live.get("status") or {}):
+        before, after = (_scheduled(each["spec"]["template"]) for each in (live, body))
+        if before != after:
+            yield causes.wrong("spec.template.spec", after, "field is immutable")
+    else:
+        yield from _immutable("spec", "template")(live, body)
+    for name in ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"):
+        yield from _immutable("spec", name)(live, body)
+
+
+def _scheduled(template: Json) -> Json:
+    """The spec of a suspended Job's pods without what may still change in it: where they run, and what they may use."""
+    spec = {
+        name: value
+        for name, value in (template.get("spec") or {}).items()
+        if name not in ("nodeSelector", "tolerations", "schedulingGates")
+    }
+    if "affinity" in spec:
+        spec["affinity"] = {name: value for name, value in spec["affinity"].items() if name != "nodeAffinity"}
+    for group in ("containers", "initContainers"):
+        if group in spec:
+            spec[group] = [{name: value for name, value in each.items() if name != "resources"} for each in spec[group]]
+    return spec
 
 
 def _role_ref_change(live: Json, body: Json) -> Iterator[Cause]:
@@ -134,7 +169,7 @@ _RBAC = "rbac.authorization.k8s.io"
 OF: dict[tuple[str, str], Rule] = {
     ("", "configmaps"): _sealed,
     ("", "secrets"): _secret_change,
-    ("", "services"): _service_change,
+    ("", "services"): services.changes,
     ("", "pods"): _pod_change,
     ("", "persistentvolumeclaims"): _claim_change,
     ("apps", "deployments"): _immutable("spec", "selector"),
@@ -142,6 +177,7 @@ OF: dict[tuple[str, str], Rule] = {
     ("apps", "daemonsets"): _immutable("spec", "selector"),
     ("apps", "statefulsets"): _stateful_change,
     ("batch", "jobs"): _job_change,
+    ("discovery.k8s.io", "endpointslices"): _immutable("addressType"),
     (_RBAC, "rolebindings"): _role_ref_change,
     (_RBAC, "clusterrolebindings"): _role_ref_change,
     ("networking.k8s.io", "ingressclasses"): _immutable("spec", "controller"),

@@ -6,56 +6,14 @@ Each sees a whole object after its defaults and says what is wrong. What may not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
-from gitopsd_plugins.sandbox import causes, names, selectors
+from gitopsd_plugins.sandbox import causes, crd_schema_rules, names, pod_rules, selectors, services
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Cause
 
 Rule = Callable[[Json], Iterator[Cause]]
 
 DATA_LIMIT = 1024 * 1024
-
-
-def _pod_spec(spec: Json, path: str) -> Iterator[Cause]:
-    if not spec.get("containers"):
-        yield causes.required(f"{path}.containers")
-    seen: set[str] = set()
-    volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
-    for group in ("initContainers", "containers"):
-        for index, container in enumerate(spec.get(group) or ()):
-            yield from _container(container, f"{path}.{group}[{index}]", seen, volumes)
-
-
-def _container(container: Json, path: str, seen: set[str], volumes: set[Any]) -> Iterator[Cause]:
-    name = container.get("name", "")
-    if not name:
-        yield causes.required(f"{path}.name")
-    elif why := names.label(name):
-        yield causes.wrong(f"{path}.name", name, why)
-    elif name in seen:
-        yield Cause(f"{path}.name", "FieldValueDuplicate", f'Duplicate value: "{name}"')
-    seen.add(name)
-    if not container.get("image"):
-        yield causes.required(f"{path}.image")
-    for index, port in enumerate(container.get("ports") or ()):
-        yield from _port(port.get("containerPort", 0), f"{path}.ports[{index}].containerPort")
-    for index, mount in enumerate(container.get("volumeMounts") or ()):
-        if mount.get("name") not in volumes:
-            yield Cause(
-                f"{path}.volumeMounts[{index}].name", "FieldValueNotFound", f'Not found: "{mount.get("name", "")}"'
-            )
-    policy = container.get("imagePullPolicy")
-    if policy not in ("Always", "IfNotPresent", "Never"):
-        yield causes.unsupported(f"{path}.imagePullPolicy", policy, ("Always", "IfNotPresent", "Never"))
-
-
-def _port(value: Any, path: str) -> Iterator[Cause]:
-    if value == 0:
-        yield causes.required(path)
-        return
-    if not isinstance(value, int) or not 0 < value < 65536:
-        yield causes.wrong(path, value, "must be between 1 and 65535, inclusive")
 
 
 def _workload(body: Json) -> Iterator[Cause]:
@@ -69,9 +27,9 @@ def _workload(body: Json) -> Iterator[Cause]:
         yield causes.required("spec.selector")
     elif not selector:
         yield causes.wrong("spec.selector", {}, f"empty selector is invalid for {body['kind'].lower()}")
-    if not selector or not selectors.matches(selector, labels or {}):
+    if selector is None or not selectors.matches(selector, labels or {}):
         yield causes.wrong("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
-    yield from _pod_spec(spec["template"].get("spec") or {}, "spec.template.spec")
+    yield from pod_rules.spec_of(spec["template"].get("spec") or {}, "spec.template.spec")
     policy = (spec["template"].get("spec") or {}).get("restartPolicy", "Always")
     if policy != "Always":
         yield causes.unsupported("spec.template.spec.restartPolicy", policy, ("Always",))
@@ -82,7 +40,7 @@ def _deployment(body: Json) -> Iterator[Cause]:
     strategy = body["spec"]["strategy"]
     if strategy["type"] not in ("Recreate", "RollingUpdate"):
         shown = {"Type": strategy["type"], "RollingUpdate": strategy.get("rollingUpdate")}
-        yield causes.unsupported("spec.strategy", shown, ("Recreate", "RollingUpdate"), in_order=True)
+        yield causes.unsupported("spec.strategy", shown, ("Recreate", "RollingUpdate"), ordered=True)
     elif strategy["type"] == "Recreate" and strategy.get("rollingUpdate") is not None:
         why = "Forbidden: may not be specified when strategy `type` is 'Recreate'"
         yield Cause("spec.strategy.rollingUpdate", "FieldValueForbidden", why)
@@ -94,9 +52,9 @@ def _job(body: Json) -> Iterator[Cause]:
 
 def _job_spec(spec: Json, path: str) -> Iterator[Cause]:
     pod = spec["template"].get("spec") or {}
-    yield from _pod_spec(pod, f"{path}.template.spec")
+    yield from pod_rules.spec_of(pod, f"{path}.template.spec")
     if pod.get("restartPolicy") not in ("OnFailure", "Never"):
-        value = pod.get("restartPolicy")
+        value = pod.get("restartPolicy") if pod.get("containers") else None
         message = 'Required value: valid values: "OnFailure", "Never"' if not value else ""
         yield (
             Cause(f"{path}.template.spec.restartPolicy", "FieldValueRequired", message)
@@ -105,31 +63,20 @@ def _job_spec(spec: Json, path: str) -> Iterator[Cause]:
         )
 
 
+POLICIES = ("Allow", "Forbid", "Replace")
+
+
 def _cron_job(body: Json) -> Iterator[Cause]:
     spec = body["spec"]
     if not spec.get("schedule"):
         yield causes.required("spec.schedule")
+    if spec["concurrencyPolicy"] not in POLICIES:
+        yield causes.unsupported("spec.concurrencyPolicy", spec["concurrencyPolicy"], POLICIES)
     yield from _job_spec(spec["jobTemplate"].get("spec") or {"template": {}}, "spec.jobTemplate.spec")
 
 
 def _pod(body: Json) -> Iterator[Cause]:
-    yield from _pod_spec(body["spec"], "spec")
-
-
-def _service(body: Json) -> Iterator[Cause]:
-    spec = body["spec"]
-    kinds = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
-    if spec["type"] not in kinds:
-        yield causes.unsupported("spec.type", spec["type"], kinds)
-    ports = spec.get("ports") or []
-    if not ports and spec["type"] != "ExternalName" and spec.get("clusterIP") != "None":
-        yield causes.required("spec.ports")
-    for index, port in enumerate(ports):
-        yield from _port(port.get("port", 0), f"spec.ports[{index}].port")
-        if len(ports) > 1 and not port.get("name"):
-            yield causes.required(f"spec.ports[{index}].name")
-    if spec["type"] == "ExternalName" and not spec.get("externalName"):
-        yield causes.required("spec.externalName")
+    yield from pod_rules.spec_of(body["spec"], "spec")
 
 
 def _data(body: Json) -> Iterator[Cause]:
@@ -145,9 +92,13 @@ def _data(body: Json) -> Iterator[Cause]:
 def _ingress(body: Json) -> Iterator[Cause]:
     spec = body["spec"]
     if not spec.get("rules") and not spec.get("defaultBackend"):
-        yield causes.wrong("spec", [], "either `defaultBackend` or `rules` must be specified")
+        yield causes.wrong("spec", spec.get("rules"), "either `defaultBackend` or `rules` must be specified")
     for index, rule in enumerate(spec.get("rules") or ()):
         for number, path in enumerate((rule.get("http") or {}).get("paths") or ()):
+            where = path.get("path", "")
+            if path.get("pathType") in ("Exact", "Prefix") and not where.startswith("/"):
+                field = f"spec.rules[{index}].http.paths[{number}].path"
+                yield causes.wrong(field, where, "must be an absolute path")
             if not path.get("pathType"):
                 yield causes.required(
                     f"spec.rules[{index}].http.paths[{number}].pathType", "pathType must be specified"
@@ -163,11 +114,110 @@ def _role_binding(body: Json) -> Iterator[Cause]:
 
 
 def _claim(body: Json) -> Iterator[Cause]:
-    spec = body["spec"]
+    yield from _claim_spec(body["spec"], "spec")
+
+
+def _claim_spec(spec: Json, path: str) -> Iterator[Cause]:
     if not spec.get("accessModes"):
-        yield causes.required("spec.accessModes", "at least 1 access mode is required")
+        yield causes.required(f"{path}.accessModes", "at least 1 access mode is required")
     if "storage" not in ((spec.get("resources") or {}).get("requests") or {}):
-        yield causes.required("spec.resources[storage]")
+        yield causes.required(f"{path}.resources[storage]")
+
+
+def _stateful_set(body: Json) -> Iterator[Cause]:
+    yield from _workload(body)
+    strategy = body["spec"].get("updateStrategy") or {}
+    if strategy.get("type") == "OnDelete" and strategy.get("rollingUpdate") is not None:
+        held = strategy["rollingUpdate"]
+        shown = {"Partition": held.get("partition", 0), "MaxUnavailable": held.get("maxUnavailable")}
+        message = f"Invalid value: {causes.in_order(shown)}: only allowed for updateStrategy 'RollingUpdate'"
+        yield Cause("spec.updateStrategy.rollingUpdate", "FieldValueInvalid", message)
+    for index, claim in enumerate(body["spec"].get("volumeClaimTemplates") or ()):
+        yield from _claim_spec(claim.get("spec") or {}, f"spec.volumeClaimTemplates[{index}].spec")
+
+
+def _role(body: Json) -> Iterator[Cause]:
+    yield from _rules(body, namespaced=True)
+
+
+def _cluster_role(body: Json) -> Iterator[Cause]:
+    yield from _rules(body, namespaced=False)
+
+
+def _rules(body: Json, *, namespaced: bool) -> Iterator[Cause]:
+    for index, rule in enumerate(body.get("rules") or ()):
+        path = f"rules[{index}]"
+        if not rule.get("verbs"):
+            yield causes.required(f"{path}.verbs", "verbs must contain at least one value")
+        if urls := rule.get("nonResourceURLs"):
+            if namespaced:
+                why = "namespaced rules cannot apply to non-resource URLs"
+                yield causes.wrong(f"{path}.nonResourceURLs", urls, why)
+            if any(rule.get(name) for name in ("apiGroups", "resources", "resourceNames")):
+                why = "rules cannot apply to both regular resources and non-resource URLs"
+                yield causes.wrong(f"{path}.nonResourceURLs", urls, why)
+            continue
+        for name, one in (("apiGroups", "api group"), ("resources", "resource")):
+            if not rule.get(name):
+                yield causes.required(f"{path}.{name}", f"resource rules must supply at least one {one}")
+
+
+SOURCES = ("ContainerResource", "External", "Object", "Pods", "Resource")
+TARGETS = ("Utilization", "Value", "AverageValue")
+
+
+def _autoscaler(body: Json) -> Iterator[Cause]:
+    target = body["spec"].get("scaleTargetRef") or {}
+    version = target.get("apiVersion", "")
+    if "/" not in version and target.get("kind") != "ReplicationController":
+        why = "apiVersion must specify API group"
+        yield causes.wrong("spec.scaleTargetRef.apiVersion", version, why)
+    most, least = body["spec"].get("maxReplicas", 0), body["spec"].get("minReplicas", 1)
+    if most == 0:
+        yield causes.required("spec.maxReplicas", "must be set and greater than 0")
+    elif most < 0:
+        yield causes.wrong("spec.maxReplicas", most, "must be greater than 0")
+    if most < least:
+        yield causes.wrong("spec.maxReplicas", most, "must be greater than or equal to `minReplicas`")
+    for name in ("kind", "name"):
+        if not target.get(name):
+            yield causes.required(f"spec.scaleTargetRef.{name}")
+    for index, metric in enumerate(body["spec"].get("metrics") or ()):
+        yield from _metric(metric, f"spec.metrics[{index}]")
+
+
+def _metric(metric: Json, path: str) -> Iterator[Cause]:
+    wanted = (metric.get("resource") or {}).get("target") or {}
+    if not metric.get("type"):
+        yield causes.required(f"{path}.type", "must specify a metric source type")
+    if metric.get("type") not in SOURCES:
+        yield causes.unsupported(f"{path}.type", metric.get("type", ""), SOURCES)
+    field = f"{path}.resource.target.type"
+    if metric.get("type") == "Resource" and not wanted.get("type"):
+        yield causes.required(field, "must specify a metric target type")
+    if metric.get("type") == "Resource" and wanted.get("type") not in TARGETS:
+        why = "must be either Utilization, Value, or AverageValue"
+        yield causes.wrong(field, wanted.get("type", ""), why)
+    if metric.get("type") == "Resource" and not {"averageValue", "averageUtilization"} & set(wanted):
+        why = "must set either a target raw value or a target utilization"
+        yield causes.required(f"{path}.resource.target.averageUtilization", why)
+    if "averageValue" in wanted and "averageUtilization" in wanted:
+        why = "Forbidden: may not set both a target raw value and a target utilization"
+        yield Cause(f"{path}.resource.target.averageValue", "FieldValueForbidden", why)
+
+
+SLICE_TYPES = ("FQDN", "IPv4", "IPv6")
+
+
+def _slice(body: Json) -> Iterator[Cause]:
+    kind = body.get("addressType")
+    if not kind:
+        yield causes.required("addressType")
+    elif kind not in SLICE_TYPES:
+        yield causes.unsupported("addressType", kind, SLICE_TYPES)
+    for index, endpoint in enumerate(body.get("endpoints") or ()):
+        if not endpoint.get("addresses"):
+            yield causes.required(f"endpoints[{index}].addresses", "must contain at least 1 address")
 
 
 def _definition(body: Json) -> Iterator[Cause]:
@@ -191,8 +241,40 @@ def _definition(body: Json) -> Iterator[Cause]:
     if versions and sum(bool(each.get("storage")) for each in versions) != 1:
         yield causes.wrong("spec.versions", versions, "must have exactly one version marked as storage version")
     for index, version in enumerate(versions):
-        if not (version.get("schema") or {}).get("openAPIV3Schema"):
+        schema = (version.get("schema") or {}).get("openAPIV3Schema")
+        if schema is None:
             yield causes.required(f"spec.versions[{index}].schema.openAPIV3Schema", "schemas are required")
+            continue
+        where = f"versions[{index}].schema" if len(versions) > 1 else "validation"
+        yield from crd_schema_rules.of_root(schema, f"spec.{where}.openAPIV3Schema")
+
+
+COUNTS = ("readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas")
+
+
+def _counts(available: str) -> Rule:
+    """The numbers of a workload's status, which may not exceed one another."""
+
+    def check(body: Json) -> Iterator[Cause]:
+        status = body.get("status") or {}
+        for name in ("replicas", *COUNTS, "observedGeneration", "unavailableReplicas"):
+            if status.get(name, 0) < 0:
+                yield causes.wrong(f"status.{name}", status[name], "must be greater than or equal to 0")
+        for name in COUNTS:
+            if status.get(name, 0) > status.get("replicas", 0):
+                yield causes.wrong(f"status.{name}", status[name], "cannot be greater than status.replicas")
+        if status.get("availableReplicas", 0) > status.get("readyReplicas", 0):
+            why = f"cannot be greater than {available}"
+            yield causes.wrong("status.availableReplicas", status["availableReplicas"], why)
+
+    return check
+
+
+def _service_status(body: Json) -> Iterator[Cause]:
+    balanced = ((body.get("status") or {}).get("loadBalancer") or {}).get("ingress")
+    if balanced and body["spec"]["type"] != "LoadBalancer":
+        why = "Forbidden: may only be used when `spec.type` is 'LoadBalancer'"
+        yield Cause("status.loadBalancer.ingress", "FieldValueForbidden", why)
 
 
 _RBAC = "rbac.authorization.k8s.io"
@@ -200,18 +282,30 @@ _RBAC = "rbac.authorization.k8s.io"
 OF: dict[tuple[str, str], Rule] = {
     ("", "configmaps"): _data,
     ("", "secrets"): _data,
-    ("", "services"): _service,
+    ("", "services"): services.rules,
     ("", "pods"): _pod,
     ("", "persistentvolumeclaims"): _claim,
     ("apiextensions.k8s.io", "customresourcedefinitions"): _definition,
     ("apps", "deployments"): _deployment,
     ("apps", "replicasets"): _workload,
-    ("apps", "statefulsets"): _workload,
+    ("apps", "statefulsets"): _stateful_set,
+    ("autoscaling", "horizontalpodautoscalers"): _autoscaler,
     ("apps", "daemonsets"): _workload,
     ("batch", "jobs"): _job,
     ("batch", "cronjobs"): _cron_job,
+    ("discovery.k8s.io", "endpointslices"): _slice,
     ("networking.k8s.io", "ingresses"): _ingress,
+    (_RBAC, "clusterroles"): _cluster_role,
     (_RBAC, "rolebindings"): _role_binding,
+    (_RBAC, "roles"): _role,
     (_RBAC, "clusterrolebindings"): _role_binding,
 }
 """The rule of a collection."""
+
+OF_STATUS: dict[tuple[str, str], Rule] = {
+    ("", "services"): _service_status,
+    ("apps", "deployments"): _counts("readyReplicas"),
+    ("apps", "replicasets"): _counts("readyReplicas"),
+    ("apps", "statefulsets"): _counts("status.readyReplicas"),
+}
+"""The rule of a collection's status."""

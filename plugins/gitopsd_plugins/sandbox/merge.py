@@ -15,10 +15,10 @@ from gitopsd_plugins.sandbox.schema import ANY, Json, Schema
 
 
 def merge(live: Any, stated: Any, schema: Schema) -> Any:
-    """`live` with every field of `stated`. A stated null leaves maps and lists as they are and removes a leaf."""
+    """`live` with every field of `stated`. A stated null leaves maps and lists as they are and takes the place of a leaf."""
     if isinstance(stated, dict):
         if not isinstance(live, dict) or (schema.atomic and schema.shape == "map"):
-            return _stripped(stated)
+            return stated
         return _merge_map(live, stated, schema)
     if isinstance(stated, list) and isinstance(live, list) and schema.shape == "list" and not schema.atomic:
         return _merge_list(live, stated, schema)
@@ -31,17 +31,10 @@ def _merge_map(live: Json, stated: Json, schema: Schema) -> Json:
         held = live.get(name)
         if value is None:
             if not isinstance(held, dict | list):
-                result.pop(name, None)
+                result[name] = None
         else:
-            result[name] = merge(held, value, schema.child(name) or ANY) if held is not None else _stripped(value)
+            result[name] = merge(held, value, schema.child(name) or ANY) if held is not None else value
     return result
-
-
-def _stripped(value: Any) -> Any:
-    """A new value without its nulls; the stated value itself where it has none."""
-    if isinstance(value, dict) and any(item is None or isinstance(item, dict) for item in value.values()):
-        return {name: _stripped(item) for name, item in value.items() if item is not None}
-    return value
 
 
 def _merge_list(live: list[Any], stated: list[Any], schema: Schema) -> list[Any]:
@@ -87,7 +80,7 @@ def _by_element(items: list[Any], schema: Schema) -> dict[str, Any]:
 
 
 def remove(value: Any, fields: FieldSet, schema: Schema) -> Any:
-    """`value` without the members of `fields`, each with all below it, and without what becomes empty by that."""
+    """`value` without the members of `fields`, each with all below it. A map or list that becomes empty stays."""
     if not fields:
         return value
     if isinstance(value, dict) and not schema.atomic:
@@ -103,9 +96,7 @@ def _remove_from_map(value: Json, fields: FieldSet, schema: Schema) -> Json:
         node = fields.get(f"f:{name}")
         if member(node):
             continue
-        below = remove(item, node, schema.child(name) or ANY) if node else item
-        if below or below is item or not isinstance(below, dict | list):
-            result[name] = below
+        result[name] = remove(item, node, schema.child(name) or ANY) if node else item
     return result
 
 

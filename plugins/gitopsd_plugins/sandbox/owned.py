@@ -13,52 +13,64 @@ import msgspec
 from gitopsd_plugins.sandbox import elements
 from gitopsd_plugins.sandbox.fields import MEMBER, FieldSet, marked
 from gitopsd_plugins.sandbox.schema import ANY, Json, Schema
+from gitopsd_plugins.sandbox.strategic import go
 
 
 class Untyped(Exception):  # noqa: N818 - says what the value is
-    """The value does not fit its schema; the message names the path, for example `.spec.foo: field not declared in schema`."""
+    """The value does not fit its schema; the message names each path, for example `.spec.foo: field not declared in schema`."""
 
 
 def of(value: Json, schema: Schema, *, lenient: bool = False) -> FieldSet:
     """The fields that an object states. Raises `Untyped`; `lenient` takes what a live object may hold as it is."""
-    return _map(value, schema, "", lenient) or {}
+    wrong: list[str] = []
+    found = _map(value, schema, "", None if lenient else wrong) or {}
+    if wrong:
+        raise Untyped(wrong[0] if len(wrong) == 1 else "errors:\n  " + "\n  ".join(sorted(wrong)))
+    return found
 
 
-def _node(value: Any, schema: Schema, path: str, lenient: bool) -> FieldSet | None:
+Wrong = list[str] | None
+"""Where errors are put; None where a value is taken as it is."""
+
+
+def _node(value: Any, schema: Schema, path: str, wrong: Wrong) -> FieldSet | None:
     """The node below a field; MEMBER for a leaf, None where there is nothing to own."""
     if value is None:
         return MEMBER
     match schema.shape:
         case "scalar":
-            if not lenient:
-                _check_scalar(value, schema, path)
+            if wrong is not None:
+                wrong.extend(_of_scalar(value, schema, path))
             return MEMBER
         case "list":
-            return _list(value, schema, path, lenient)
+            return _list(value, schema, path, wrong)
         case "map":
-            return _struct(value, schema, path, lenient)
-    return _map(value, schema, path, lenient) if isinstance(value, dict) else MEMBER
+            return _struct(value, schema, path, wrong)
+    return _map(value, schema, path, wrong) if isinstance(value, dict) else MEMBER
 
 
-def _struct(value: Any, schema: Schema, path: str, lenient: bool) -> FieldSet | None:
+def _struct(value: Any, schema: Schema, path: str, wrong: Wrong) -> FieldSet | None:
     if not isinstance(value, dict):
-        raise Untyped(f"{path}: expected map, got &{{{_go(value)}}}")
-    if schema.atomic:
-        _map(value, schema, path, lenient)
+        if wrong is not None:
+            wrong.append(f"{path}: expected map, got &{{{go(value)}}}")
         return MEMBER
-    return _map(value, schema, path, lenient)
+    if schema.atomic:
+        _map(value, schema, path, wrong)
+        return MEMBER
+    return _map(value, schema, path, wrong)
 
 
-def _map(value: Json, schema: Schema, path: str, lenient: bool) -> FieldSet | None:
+def _map(value: Json, schema: Schema, path: str, wrong: Wrong) -> FieldSet | None:
     """The members below a map; None when it has keys but nothing to own below them (an empty associative list)."""
     result: FieldSet = {}
     for name, item in value.items():
         below = schema.child(name)
-        if below is None and lenient:
-            below = ANY
         if below is None:
-            raise Untyped(f"{path}.{name}: field not declared in schema")
-        node = _node(item, below, f"{path}.{name}", lenient)
+            if wrong is not None:
+                wrong.append(f"{path}.{name}: field not declared in schema")
+                continue
+            below = ANY
+        node = _node(item, below, f"{path}.{name}", wrong)
         if name not in schema.fields:
             node = marked(node or MEMBER)
         if node is not None:
@@ -66,24 +78,26 @@ def _map(value: Json, schema: Schema, path: str, lenient: bool) -> FieldSet | No
     return result if result or not value else None
 
 
-def _list(value: Any, schema: Schema, path: str, lenient: bool) -> FieldSet | None:
+def _list(value: Any, schema: Schema, path: str, wrong: Wrong) -> FieldSet | None:
     if not isinstance(value, list):
-        raise Untyped(f"{path}: expected list, got &{{{_go(value)}}}")
+        if wrong is not None:
+            wrong.append(f"{path}: expected list, got &{{{go(value)}}}")
+        return MEMBER
     if schema.atomic:
         for index, item in enumerate(value):
-            _node(item, schema.element or ANY, f"{path}[{index}]", lenient)
+            _node(item, schema.element or ANY, f"{path}[{index}]", wrong)
         return MEMBER
     result: FieldSet = {}
     for index, item in enumerate(value):
         try:
             element = elements.of(item, schema)
         except elements.Unnamed as error:
-            if lenient:
-                continue
-            raise Untyped(f"{path}: element {index}: {error}") from error
-        if element in result and not lenient:
-            raise Untyped(f"{path}: duplicate entries for key {_keys(element)}")
-        node = _node(item, schema.element or ANY, f"{path}{_keys(element)}", lenient)
+            if wrong is not None:
+                wrong.append(f"{path}: element {index}: {error}")
+            continue
+        if element in result and wrong is not None:
+            wrong.append(f"{path}: duplicate entries for key {_keys(element)}")
+        node = _node(item, schema.element or ANY, f"{path}{_keys(element)}", wrong)
         result[element] = marked(node or MEMBER)
     return result or None
 
@@ -107,12 +121,14 @@ _EXPECTED: dict[str, tuple[str, tuple[type, ...]]] = {
 }
 
 
-def _check_scalar(value: Any, schema: Schema, path: str) -> None:
+def _of_scalar(value: Any, schema: Schema, path: str) -> list[str]:
+    """What is wrong with a scalar, if anything."""
     wanted = _EXPECTED.get(schema.scalar)
     if isinstance(value, dict | list):
-        raise Untyped(f"{path}: expected {wanted[0] if wanted else 'scalar'}, got {_shown(value)}")
+        return [f"{path}: expected {wanted[0] if wanted else 'scalar'}, got {_shown(value)}"]
     if wanted and (not isinstance(value, wanted[1]) or (isinstance(value, bool) and wanted[1] != (bool,))):
-        raise Untyped(f"{path}: expected {wanted[0]}, got {_shown(value)}")
+        return [f"{path}: expected {wanted[0]}, got {_shown(value)}"]
+    return []
 
 
 def _shown(value: Any) -> str:
@@ -120,15 +136,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, str):
         return "string"
     return f"&value.valueUnstructured{{Value:{msgspec.json.encode(value).decode()}}}"
-
-
-def _go(value: Any) -> str:
-    """A value as Go prints it."""
-    if isinstance(value, list):
-        return "[" + " ".join(_go(item) for item in value) + "]"
-    if isinstance(value, dict):
-        return "map[" + " ".join(f"{name}:{_go(item)}" for name, item in sorted(value.items())) + "]"
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def named(fields: FieldSet, schema: Schema) -> FieldSet:

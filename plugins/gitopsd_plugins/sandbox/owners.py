@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gitopsd_plugins.sandbox import fields
 from gitopsd_plugins.sandbox.fields import FieldSet, canonical, ordered
 from gitopsd_plugins.sandbox.schema import Json
 
@@ -34,9 +35,9 @@ class Owner:
         identity = (self.operation, self.manager, self.version, self.subresource)
         return identity == ("Update", manager, version, subresource)
 
-    def holding(self, fields: FieldSet) -> Owner:
+    def holding(self, held: FieldSet) -> Owner:
         """The same owner of other fields."""
-        return self if fields is self.fields else replace(self, fields=fields)
+        return self if held is self.fields else replace(self, fields=held)
 
 
 def read(entries: Any) -> tuple[Owner, ...]:
@@ -63,6 +64,14 @@ def checked(entries: Any) -> tuple[Owner, ...]:
             raise ValueError(f"invalid operation {owner.operation!r}")
         owners.append(owner.holding(canonical(owner.fields)))
     return tuple(owners)
+
+
+def without(owners: Sequence[Owner], paths: tuple[tuple[str, ...], ...]) -> Sequence[Owner]:
+    """The owners without these fields, and without those who own nothing else."""
+    if not paths:
+        return owners
+    held = [owner.holding(fields.without(owner.fields, paths)) for owner in owners]
+    return [owner for owner in held if owner.fields]
 
 
 def written(owners: Iterable[Owner]) -> list[Json]:

@@ -1,14 +1,13 @@
-"""JSON patch (RFC 6902), JSON merge patch (RFC 7396) and strategic merge patch: object and patch in, object out.
+"""JSON patch (RFC 6902) and JSON merge patch (RFC 7396): object and patch in, object out.
 
-The strategic one follows the schema's merge keys and the directives `$patch`, `$retainKeys`, `$deleteFromPrimitiveList/`
-and `$setElementOrder/`. Nothing is changed in place. It knows no owners and no storage.
+Nothing is changed in place. It knows no schemas, no owners and no storage; strategic merge patches are in `strategic.py`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from gitopsd_plugins.sandbox.schema import ANY, Json, Schema
+from gitopsd_plugins.sandbox.schema import Json
 
 
 class Failed(Exception):  # noqa: N818 - says what the patch did
@@ -153,93 +152,3 @@ def _remove(value: Any, path: list[str]) -> Any:
         index = _index(head, len(value) - 1)
         return [*value[:index], *([_remove(value[index], rest)] if rest else []), *value[index + 1 :]]
     raise Failed("the path does not exist")
-
-
-# strategic merge
-
-
-def strategic(value: Json, patch: Json, schema: Schema) -> Json:
-    """`value` after a strategic merge patch. Raises `Malformed`."""
-    return _strategic_map(value, patch, schema)
-
-
-def _strategic_map(value: Json, patch: Json, schema: Schema) -> Json:
-    directive = patch.get("$patch")
-    if directive == "replace":
-        return {name: item for name, item in patch.items() if name != "$patch"}
-    if directive == "delete":
-        return {}
-    result = dict(value)
-    kept = patch.get("$retainKeys")
-    if isinstance(kept, list):
-        result = {name: item for name, item in result.items() if name in kept}
-    for name, item in patch.items():
-        if name.startswith("$"):
-            _directive(result, name, item)
-        elif item is None:
-            result.pop(name, None)
-        else:
-            result[name] = _strategic(
-                result.get(name), item, schema.child(name) or ANY, patch.get(f"$setElementOrder/{name}")
-            )
-    return result
-
-
-def _directive(result: Json, name: str, item: Any) -> None:
-    directive, _, field = name.partition("/")
-    if directive == "$deleteFromPrimitiveList" and isinstance(result.get(field), list):
-        result[field] = [each for each in result[field] if each not in item]
-    elif directive not in ("$setElementOrder", "$retainKeys", "$patch", "$deleteFromPrimitiveList"):
-        raise Malformed(f"unknown directive {directive}")
-
-
-def _strategic(value: Any, item: Any, schema: Schema, order: Any) -> Any:
-    if isinstance(item, dict):
-        return _strategic_map(value if isinstance(value, dict) else {}, item, schema)
-    if isinstance(item, list) and "merge" in schema.strategy:
-        held = value if isinstance(value, list) else []
-        merged = (
-            _strategic_list(held, item, schema)
-            if schema.merge_key
-            else [*held, *(each for each in item if each not in held)]
-        )
-        return _ordered(merged, order if isinstance(order, list) else item, held, schema.merge_key)
-    return item
-
-
-def _strategic_list(value: list[Any], patch: list[Any], schema: Schema) -> list[Any]:
-    key = schema.merge_key
-    if any(isinstance(item, dict) and item.get("$patch") == "replace" for item in patch):
-        return [item for item in patch if "$patch" not in item]
-    result = list(value)
-    for item in patch:
-        if not isinstance(item, dict) or key not in item:
-            raise Malformed(f"map: {item} does not contain declared merge key: {key}")
-        index = next(
-            (i for i, each in enumerate(result) if isinstance(each, dict) and each.get(key) == item[key]), None
-        )
-        if item.get("$patch") == "delete":
-            result = [each for each in result if each.get(key) != item[key]]
-        elif index is None:
-            result.append(_strategic_map({}, item, schema.element or ANY))
-        else:
-            result[index] = _strategic_map(result[index], item, schema.element or ANY)
-    return result
-
-
-def _ordered(items: list[Any], order: list[Any], held: list[Any], key: str) -> list[Any]:
-    """The items in the order of the patch; those that it does not name go before the ones that they preceded before."""
-
-    def name(item: Any) -> str:
-        return repr(item.get(key) if key and isinstance(item, dict) else item)
-
-    places = {name(each): index for index, each in enumerate(order)}
-    before = {name(each): index for index, each in enumerate(held)}
-    named = sorted((item for item in items if name(item) in places), key=lambda item: places[name(item)])
-    others = [item for item in items if name(item) not in places]
-    result: list[Any] = []
-    for item in named:
-        while others and name(item) in before and before.get(name(others[0]), len(held)) < before[name(item)]:
-            result.append(others.pop(0))
-        result.append(item)
-    return [*result, *others]

@@ -39,6 +39,12 @@ def held(folder: Path | None) -> Iterator[None]:
         yield
 
 
+def forget(folder: Path) -> None:
+    """Remove the state that a folder keeps. Raises BlockingIOError where a sandbox runs on it."""
+    with held(folder):
+        (folder / FILE).unlink(missing_ok=True)
+
+
 def save(cluster: Cluster, folder: Path) -> None:
     """Write the state. The caller holds the folder."""
     objects = [[*stored.collection, stored.body] for held in cluster.store.objects.values() for stored in held.values()]

@@ -88,7 +88,7 @@ def pod_spec(spec: Json) -> Json:
         schedulerName="default-scheduler",
     )
     if "serviceAccountName" in spec:
-        spec = filling.with_missing(spec, serviceAccount=spec["serviceAccountName"])
+        spec = {**spec, "serviceAccount": spec["serviceAccountName"]}  # the old name follows the new one
     elif "serviceAccount" in spec:
         spec = filling.with_missing(spec, serviceAccountName=spec["serviceAccount"])
     for name in ("containers", "initContainers", "ephemeralContainers"):

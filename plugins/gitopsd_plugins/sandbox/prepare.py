@@ -6,11 +6,12 @@ and no owners. `created` and `changed` return new objects and change nothing but
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from uuid import uuid4
 
+from gitopsd_plugins.sandbox import filling, services
 from gitopsd_plugins.sandbox.resources import Resource
-from gitopsd_plugins.sandbox.schema import Json
+from gitopsd_plugins.sandbox.schema import ANY, Json
+from gitopsd_plugins.sandbox.services import Addresses
 
 WITH_GENERATION = {
     ("", "pods"),
@@ -39,25 +40,7 @@ WITH_GENERATION = {
 }
 
 FIRST_STATUS: dict[tuple[str, str], Json] = {
-    ("apiextensions.k8s.io", "customresourcedefinitions"): {
-        "acceptedNames": {"kind": "", "plural": ""},
-        "conditions": None,
-    },
-    ("apps", "daemonsets"): {
-        "currentNumberScheduled": 0,
-        "desiredNumberScheduled": 0,
-        "numberMisscheduled": 0,
-        "numberReady": 0,
-    },
-    ("apps", "replicasets"): {"replicas": 0},
-    ("apps", "statefulsets"): {"availableReplicas": 0, "replicas": 0},
-    ("autoscaling", "horizontalpodautoscalers"): {"currentMetrics": None, "desiredReplicas": 0},
-    ("policy", "poddisruptionbudgets"): {
-        "currentHealthy": 0,
-        "desiredHealthy": 0,
-        "disruptionsAllowed": 0,
-        "expectedPods": 0,
-    },
+    ("apiextensions.k8s.io", "customresourcedefinitions"): {"acceptedNames": {"kind": "", "plural": ""}},
     ("", "namespaces"): {"phase": "Active"},
     ("", "persistentvolumes"): {"phase": "Pending"},
     ("", "persistentvolumeclaims"): {"phase": "Pending"},
@@ -65,29 +48,6 @@ FIRST_STATUS: dict[tuple[str, str], Json] = {
     ("", "services"): {"loadBalancer": {}},
     ("networking.k8s.io", "ingresses"): {"loadBalancer": {}},
 }
-
-
-@dataclass(slots=True)
-class Addresses:
-    """Hands out cluster addresses of Services, and node ports, in order."""
-
-    next_address: int = 10
-    next_port: int = 30000
-    used: set[str] = field(default_factory=set)
-
-    def address(self) -> str:
-        """A free cluster IP."""
-        while True:
-            self.next_address += 1
-            found = f"10.0.{self.next_address // 250 % 250}.{self.next_address % 250 + 1}"
-            if found not in self.used:
-                self.used.add(found)
-                return found
-
-    def port(self) -> int:
-        """A node port."""
-        self.next_port += 1
-        return 30000 + (self.next_port - 30000) % 2767
 
 
 def created(resource: Resource, body: Json, now: str) -> Json:
@@ -107,12 +67,14 @@ def created(resource: Resource, body: Json, now: str) -> Json:
     metadata |= {"uid": str(uuid4()), "creationTimestamp": now}
     if has_generation(resource):
         metadata["generation"] = 1
+    if resource.key == ("apps", "daemonsets"):
+        metadata["annotations"] = {**metadata.get("annotations", {}), TEMPLATE_GENERATION: "1"}
     body = {**body, "metadata": metadata}
     if "status" in resource.subresources:
         body.pop("status", None)
-        first = FIRST_STATUS.get(resource.key)
-        if first is not None or not resource.custom:
-            body["status"] = dict(first or {})
+        if not resource.custom:
+            first = FIRST_STATUS.get(resource.key, {})
+            body["status"] = filling.zeroed(first, resource.schema.fields.get("status", ANY))
     return body
 
 
@@ -127,7 +89,7 @@ def allocated(resource: Resource, body: Json, addresses: Addresses) -> Json:
         case ("", "namespaces"):
             return {**body, "spec": {**body.get("spec", {}), "finalizers": ["kubernetes"]}}
         case ("", "services"):
-            return _service(body, addresses)
+            return services.allocated(body, addresses)
         case ("", "persistentvolumeclaims"):
             return _protected(body, "kubernetes.io/pvc-protection")
         case ("", "persistentvolumes"):
@@ -137,26 +99,6 @@ def allocated(resource: Resource, body: Json, addresses: Addresses) -> Json:
         case ("apiextensions.k8s.io", "customresourcedefinitions"):
             return _definition(body)
     return body
-
-
-def _service(body: Json, addresses: Addresses) -> Json:
-    """A Service with its cluster address, families and node ports, where its type has them."""
-    spec = dict(body["spec"])
-    if spec["type"] == "ExternalName":
-        return body
-    if not spec.get("clusterIP"):
-        spec["clusterIP"] = addresses.address()
-    elif spec["clusterIP"] != "None":
-        addresses.used.add(spec["clusterIP"])
-    spec.setdefault("clusterIPs", [spec["clusterIP"]])
-    headless = spec["clusterIP"] == "None" and not spec.get("selector")
-    spec.setdefault("ipFamilies", ["IPv4", "IPv6"] if headless else ["IPv4"])
-    spec.setdefault("ipFamilyPolicy", "RequireDualStack" if headless else "SingleStack")
-    if spec["type"] in ("NodePort", "LoadBalancer"):
-        spec["ports"] = [
-            port if port.get("nodePort") else {**port, "nodePort": addresses.port()} for port in spec.get("ports", [])
-        ]
-    return {**body, "spec": spec}
 
 
 def _protected(body: Json, finalizer: str) -> Json:
@@ -218,7 +160,7 @@ def changed(resource: Resource, live: Json, body: Json, subresource: str) -> Jso
         if "status" in live:
             body["status"] = live["status"]
     body = _kept(resource, live, body)
-    if has_generation(resource) and _spec(resource, body) != _spec(resource, live):
+    if has_generation(resource) and _differs(resource, live, body):
         metadata["generation"] = live["metadata"].get("generation", 0) + 1
     return body
 
@@ -238,65 +180,35 @@ def _status_change(resource: Resource, live: Json, body: Json, metadata: Json) -
 def _kept(resource: Resource, live: Json, body: Json) -> Json:
     """Fields that the server allocated at creation and that a client need not repeat."""
     if resource.key == ("", "services"):
-        return _kept_service(live["spec"], body)
+        return services.kept(live, body)
     if resource.key == ("", "namespaces"):
         return {**body, "spec": live["spec"]}
-    if resource.key == ("batch", "jobs"):
-        return _kept_job(live["spec"], body)
-    if resource.key == ("apps", "daemonsets"):
-        return _counted_template(live, body)
     return body
 
 
 TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 
 
-def _counted_template(live: Json, body: Json) -> Json:
-    """A DaemonSet with the count of its templates, which the API server still keeps in an annotation."""
+def counted(resource: Resource, live: Json, body: Json) -> Json:
+    """A DaemonSet with the count of its templates, which is kept in an annotation; nobody owns what the server writes there."""
+    if resource.key != ("apps", "daemonsets"):
+        return body
     count = int(live["metadata"].get("annotations", {}).get(TEMPLATE_GENERATION, 1))
     if live["spec"].get("template") != body["spec"].get("template"):
         count += 1
     annotations = {**body["metadata"].get("annotations", {}), TEMPLATE_GENERATION: str(count)}
-    body["metadata"]["annotations"] = annotations
-    return body
+    return {**body, "metadata": {**body["metadata"], "annotations": annotations}}
 
 
-def _kept_service(live: Json, body: Json) -> Json:
-    spec = dict(body["spec"])
-    if spec["type"] == "ExternalName":
-        return body
-    if live["type"] != "ExternalName":
-        for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-            if not spec.get(name) and name in live:
-                spec[name] = live[name]
-    if spec["type"] in ("NodePort", "LoadBalancer"):
-        ports = {
-            (port.get("port"), port.get("protocol")): port["nodePort"]
-            for port in live.get("ports", [])
-            if "nodePort" in port
-        }
-        spec["ports"] = [
-            {**port, "nodePort": ports[found]}
-            if "nodePort" not in port and (found := (port.get("port"), port.get("protocol"))) in ports
-            else port
-            for port in spec.get("ports", [])
-        ]
-    return {**body, "spec": spec}
+GENERATION_COUNTS = {("apps", "deployments"): "annotations", ("discovery.k8s.io", "endpointslices"): "labels"}
+"""Metadata whose changes count as a new generation too."""
 
 
-def _kept_job(live: Json, body: Json) -> Json:
-    spec = dict(body["spec"])
-    if "selector" in live:
-        spec.setdefault("selector", live["selector"])
-    held = (live["template"].get("metadata") or {}).get("labels", {})
-    automatic = {
-        name: value for name, value in held.items() if name.rpartition("/")[2] in ("controller-uid", "job-name")
-    }
-    template = spec.get("template", {})
-    metadata = template.get("metadata") or {}
-    labels = {**metadata.get("labels", {}), **automatic}
-    spec["template"] = {**template, "metadata": {**metadata, "labels": labels}}
-    return {**body, "spec": spec}
+def _differs(resource: Resource, live: Json, body: Json) -> bool:
+    before, after = _spec(resource, live), _spec(resource, body)
+    if more := GENERATION_COUNTS.get(resource.key):
+        before[more], after[more] = live["metadata"].get(more), body["metadata"].get(more)
+    return before != after and (resource.custom or before != filling.hollowed(after, resource.schema))
 
 
 def _spec(resource: Resource, body: Json) -> Json:

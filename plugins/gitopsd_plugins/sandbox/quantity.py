@@ -13,17 +13,29 @@ _BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 
 
+def amount(text: str) -> Decimal:
+    """The value of a quantity. Raises ValueError for what is no quantity."""
+    number, suffix = _parts(text)
+    if suffix in _BINARY and suffix:
+        return number * Decimal(1024) ** _BINARY.index(suffix)
+    return number.scaleb(_DECIMAL[suffix] if suffix in _DECIMAL else int(suffix[1:]))
+
+
 def canonical(text: str) -> str:
     """The canonical spelling. Raises ValueError for what is no quantity."""
-    match = _PATTERN.match(text)
-    if match is None or len(text) > 64:
-        raise ValueError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
-    number, suffix = Decimal(match[1]), match[2] or ""
+    number, suffix = _parts(text)
     if suffix in _BINARY and suffix:
         return _binary(number * 1024 ** _BINARY.index(suffix))
     if suffix in _DECIMAL:
         return _decimal(number.scaleb(_DECIMAL[suffix]))
     return _exponent(number.scaleb(int(suffix[1:])))
+
+
+def _parts(text: str) -> tuple[Decimal, str]:
+    match = _PATTERN.match(text)
+    if match is None or len(text) > 64:
+        raise ValueError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
+    return Decimal(match[1]), match[2] or ""
 
 
 def _binary(value: Decimal) -> str:

@@ -1,13 +1,13 @@
 """Role-based access control over the roles and bindings that are stored: what an impersonated user may do.
 
-`system:masters` may do everything and is not asked about. Aggregated cluster roles are taken by their own rules, and the
-check against privilege escalation is left out.
+`system:masters` may do everything and is not asked about. The check against privilege escalation is left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gitopsd_plugins.sandbox import selectors
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.store import Store
 from gitopsd_plugins.sandbox.user import Attributes, User
@@ -18,6 +18,16 @@ GROUP = "rbac.authorization.k8s.io"
 def allows(store: Store, asked: Attributes) -> bool:
     """Whether a binding gives the user a role with a rule for this."""
     return any(_permits(rule, asked) for rule in rules(store, asked.user, asked.namespace))
+
+
+def allows_url(store: Store, user: User, verb: str, path: str) -> bool:
+    """Whether a cluster-wide binding gives the user a role with a rule for this path."""
+    for rule in rules(store, user, ""):
+        urls = rule.get("nonResourceURLs") or ()
+        fits = any(path == url or (url.endswith("*") and path.startswith(url[:-1])) for url in urls)
+        if fits and _has(rule.get("verbs") or (), verb):
+            return True
+    return False
 
 
 def rules(store: Store, user: User, namespace: str) -> Iterator[Json]:
@@ -50,8 +60,13 @@ def _role(store: Store, reference: Json, namespace: str) -> Iterator[Json]:
     is_cluster_role = reference.get("kind") == "ClusterRole"
     key = ("" if is_cluster_role else namespace, reference.get("name", ""))
     role = store.get((GROUP, "clusterroles" if is_cluster_role else "roles"), key)
-    if role is not None:
-        yield from role.body.get("rules") or ()
+    if role is None:
+        return
+    yield from role.body.get("rules") or ()
+    for selector in (role.body.get("aggregationRule") or {}).get("clusterRoleSelectors") or ():
+        for each in store.all((GROUP, "clusterroles")):
+            if selectors.matches(selector, each.metadata.get("labels") or {}):
+                yield from each.body.get("rules") or ()
 
 
 def _permits(rule: Json, asked: Attributes) -> bool:

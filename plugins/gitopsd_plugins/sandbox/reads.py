@@ -59,7 +59,7 @@ def listed(cluster: Cluster, call: Call) -> bytes:
             metadata["remainingItemCount"] = len(objects) - limit
         objects = objects[:limit]
     if _wants_table(call):
-        return tables.table(call.resource, objects, metadata, cluster.settings.clock())
+        return _printer(cluster, call).many(call.resource, objects, metadata)
     return _list(call.resource, metadata, objects, wants_partial(call))
 
 
@@ -72,6 +72,8 @@ def _list(resource: Resource, metadata: dict[str, object], objects: Sequence[Sto
     view = views.partial if partial else views.item
     kind, version = ("PartialObjectMetadata", "meta.k8s.io/v1") if partial else (resource.kind, resource.api_version)
     items = b",".join([view(resource, stored) for stored in objects])
+    if resource.custom:
+        metadata = {"continue": "", **metadata}
     start = b'{"kind":"%sList","apiVersion":"%s","metadata":' % (kind.encode(), version.encode())
     return b"".join((start, encode(metadata), b',"items":[', items, b"]}"))
 
@@ -84,8 +86,13 @@ def wants_partial(call: Call) -> bool:
 def view(cluster: Cluster, call: Call) -> View:
     """How single objects are shown in the answer."""
     if _wants_table(call):
-        return lambda resource, stored: tables.table(resource, [stored], {}, cluster.settings.clock())
+        return _printer(cluster, call).one
     return views.partial if wants_partial(call) else views.whole
+
+
+def _printer(cluster: Cluster, call: Call) -> tables.Printer:
+    include = call.query.get("includeObject", "")
+    return tables.Printer(cluster.settings.clock, include, repeats=call.verb != "watch")
 
 
 def _wants_table(call: Call) -> bool:

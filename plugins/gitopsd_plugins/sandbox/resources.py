@@ -46,6 +46,8 @@ class Resource:
     scale: Json | None = None
     """The paths of a custom resource's scale subresource."""
     columns: tuple[Json, ...] = ()
+    declared: Json | None = None
+    """The OpenAPI schema of a custom resource, as its definition has it."""
     selectable: tuple[str, ...] = ()
     """Fields, beside name and namespace, that a field selector may name."""
 
@@ -58,6 +60,11 @@ class Resource:
     def api_version(self) -> str:
         """As objects carry it: `v1`, `apps/v1`."""
         return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def kind_text(self) -> str:
+        """As Go prints a group, version and kind: `apps/v1, Kind=Deployment`."""
+        return f"{self.group}/{self.version}, Kind={self.kind}"
 
     @property
     def stored_api_version(self) -> str:
@@ -96,6 +103,11 @@ class Resources:
 
     def __init__(self) -> None:
         self._groups: dict[str, dict[str, dict[str, Resource]]] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Serve the built-in resources only."""
+        self._groups.clear()
         for resource in built_in():
             self.add(resource)
 

@@ -1,15 +1,28 @@
 """One request to one answer, without HTTP's details: paths to handlers, users, refusals, warnings.
 
 `answer` is synchronous and complete but for watches, which it opens and the server writes out. It is what tests may call
-in process, and the only place that maps verbs to `reads.py`, `writes.py`, `deletion.py` and `subresources.py`.
+in process, and the only place that maps verbs to `reads.py`, `creation.py`, `writes.py`, `applies.py`, `deletion.py` and
+`subresources.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gitopsd_plugins.sandbox import bodies, deletion, discovery, reads, status, subresources, views, writes
+from gitopsd_plugins.sandbox import (
+    applies,
+    bodies,
+    creation,
+    deletion,
+    discovery,
+    openapi,
+    reads,
+    status,
+    subresources,
+    views,
+    writes,
+)
 from gitopsd_plugins.sandbox import call as calls
 from gitopsd_plugins.sandbox.call import Call
 from gitopsd_plugins.sandbox.cluster import Cluster
@@ -53,9 +66,22 @@ def answer(cluster: Cluster, asked: Asked) -> Answer:
         target = calls.parse(asked.path, cluster.resources)
         if target is None:
             return _other(cluster, asked)
-        return _resource(cluster, _call(asked, target))
+        return _answered(cluster, _call(asked, target))
     except status.Refused as refused:
-        return Answer(code=refused.code, body=encode(refused.body), retry_after=refused.retry_after)
+        return _refusal(refused)
+
+
+def _refusal(refused: status.Refused, warnings: Sequence[str] = ()) -> Answer:
+    body = encode(refused.body)
+    return Answer(code=refused.code, body=body, retry_after=refused.retry_after, warnings=tuple(warnings))
+
+
+def _answered(cluster: Cluster, call: Call) -> Answer:
+    """The answer to a request; a refusal tells the warnings that came up before it."""
+    try:
+        return _resource(cluster, call)
+    except status.Refused as refused:
+        return _refusal(refused, call.warnings)
 
 
 def _call(asked: Asked, target: calls.Target) -> Call:
@@ -82,7 +108,7 @@ def _resource(cluster: Cluster, call: Call) -> Answer:
         case "watch":
             return Answer(watcher=reads.watch(cluster, call))
         case "delete":
-            return _shown(cluster, call, deletion.delete(cluster, call, reads.found(cluster, call)), 200)
+            return _delete(cluster, call)
         case "deletecollection":
             return _delete_collection(cluster, call)
     return _write(cluster, call)
@@ -109,12 +135,13 @@ def _write(cluster: Cluster, call: Call) -> Answer:
     if special is not None:
         return _shown(cluster, call, special, 201 if call.verb == "create" else 200)
     if call.verb == "create":
-        return _shown(cluster, call, writes.create(cluster, call), 201)
-    if call.verb == "update":
-        return _shown(cluster, call, writes.update(cluster, call), 200)
+        return _shown(cluster, call, creation.create(cluster, call), 201)
     key = call.resource.key, (call.target.namespace, call.target.name)
-    existed = cluster.store.get(*key) is not None
-    return _shown(cluster, call, writes.change(cluster, call), 200 if existed else 201)
+    code = 201 if cluster.store.get(*key) is None else 200
+    if call.verb == "update":
+        return _shown(cluster, call, writes.update(cluster, call), code)
+    change = applies.apply if call.is_apply() else writes.change
+    return _shown(cluster, call, change(cluster, call), code)
 
 
 def _shown(cluster: Cluster, call: Call, written: Stored | Json, code: int) -> Answer:
@@ -130,15 +157,21 @@ def _shown(cluster: Cluster, call: Call, written: Stored | Json, code: int) -> A
     return Answer(code=code, body=encode(written), warnings=warnings)
 
 
+def _delete(cluster: Cluster, call: Call) -> Answer:
+    deletion.warn(call)
+    return _shown(cluster, call, deletion.delete(cluster, call, reads.found(cluster, call)), 200)
+
+
 def _delete_collection(cluster: Cluster, call: Call) -> Answer:
     asked = calls.options(call)
     selected = reads.selected(cluster, call)
     for stored in selected:
         deletion.check(call, stored, asked)
+    deletion.warn(call)
     if not call.dry_run and not deletion.is_dry(asked):
         for stored in selected:
             deletion.mark(cluster, stored, asked)
-    return Answer(body=reads.list_of(cluster, call, selected))
+    return Answer(body=reads.list_of(cluster, call, selected), warnings=tuple(call.warnings))
 
 
 def _other(cluster: Cluster, asked: Asked) -> Answer:
@@ -172,9 +205,9 @@ def _document(cluster: Cluster, asked: Asked, path: str) -> Json | None:
         case ["apis", group, version] if version in known.versions(group):
             return discovery.resource_list(known, group, version)
         case ["openapi", "v3"]:
-            return discovery.openapi_paths(known)
+            return openapi.paths(known)
         case ["openapi", "v3", "api", "v1"]:
-            return discovery.openapi(known, "", "v1")
+            return openapi.document(known, "", "v1")
         case ["openapi", "v3", "apis", group, version] if version in known.versions(group):
-            return discovery.openapi(known, group, version)
+            return openapi.document(known, group, version)
     return None

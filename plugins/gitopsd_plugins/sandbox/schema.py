@@ -34,6 +34,10 @@ class Schema:
     keys: tuple[str, ...] = ()
     defaults: dict[str, Any] = field(default_factory=dict)
     required: tuple[str, ...] = ()
+    omits: frozenset[str] = frozenset()
+    """Scalars whose zero is as good as none: `hostNetwork: false`."""
+    zeros: Mapping[str, Any] = field(default_factory=dict)
+    """What fields are written as that nobody set: `rules: null`."""
     merge_key: str = ""
     """The key of a strategic merge patch; '' replaces the list."""
     strategy: str = ""

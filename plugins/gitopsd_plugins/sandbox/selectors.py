@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from gitopsd_plugins.sandbox import status
+from gitopsd_plugins.sandbox import names, status
 from gitopsd_plugins.sandbox.resources import Resource
 from gitopsd_plugins.sandbox.schema import Json
 
@@ -40,12 +40,24 @@ def _split(text: str) -> list[str]:
 def _label_test(text: str) -> Predicate:
     if match := _SET.match(text):
         values = {value.strip() for value in match[3].split(",")}
+        _check(match[1], values)
         return _in(match[1], values) if match[2] == "in" else _not_in(match[1], values)
     if match := _EQUAL.match(text):
+        _check(match[1], {match[3]})
         return _compare(match[1], match[2], match[3])
     if match := _EXISTS.match(text):
+        _check(match[2], set())
         return _absent(match[2]) if match[1] else _present(match[2])
     raise status.bad_request(f"unable to parse requirement: found {text.strip()!r}, expected: identifier")
+
+
+def _check(key: str, values: set[str]) -> None:
+    """Refuse a key or value that no label can have."""
+    if why := names.qualified(key):
+        raise status.bad_request(f'unable to parse requirement: key: Invalid value: "{key}": {why}')
+    for value in values:
+        if why := names.label_value(value):
+            raise status.bad_request(f'unable to parse requirement: values[0][{key}]: Invalid value: "{value}": {why}')
 
 
 def _labels(body: Json) -> Json:

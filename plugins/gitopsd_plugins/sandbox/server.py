@@ -13,16 +13,25 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import aiohttp
 from aiohttp import web
-from multidict import CIMultiDictProxy
 
-from gitopsd_plugins.sandbox import certificates, kubeconfig, persistence, routes, startup, status
+from gitopsd_plugins.sandbox import (
+    impersonation,
+    kubeconfig,
+    persistence,
+    routes,
+    startup,
+    status,
+)
 from gitopsd_plugins.sandbox.bodies import BODY_LIMIT
 from gitopsd_plugins.sandbox.call import flag, whole
 from gitopsd_plugins.sandbox.cluster import Cluster, Settings
@@ -31,8 +40,11 @@ from gitopsd_plugins.sandbox.faults import Fault, Faults
 from gitopsd_plugins.sandbox.journal import Journal, Request
 from gitopsd_plugins.sandbox.routes import PROBES, Answer, Asked
 from gitopsd_plugins.sandbox.store import encode
-from gitopsd_plugins.sandbox.user import ADMIN, User, authenticated
+from gitopsd_plugins.sandbox.user import ADMIN, ANONYMOUS, ANYBODY, User, authenticated, subject
 from gitopsd_plugins.sandbox.watch import Watcher
+
+if TYPE_CHECKING:
+    from gitopsd_plugins.sandbox.certificates import Certificates
 
 BOOKMARK_EVERY = 60.0
 """Seconds between bookmarks of a watch that wants them."""
@@ -46,62 +58,116 @@ class Running:
     cluster: Cluster
     token: str
     url: str = ""
-    authority: str = ""
-    """The PEM of the authority that signed the server's certificate; '' without TLS."""
+    certificates: Certificates | None = None
+    """None without TLS."""
     faults: Faults = field(default_factory=Faults)
     journal: Journal = field(default_factory=Journal)
 
+    @property
+    def authority(self) -> str:
+        """The PEM of the authority that signed the server's certificate; '' without TLS."""
+        return self.certificates.authority if self.certificates else ""
+
     def kubeconfig(self) -> str:
-        """A kubeconfig for kubectl and others, as YAML text. It holds the token."""
-        return kubeconfig.text(self.url, self.token, self.authority)
+        """A kubeconfig of the administrator for kubectl and others, as YAML text. It holds the token."""
+        return kubeconfig.text(self.url, {"token": self.token}, self.authority)
+
+    def kubeconfig_for(self, user: str, groups: Sequence[str] = ()) -> str:
+        """A kubeconfig of another user, who may do what his roles say: with a certificate, or a token where there is no TLS."""
+        if self.certificates is None:
+            return kubeconfig.text(self.url, {"token": self.token_for(user, groups)}, self.authority)
+        return kubeconfig.text(self.url, kubeconfig.certified(*self.certificates.client(user, groups)), self.authority)
+
+    def token_for(self, user: str, groups: Sequence[str] = ()) -> str:
+        """A new token of a user, who may do what his roles say."""
+        token = secrets.token_urlsafe(24)
+        self.cluster.tokens[token] = authenticated(user, tuple(groups))
+        return token
+
+    def client(self) -> aiohttp.ClientSession:
+        """A session of the administrator for paths of this server; to be used in `async with`."""
+        connector = aiohttp.TCPConnector(
+            ssl=ssl.create_default_context(cadata=self.authority) if self.authority else True
+        )
+        headers = {"Authorization": f"Bearer {self.token}", "User-Agent": "test/1"}
+        return aiohttp.ClientSession(self.url, headers=headers, connector=connector)
+
+    def reset(self) -> None:
+        """Make the cluster as it was at its first start. Users' tokens end; the administrator's goes on."""
+        self.cluster.clear()
+        startup.furnish(self.cluster)
 
     def compact(self) -> None:
         """Forget the history, so that a watch from any older version is answered with 410."""
         self.cluster.store.compact()
 
-    def cut_watches(self) -> None:
-        """End all open watches; what they have queued is still sent."""
-        self.cluster.watchers.end_all()
+    def cut_watches(self, group: str | None = None, plural: str = "") -> None:
+        """End the open watches of one resource, or all; what they have queued is still sent."""
+        self.cluster.watchers.end_all(None if group is None else (group, plural))
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one HTTP request."""
-        method, path, query = request.method, request.path, request.query
-        user = self._user(request.headers, path)
+        method, path = request.method, request.path
+        try:
+            user = self._user(request)
+        except status.Refused as refused:
+            return _response(Answer(code=refused.code, body=encode(refused.body)))
         self.journal.add(
             Request(
                 method=method,
                 path=path,
-                query=dict(query),
+                query=dict(request.query),
                 user=user.name if user else "",
                 agent=request.headers.get("User-Agent", ""),
             )
         )
         fault = self.faults.met(method, path)
-        if fault is not None and fault.effect != "cut":
-            return await _failed(request, fault)
+        if fault is not None:
+            await asyncio.sleep(fault.delay)
+            if fault.effect not in ("cut", "pass"):
+                return await _failed(request, fault)
         if user is None:
             return _response(Answer(code=401, body=encode(UNAUTHORIZED.body)))
+        return await self._answered(request, user, cut=fault is not None and fault.effect == "cut")
+
+    async def _answered(self, request: web.BaseRequest, user: User, *, cut: bool) -> web.StreamResponse:
         try:
             body = await request.read() if request.body_exists else b""
         except web.HTTPRequestEntityTooLarge:
             return _response(Answer(code=413, body=encode(status.too_large(BODY_LIMIT).body)))
-        asked = Asked(method=method, path=path, query=query, headers=request.headers, body=body, user=user)
-        answer = routes.answer(self.cluster, asked)
+        answer = routes.answer(
+            self.cluster,
+            Asked(
+                method=request.method,
+                path=request.path,
+                query=request.query,
+                headers=request.headers,
+                body=body,
+                user=user,
+            ),
+        )
         if answer.watcher is None:
             return _response(answer)
-        if fault is not None:
+        if cut:
             answer.watcher.end()
         return await self._stream(request, answer.watcher)
 
-    def _user(self, headers: CIMultiDictProxy[str], path: str) -> User | None:
-        """Who asks; None without a token that is known."""
-        scheme, _, token = headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and secrets.compare_digest(token.encode(), self.token.encode()):
-            name = headers.get("Impersonate-User")
-            return authenticated(name, tuple(headers.getall("Impersonate-Group", ()))) if name else ADMIN
-        if account := self.cluster.service_account_tokens.get(token):
-            return authenticated(account)
-        return User(name="system:anonymous", groups=("system:unauthenticated",)) if path in PROBES else None
+    def _user(self, request: web.BaseRequest) -> User | None:
+        """Who asks, after impersonation; None without a credential that is known. Raises `Refused`."""
+        sender = self._sender(request)
+        if sender is None:
+            return User(name=ANONYMOUS, groups=(ANYBODY,)) if request.path in PROBES else None
+        return impersonation.acting(self.cluster.access, sender, request.headers)
+
+    def _sender(self, request: web.BaseRequest) -> User | None:
+        """Who sent the request: by his token, else by his certificate."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            if secrets.compare_digest(token.encode(), self.token.encode()):
+                return ADMIN
+            return self.cluster.tokens.get(token)
+        name, groups = subject(request.get_extra_info("peercert"))
+        return authenticated(name, groups) if name else None
 
     async def _stream(self, request: web.BaseRequest, watcher: Watcher) -> web.StreamResponse:
         response = web.StreamResponse(
@@ -185,11 +251,13 @@ async def serve(
 ) -> AsyncIterator[Running]:
     """A sandbox cluster that answers for as long as the context lasts.
 
-    `port` 0 takes a free one; without `token` a random one is made. `persist` is a folder: the state is read from it at
+    `host` is a loopback address or name; `port` 0 takes a free one; without `token` a random one is made. `persist` is a folder: the state is read from it at
     the start and written to it, in one step, at a clean end. `tls` makes an authority of its own and speaks https, which
     kubectl needs to send a token. Raises OSError when the port is taken, BlockingIOError when another sandbox uses the
     folder, ValueError when its file is damaged.
     """
+    if not _is_loopback(host):
+        raise ValueError(f"{host} is no loopback address; the sandbox answers on this machine only")
     with persistence.held(persist):
         cluster = Cluster(settings=settings or Settings())
         if persist is None or not persistence.load(cluster, persist):
@@ -203,6 +271,13 @@ async def serve(
                 persistence.save(cluster, persist)
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _server(running: Running) -> web.Server:
     """The HTTP server, with the API server's limit on bodies."""
     loop = asyncio.get_running_loop()
@@ -213,10 +288,17 @@ def _server(running: Running) -> web.Server:
     return web.Server(running.handle, request_factory=request, access_log=None, handler_cancellation=True)
 
 
+def _certificates(host: str) -> Certificates:
+    # here, because most servers speak no TLS and the library takes a while to load
+    from gitopsd_plugins.sandbox import certificates
+
+    return certificates.make(host)
+
+
 @asynccontextmanager
 async def _listening(running: Running, host: str, port: int, *, tls: bool) -> AsyncIterator[None]:
     """Take requests for `running`, and say in it where."""
-    made = certificates.make(host) if tls else None
+    made = _certificates(host) if tls else None
     runner = web.ServerRunner(_server(running), shutdown_timeout=1.0)
     await runner.setup()
     try:
@@ -225,7 +307,7 @@ async def _listening(running: Running, host: str, port: int, *, tls: bool) -> As
         address, bound = runner.addresses[0][:2]
         shown = f"[{address}]" if ":" in address else address
         running.url = f"{'https' if made else 'http'}://{shown}:{bound}"
-        running.authority = made.authority if made else ""
+        running.certificates = made
         yield
     finally:
         running.cluster.watchers.end_all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitopsd_plugins.sandbox import rbac, writes
+from gitopsd_plugins.sandbox import creation, rbac
 from gitopsd_plugins.sandbox.call import Call, Target
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.schema import Json
@@ -37,7 +37,7 @@ def _create(cluster: Cluster, api_version: str, plural: str, body: Json, namespa
     resource = cluster.resources.find(api_version.rpartition("/")[0], "v1", plural)
     assert resource is not None, plural
     target = Target(resource=resource, namespace=namespace)
-    writes.create(
+    creation.create(
         cluster,
         Call(
             verb="create",

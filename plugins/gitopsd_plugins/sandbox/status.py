@@ -71,9 +71,11 @@ def no_such_resource() -> Refused:
     return Refused(404, "NotFound", "the server could not find the requested resource", details={})
 
 
-def exists(group: str, plural: str, name: str) -> Refused:
-    """409 for a create."""
+def exists(group: str, plural: str, name: str, *, doomed: bool = False) -> Refused:
+    """409 for a create; `doomed` is said of an object that waits for its finalizers."""
     message = f'{qualified(group, plural)} "{name}" already exists'
+    if doomed:
+        message = f"object is being deleted: {message}"
     return Refused(409, "AlreadyExists", message, details=_details(name, group, plural))
 
 
@@ -126,6 +128,12 @@ def forbidden(group: str, plural: str, name: str, why: str) -> Refused:
     """403."""
     subject = f'{qualified(group, plural)} "{name}"' if name else qualified(group, plural)
     return Refused(403, "Forbidden", f"{subject} is forbidden: {why}", details=_details(name, group, plural))
+
+
+def internal(why: str) -> Refused:
+    """500."""
+    details = {"causes": [{"message": why}]}
+    return Refused(500, "InternalError", f"Internal error occurred: {why}", details=details)
 
 
 def method_not_allowed() -> Refused:

@@ -37,6 +37,8 @@ class Stored:
     body: Json
     """With apiVersion and kind, in the storage version."""
     version: int
+    unsettled: bool = False
+    """Whether reading it back gives more than was written, so that the next write counts even if it changes nothing."""
     _rest: bytes = b""
 
     @property
@@ -105,11 +107,11 @@ class Store:
                 if where == namespace:
                     yield stored
 
-    def put(self, collection: CollectionKey, key: ObjectKey, body: Json) -> Stored:
+    def put(self, collection: CollectionKey, key: ObjectKey, body: Json, *, unsettled: bool = False) -> Stored:
         """Create or replace. Sets the resource version in `body`, which the store owns from now on."""
         self.version += 1
         body["metadata"]["resourceVersion"] = str(self.version)
-        stored = Stored(collection, key, body, self.version)
+        stored = Stored(collection, key, body, self.version, unsettled)
         held = self.objects.setdefault(collection, {})
         before = held.get(key)
         held[key] = self.by_uid[stored.uid] = stored
@@ -147,6 +149,13 @@ class Store:
             if event.collection == collection:
                 found.append(event)
         return found[::-1]
+
+    def clear(self) -> None:
+        """Drop all objects, without events."""
+        self.objects.clear()
+        self.by_uid.clear()
+        self.version += 1
+        self.compact()
 
     def compact(self) -> None:
         """Forget the whole history: every watch from an older version is answered with 410."""

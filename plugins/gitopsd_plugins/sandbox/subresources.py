@@ -9,7 +9,19 @@ import secrets
 from dataclasses import replace
 from typing import Any
 
-from gitopsd_plugins.sandbox import bodies, deletion, patch, rbac, reads, status, writes
+from gitopsd_plugins.sandbox import (
+    bodies,
+    causes,
+    creation,
+    deletion,
+    fields,
+    owners,
+    patch,
+    rbac,
+    reads,
+    status,
+    writes,
+)
 from gitopsd_plugins.sandbox.call import Call, Target
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.schema import Json
@@ -29,14 +41,38 @@ def scale(cluster: Cluster, call: Call) -> Json:
     paths = call.resource.scale or BUILT_IN_SCALE
     shown = _scale(stored, paths)
     if call.verb == "get":
+        if call.resource.custom and _at(stored.body, paths["specReplicasPath"]) is None:
+            raise status.internal(f'the spec replicas field "{paths["specReplicasPath"]}" does not exist')
         return shown
     wanted = (
         bodies.document(_as_json(call)) if call.verb == "update" else writes.patched(call, shown, bodies.patch(call))
     )
-    replicas = (wanted.get("spec") or {}).get("replicas", 0)
+    creation.check_preconditions(call, stored, wanted.get("metadata") or {})
+    replicas = _replicas(call, wanted)
     body = patch.merge(stored.body, _nested(paths["specReplicasPath"], replicas))
-    written = writes.replace(cluster, call, stored, {**body, "metadata": {**stored.metadata}})
-    return _scale(written, paths) if isinstance(written, Stored) else {**shown, "spec": {"replicas": replicas}}
+    body["metadata"] = {**stored.metadata}
+    path = _path(paths)
+    # a Scale of zero has no field that anyone could own, and where nobody owns it nobody comes to own it by scaling
+    is_owned = any(fields.has(owner.fields, path) for owner in owners.read(stored.metadata.get("managedFields")))
+    written = writes.replace(cluster, call, stored, body, () if replicas and is_owned else (path,))
+    return _scale(written, paths) if isinstance(written, Stored) else {**shown, "spec": _spec(replicas)}
+
+
+def _path(paths: Json) -> tuple[str, ...]:
+    return tuple(f"f:{key}" for key in paths["specReplicasPath"].strip(".").split("."))
+
+
+def _replicas(call: Call, wanted: Json) -> int:
+    """The number that a Scale asks for. Raises `Refused`."""
+    replicas: int = (wanted.get("spec") or {}).get("replicas", 0)
+    if not call.resource.custom and replicas < 0:
+        cause = causes.wrong("spec.replicas", replicas, "must be greater than or equal to 0")
+        raise status.invalid("autoscaling", "Scale", call.target.name, [cause])
+    return replicas
+
+
+def _spec(replicas: Any) -> Json:
+    return {"replicas": replicas} if replicas else {}
 
 
 def _as_json(call: Call) -> Call:
@@ -57,7 +93,7 @@ def _scale(stored: Stored, paths: Json) -> Json:
     selector = _at(stored.body, paths.get("labelSelectorPath", ""))
     if text := _selector_text(selector):
         result["selector"] = text
-    spec = {"replicas": _at(stored.body, paths["specReplicasPath"]) or 0}
+    spec = _spec(_at(stored.body, paths["specReplicasPath"]))
     return {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec, "status": result}
 
 
@@ -96,7 +132,7 @@ def token(cluster: Cluster, call: Call) -> Json:
     issued = secrets.token_urlsafe(24)
     namespace, name = stored.key
     if not call.dry_run:
-        cluster.service_account_tokens[issued] = f"system:serviceaccount:{namespace}:{name}"
+        cluster.tokens[issued] = authenticated(f"system:serviceaccount:{namespace}:{name}")
     expiry = {"token": issued, "expirationTimestamp": cluster.now_plus(3600)}
     return {
         "kind": "TokenRequest",
@@ -111,7 +147,7 @@ def finalize(cluster: Cluster, call: Call) -> Stored:
     """PUT namespaces/NAME/finalize: sets `spec.finalizers`."""
     stored = reads.found(cluster, call)
     body = bodies.document(call)
-    writes.check_preconditions(call, stored, body["metadata"])
+    creation.check_preconditions(call, stored, body["metadata"])
     new = {**stored.body, "spec": body.get("spec", {})}
     new["metadata"] = {**stored.metadata}
     return deletion.finish_if_free(cluster, cluster.store.put(stored.collection, stored.key, new))
@@ -141,10 +177,14 @@ def _rules(cluster: Cluster, call: Call, spec: Json) -> Json:
 
 
 def _allowed(cluster: Cluster, call: Call, spec: Json) -> bool:
-    asked = spec.get("resourceAttributes")
-    if asked is None:
-        return True
+    asked, url = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
     user = authenticated(spec["user"], tuple(spec.get("groups") or ())) if spec.get("user") else call.user
+    if asked is None and url is not None:
+        return cluster.access.allows_url(user, url.get("verb", ""), url.get("path", ""))
+    if asked is None or url is not None:
+        why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        cause = causes.wrong("spec.resourceAttributes", asked, why)
+        raise status.invalid("authorization.k8s.io", "", "", [cause])
     return cluster.access.allows(
         Attributes(
             user=user,

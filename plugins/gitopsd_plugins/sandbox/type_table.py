@@ -1,4 +1,5 @@
-"""Reads `types.json` (made by `make_types.py`): the schemas of built-in types, and which groups and resources exist.
+"""Reads `types.json` and `zeros.json` (made by `make_types.py` and `make_zeros.py`): the schemas of built-in types, and which
+groups and resources exist.
 
 It knows the file's format and nothing else; what a resource does with it is decided elsewhere. The table is read on the
 first use and kept for the life of the process, because it never changes and costs some milliseconds.
@@ -28,12 +29,15 @@ class TypeTable:
     types: Mapping[str, Json]
     kinds: Mapping[str, str]
     """`apps/v1/Deployment` -> its type's name."""
+    zeros: Mapping[str, Json]
     built: dict[str, Schema]
 
     def schema(self, name: str) -> Schema:
         """The schema of a named type. Raises KeyError for an unknown name."""
         if name not in self.built:
             node = self.built[name] = Schema(shape="map", type_name=name)
+            zeros = self.zeros.get(name, {})
+            node.omits, node.zeros = frozenset(zeros.get("omits", ())), zeros.get("zeros", {})
             self._fill(node, self.types[name])
         return self.built[name]
 
@@ -81,6 +85,8 @@ def _annotated(target: Schema, facts: Json) -> Schema:
         element=target.element,
         defaults=target.defaults,
         required=target.required,
+        omits=target.omits,
+        zeros=target.zeros,
         atomic=facts.get("mapType", "") == "atomic" or target.atomic,
         strategy=facts.get("patchStrategy", ""),
         type_name=target.type_name,
@@ -90,8 +96,19 @@ def _annotated(target: Schema, facts: Json) -> Schema:
 @lru_cache(maxsize=1)
 def table() -> TypeTable:
     """The table of the Kubernetes version that the sandbox shows to its clients."""
-    text = resources.files(__package__).joinpath("types.json").read_bytes()
-    document: dict[str, Any] = msgspec.json.decode(text)
+    document = _read("types.json")
     types = document["types"]
     kinds = {kind: name for name, facts in types.items() for kind in facts.get("kinds", ())}
-    return TypeTable(version=document["version"], groups=document["groups"], types=types, kinds=kinds, built={})
+    return TypeTable(
+        version=document["version"],
+        groups=document["groups"],
+        types=types,
+        kinds=kinds,
+        zeros=_read("zeros.json"),
+        built={},
+    )
+
+
+def _read(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = msgspec.json.decode(resources.files(__package__).joinpath(name).read_bytes())
+    return document

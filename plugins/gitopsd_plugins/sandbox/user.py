@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 MASTERS = "system:masters"
+ANONYMOUS = "system:anonymous"
+KNOWN = "system:authenticated"
+ANYBODY = "system:unauthenticated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,3 +42,10 @@ def authenticated(name: str, groups: tuple[str, ...] = ()) -> User:
     if name.startswith("system:serviceaccount:"):
         added = ("system:serviceaccounts", f"system:serviceaccounts:{name.split(':')[2]}", *added)
     return User(name=name, groups=(*groups, *added))
+
+
+def subject(certificate: Mapping[str, Any] | None) -> tuple[str, tuple[str, ...]]:
+    """User and groups of a client's certificate, as the standard library gives it; empty without one."""
+    parts = [part for entry in (certificate or {}).get("subject", ()) for part in entry]
+    name = next((value for key, value in parts if key == "commonName"), "")
+    return name, tuple(value for key, value in parts if key == "organizationName")

@@ -24,16 +24,22 @@ def of_new(resource: Resource, body: Json) -> list[Cause]:
     return found
 
 
-def of_change(resource: Resource, live: Json, body: Json) -> list[Cause]:
-    """What is wrong with an object that is to replace `live`."""
+def of_change(resource: Resource, live: Json, body: Json, subresource: str = "") -> list[Cause]:
+    """What is wrong with an object that is to replace `live`, by a write of the object or of its status."""
     found = [*_metadata(resource, body["metadata"]), *_finalizers(live["metadata"], body["metadata"])]
     if live["metadata"]["uid"] != body["metadata"].get("uid"):
         found.append(causes.wrong("metadata.uid", body["metadata"].get("uid"), "field is immutable"))
+    if subresource == "status":
+        return [*found, *kind_rules.OF_STATUS.get(resource.key, _nothing)(body)]
     if check := kind_rules.OF.get(resource.key):
         found.extend(check(body))
     if change := immutability.OF.get(resource.key):
         found.extend(change(live, body))
     return found
+
+
+def _nothing(_: Json) -> Iterator[Cause]:
+    return iter(())
 
 
 def _metadata(resource: Resource, metadata: Json) -> Iterator[Cause]:
@@ -69,6 +75,6 @@ def _owner_references(metadata: Json) -> Iterator[Cause]:
 def _finalizers(live: Json, metadata: Json) -> Iterator[Cause]:
     added = [name for name in metadata.get("finalizers") or () if name not in (live.get("finalizers") or ())]
     if "deletionTimestamp" in live and added:
-        listed = ", ".join(f'"{name}"' for name in added)
+        listed = ", ".join(f'"{name}"' for name in sorted(added))
         why = f"Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{{{listed}}}"
         yield Cause("metadata.finalizers", "FieldValueForbidden", why)

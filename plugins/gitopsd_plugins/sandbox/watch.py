@@ -39,7 +39,8 @@ class Watcher:
             return
         shown = self._kind(event)
         if shown:
-            self.push(views.event(shown, self.view(self.resource, event.last)))
+            stored = _left(event) if shown == "DELETED" and event.after is not None else event.last
+            self.push(views.event(shown, self.view(self.resource, stored)))
 
     def _kind(self, event: Event) -> str:
         before = event.before is not None and self._matches(event.before)
@@ -89,6 +90,14 @@ class Watcher:
             metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
         body = encode({"kind": self.resource.kind, "apiVersion": self.resource.api_version, "metadata": metadata})
         self.push(views.event("BOOKMARK", body))
+
+
+def _left(event: Event) -> Stored:
+    """What a watch shows of an object that its selector no longer selects: the last state that it did, at this version."""
+    before = event.before
+    assert before is not None
+    body = {**before.body, "metadata": {**before.metadata, "resourceVersion": str(event.version)}}
+    return Stored(before.collection, before.key, body, event.version)
 
 
 @dataclass(slots=True)

@@ -11,8 +11,11 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from gitopsd_plugins.sandbox.cluster import Cluster, Settings
-from gitopsd_plugins.sandbox.server import Running, serve
+from gitopsd_plugins.sandbox.cluster import Cluster
+from gitopsd_plugins.sandbox.fixture import sandbox, sandbox_settings
+from gitopsd_plugins.sandbox.server import Running
+
+__all__ = ["sandbox", "sandbox_settings"]
 
 sys.path.insert(0, str(Path(__file__).parent))  # under importmode=importlib tests are no package
 import in_process
@@ -28,15 +31,7 @@ def cluster() -> Cluster:
 
 
 @pytest_asyncio.fixture
-async def running() -> AsyncIterator[Running]:
-    """A server whose controllers act at once."""
-    async with serve(settings=Settings(settling=0)) as started:
-        yield started
-
-
-@pytest_asyncio.fixture
-async def session(running: Running) -> AsyncIterator[aiohttp.ClientSession]:
-    """The administrator's client of `running`."""
-    headers = {"Authorization": f"Bearer {running.token}", "User-Agent": "test/1"}
-    async with aiohttp.ClientSession(running.url, headers=headers) as opened:
+async def session(sandbox: Running) -> AsyncIterator[aiohttp.ClientSession]:
+    """The administrator's client of the sandbox."""
+    async with sandbox.client() as opened:
         yield opened

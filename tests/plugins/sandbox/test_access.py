@@ -81,4 +81,4 @@ def test_a_requested_token_names_its_account(cluster: Cluster) -> None:
     ok(post(cluster, "/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "robot"}}))
     answer = ok(in_process.ask(cluster, "POST", "/api/v1/namespaces/default/serviceaccounts/robot/token", b"{}"))
     token = answer["status"]["token"]
-    assert cluster.service_account_tokens[token] == "system:serviceaccount:default:robot"
+    assert cluster.tokens[token].name == "system:serviceaccount:default:robot"

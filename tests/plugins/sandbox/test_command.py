@@ -1,7 +1,10 @@
-"""`gitopsd sandbox up` writes a kubeconfig for its owner only; the access of `Cluster` objects opens and closes a server."""
+"""`gitopsd sandbox up`, `down` and `reset`; a kubeconfig is for its owner only; the access of `Cluster` objects opens and closes a server."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +12,7 @@ from typing import Any, cast
 
 import aiohttp
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from gitopsd.plugin import Context, Misconfigured
 from gitopsd.plugin.spec import SpecError
@@ -34,6 +37,46 @@ def test_help_has_examples() -> None:
     result = CliRunner().invoke(command.sandbox, ["up", "--help"])
     assert result.exit_code == 0
     assert "gitopsd sandbox up" in result.output
+
+
+def up(folder: Path, *more: str) -> subprocess.Popen[str]:
+    """`gitopsd sandbox up` in a folder, as soon as it answers."""
+    words = [sys.executable, "-m", "gitopsd", "sandbox", "up", "--kubeconfig", str(folder / "config"), *more]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    assert process.stdout is not None
+    while "Ctrl-C" not in process.stdout.readline():
+        assert process.poll() is None
+    return process
+
+
+def gitopsd(*words: str) -> Result:
+    return CliRunner().invoke(command.sandbox, [*words])
+
+
+@pytest.mark.slow
+def test_a_sandbox_is_reset_and_ended_by_its_kubeconfig(tmp_path: Path) -> None:
+    config, kept = str(tmp_path / "config"), tmp_path / "kept"
+    process = up(tmp_path, "--persist", str(kept))
+    try:
+        again = gitopsd("up", "--kubeconfig", config)
+        assert (again.exit_code, "runs for" in again.output) == (1, True)
+        assert gitopsd("reset", "--kubeconfig", config).output == "sandbox: as new\n"
+        busy = gitopsd("reset", "--kubeconfig", str(tmp_path / "other"), "--persist", str(kept))
+        assert (busy.exit_code, "another sandbox runs" in busy.output) == (1, True)
+        assert gitopsd("down", "--kubeconfig", config).exit_code == 0
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.communicate()
+    assert (kept / "cluster.json").exists()
+    assert gitopsd("reset", "--kubeconfig", config, "--persist", str(kept)).exit_code == 0
+    assert not (kept / "cluster.json").exists()
+
+
+@pytest.mark.parametrize("verb", ["down", "reset"])
+def test_a_sandbox_that_does_not_run_is_said_so(tmp_path: Path, verb: str) -> None:
+    result = gitopsd(verb, "--kubeconfig", str(tmp_path / "none"))
+    assert (result.exit_code, "no sandbox runs for" in result.output) == (1, True)
 
 
 @pytest.mark.asyncio

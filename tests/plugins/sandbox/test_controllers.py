@@ -31,8 +31,8 @@ async def until(holds: Callable[[], Any]) -> Any:
         return found
 
 
-def stored(running: Running, group: str, plural: str, name: str, namespace: str = "default") -> Json:
-    found = running.cluster.store.get((group, plural), (namespace, name))
+def stored(sandbox: Running, group: str, plural: str, name: str, namespace: str = "default") -> Json:
+    found = sandbox.cluster.store.get((group, plural), (namespace, name))
     return found.body if found else {}
 
 
@@ -54,55 +54,55 @@ def job(name: str, image: str) -> Json:
 
 
 async def test_a_deployment_becomes_healthy_with_replica_set_and_pods(
-    running: Running, session: aiohttp.ClientSession
+    sandbox: Running, session: aiohttp.ClientSession
 ) -> None:
     await make(session, f"{APPS}/deployments", scenarios.deployment("web", replicas=2))
-    await until(lambda: condition(stored(running, "apps", "deployments", "web"), "Available")[0] == "True")
-    body = stored(running, "apps", "deployments", "web")
+    await until(lambda: condition(stored(sandbox, "apps", "deployments", "web"), "Available")[0] == "True")
+    body = stored(sandbox, "apps", "deployments", "web")
     assert body["status"]["observedGeneration"] == body["metadata"]["generation"] == 1
     assert (body["status"]["readyReplicas"], body["status"]["updatedReplicas"]) == (2, 2)
     assert condition(body, "Progressing") == ("True", "NewReplicaSetAvailable")
-    [replica_set] = running.cluster.store.objects["apps", "replicasets"].values()
+    [replica_set] = sandbox.cluster.store.objects["apps", "replicasets"].values()
     assert replica_set.metadata["ownerReferences"][0]["name"] == "web"
-    pods = list(running.cluster.store.objects["", "pods"].values())
+    pods = list(sandbox.cluster.store.objects["", "pods"].values())
     assert [pod.body["status"]["phase"] for pod in pods] == ["Running", "Running"]
 
 
-async def test_a_new_image_rolls_out(running: Running, session: aiohttp.ClientSession) -> None:
+async def test_a_new_image_rolls_out(sandbox: Running, session: aiohttp.ClientSession) -> None:
     await make(session, f"{APPS}/deployments", scenarios.deployment("web"))
-    await until(lambda: condition(stored(running, "apps", "deployments", "web"), "Available")[0] == "True")
+    await until(lambda: condition(stored(sandbox, "apps", "deployments", "web"), "Available")[0] == "True")
     body = scenarios.deployment("web", {"name": "c", "image": "i:2"})
     await session.put(f"{APPS}/deployments/web", json=body)
 
     def images() -> list[str]:
-        return [pod.body["spec"]["containers"][0]["image"] for pod in running.cluster.store.all(("", "pods"))]
+        return [pod.body["spec"]["containers"][0]["image"] for pod in sandbox.cluster.store.all(("", "pods"))]
 
     await until(lambda: images() == ["i:2"])
-    await until(lambda: stored(running, "apps", "deployments", "web")["status"].get("observedGeneration") == 2)
+    await until(lambda: stored(sandbox, "apps", "deployments", "web")["status"].get("observedGeneration") == 2)
 
 
 @pytest.mark.parametrize("image", ["app:broken", "fail/app:1"])
 async def test_a_broken_image_exceeds_the_progress_deadline(
-    image: str, running: Running, session: aiohttp.ClientSession
+    image: str, sandbox: Running, session: aiohttp.ClientSession
 ) -> None:
     await make(session, f"{APPS}/deployments", scenarios.deployment("web", {"name": "c", "image": image}))
     expected = ("False", "ProgressDeadlineExceeded")
-    await until(lambda: condition(stored(running, "apps", "deployments", "web"), "Progressing") == expected)
-    [pod] = running.cluster.store.all(("", "pods"))
-    await until(lambda: stored(running, "", "pods", pod.key[1])["status"].get("containerStatuses"))
-    waiting = stored(running, "", "pods", pod.key[1])["status"]["containerStatuses"][0]["state"]["waiting"]
+    await until(lambda: condition(stored(sandbox, "apps", "deployments", "web"), "Progressing") == expected)
+    [pod] = sandbox.cluster.store.all(("", "pods"))
+    await until(lambda: stored(sandbox, "", "pods", pod.key[1])["status"].get("containerStatuses"))
+    waiting = stored(sandbox, "", "pods", pod.key[1])["status"]["containerStatuses"][0]["state"]["waiting"]
     assert waiting["reason"] == "ImagePullBackOff"
 
 
-async def test_jobs_complete_or_fail(running: Running, session: aiohttp.ClientSession) -> None:
+async def test_jobs_complete_or_fail(sandbox: Running, session: aiohttp.ClientSession) -> None:
     await make(session, JOBS, job("good", "app:1"))
     await make(session, JOBS, job("bad", "app:fail"))
-    await until(lambda: condition(stored(running, "batch", "jobs", "good"), "Complete")[0] == "True")
-    await until(lambda: condition(stored(running, "batch", "jobs", "bad"), "Failed")[0] == "True")
-    assert stored(running, "batch", "jobs", "good")["status"]["succeeded"] == 1
+    await until(lambda: condition(stored(sandbox, "batch", "jobs", "good"), "Complete")[0] == "True")
+    await until(lambda: condition(stored(sandbox, "batch", "jobs", "bad"), "Failed")[0] == "True")
+    assert stored(sandbox, "batch", "jobs", "good")["status"]["succeeded"] == 1
 
 
-async def test_stateful_and_daemon_sets_become_ready(running: Running, session: aiohttp.ClientSession) -> None:
+async def test_stateful_and_daemon_sets_become_ready(sandbox: Running, session: aiohttp.ClientSession) -> None:
     pod = {"metadata": {"labels": {"app": "s"}}, "spec": {"containers": [{"name": "c", "image": "i:1"}]}}
     claim = {
         "metadata": {"name": "v"},
@@ -112,27 +112,27 @@ async def test_stateful_and_daemon_sets_become_ready(running: Running, session: 
     stateful = {**spec, "serviceName": "s", "replicas": 2, "volumeClaimTemplates": [claim]}
     await make(session, f"{APPS}/statefulsets", {"kind": "StatefulSet", "metadata": {"name": "s"}, "spec": stateful})
     await make(session, f"{APPS}/daemonsets", {"kind": "DaemonSet", "metadata": {"name": "s"}, "spec": spec})
-    await until(lambda: stored(running, "apps", "statefulsets", "s")["status"].get("readyReplicas") == 2)
-    await until(lambda: stored(running, "apps", "daemonsets", "s")["status"].get("numberAvailable") == 1)
+    await until(lambda: stored(sandbox, "apps", "statefulsets", "s")["status"].get("readyReplicas") == 2)
+    await until(lambda: stored(sandbox, "apps", "daemonsets", "s")["status"].get("numberAvailable") == 1)
     await until(
-        lambda: stored(running, "", "persistentvolumeclaims", "v-s-1").get("status", {}).get("phase") == "Bound"
+        lambda: stored(sandbox, "", "persistentvolumeclaims", "v-s-1").get("status", {}).get("phase") == "Bound"
     )
 
 
-async def test_a_load_balancer_gets_an_address(running: Running, session: aiohttp.ClientSession) -> None:
+async def test_a_load_balancer_gets_an_address(sandbox: Running, session: aiohttp.ClientSession) -> None:
     await make(session, "/api/v1/namespaces/default/services", scenarios.service("lb", type="LoadBalancer"))
-    await until(lambda: stored(running, "", "services", "lb")["status"]["loadBalancer"].get("ingress"))
+    await until(lambda: stored(sandbox, "", "services", "lb")["status"]["loadBalancer"].get("ingress"))
 
 
-async def test_settled_controllers_write_nothing_more(running: Running, session: aiohttp.ClientSession) -> None:
+async def test_settled_controllers_write_nothing_more(sandbox: Running, session: aiohttp.ClientSession) -> None:
     await make(session, f"{APPS}/deployments", scenarios.deployment("web"))
-    await until(lambda: condition(stored(running, "apps", "deployments", "web"), "Available")[0] == "True")
+    await until(lambda: condition(stored(sandbox, "apps", "deployments", "web"), "Available")[0] == "True")
     for _ in range(20):
         await asyncio.sleep(0)
-    version = running.cluster.store.version
+    version = sandbox.cluster.store.version
     for _ in range(50):
         await asyncio.sleep(0)
-    assert running.cluster.store.version == version
+    assert sandbox.cluster.store.version == version
 
 
 async def test_a_deployment_stays_healthy_over_a_restart_and_can_be_scaled_then(tmp_path: Path) -> None:
@@ -157,34 +157,34 @@ async def test_a_deployment_stays_healthy_over_a_restart_and_can_be_scaled_then(
 
 
 async def test_every_namespace_has_its_account_and_certificates(
-    running: Running, session: aiohttp.ClientSession
+    sandbox: Running, session: aiohttp.ClientSession
 ) -> None:
     await make(session, "/api/v1/namespaces", {"metadata": {"name": "n"}})
-    await until(lambda: stored(running, "", "serviceaccounts", "default", "n"))
-    await until(lambda: stored(running, "", "configmaps", "kube-root-ca.crt", "n"))
+    await until(lambda: stored(sandbox, "", "serviceaccounts", "default", "n"))
+    await until(lambda: stored(sandbox, "", "configmaps", "kube-root-ca.crt", "n"))
 
 
-async def test_a_deleted_namespace_takes_its_content_along(running: Running, session: aiohttp.ClientSession) -> None:
+async def test_a_deleted_namespace_takes_its_content_along(sandbox: Running, session: aiohttp.ClientSession) -> None:
     await make(session, "/api/v1/namespaces", {"metadata": {"name": "n"}})
     await make(session, "/api/v1/namespaces/n/configmaps", config_map("a"))
     await session.delete("/api/v1/namespaces/n")
-    await until(lambda: not stored(running, "", "namespaces", "n", ""))
-    assert list(running.cluster.store.within("n")) == []
+    await until(lambda: not stored(sandbox, "", "namespaces", "n", ""))
+    assert list(sandbox.cluster.store.within("n")) == []
 
 
 async def test_a_finalizer_holds_the_namespace_and_its_status_says_so(
-    running: Running, session: aiohttp.ClientSession
+    sandbox: Running, session: aiohttp.ClientSession
 ) -> None:
     await make(session, "/api/v1/namespaces", {"metadata": {"name": "n"}})
     await make(session, "/api/v1/namespaces/n/configmaps", config_map("a", finalizers=["x.io/hold"]))
     await session.delete("/api/v1/namespaces/n")
     remaining = ("True", "SomeFinalizersRemain")
     await until(
-        lambda: condition(stored(running, "", "namespaces", "n", ""), "NamespaceFinalizersRemaining") == remaining
+        lambda: condition(stored(sandbox, "", "namespaces", "n", ""), "NamespaceFinalizersRemaining") == remaining
     )
     headers = {"Content-Type": "application/merge-patch+json"}
     await session.patch("/api/v1/namespaces/n/configmaps/a", json={"metadata": {"finalizers": None}}, headers=headers)
-    await until(lambda: not stored(running, "", "namespaces", "n", ""))
+    await until(lambda: not stored(sandbox, "", "namespaces", "n", ""))
 
 
 async def owner_and_child(session: aiohttp.ClientSession) -> Json:
@@ -200,49 +200,75 @@ async def owner_and_child(session: aiohttp.ClientSession) -> Json:
     return owner
 
 
-async def test_dependants_go_after_their_owner(running: Running, session: aiohttp.ClientSession) -> None:
+async def test_dependants_go_after_their_owner(sandbox: Running, session: aiohttp.ClientSession) -> None:
     await owner_and_child(session)
     await session.delete(f"{CM}/owner")
-    await until(lambda: not stored(running, "", "configmaps", "child"))
+    await until(lambda: not stored(sandbox, "", "configmaps", "child"))
 
 
-async def test_foreground_deletion_removes_dependants_first(running: Running, session: aiohttp.ClientSession) -> None:
+async def test_foreground_deletion_removes_dependants_first(sandbox: Running, session: aiohttp.ClientSession) -> None:
     await owner_and_child(session)
     async with session.delete(f"{CM}/owner", json={"propagationPolicy": "Foreground"}) as response:
         assert (await response.json())["metadata"]["finalizers"] == ["foregroundDeletion"]
-    await until(lambda: not stored(running, "", "configmaps", "owner"))
-    gone = [event.last.key[1] for event in running.cluster.store.events if event.after is None]
+    await until(lambda: not stored(sandbox, "", "configmaps", "owner"))
+    gone = [event.last.key[1] for event in sandbox.cluster.store.events if event.after is None]
     assert gone[-2:] == ["child", "owner"]
 
 
-async def test_orphaned_dependants_stay_without_the_reference(running: Running, session: aiohttp.ClientSession) -> None:
+async def test_orphaned_dependants_stay_without_the_reference(sandbox: Running, session: aiohttp.ClientSession) -> None:
     await owner_and_child(session)
     await session.delete(f"{CM}/owner", json={"propagationPolicy": "Orphan"})
-    await until(lambda: not stored(running, "", "configmaps", "owner"))
-    assert "ownerReferences" not in stored(running, "", "configmaps", "child")["metadata"]
+    await until(lambda: not stored(sandbox, "", "configmaps", "owner"))
+    assert "ownerReferences" not in stored(sandbox, "", "configmaps", "child")["metadata"]
 
 
-async def test_an_object_of_an_owner_that_never_was_goes(running: Running, session: aiohttp.ClientSession) -> None:
+async def test_an_object_of_an_owner_that_never_was_goes(sandbox: Running, session: aiohttp.ClientSession) -> None:
     reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "no-such-uid"}
     await make(session, CM, config_map("lost", ownerReferences=[reference]))
-    await until(lambda: not stored(running, "", "configmaps", "lost"))
+    await until(lambda: not stored(sandbox, "", "configmaps", "lost"))
 
 
 async def test_a_definition_is_served_once_established_and_takes_its_objects_along(
-    running: Running, session: aiohttp.ClientSession
+    sandbox: Running, session: aiohttp.ClientSession
 ) -> None:
     path = "/apis/demo.io/v1/namespaces/default/widgets"
     assert (await session.get(path)).status == 404
     await make(session, scenarios.CRD, scenarios.widgets())
-    await until(lambda: running.cluster.resources.find("demo.io", "v1", "widgets"))
+    await until(lambda: sandbox.cluster.resources.find("demo.io", "v1", "widgets"))
     established = condition(
-        stored(running, "apiextensions.k8s.io", "customresourcedefinitions", "widgets.demo.io", ""), "Established"
+        stored(sandbox, "apiextensions.k8s.io", "customresourcedefinitions", "widgets.demo.io", ""), "Established"
     )
     assert established == ("True", "InitialNamesAccepted")
     await make(session, path, scenarios.widget("w", size=1))
-    async with session.get(f"{path}?watch=1&resourceVersion={running.cluster.store.version}") as watch:
+    async with session.get(f"{path}?watch=1&resourceVersion={sandbox.cluster.store.version}") as watch:
         await session.delete(f"{scenarios.CRD}/widgets.demo.io")
-        await until(lambda: not running.cluster.resources.find("demo.io", "v1", "widgets"))
+        await until(lambda: not sandbox.cluster.resources.find("demo.io", "v1", "widgets"))
         assert b'"DELETED"' in await asyncio.wait_for(watch.content.read(), 5)
     assert (await session.get(path)).status == 404
-    await until(lambda: not stored(running, "apiextensions.k8s.io", "customresourcedefinitions", "widgets.demo.io", ""))
+    await until(lambda: not stored(sandbox, "apiextensions.k8s.io", "customresourcedefinitions", "widgets.demo.io", ""))
+
+
+async def test_an_annotation_makes_pods_claims_and_balancers_fail(
+    sandbox: Running, session: aiohttp.ClientSession
+) -> None:
+    told = {"sandbox.gitopsd.io/fail": "no route to the database"}
+    body = scenarios.deployment("sick")
+    body["spec"]["template"]["metadata"]["annotations"] = told
+    await make(session, f"{APPS}/deployments", body)
+    progressing = ("False", "ProgressDeadlineExceeded")
+    await until(lambda: condition(stored(sandbox, "apps", "deployments", "sick"), "Progressing") == progressing)
+
+    def states() -> list[Json]:
+        pods = [each.body["status"] for each in sandbox.cluster.store.all(("", "pods"))]
+        return [each["state"] for status in pods for each in status.get("containerStatuses", ())]
+
+    [state] = await until(states)
+    waiting = state["waiting"]
+    assert waiting == {"reason": "CrashLoopBackOff", "message": told["sandbox.gitopsd.io/fail"]}
+
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    path = "/api/v1/namespaces/default/persistentvolumeclaims"
+    await make(session, path, {"metadata": {"name": "sick", "annotations": told}, "spec": claim})
+    await make(session, path, {"metadata": {"name": "well"}, "spec": claim})
+    await until(lambda: stored(sandbox, "", "persistentvolumeclaims", "well")["status"]["phase"] == "Bound")
+    assert stored(sandbox, "", "persistentvolumeclaims", "sick")["status"]["phase"] == "Pending"

@@ -34,7 +34,7 @@ async def kubectl(tmp_path: Path) -> AsyncIterator[Run]:
         config = tmp_path / "kubeconfig"
         config.write_text(running.kubeconfig())
 
-        async def run(*words: str, given: str = "") -> str:
+        async def run(*words: str, given: str = "", fails: int = 0) -> str:
             pipe = asyncio.subprocess.PIPE
             process = await asyncio.create_subprocess_exec(
                 str(KUBECTL),
@@ -45,8 +45,8 @@ async def kubectl(tmp_path: Path) -> AsyncIterator[Run]:
                 env={**os.environ, "KUBECONFIG": str(config), "HOME": str(tmp_path)},
             )
             out, err = await process.communicate(given.encode())
-            assert process.returncode == 0, err.decode()
-            return out.decode()
+            assert process.returncode == fails, err.decode() + out.decode()
+            return err.decode() if fails and not out else out.decode()
 
         yield run
 
@@ -91,3 +91,133 @@ async def test_definitions_and_their_objects(kubectl: Run) -> None:
     await kubectl("apply", "-f", "-", given=json.dumps(scenarios.widget("w", size=1)))
     assert "widget.demo.io/w" in await kubectl("get", "wd", "-o", "name")
     await kubectl("delete", "crd", "widgets.demo.io", "--timeout=10s")
+
+
+def shop(replicas: int = 1, image: str = "nginx:1") -> str:
+    body = scenarios.deployment("web", {"name": "c", "image": image}, replicas=replicas)
+    return json.dumps({**body, "metadata": {"name": "web", "labels": {"team": "a"}}})
+
+
+async def test_get_in_its_usual_forms(kubectl: Run) -> None:
+    await kubectl("create", "deployment", "web", "--image=nginx", "--replicas=1")
+    await kubectl("expose", "deployment", "web", "--port=80")
+    await kubectl("rollout", "status", "deployment/web", "--timeout=10s")
+    assert (await kubectl("get", "deploy", "web")).split()[:5] == ["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE"]
+    wide = await kubectl("get", "deploy", "-o", "wide")
+    assert wide.split()[5:8] == ["CONTAINERS", "IMAGES", "SELECTOR"]
+    assert "nginx" in wide
+    assert "IP" in (await kubectl("get", "pods", "-o", "wide")).split()
+    assert json.loads(await kubectl("get", "deploy", "web", "-o", "json"))["kind"] == "Deployment"
+    assert "kind: Deployment" in await kubectl("get", "deploy", "web", "-o", "yaml")
+    assert await kubectl("get", "deploy", "-o", "name") == "deployment.apps/web\n"
+    assert await kubectl("get", "deploy", "web", "-o", "jsonpath={.spec.replicas}") == "1"
+    assert await kubectl("get", "deploy", "-o", "custom-columns=N:.metadata.name") == "N\nweb\n"
+    assert await kubectl("get", "deploy", "web", "-o", "go-template={{.kind}}") == "Deployment"
+    assert "default" in await kubectl("get", "deploy", "-A")
+    assert "app=web" in await kubectl("get", "deploy", "--show-labels")
+    assert "web" in await kubectl("get", "deploy", "-l", "app=web", "--field-selector", "metadata.name=web")
+    assert "service/web" in await kubectl("get", "deploy,svc")
+    assert (await kubectl("get", "svc", "--sort-by=.metadata.name", "-o", "name")).split()[-1] == "service/web"
+    everything = await kubectl("get", "all")
+    assert all(each in everything for each in ("deployment.apps/web", "replicaset.apps/web", "pod/web", "service/web"))
+    assert "NotFound" in await kubectl("get", "deploy", "nothing", fails=1)
+    assert "the server doesn't have a resource type" in await kubectl("get", "nothings", fails=1)
+    assert "Replicas:" in await kubectl("describe", "deployment", "web")
+    assert "restartPolicy" in await kubectl("explain", "deployment.spec.template.spec")
+
+
+async def test_apply_and_diff_by_the_client_and_by_the_server(kubectl: Run) -> None:
+    assert "created" in await kubectl("apply", "-f", "-", given=shop())
+    assert "unchanged" in await kubectl("apply", "-f", "-", given=shop())
+    assert "+  replicas: 2" in await kubectl("diff", "-f", "-", given=shop(2), fails=1)
+    assert await kubectl("diff", "-f", "-", given=shop()) == ""
+    assert "configured" in await kubectl("apply", "-f", "-", given=shop(2))
+    assert "(server dry run)" in await kubectl("apply", "--dry-run=server", "-f", "-", given=shop(3))
+    assert "serverside-applied" in await kubectl("apply", "--server-side", "-f", "-", given=shop(2))
+    await kubectl("scale", "deployment/web", "--replicas=4")
+    refused = await kubectl("apply", "--server-side", "-f", "-", given=shop(3), fails=1)
+    assert 'conflict with "kubectl" with subresource "scale"' in refused
+    await kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=shop(3))
+    assert await kubectl("diff", "--server-side", "--force-conflicts", "-f", "-", given=shop(3)) == ""
+    unknown = json.dumps({**scenarios.cm("a"), "dta": {"x": "1"}})
+    assert 'unknown field "dta"' in await kubectl("apply", "-f", "-", given=unknown, fails=1)
+    assert "replaced" in await kubectl("replace", "-f", "-", given=shop(1))
+
+
+async def test_labels_annotations_patches_and_rollouts(kubectl: Run) -> None:
+    await kubectl("apply", "-f", "-", given=shop())
+    await kubectl("label", "deployment", "web", "tier=x")
+    assert "already has a value" in await kubectl("label", "deployment", "web", "tier=y", fails=1)
+    await kubectl("label", "deployment", "web", "tier=y", "--overwrite")
+    await kubectl("annotate", "deployment", "web", "note=1")
+    await kubectl("label", "deployment", "web", "team-")
+    found = json.loads(await kubectl("get", "deployment", "web", "-o", "json"))["metadata"]
+    assert (found["labels"], found["annotations"]["note"]) == ({"tier": "y"}, "1")
+    for kind, patch in (
+        ("merge", '{"spec":{"paused":false}}'),
+        ("strategic", '{"spec":{"template":{"spec":{"containers":[{"name":"c","image":"nginx:2"}]}}}}'),
+        ("json", '[{"op":"replace","path":"/spec/replicas","value":2}]'),
+    ):
+        assert "patched" in await kubectl("patch", "deployment", "web", f"--type={kind}", "-p", patch)
+    await kubectl("rollout", "status", "deployment/web", "--timeout=10s")
+    await kubectl("set", "image", "deployment/web", "c=nginx:3")
+    await kubectl("rollout", "status", "deployment/web", "--timeout=10s")
+    assert [each[:1] for each in (await kubectl("rollout", "history", "deployment/web")).split("\n")[2:5]] == [
+        "1",
+        "2",
+        "3",
+    ]
+    await kubectl("rollout", "undo", "deployment/web")
+    image = "jsonpath={.spec.template.spec.containers[0].image}"
+    assert await kubectl("get", "deployment", "web", "-o", image) == "nginx:2"
+    await kubectl("rollout", "restart", "deployment/web")
+    await kubectl("rollout", "status", "deployment/web", "--timeout=10s")
+
+
+async def test_deletions_and_waits(kubectl: Run) -> None:
+    for name in ("a", "b", "c"):
+        await kubectl("create", "configmap", name)
+    await kubectl("label", "configmap", "a", "b", "x=y")
+    assert "deleted" in await kubectl("delete", "configmap", "-l", "x=y")
+    assert "c" in await kubectl("delete", "configmap", "c", "--dry-run=server")
+    await kubectl("delete", "configmap", "c")
+    assert "NotFound" in await kubectl("delete", "configmap", "c", fails=1)
+    assert await kubectl("delete", "configmap", "c", "--ignore-not-found") == ""
+    await kubectl("apply", "-f", "-", given=shop())
+    await kubectl("wait", "--for=condition=Available", "deployment/web", "--timeout=10s")
+    await kubectl("delete", "deployment", "web", "--cascade=foreground", "--timeout=10s")
+    assert await kubectl("get", "replicasets", "-o", "name") == ""
+    await kubectl("apply", "-f", "-", given=shop())
+    await kubectl("wait", "--for=condition=Available", "deployment/web", "--timeout=10s")
+    await kubectl("delete", "deployment", "web", "--cascade=orphan")
+    assert "replicaset.apps/web" in await kubectl("get", "replicasets", "-o", "name")
+    await kubectl("delete", "replicasets", "--all")
+    await kubectl("wait", "--for=delete", "pods", "--all", "--timeout=10s")
+
+
+async def test_what_there_is_and_who_may(kubectl: Run) -> None:
+    resources = await kubectl("api-resources", "--verbs=list", "-o", "name")
+    assert {"configmaps", "deployments.apps", "ingresses.networking.k8s.io"} <= set(resources.split())
+    assert "po" in (await kubectl("api-resources", "--api-group=")).split()
+    assert "apps/v1" in (await kubectl("api-versions")).split()
+    assert "v1.36" in await kubectl("version")
+    assert await kubectl("auth", "can-i", "create", "deployments") == "yes\n"
+    assert "no" in await kubectl("auth", "can-i", "create", "deployments", "--as=jane", fails=1)
+    assert "*.*" in await kubectl("auth", "can-i", "--list")
+    assert "sandbox-admin" in await kubectl("auth", "whoami")
+    assert "forbidden" in await kubectl("get", "pods", "--as=jane", fails=1)
+    assert "v1.36" in await kubectl("get", "--raw", "/version")
+    assert "running" in await kubectl("cluster-info")
+
+
+async def test_a_watch_goes_on_until_its_time_is_over(kubectl: Run) -> None:
+    async def change() -> None:
+        await asyncio.sleep(1)  # kubectl has its first answer by then; it tells when it watches to nobody
+        await kubectl("create", "configmap", "seen")
+        await kubectl("delete", "configmap", "seen")
+
+    shown, _ = await asyncio.gather(
+        kubectl("get", "configmaps", "-w", "--output-watch-events", "--request-timeout=4s"), change()
+    )
+    lines = [line.split()[:2] for line in shown.splitlines() if "seen" in line]
+    assert lines == [["ADDED", "seen"], ["DELETED", "seen"]]

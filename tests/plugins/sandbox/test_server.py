@@ -42,8 +42,8 @@ async def next_event(events: AsyncIterator[Json]) -> tuple[str, str]:
     return event["type"], event["object"]["metadata"].get("name", "")
 
 
-async def test_every_path_but_the_probes_needs_the_token(running: Running) -> None:
-    async with aiohttp.ClientSession(running.url) as stranger:
+async def test_every_path_but_the_probes_needs_the_token(sandbox: Running) -> None:
+    async with aiohttp.ClientSession(sandbox.url) as stranger:
         for path in ("/healthz", "/livez", "/readyz"):
             assert (await stranger.get(path)).status == 200
         for path in ("/version", "/api", "/apis", CM, "/openapi/v3", "/nothing"):
@@ -51,8 +51,8 @@ async def test_every_path_but_the_probes_needs_the_token(running: Running) -> No
         assert (await stranger.get(CM, headers={"Authorization": "Bearer wrong"})).status == 401
 
 
-async def test_a_watch_shows_writes_in_order(running: Running, session: aiohttp.ClientSession) -> None:
-    version = running.cluster.store.version
+async def test_a_watch_shows_writes_in_order(sandbox: Running, session: aiohttp.ClientSession) -> None:
+    version = sandbox.cluster.store.version
     async with session.get(f"{CM}?watch=1&resourceVersion={version}&fieldSelector=metadata.name%3Da") as response:
         events = lines(response)
         await apply(session, "a", {"x": "1"})
@@ -63,8 +63,8 @@ async def test_a_watch_shows_writes_in_order(running: Running, session: aiohttp.
     assert shown == [("ADDED", "a"), ("MODIFIED", "a"), ("DELETED", "a")]
 
 
-async def test_a_watch_from_an_older_version_catches_up(running: Running, session: aiohttp.ClientSession) -> None:
-    version = running.cluster.store.version
+async def test_a_watch_from_an_older_version_catches_up(sandbox: Running, session: aiohttp.ClientSession) -> None:
+    version = sandbox.cluster.store.version
     await apply(session, "a", {"x": "1"})
     await apply(session, "b", {"x": "1"})
     async with session.get(f"{CM}?watch=1&resourceVersion={version}&labelSelector=!missing") as response:
@@ -73,9 +73,9 @@ async def test_a_watch_from_an_older_version_catches_up(running: Running, sessio
 
 
 async def test_an_object_that_stops_matching_is_deleted_for_the_watch(
-    running: Running, session: aiohttp.ClientSession
+    sandbox: Running, session: aiohttp.ClientSession
 ) -> None:
-    version = running.cluster.store.version
+    version = sandbox.cluster.store.version
     async with session.get(f"{CM}?watch=1&resourceVersion={version}&labelSelector=mine%3Dyes") as response:
         events = lines(response)
         await session.post(CM, json=config_map("a", labels={"mine": "yes"}))
@@ -88,10 +88,10 @@ async def test_an_object_that_stops_matching_is_deleted_for_the_watch(
 
 
 async def test_a_watch_from_a_forgotten_version_is_410_inside_a_200(
-    running: Running, session: aiohttp.ClientSession
+    sandbox: Running, session: aiohttp.ClientSession
 ) -> None:
     await apply(session, "a", {})
-    running.compact()
+    sandbox.compact()
     async with session.get(f"{CM}?watch=1&resourceVersion=2") as response:
         assert response.status == 200
         event = json.loads(await response.content.readline())
@@ -110,16 +110,16 @@ async def test_initial_events_end_with_a_bookmark(session: aiohttp.ClientSession
     assert bookmark["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
 
 
-async def test_watches_can_be_cut(running: Running, session: aiohttp.ClientSession) -> None:
-    async with session.get(f"{CM}?watch=1&resourceVersion={running.cluster.store.version}") as response:
-        running.cut_watches()
+async def test_watches_can_be_cut(sandbox: Running, session: aiohttp.ClientSession) -> None:
+    async with session.get(f"{CM}?watch=1&resourceVersion={sandbox.cluster.store.version}") as response:
+        sandbox.cut_watches()
         assert await asyncio.wait_for(response.content.read(), 5) == b""
     await asyncio.sleep(0)
-    assert running.cluster.watchers.count() == 0
+    assert sandbox.cluster.watchers.count() == 0
 
 
-async def test_a_fault_answers_and_is_used_up(running: Running, session: aiohttp.ClientSession) -> None:
-    running.faults.add(Fault(method="GET", path=CM, times=2, status=429, retry_after=3))
+async def test_a_fault_answers_and_is_used_up(sandbox: Running, session: aiohttp.ClientSession) -> None:
+    sandbox.faults.add(Fault(method="GET", path=CM, times=2, status=429, retry_after=3))
     assert (await session.get("/version")).status == 200
     refused = await session.get(CM)
     assert (refused.status, refused.headers["Retry-After"]) == (429, "3")
@@ -127,30 +127,76 @@ async def test_a_fault_answers_and_is_used_up(running: Running, session: aiohttp
     assert (await session.get(CM)).status == 200
 
 
-async def test_a_fault_can_drop_the_connection_and_hang(running: Running, session: aiohttp.ClientSession) -> None:
-    running.faults.add(Fault(effect="drop", method="POST"))
+async def test_a_fault_can_drop_the_connection_and_hang(sandbox: Running, session: aiohttp.ClientSession) -> None:
+    sandbox.faults.add(Fault(effect="drop", method="POST"))
     with pytest.raises(aiohttp.ClientError):
         await session.post(CM, json=config_map("a"))
-    running.faults.add(Fault(effect="hang", path=CM))
+    sandbox.faults.add(Fault(effect="hang", path=CM))
     with pytest.raises(TimeoutError):
         await session.get(CM, timeout=aiohttp.ClientTimeout(total=0.05))
 
 
-async def test_a_fault_can_cut_a_watch_after_what_it_has(running: Running, session: aiohttp.ClientSession) -> None:
+async def test_a_fault_meets_the_requests_about_one_kind(sandbox: Running, session: aiohttp.ClientSession) -> None:
+    sandbox.faults.add(Fault(resource="deployments.apps", status=503, times=-1))
+    for path in ("/apis/apps/v1/deployments", "/apis/apps/v1/namespaces/default/deployments/a/scale"):
+        assert (await session.get(path)).status == 503
+    for path in (CM, "/apis/apps/v1/replicasets", "/api/v1/namespaces/default", "/apis/apps/v1"):
+        assert (await session.get(path)).status == 200
+    sandbox.faults.clear()
+    sandbox.faults.add(Fault(resource="namespaces", status=503))
+    assert (await session.get("/api/v1/namespaces/default")).status == 503
+
+
+async def test_a_fault_can_only_delay(sandbox: Running, session: aiohttp.ClientSession) -> None:
+    sandbox.faults.add(Fault(effect="pass", resource="configmaps", delay=0.05))
+    with pytest.raises(TimeoutError):
+        await session.get(CM, timeout=aiohttp.ClientTimeout(total=0.01))
+    sandbox.faults.add(Fault(effect="pass", resource="configmaps", delay=0.01))
+    assert (await session.get(CM)).status == 200
+
+
+async def test_the_watches_of_one_kind_can_be_cut(sandbox: Running, session: aiohttp.ClientSession) -> None:
+    version = sandbox.cluster.store.version
+    async with (
+        session.get(f"{CM}?watch=1&resourceVersion={version}") as cut,
+        session.get(f"/api/v1/namespaces/default/secrets?watch=1&resourceVersion={version}"),
+    ):
+        sandbox.cut_watches("", "configmaps")
+        assert await asyncio.wait_for(cut.content.read(), 5) == b""
+        assert sandbox.cluster.watchers.count() >= 1
+
+
+async def test_a_reset_leaves_a_new_cluster_at_the_same_place(sandbox: Running, session: aiohttp.ClientSession) -> None:
     await apply(session, "a", {})
-    running.faults.add(Fault(effect="cut", method="GET", path=CM))
+    version, token = sandbox.cluster.store.version, sandbox.token_for("jane")
+    async with session.get(f"{CM}?watch=1&resourceVersion={version}") as watch:
+        sandbox.reset()
+        assert await asyncio.wait_for(watch.content.read(), 5) == b""
+    assert (await session.get(f"{CM}/a")).status == 404
+    assert (await session.get("/api/v1/namespaces/default")).status == 200
+    assert sandbox.cluster.store.version > version
+    headers = {"Authorization": f"Bearer {token}"}
+    assert (await session.get(CM, headers=headers)).status == 401
+    async with session.get(f"{CM}?watch=1&resourceVersion={version}") as watch:
+        event = json.loads(await watch.content.readline())
+        assert event["object"]["code"] == 410
+
+
+async def test_a_fault_can_cut_a_watch_after_what_it_has(sandbox: Running, session: aiohttp.ClientSession) -> None:
+    await apply(session, "a", {})
+    sandbox.faults.add(Fault(effect="cut", method="GET", path=CM))
     async with session.get(f"{CM}?watch=1") as response:
         assert b'"ADDED"' in await asyncio.wait_for(response.content.read(), 5)
 
 
-async def test_the_journal_knows_every_request(running: Running, session: aiohttp.ClientSession) -> None:
+async def test_the_journal_knows_every_request(sandbox: Running, session: aiohttp.ClientSession) -> None:
     await apply(session, "a", {}, more="&dryRun=All")
     await session.get(CM, headers={"Impersonate-User": "jane"})
-    [patch] = running.journal.requests("PATCH")
+    [patch] = sandbox.journal.requests("PATCH")
     assert (patch.path, patch.query["dryRun"], patch.user) == (f"{CM}/a", "All", "sandbox-admin")
-    assert [each.user for each in running.journal.requests("GET", CM)] == ["jane"]
-    assert running.journal.requests("DELETE") == []
-    assert running.journal.total == 2
+    assert [each.user for each in sandbox.journal.requests("GET", CM)] == ["jane"]
+    assert sandbox.journal.requests("DELETE") == []
+    assert sandbox.journal.total == 2
 
 
 async def test_unknown_fields_are_warned_about_in_a_header(session: aiohttp.ClientSession) -> None:
@@ -211,9 +257,9 @@ async def test_a_state_belongs_to_one_server_and_must_be_whole(tmp_path: Path) -
         await serve(persist=tmp_path).__aenter__()
 
 
-async def test_many_writers_at_once_lose_nothing(running: Running, session: aiohttp.ClientSession) -> None:
+async def test_many_writers_at_once_lose_nothing(sandbox: Running, session: aiohttp.ClientSession) -> None:
     await asyncio.gather(*(apply(session, f"m-{index % 50}", {"x": str(index)}) for index in range(200)))
-    names = [key[1] for key in running.cluster.store.objects["", "configmaps"] if key[1].startswith("m-")]
+    names = [key[1] for key in sandbox.cluster.store.objects["", "configmaps"] if key[1].startswith("m-")]
     assert len(names) == 50
-    versions = [event.version for event in running.cluster.store.events]
+    versions = [event.version for event in sandbox.cluster.store.events]
     assert versions == sorted(set(versions))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from in_process import APPLY, CM, Json, ask, config_map, ok, post
 
-from gitopsd_plugins.sandbox import tables
+from gitopsd_plugins.sandbox import columns
 from gitopsd_plugins.sandbox.cluster import Cluster
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
@@ -38,7 +38,7 @@ def test_writes_are_answered_with_objects(cluster: Cluster) -> None:
 )
 def test_ages(seconds: int, shown: str) -> None:
     now = datetime(2026, 1, 20, tzinfo=UTC)
-    assert tables.age((now - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ"), now) == shown
+    assert columns.age((now - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ"), now) == shown
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_ages(seconds: int, shown: str) -> None:
 def test_paths_of_columns(path: str, found: object) -> None:
     conditions = [{"type": "Other", "status": "False"}, {"type": "Ready", "status": "True"}]
     body = {"spec": {"size": 3}, "status": {"conditions": conditions}, "metadata": {"labels": {"a.b/c": "d"}}}
-    assert tables.at(body, path) == found
+    assert columns.at(body, path) == found

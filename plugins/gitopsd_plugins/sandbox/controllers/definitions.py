@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from gitopsd_plugins.sandbox import crd, deletion
 from gitopsd_plugins.sandbox.cluster import Cluster
+from gitopsd_plugins.sandbox.controllers import own_writes
 from gitopsd_plugins.sandbox.controllers.own_writes import put_status
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.store import Stored
-
-CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 
 
 def look(cluster: Cluster, stored: Stored, now: float) -> float | None:
@@ -26,27 +25,47 @@ def look(cluster: Cluster, stored: Stored, now: float) -> float | None:
     wait = cluster.delays.left(stored.uid, "established", now, cluster.settings.settling)
     if wait > 0:
         return wait
-    put_status(
-        cluster, stored, {**_status(cluster, stored.body), "conditions": _conditions(cluster.now())}, "kube-apiserver"
-    )
-    return None
+    taken = _taken(cluster, stored)
+    status = {**_status(stored.body, taken), "conditions": _conditions(stored.body, taken, cluster.now())}
+    put_status(cluster, stored, status, "kube-apiserver")
+    return AGAIN if taken else None
 
 
-def _conditions(now: str) -> list[Json]:
-    accepted = {"type": "NamesAccepted", "reason": "NoConflicts", "message": "no conflicts found"}
-    established = {
-        "type": "Established",
-        "reason": "InitialNamesAccepted",
-        "message": "the initial names have been accepted",
-    }
-    return [{**each, "status": "True", "lastTransitionTime": now} for each in (accepted, established)]
+AGAIN = 1.0
+"""Seconds until a definition whose names another one has is looked at again."""
+NAMES = {"plural": "Plural", "singular": "Singular", "kind": "Kind", "listKind": "ListKind"}
 
 
-def _status(cluster: Cluster, body: Json) -> Json:
+def _taken(cluster: Cluster, stored: Stored) -> Json:
+    """The names of a definition that another one of its group has already, by what they are."""
+    wanted, used = stored.body["spec"]["names"], set()
+    for each in cluster.store.all(crd.COLLECTION):
+        if each is not stored and each.body["spec"]["group"] == stored.body["spec"]["group"]:
+            accepted = (each.body.get("status") or {}).get("acceptedNames") or {}
+            used |= {(name, accepted.get(name)) for name in NAMES}
+    return {name: wanted[name] for name in NAMES if wanted.get(name) and (name, wanted[name]) in used}
+
+
+def _conditions(body: Json, taken: Json, now: str) -> list[Json]:
+    accepted, established = {"type": "NamesAccepted"}, {"type": "Established"}
+    if taken:
+        last = list(taken)[-1]
+        accepted |= {"reason": f"{NAMES[last]}Conflict", "message": f'"{taken[last]}" is already in use'}
+        established |= {"reason": "NotAccepted", "message": "not all names are accepted"}
+    else:
+        accepted |= {"reason": "NoConflicts", "message": "no conflicts found"}
+        established |= {"reason": "InitialNamesAccepted", "message": "the initial names have been accepted"}
+    value = "False" if taken else "True"
+    wanted = [{**each, "status": value} for each in (accepted, established)]
+    return own_writes.conditions((body.get("status") or {}).get("conditions") or [], wanted, now)
+
+
+def _status(body: Json, taken: Json) -> Json:
     spec = body["spec"]
     names = {"singular": spec["names"]["kind"].lower(), "listKind": f"{spec['names']['kind']}List", **spec["names"]}
+    accepted = {"plural": "", "kind": "", **{name: value for name, value in names.items() if name not in taken}}
     stored_in = [each["name"] for each in spec["versions"] if each.get("storage")]
-    return {"acceptedNames": names, "storedVersions": stored_in}
+    return {"acceptedNames": accepted, "storedVersions": stored_in}
 
 
 def _follow_names(cluster: Cluster, stored: Stored) -> None:
@@ -72,6 +91,6 @@ def _clean_up(cluster: Cluster, stored: Stored) -> float | None:
     cluster.resources.remove(*collection)
     cluster.watchers.end_all(collection)
     cluster.store.objects.pop(collection, None)
-    left = [name for name in stored.metadata.get("finalizers", ()) if name != CLEANUP]
+    left = [name for name in stored.metadata.get("finalizers", ()) if name != deletion.CLEANUP]
     deletion.set_finalizers(cluster, stored, left)
     return None

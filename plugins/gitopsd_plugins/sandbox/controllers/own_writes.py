@@ -6,7 +6,7 @@ changes nothing leaves the object as it is.
 
 from __future__ import annotations
 
-from gitopsd_plugins.sandbox import apply, owners, writes
+from gitopsd_plugins.sandbox import apply, creation, owners
 from gitopsd_plugins.sandbox.apply import Write
 from gitopsd_plugins.sandbox.call import Call, Target
 from gitopsd_plugins.sandbox.cluster import Cluster
@@ -50,7 +50,7 @@ def create(cluster: Cluster, collection: CollectionKey, body: Json, manager: str
     target = Target(resource=resource, namespace=namespace)
     call = Call(verb="create", target=target, user=CONTROLLER, agent=manager, body=encode(body))
     try:
-        written = writes.create(cluster, call)
+        written = creation.create(cluster, call)
     except Refused:
         return None
     return written if isinstance(written, Stored) else None

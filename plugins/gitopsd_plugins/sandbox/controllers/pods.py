@@ -17,6 +17,8 @@ from gitopsd_plugins.sandbox.store import Stored, encode
 
 COLLECTION = ("", "pods")
 BROKEN = ("fail", "broken")
+FAIL = "sandbox.gitopsd.io/fail"
+"""An annotation of pods (and pod templates), claims and Services that are never to be ready; its value says why."""
 NODE = "sandbox"
 
 
@@ -25,10 +27,16 @@ def is_broken(image: str) -> bool:
     return any(word in image for word in BROKEN)
 
 
+def told_to_fail(body: Json) -> str:
+    """Why an object is to fail, as its annotation says; '' where it is not."""
+    annotations = (body.get("metadata") or {}).get("annotations") or {}
+    return str(annotations.get(FAIL, ""))
+
+
 def fails(template: Json) -> bool:
     """Whether pods of this template are to fail."""
     spec = template.get("spec") or {}
-    return any(
+    return bool(told_to_fail(template)) or any(
         is_broken(each.get("image", "")) for each in (*spec.get("initContainers", ()), *spec.get("containers", ()))
     )
 
@@ -90,8 +98,8 @@ def look(cluster: Cluster, stored: Stored, now: float) -> float | None:
 def _status(cluster: Cluster, pod: Stored) -> Json:
     owners = pod.metadata.get("ownerReferences", ())
     finishes = any(each.get("kind") == "Job" for each in owners)
-    containers = [_container(each, cluster.now(), finishes=finishes) for each in pod.body["spec"]["containers"]]
-    broken = fails(pod.body)
+    broken, why = fails(pod.body), told_to_fail(pod.body)
+    containers = [_container(each, cluster.now(), why, finishes=finishes) for each in pod.body["spec"]["containers"]]
     phase = ("Failed" if finishes else "Pending") if broken else ("Succeeded" if finishes else "Running")
     ready = phase == "Running"
     wanted = [
@@ -111,13 +119,17 @@ def _why(ready: bool, phase: str) -> Json:
     return {"reason": "PodCompleted" if phase == "Succeeded" else "ContainersNotReady"}
 
 
-def _container(container: Json, now: str, *, finishes: bool) -> Json:
+def _container(container: Json, now: str, why: str, *, finishes: bool) -> Json:
     image = container["image"]
-    broken = is_broken(image)
+    broken = is_broken(image) or bool(why)
     state: Json
     if finishes:
         code, reason = (1, "Error") if broken else (0, "Completed")
         state = {"terminated": {"exitCode": code, "reason": reason, "startedAt": now, "finishedAt": now}}
+        if why:
+            state["terminated"]["message"] = why
+    elif why:
+        state = {"waiting": {"reason": "CrashLoopBackOff", "message": why}}
     elif broken:
         state = {"waiting": {"reason": "ImagePullBackOff", "message": f'Back-off pulling image "{image}"'}}
     else:

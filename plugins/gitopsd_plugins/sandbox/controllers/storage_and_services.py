@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gitopsd_plugins.sandbox import deletion
 from gitopsd_plugins.sandbox.cluster import Cluster
-from gitopsd_plugins.sandbox.controllers import own_writes
+from gitopsd_plugins.sandbox.controllers import own_writes, pods
 from gitopsd_plugins.sandbox.controllers.own_writes import MANAGER
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.store import Stored
@@ -16,7 +16,7 @@ def claim(cluster: Cluster, stored: Stored, now: float) -> float | None:
         left = [name for name in stored.metadata.get("finalizers", ()) if name != "kubernetes.io/pvc-protection"]
         deletion.set_finalizers(cluster, stored, left)
         return None
-    if stored.body["status"].get("phase") == "Bound":
+    if stored.body["status"].get("phase") == "Bound" or pods.told_to_fail(stored.body):
         return None
     wait = cluster.delays.left(stored.uid, "bound", now, cluster.settings.settling)
     if wait > 0:
@@ -42,6 +42,7 @@ def service(cluster: Cluster, stored: Stored, now: float) -> float | None:
     """Give one LoadBalancer Service an outer address after the settling delay."""
     if (
         stored.doomed
+        or pods.told_to_fail(stored.body)
         or stored.body["spec"].get("type") != "LoadBalancer"
         or stored.body["status"]["loadBalancer"].get("ingress")
     ):

@@ -1,0 +1,58 @@
+"""What the API server warns of in an object that it accepts all the same.
+
+It knows where pods are inside of other kinds, and when a change is looked at; sentences are in `pod_warnings.py` and
+`services.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gitopsd_plugins.sandbox import pod_warnings, services
+from gitopsd_plugins.sandbox.schema import Json
+from gitopsd_plugins.sandbox.store import CollectionKey
+
+
+def _spec(body: Json) -> tuple[str, Json]:
+    return "spec", body.get("spec") or {}
+
+
+def _template(body: Json) -> tuple[str, Json]:
+    template = (body.get("spec") or {}).get("template") or {}
+    return "spec.template.spec", template.get("spec") or {}
+
+
+def _job_template(body: Json) -> tuple[str, Json]:
+    job = ((body.get("spec") or {}).get("jobTemplate") or {}).get("spec") or {}
+    return "spec.jobTemplate.spec.template.spec", (job.get("template") or {}).get("spec") or {}
+
+
+_PODS: dict[CollectionKey, Callable[[Json], tuple[str, Json]]] = {
+    ("", "pods"): _spec,
+    ("apps", "daemonsets"): _template,
+    ("apps", "deployments"): _template,
+    ("apps", "replicasets"): _template,
+    ("apps", "statefulsets"): _template,
+    ("batch", "cronjobs"): _job_template,
+    ("batch", "jobs"): _template,
+}
+
+
+def of_new(collection: CollectionKey, body: Json) -> list[str]:
+    """The warnings of an object that is created."""
+    if collection == ("", "services"):
+        return list(services.warnings(body))
+    return list(pod_warnings.of(*_PODS[collection](body))) if collection in _PODS else []
+
+
+def of_change(collection: CollectionKey, live: Json, body: Json) -> list[str]:
+    """The warnings of a change; pods are not looked at again where the generation stays."""
+    if collection == ("", "services"):
+        return list(services.warnings(body))
+    if collection not in _PODS or collection == ("", "pods"):
+        return []
+    before, after = (each["metadata"].get("generation") for each in (live, body))
+    unchanged = before == after
+    if collection == ("apps", "daemonsets"):
+        unchanged = live["spec"].get("template") == body["spec"].get("template")
+    return [] if unchanged else list(pod_warnings.of(*_PODS[collection](body)))

@@ -1,0 +1,104 @@
+"""What is wrong with a pod spec: containers, their ports, probes and mounts, and the names that hold them together.
+
+It sees a spec after its defaults, in a Pod or in the template of a workload, and knows neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gitopsd_plugins.sandbox import causes, names
+from gitopsd_plugins.sandbox.schema import Json
+from gitopsd_plugins.sandbox.status import Cause
+
+HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc", "sleep")
+PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+
+
+def spec_of(spec: Json, path: str) -> Iterator[Cause]:
+    """What is wrong with a pod spec."""
+    if not spec.get("containers"):
+        yield causes.required(f"{path}.containers")
+    seen: set[str] = set()
+    volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
+    for group in ("initContainers", "containers"):
+        for index, container in enumerate(spec.get(group) or ()):
+            yield from _container(container, f"{path}.{group}[{index}]", seen, volumes)
+    yield from _volumes(spec.get("volumes") or [], f"{path}.volumes")
+    yield from _tolerations(spec.get("tolerations") or [], f"{path}.tolerations")
+
+
+def _container(container: Json, path: str, seen: set[str], volumes: set[Any]) -> Iterator[Cause]:
+    name = container.get("name", "")
+    if not name:
+        yield causes.required(f"{path}.name")
+    elif why := names.label(name):
+        yield causes.wrong(f"{path}.name", name, why)
+    elif name in seen:
+        yield Cause(f"{path}.name", "FieldValueDuplicate", f'Duplicate value: "{name}"')
+    seen.add(name)
+    if not container.get("image"):
+        yield causes.required(f"{path}.image")
+    yield from _ports(container.get("ports") or [], f"{path}.ports")
+    for index, entry in enumerate(container.get("env") or ()):
+        if not entry.get("name"):
+            yield causes.required(f"{path}.env[{index}].name")
+    yield from _mounts(container.get("volumeMounts") or [], f"{path}.volumeMounts", volumes)
+    for probe in PROBES:
+        if probe in container and not any(handler in container[probe] for handler in HANDLERS):
+            yield causes.required(f"{path}.{probe}", "must specify a handler type")
+    policy = container.get("imagePullPolicy")
+    if policy not in PULL_POLICIES:
+        yield causes.unsupported(f"{path}.imagePullPolicy", policy, PULL_POLICIES)
+
+
+def _tolerations(tolerations: list[Json], path: str) -> Iterator[Cause]:
+    for index, each in enumerate(tolerations):
+        if not each.get("key") and each.get("operator") != "Exists":
+            why = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
+            yield causes.wrong(f"{path}[{index}].operator", each.get("operator", ""), why)
+
+
+def _ports(ports: list[Json], path: str) -> Iterator[Cause]:
+    seen: set[str] = set()
+    for index, port in enumerate(ports):
+        name, number = port.get("name"), port.get("containerPort", 0)
+        if name and name in seen:
+            yield Cause(f"{path}[{index}].name", "FieldValueDuplicate", f'Duplicate value: "{name}"')
+        seen.add(name or "")
+        yield from _number(number, f"{path}[{index}].containerPort")
+
+
+def _number(value: Any, path: str) -> Iterator[Cause]:
+    if value == 0:
+        yield causes.required(path)
+    elif not isinstance(value, int) or not 0 < value < 65536:
+        yield causes.wrong(path, value, "must be between 1 and 65535, inclusive")
+
+
+def _mounts(mounts: list[Json], path: str, volumes: set[Any]) -> Iterator[Cause]:
+    seen: set[Any] = set()
+    for index, mount in enumerate(mounts):
+        if mount.get("name") not in volumes:
+            yield Cause(f"{path}[{index}].name", "FieldValueNotFound", f'Not found: "{mount.get("name", "")}"')
+        where = mount.get("mountPath")
+        if not where:
+            yield causes.required(f"{path}[{index}].mountPath")
+        elif where in seen:
+            yield causes.wrong(f"{path}[{index}].mountPath", where, "must be unique")
+        seen.add(where)
+
+
+def _volumes(volumes: list[Json], path: str) -> Iterator[Cause]:
+    seen: set[Any] = set()
+    for index, volume in enumerate(volumes):
+        name = volume.get("name", "")
+        if not name:
+            yield causes.required(f"{path}[{index}].name")
+        elif why := names.label(name):
+            yield causes.wrong(f"{path}[{index}].name", name, why)
+        elif name in seen:
+            yield Cause(f"{path}[{index}].name", "FieldValueDuplicate", f'Duplicate value: "{name}"')
+        seen.add(name)

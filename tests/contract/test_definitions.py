@@ -1,0 +1,103 @@
+"""Definitions that are refused, names that two of them want, and the rules of schemas that are made of other schemas."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from contract.wire import Json, Wire
+
+pytestmark = [pytest.mark.contract, pytest.mark.asyncio]
+
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+ROOT = "spec.validation.openAPIV3Schema"
+
+
+def definition(group: str, schema: Json, plural: str = "things") -> Json:
+    versions = [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}]
+    names = {"kind": "Thing", "plural": plural}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {"group": group, "scope": "Cluster", "names": names, "versions": versions},
+    }
+
+
+def fresh() -> str:
+    return f"d{uuid.uuid4().hex[:10]}.example.com"
+
+
+def of(field: Json) -> Json:
+    return {"type": "object", "properties": {"a": field}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "causes"),
+    [
+        (of({}), [f"{ROOT}.properties[a].type"]),
+        (of({"type": "text"}), [f"{ROOT}.properties[a].type"]),
+        (of({"type": "array"}), [f"{ROOT}.properties[a].items"]),
+        (of({"type": "string", "default": 3}), [f"{ROOT}.properties[a].default"]),
+        (of({"type": "string", "pattern": "("}), [f"{ROOT}.properties[a].pattern"]),
+        (of({**of({"type": "string"}), "additionalProperties": {"type": "string"}}), [f"{ROOT}.properties[a].additionalProperties"]),
+        ({"properties": {}}, [f"{ROOT}.type"]),
+        ({"type": "string"}, [f"{ROOT}.type"]),
+    ],
+)  # fmt: skip
+async def test_a_schema_that_is_not_structural_is_refused(wire: Wire, schema: Json, causes: list[str]) -> None:
+    heard = await wire.ask("POST", f"{DEFINITIONS}?dryRun=All", definition(fresh(), schema))
+    assert (heard.status, heard.causes) == (422, causes)
+
+
+async def test_a_kind_that_is_taken_is_not_established(wire: Wire) -> None:
+    group = fresh()
+    for plural in ("things", "others"):
+        await wire.make(DEFINITIONS, definition(group, {"type": "object"}, plural))
+        path = f"{DEFINITIONS}/{plural}.{group}"
+        found = await wire.until(path, lambda heard: (heard.body.get("status") or {}).get("conditions"))
+    conditions = {each["type"]: (each["status"], each["reason"]) for each in found["status"]["conditions"]}
+    assert conditions == {"NamesAccepted": ("False", "ListKindConflict"), "Established": ("False", "NotAccepted")}
+    assert found["status"]["acceptedNames"]["kind"] == ""
+    assert (await wire.ask("GET", f"/apis/{group}/v1/others")).status == 404
+
+
+either = [{"required": ["a"]}, {"required": ["b"]}]
+PAIR = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}}
+SPEC = {
+    "type": "object",
+    "properties": {
+        "any": {**PAIR, "anyOf": either},
+        "one": {**PAIR, "oneOf": either},
+        "no": {"type": "string", "not": {"enum": ["bad"]}},
+        "all": {"type": "integer", "allOf": [{"minimum": 2}, {"maximum": 5}]},
+        "step": {"type": "integer", "multipleOf": 3},
+        "above": {"type": "number", "minimum": 1, "exclusiveMinimum": True},
+        "address": {"type": "string", "format": "ipv4"},
+        "when": {"type": "string", "format": "date-time"},
+        "maybe": {"type": "string", "nullable": True, "default": "x"},
+    },
+}
+
+
+async def test_schemas_made_of_schemas_are_checked(wire: Wire) -> None:
+    group = fresh()
+    await wire.make(DEFINITIONS, definition(group, {"type": "object", "properties": {"spec": SPEC}}))
+    await wire.until(f"/apis/{group}/v1/things", lambda heard: heard.status == 200)
+
+    async def tried(**spec: Any) -> tuple[int, set[str]]:
+        body = {"apiVersion": f"{group}/v1", "kind": "Thing", "metadata": {"name": "a"}, "spec": spec}
+        heard = await wire.ask("POST", f"/apis/{group}/v1/things?dryRun=All", body)
+        return heard.status, set(heard.causes)
+
+    assert await tried(any={"a": "1"}, one={"b": "1"}, no="good", all=3, step=6, above=2) == (201, set())
+    assert await tried(address="192.0.2.1", when="2026-01-01T00:00:00Z", maybe=None) == (201, set())
+    assert await tried(any={}) == (422, {"<nil>", "spec.any.a"})
+    assert await tried(one={"a": "1", "b": "1"}) == (422, {"<nil>"})
+    assert await tried(no="bad") == (422, {"<nil>"})
+    assert await tried(all=9) == (422, {"<nil>", "spec.all"})
+    assert await tried(step=4) == (422, {"spec.step"})
+    assert await tried(above=1) == (422, {"spec.above"})
+    assert (await tried(address="x"))[0] == 422
+    assert (await tried(when="never"))[0] == 422
