@@ -38,6 +38,8 @@ class Declared:
     """Digest of its spec and of gitopsd's annotations: equal digest, equal intent."""
     generation: int = 1
     parent: ObjectRef | None = None
+    hidden: frozenset[str] = field(default=frozenset(), repr=False)
+    """Values from Secrets that its parent's render put into it: what it makes of them is treated like a Secret."""
 
 
 class Deletion(StrEnum):

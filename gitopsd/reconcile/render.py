@@ -105,7 +105,13 @@ async def manifests(app: AppIntent, artifact: Artifact, render: Render, world: W
 
 
 def _intent(renderer: Renderer, app: AppIntent, found: Found, world: World) -> Digest:
-    return digest.of_value([renderer.name, renderer.version, app.spec, *found.known_by(world.store.key())])
+    parts = [renderer.name, renderer.version, app.spec, *found.known_by(world.store.key())]
+    return digest.of_secret(parts, world.store.key()) if _hidden(app, world) else digest.of_value(parts)
+
+
+def _hidden(app: AppIntent, world: World) -> frozenset[str]:
+    """Values from Secrets that stand in the app's own document, as another app rendered it."""
+    return world.board.declared[app.ref].hidden
 
 
 @contextmanager
@@ -125,6 +131,7 @@ def _fetched_again(app: AppIntent, world: World) -> Iterator[None]:
 async def _made(
     renderer: Renderer, intent: Digest, app: AppIntent, artifact: Artifact, found: Found, world: World
 ) -> tuple[Answer, tuple[Manifest, ...]]:
+    inherited = _hidden(app, world)
     order = Order(
         app=app.ref,
         renderer=f"{type(renderer).__module__}:{type(renderer).__qualname__}",
@@ -132,8 +139,8 @@ async def _made(
         tree=artifact.tree,
         spec=dict(app.spec),
         values=tuple(None if data is None else dict(data) for data in found.data),
-        secret=bool(found.secrets),
-        hidden=found.hidden,
+        secret=bool(found.secrets or inherited),
+        hidden=(*found.hidden, *inherited),
         key=world.store.key(),
         keep=world.store.remembers,
     )

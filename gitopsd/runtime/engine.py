@@ -173,7 +173,7 @@ class Engine:
         self._employ({child for child in self.family.remembered if self.board.declared[child].parent == parent})
 
     def _adopt_children(self, parent: ObjectRef, manifests: tuple[Manifest, ...]) -> tuple[str, ...]:
-        broken = self.family.adopt(parent, [m.body for m in manifests], self._declared)
+        broken = self.family.adopt(parent, manifests, self._declared)
         self._schedule()
         return broken
 

@@ -1,6 +1,7 @@
 """Declared objects that apps render: taken onto the board with their parent, and remembered for the next process.
 
-A child that does not decode is on the board as `Broken`: it says so itself, and its parent says it too.
+A child that does not decode is on the board as `Broken`: it says so itself, and its parent says it too. One that holds a value
+of a Secret is never written down: the next process knows of it once its parent has rendered.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from dataclasses import replace
 
 from gitopsd.config import home
 from gitopsd.config.declared_set import Children, DeclaredSet
+from gitopsd.model import digest
 from gitopsd.model.declared import Declared, Intent
 from gitopsd.model.identity import ObjectRef
-from gitopsd.model.manifest import Body
+from gitopsd.model.manifest import Body, Manifest
 from gitopsd.plugin.registry import Registry
+from gitopsd.reconcile import children
 from gitopsd.reconcile.world import Board
 from gitopsd.runtime.journal import Journal
 from gitopsd.store import Store
@@ -37,19 +40,20 @@ class Family:
         """The objects that an app's render declares, sorted."""
         return tuple(sorted(self._of.get(parent, {})))
 
-    def adopt(self, parent: ObjectRef, bodies: Sequence[Body], declared: DeclaredSet) -> tuple[str, ...]:
+    def adopt(self, parent: ObjectRef, manifests: Sequence[Manifest], declared: DeclaredSet) -> tuple[str, ...]:
         """Put the declared objects among an app's manifests on the board; answers with what is wrong with them."""
-        if not bodies and not self._kept.get(parent) and parent not in self._of:
+        if not manifests and not self._kept.get(parent) and parent not in self._of:
             return ()
-        self._keep(parent, bodies)
+        self._keep(parent, [m.body for m in manifests if not m.hidden])
         found = home.children(
-            bodies,
+            [m.body for m in manifests],
             parent=parent,
             known=declared.objects,  # between apps the claims decide
             registry=self._registry,
             settings=declared.settings,
         )
-        self._take(parent, found)
+        self._take(parent, found.objects, {children.ref(m.id): m.hidden for m in manifests if m.hidden})
+        self._board.intents.update(found.intents)
         self.remembered -= found.objects.keys()
         self._board.removals -= found.objects.keys()
         return tuple(problem.told for problem in found.problems)
@@ -85,12 +89,19 @@ class Family:
             self._kept[parent] = bodies
             self._journal.note_children(parent, bodies)
 
-    def _take(self, parent: ObjectRef, found: Children) -> None:
-        self._of[parent] = found.objects
-        generations = self._store.generations({ref: d.spec for ref, d in found.objects.items()})
-        for ref, document in found.objects.items():
-            self._board.declared[ref] = replace(document, generation=generations[ref])
-            self._board.intents[ref] = found.intents[ref]
+    def _take(
+        self, parent: ObjectRef, declared: Mapping[ObjectRef, Declared], hidden: Mapping[ObjectRef, frozenset[str]]
+    ) -> None:
+        kept = {ref: self._sealed(child, hidden.get(ref, frozenset())) for ref, child in declared.items()}
+        generations = self._store.generations({ref: child.spec for ref, child in kept.items()})
+        self._of[parent] = {ref: replace(child, generation=generations[ref]) for ref, child in kept.items()}
+        self._board.declared.update(self._of[parent])
+
+    def _sealed(self, child: Declared, hidden: frozenset[str]) -> Declared:
+        """The child with what is secret in it known, and nothing that it could be guessed from."""
+        if not hidden:
+            return child
+        return replace(child, hidden=hidden, spec=digest.of_secret(child.spec, self._store.key()))
 
 
 def recalled(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from gitopsd.model.change import Action, Change, FieldChange, Ours
-from gitopsd.model.declared import AppIntent
+from gitopsd.model.declared import AppIntent, Declared
 from gitopsd.model.errors import UsageError
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.outcome import Outcome, Phase
@@ -165,7 +164,7 @@ def _declared(parent: ObjectRef, settled: Settled) -> Iterator[ChangeView]:
     record = engine.board.inventories.get(parent)
     recorded = {children.ref(id) for id in record.owned} if record else set()
     for child in engine.children(parent):
-        before, after = settled.children.get(child), engine.board.declared[child].document
+        before, after = settled.children.get(child), engine.board.declared[child]
         if before is None and child in recorded:
             continue  # it was there, and what it was is not known
         change = _document(child, before, after)
@@ -173,8 +172,9 @@ def _declared(parent: ObjectRef, settled: Settled) -> Iterator[ChangeView]:
             yield change
 
 
-def _document(ref: ObjectRef, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> ChangeView:
-    found = diff.compared(before, after)
+def _document(ref: ObjectRef, before: Declared | None, after: Declared) -> ChangeView:
+    hidden = after.hidden | (before.hidden if before else frozenset())
+    found = diff.compared(before.document if before else None, after.document, hidden=hidden)
     return ChangeView(
         action=str(Action.CREATE if before is None else Action.UPDATE),
         kind=ref.kind,

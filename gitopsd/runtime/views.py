@@ -13,7 +13,7 @@ from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.plugin import keys
 from gitopsd.plugin.registry import Registry
-from gitopsd.reconcile import health
+from gitopsd.reconcile import health, secrecy
 from gitopsd.reconcile.world import Board
 from gitopsd.runtime import warned
 from gitopsd.runtime.view import Leaf, View
@@ -116,12 +116,20 @@ def _document(declared: Declared | None, ref: ObjectRef, status: Mapping[str, An
     """The object with its status; one that an app rendered names that app as whatever it applies does."""
     found: dict[str, Any] = {"kind": ref.kind, "metadata": {"namespace": ref.namespace, "name": ref.name}}
     if declared is not None:
-        found = dict(declared.document)
+        found = dict(_shown(declared))
     if declared is not None and declared.parent is not None:
         metadata = found["metadata"]
         annotations = {**(metadata.get("annotations") or {}), keys.OWNER_FULL: str(declared.parent)}
         found["metadata"] = {**metadata, "annotations": annotations}
     return {**found, **({"status": dict(status)} if status else {})}
+
+
+def _shown(declared: Declared) -> Mapping[str, Any]:
+    """The document; with secrets masked where another app's render put values from Secrets into it."""
+    if not declared.hidden:
+        return declared.document
+    (shown,) = secrecy.masked(declared.document, known=declared.hidden)
+    return shown or {}
 
 
 def leaf(id: ResourceId, live: Live | None, registry: Registry) -> Leaf:

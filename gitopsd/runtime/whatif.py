@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
 
 from gitopsd.model.change import Action
-from gitopsd.model.declared import AppIntent
+from gitopsd.model.declared import AppIntent, Declared
 from gitopsd.model.errors import GitopsdError, Retrying, UsageError
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Phase
@@ -52,8 +52,8 @@ class Settled:
     engine: Engine
     instead: Instead
     named: frozenset[ObjectRef]
-    children: Mapping[ObjectRef, Mapping[str, Any]] = field(default_factory=dict, repr=False)
-    """The documents of the children of now."""
+    children: Mapping[ObjectRef, Declared] = field(default_factory=dict, repr=False)
+    """The children of now."""
 
 
 async def asked(
@@ -127,7 +127,7 @@ async def _settled(engine: Engine, host: Engine, question: Question, stand_ins: 
     instead = _instead(engine, question)
     if instead.sources:
         await _know_children(engine)
-    children = {ref: declared.document for ref, declared in board.declared.items() if declared.parent}
+    children = {ref: declared for ref, declared in board.declared.items() if declared.parent}
     for source in instead.sources:
         engine.parts.store.forget(source)  # what stands in for it, or nothing: never what it had before
         board.artifacts.pop(source, None)

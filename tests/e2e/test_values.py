@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+import msgspec
 import pytest
 from fakes.world import World, app_ref, config_map, kustomization
 
 from gitopsd.model.outcome import Phase
+from gitopsd.runtime import views
+from gitopsd.store import Store
 
 pytestmark = pytest.mark.asyncio
 MAP = "/api/v1/namespaces/default/configmaps/a"
@@ -107,3 +110,42 @@ async def test_what_holds_a_secret_value_is_on_no_disk_and_in_no_message(
     assert (await data(world))["url"] == f"https://me:{PASSWORD}@x"
     assert PASSWORD.encode() not in files(world.folder / "state")
     assert PASSWORD not in "".join(o.message for o in world.heard.outcomes) + "".join(capfd.readouterr())
+
+
+async def test_a_child_that_holds_a_secret_value_is_on_no_disk_either(world: World) -> None:
+    child = kustomization("child", 'postBuild: {substitute: {where: "${password}"}}', path="child")
+    plain = kustomization("plain", path="plain")
+    world.repository.commit(
+        {
+            "app/child.yaml": child,
+            "app/plain.yaml": plain,
+            "child/a.yaml": config_map("a", where="${where}"),
+            "plain/b.yaml": config_map("b"),
+        }
+    )
+    world.declare(kustomization("app", SUBSTITUTE), variables(region="north"), login())
+    async with world.engine() as engine:
+        await engine.once()
+        assert engine.children(app_ref("app")) == (app_ref("child"), app_ref("plain"))
+        made = engine.board.renders[app_ref("child")]
+        assert made.kept is not None
+        assert [m.hidden for m in made.kept] == [{PASSWORD}]
+        assert engine.world.store.outline(app_ref("child"), made.intent) is None
+        shown = views.of(app_ref("child"), engine.board, None, {}).document
+        assert shown["spec"]["path"] == "./child"
+        assert PASSWORD not in str(shown)
+    assert (await data(world)) == {"where": PASSWORD}
+    assert PASSWORD.encode() not in files(world.folder / "state")
+    with Store.open(world.folder / "state") as store:
+        assert [body["metadata"]["name"] for body in store.children()[app_ref("app")]] == ["plain"]
+    assert (await world.app("child")).phase is Phase.READY
+    world.repository.commit(
+        {
+            "app/child.yaml": child.replace("${password}", "x${password}"),
+            "child/a.yaml": config_map("a", where="${where}"),
+        },
+        branch="next",
+    )
+    planned = await world.plan(revisions=["next"])
+    assert [change.name for app in planned.apps for change in app.changes] == ["child", "a"]
+    assert PASSWORD not in repr(planned) + repr(msgspec.to_builtins(planned))
