@@ -14,7 +14,7 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -m "not benchmark"
+	$(BIN)/pytest -q -m "not benchmark" -n 2 --dist worksteal
 
 # Under half a minute: what to run before each commit.
 check: $(READY)
