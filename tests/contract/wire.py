@@ -88,7 +88,16 @@ class Wire:
                 event: Json = json.loads(await response.content.readline())
                 return event
 
-            yield following
+            try:
+                yield following
+            finally:
+                _cut(response)
+
+
+def _cut(response: aiohttp.ClientResponse) -> None:
+    """End the connection at once: the goodbye of TLS would outlive the test's event loop."""
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
 
 
 def _decoded(content: bytes) -> Any:

@@ -163,8 +163,8 @@ class Proxy:
         for connection in server.connections if server else ():
             if connection.transport is not None:
                 connection.transport.abort()
-        await self._session.close()
         await self._runner.cleanup()
+        await self._session.close()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         asked = request  # a low-level server hands over the base class, which has all that is used here
