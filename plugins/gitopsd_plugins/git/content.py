@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from gitopsd.plugin import Changes, Content, Digest, Entry, File, Intake, Link, Rejected, Stored
-from gitopsd_plugins.git import ignore, listing
+from gitopsd.plugin.sources import ignore
+from gitopsd_plugins.git import listing
 from gitopsd_plugins.git.listing import SUBMODULE, Leaf, Listing
 from gitopsd_plugins.git.order import FetchOrder, FolderOrder, Limits
 from gitopsd_plugins.git.reference import FAILED

@@ -18,8 +18,9 @@ from dulwich.objects import Blob
 from dulwich.repo import Repo
 
 from gitopsd.plugin import Rejected, UsageError
+from gitopsd.plugin.sources import ignore
 from gitopsd.plugin.tree import MAX_DEPTH
-from gitopsd_plugins.git import ignore, listing
+from gitopsd_plugins.git import listing
 from gitopsd_plugins.git.listing import Leaf, Listing
 from gitopsd_plugins.git.order import Limits
 

@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 
 from gitopsd.plugin import AppIntent, Body, Declared, Outcome, ResourceId, SourceIntent, Treatment
-from gitopsd_plugins.git import repository, status
+from gitopsd.plugin.sources import status
+from gitopsd_plugins.git import repository
+from gitopsd_plugins.git.reference import FAILED
 from gitopsd_plugins.git.spec import Document
 
 
@@ -26,7 +28,8 @@ class GitRepository:
 
     def status(self, declared: Declared, outcome: Outcome, previous: Mapping[str, Any]) -> Mapping[str, Any]:
         """The status after this outcome."""
-        return status.after(declared, outcome, previous)
+        observed = {"observedIgnore": declared.document["spec"].get("ignore")}
+        return status.after(outcome, previous, failed=FAILED, observed=observed)
 
     def treatment(self, intent: AppIntent, id: ResourceId, body: Body) -> Treatment:
         """A source applies nothing."""

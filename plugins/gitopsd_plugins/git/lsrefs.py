@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from gitopsd.plugin import Context, GitopsdError, Rejected, Transient, http
-from gitopsd_plugins.git import access, pktline
+from gitopsd.plugin.sources import access
+from gitopsd_plugins.git import pktline
 from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.reference import FAILED, Advertised

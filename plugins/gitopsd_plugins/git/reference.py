@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gitopsd.plugin import Rejected, Revision, UsageError
-from gitopsd_plugins.git import semver
+from gitopsd.plugin.sources import semver
 
 DEFAULT_BRANCH = "master"
 FAILED = "GitOperationFailed"

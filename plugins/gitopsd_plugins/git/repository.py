@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gitopsd.plugin import Declared, SourceIntent, SpecError, digest, spec
-from gitopsd_plugins.git import address, reference, semver
+from gitopsd.plugin.sources import fields, semver
+from gitopsd_plugins.git import address, reference
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.reference import Wanted
 from gitopsd_plugins.git.spec import Document, RefSpec
@@ -28,12 +29,6 @@ class Repository:
 def read(declared: Declared) -> SourceIntent:
     """Decode and check a document. Raises `SpecError` with the path of the first misfit."""
     found = spec.decode(declared.document, Document).spec
-    interval = spec.duration(found.interval, path=("spec", "interval"))
-    timeout = spec.duration(found.timeout, path=("spec", "timeout"))
-    if "h" in found.timeout:
-        raise SpecError("a timeout has no hours; write it in minutes", path=("spec", "timeout"))
-    if not interval or not timeout:
-        raise SpecError("must be more than zero", path=("spec", "timeout" if interval else "interval"))
     repository = Repository(
         address=address.read(found.url, beside=None if declared.parent else Path(declared.place.file).parent),
         wanted=_wanted(found.ref or RefSpec()),
@@ -45,8 +40,8 @@ def read(declared: Declared) -> SourceIntent:
         spec=repository,
         # The revision names the commit, and the commit names every byte: only the rules can change the tree beside it.
         content=digest.of_value({"format": FORMAT, "ignore": found.ignore}),
-        interval=interval,
-        timeout=timeout,
+        interval=fields.interval(found.interval),
+        timeout=fields.timeout(found.timeout),
         suspended=found.suspend,
         unsupported=found.unsupported,
         warnings=found.warnings,

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
-
-import msgspec
+from typing import Any, Literal
 
 from gitopsd.plugin import Spec
-
-_DURATION = msgspec.Meta(extra_json_schema={"pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"})
-_SHORT = msgspec.Meta(extra_json_schema={"pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m))+$"})
-
-Duration = Annotated[str, _DURATION]
-Timeout = Annotated[str, _SHORT]
-
-
-class Local(Spec, frozen=True, kw_only=True):
-    """An object of the same namespace, by name."""
-
-    name: str
+from gitopsd.plugin.sources.fields import Duration, Local, Timeout
 
 
 class RefSpec(Spec, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from dulwich.protocol import Protocol
 from paramiko.hostkeys import HostKeyEntry
 
 from gitopsd.plugin import Rejected, Transient
-from gitopsd_plugins.git import access
+from gitopsd.plugin.sources import access
 from gitopsd_plugins.git.order import Remote
 from gitopsd_plugins.git.reference import FAILED
 

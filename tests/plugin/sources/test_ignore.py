@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitopsd_plugins.git import ignore
+from gitopsd.plugin.sources import ignore
 
 DATA = json.loads((Path(__file__).parents[2] / "data/git/sourceignore.json").read_text())
 VERDICTS = {

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitopsd_plugins.git import semver
+from gitopsd.plugin.sources import semver
 
 CASES = json.loads((Path(__file__).parents[2] / "data/git/semver.json").read_text())
 

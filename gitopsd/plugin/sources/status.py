@@ -1,4 +1,4 @@
-"""A GitRepository's `.status` as Flux writes it, from a neutral outcome and the status before. Pure.
+"""A source's `.status` as Flux writes it, from a neutral outcome and the status before. Pure.
 
 Conditions that say something is wrong or under way exist only while they are true: the flux command line, `kubectl wait`
 and kstatus read it so. A time of transition moves only when the condition's status changes.
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gitopsd.plugin import Artifact, Declared, Outcome, Phase, Step
-from gitopsd_plugins.git.reference import FAILED
+from gitopsd.model.outcome import Outcome, Phase, Step
+from gitopsd.model.tree import Artifact
 
 _ORDER = (
     "Reconciling",
@@ -37,20 +37,27 @@ class _Condition:
 Conditions = dict[str, _Condition]
 
 
-def after(declared: Declared, outcome: Outcome, previous: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The status after this outcome; a suspended object keeps the one that it had."""
+def after(
+    outcome: Outcome, previous: Mapping[str, Any], *, failed: str, observed: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """The status after this outcome; a suspended object keeps the one that it had.
+
+    `failed` is the kind's reason for a failure that names none itself. `observed` are the fields of status that repeat what
+    was asked for, None where it was not: they move when it was brought.
+    """
     if outcome.phase in _UNTOUCHED:
         return dict(previous) or {"observedGeneration": -1}
     found: dict[str, Any] = {
         "observedGeneration": _observed(outcome, previous),
-        "conditions": _written(_conditions(outcome, previous), outcome, previous),
+        "conditions": _written(_conditions(outcome, previous, failed), outcome, previous),
     }
     artifact = _artifact(outcome.artifact) if outcome.artifact else previous.get("artifact")
     if artifact:
         found["artifact"] = artifact
-    ignore = declared.document["spec"].get("ignore") if outcome.phase is Phase.READY else previous.get("observedIgnore")
-    if ignore is not None:
-        found["observedIgnore"] = ignore
+    for name, value in observed.items():
+        seen = value if outcome.phase is Phase.READY else previous.get(name)
+        if seen is not None:
+            found[name] = seen
     token = outcome.token or previous.get("lastHandledReconcileAt")
     if token:
         found["lastHandledReconcileAt"] = token
@@ -63,7 +70,7 @@ def _observed(outcome: Outcome, previous: Mapping[str, Any]) -> int:
     return outcome.generation if ended else int(previous.get("observedGeneration", -1))
 
 
-def _conditions(outcome: Outcome, previous: Mapping[str, Any]) -> Conditions:
+def _conditions(outcome: Outcome, previous: Mapping[str, Any], failed: str) -> Conditions:
     stored = _stored(outcome, previous)
     match outcome.phase:
         case Phase.READY:
@@ -77,10 +84,12 @@ def _conditions(outcome: Outcome, previous: Mapping[str, Any]) -> Conditions:
             }
         case Phase.STALLED:
             wrong = _Condition(status="True", reason=outcome.reason or "Failed", message=outcome.message)
-            failed = _failed(outcome, wrong) if outcome.step in _FETCHING else {}
-            return {"Stalled": wrong, "Ready": _not(wrong), **failed, **stored}
+            fetching = _failed(outcome, wrong) if outcome.step in _FETCHING else {}
+            return {"Stalled": wrong, "Ready": _not(wrong), **fetching, **stored}
         case _:
-            wrong = _Condition(status="True", reason=outcome.reason or _reason(outcome), message=outcome.message)
+            wrong = _Condition(
+                status="True", reason=outcome.reason or _reason(outcome, failed), message=outcome.message
+            )
             retry = _Condition(status="True", reason="ProgressingWithRetry", message=outcome.message)
             return {
                 "Reconciling": retry,
@@ -111,8 +120,8 @@ def _outdated(outcome: Outcome) -> Conditions:
     return {"ArtifactOutdated": _Condition(status="True", reason="NewRevision", message=message)}
 
 
-def _reason(outcome: Outcome) -> str:
-    return "ArchiveOperationFailed" if outcome.step is Step.PUT else FAILED
+def _reason(outcome: Outcome, failed: str) -> str:
+    return "ArchiveOperationFailed" if outcome.step is Step.PUT else failed
 
 
 def _not(wrong: _Condition) -> _Condition:
@@ -144,8 +153,8 @@ def _since(before: Mapping[str, Any] | None, now: _Condition, finished: datetime
 def _artifact(artifact: Artifact) -> Mapping[str, Any]:
     """What Flux says of an artifact. Nothing serves it yet, so its url names the store and not a host."""
     source = artifact.source
-    commit = artifact.revision.digest.rpartition(":")[2]
-    path = f"{source.kind.lower()}/{source.namespace}/{source.name}/{commit}.tar.gz"
+    name = artifact.revision.digest.rpartition(":")[2]
+    path = f"{source.kind.lower()}/{source.namespace}/{source.name}/{name}.tar.gz"
     return {
         "digest": artifact.tree,
         "lastUpdateTime": _time(artifact.stored),
