@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 PATIENCE = 15.0
 """Seconds that a running sandbox has to do what it was told."""
@@ -25,7 +24,7 @@ STOP, INTERRUPT, RESET = signal.SIGTERM, signal.SIGINT, signal.SIGUSR1
 class Instance:
     """This process, as others find it."""
 
-    lock: TextIO
+    lock: int
     resets: int = 0
 
     def note_reset(self) -> None:
@@ -34,11 +33,8 @@ class Instance:
         self.write()
 
     def write(self) -> None:
-        """Put what others read into the file."""
-        self.lock.seek(0)
-        self.lock.truncate()
-        self.lock.write(f"{os.getpid()} {self.resets}\n")
-        self.lock.flush()
+        """Put what others read into the file: in one write of always the same length, so that nobody reads a half of it."""
+        os.pwrite(self.lock, f"{os.getpid():>20} {self.resets:>20}\n".encode(), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +56,21 @@ def lock_of(kubeconfig: Path) -> Path:
 @contextmanager
 def held(kubeconfig: Path) -> Iterator[Instance]:
     """Serve this kubeconfig. Raises BlockingIOError where another process does."""
-    with lock_of(kubeconfig).open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BlockingIOError(
-                f"a sandbox runs for {kubeconfig} already; end it with `gitopsd sandbox down`"
-            ) from error
+    lock = os.open(lock_of(kubeconfig), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _claim(lock, kubeconfig)
         instance = Instance(lock)
         instance.write()
         yield instance
+    finally:
+        os.close(lock)
+
+
+def _claim(lock: int, kubeconfig: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise BlockingIOError(f"a sandbox runs for {kubeconfig} already; end it with `gitopsd sandbox down`") from error
 
 
 def running(kubeconfig: Path) -> Found | None:

@@ -63,7 +63,8 @@ def test_a_sandbox_is_reset_and_ended_by_its_kubeconfig(tmp_path: Path) -> None:
         assert gitopsd("reset", "--kubeconfig", config).output == "sandbox: as new\n"
         busy = gitopsd("reset", "--kubeconfig", str(tmp_path / "other"), "--persist", str(kept))
         assert (busy.exit_code, "another sandbox runs" in busy.output) == (1, True)
-        assert gitopsd("down", "--kubeconfig", config).exit_code == 0
+        ended = gitopsd("down", "--kubeconfig", config)
+        assert (ended.exit_code, ended.output) == (0, f"sandbox: ended ({config})\n")
         assert process.wait(10) == 0
     finally:
         process.kill()
