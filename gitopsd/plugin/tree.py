@@ -10,7 +10,7 @@ It must not know where bytes come from, nor what they mean.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gitopsd.model.digest import Digest, of_value
@@ -48,11 +48,15 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A tree that is in the store: its root, bytes of all files, number of files."""
+    """A tree that is in the store: its root, bytes of all files, number of files.
+
+    `metadata` is what a source adds for the artifact: annotations that came with it.
+    """
 
     tree: Digest
     size: int
     files: int
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 class Intake(Objects, Protocol):

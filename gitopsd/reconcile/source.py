@@ -87,6 +87,7 @@ async def _fetched(source: Source, intent: SourceIntent, revision: Revision, run
         files=stored.files,
         stored=world.ctx.now(),
         spec=intent.content,
+        metadata=stored.metadata,
     )
     world.store.refer(artifact, keep=world.limits.keep)
     run.fetched = True
