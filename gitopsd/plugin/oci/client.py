@@ -44,7 +44,9 @@ class Registries:
     async def open(self, repository: Repository, way: Way, ctx: Outside, *, timeout: float) -> AsyncIterator[Client]:
         """A client of one repository; `timeout` in seconds for each request. Errors of the network become our own."""
         tls = replace(way.tls, insecure=True) if way.insecure and way.tls == Tls() else way.tls
-        with network.translated(str(repository), timeout=timeout, reason=FAILED, trust=_TRUST):
+        with network.translated(
+            str(repository), timeout=timeout, reason=FAILED, trust=f"; put its CA into {way.trust_at}"
+        ):
             async with ctx.http.session(tls=tls, timeout=timeout) as session:
                 connection = Connection(session, repository, way, ctx, self._memory)
                 try:
@@ -171,7 +173,6 @@ class Client:
         return f"{self.repository}{'@' if ':' in ref else ':'}{ref}"
 
 
-_TRUST = "; put its CA as ca.crt into spec.certSecretRef"
 _ACCEPT = {"Accept": ", ".join(manifest.ACCEPTED)}
 
 

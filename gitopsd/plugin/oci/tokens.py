@@ -58,6 +58,7 @@ class Door:
     origin: str
     scope: str
     credential: Credential | None = field(repr=False)
+    login_at: str = "spec.secretRef"
 
 
 class Grants:
@@ -109,7 +110,7 @@ async def grant(
         return Grant(value=f"Bearer {login.bearer}")
     if wanted.scheme == "basic":
         if not login.username:
-            raise Rejected(f"{door.origin} asks for a login; name one in spec.secretRef", reason=access.FAILED)
+            raise Rejected(f"{door.origin} asks for a login; name one in {door.login_at}", reason=access.FAILED)
         return Grant(value=access.basic(login.username, login.password))
     # the service is named by the registry, so it is looked at as a redirect is
     follow.target(door.origin, wanted.realm, reason=access.FAILED, how="sends for a token")
@@ -137,7 +138,9 @@ async def _token(
     async with request as response:
         body = await network.body(response, MAX_ANSWER, follow.place(wanted.realm), reason=access.FAILED)
         if response.status != 200:
-            raise answers.refused(response, body, follow.place(wanted.realm), login=door.credential is not None)
+            raise answers.refused(
+                response, body, follow.place(wanted.realm), login=door.credential is not None, at=door.login_at
+            )
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, msgspec.ValidationError) as error:

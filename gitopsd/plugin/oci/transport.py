@@ -34,6 +34,9 @@ class Way:
     credential: Credential | None = field(default=None, repr=False)
     tls: Tls = field(default=Tls(), repr=False)
     insecure: bool = False
+    login_at: str = "spec.secretRef"
+    """Where the login is named, for messages; so is the CA at `trust_at`."""
+    trust_at: str = "ca.crt of spec.certSecretRef"
 
 
 class Outside(Protocol):
@@ -86,6 +89,7 @@ class Connection:
             origin=origin,
             scope=f"repository:{self._repository.name}:{'pull,push' if push else 'pull'}",
             credential=self._way.credential,
+            login_at=self._way.login_at,
         )
         challenged = False
         for _ in range(follow.MAX_REDIRECTS + 2):
@@ -120,7 +124,9 @@ class Connection:
         self._memory.grants.drop(door)
         wanted = tokens.challenge(response.headers.getall("WWW-Authenticate", []))
         if wanted is None:
-            raise answers.refused(response, b"", str(self._repository), login=door.credential is not None)
+            raise answers.refused(
+                response, b"", str(self._repository), login=door.credential is not None, at=self._way.login_at
+            )
         now = self._ctx.now()
         self._memory.grants.keep(
             door, await tokens.grant(self._session, wanted, door, now, self._ctx.http.proxy(wanted.realm))
@@ -130,7 +136,7 @@ class Connection:
         if response.status < 300:
             return
         data = await network.body(response, 64 << 10, what, reason=FAILED)
-        error = answers.refused(response, data, what, login=self._way.credential is not None)
+        error = answers.refused(response, data, what, login=self._way.credential is not None, at=self._way.login_at)
         if isinstance(error, Transient) and error.retry_after:
             self._memory.pauses[response.url.host or ""] = self._ctx.now() + timedelta(seconds=error.retry_after)
         raise error

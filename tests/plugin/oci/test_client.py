@@ -448,7 +448,7 @@ def secure(certificate):
 async def test_registry_with_a_private_certificate_needs_its_ca(secure, opened, certificate):
     name = secure.artifact(LAYER, tag="v1")
 
-    with pytest.raises(Rejected, match=r"put its CA as ca.crt into spec.certSecretRef"):
+    with pytest.raises(Rejected, match=r"put its CA into ca.crt of spec.certSecretRef"):
         async with opened(secure) as client:
             await client.head("v1")
     async with opened(secure, Way(tls=trusting(certificate))) as client:

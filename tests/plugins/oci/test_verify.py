@@ -6,7 +6,7 @@ import pytest
 
 from gitopsd.plugin import NotReady, Rejected, VerificationFailed
 from tests.fakes import cosign
-from tests.fakes.registry import digest, layer
+from tests.fakes.registry import EMPTY, digest, layer
 
 pytestmark = pytest.mark.asyncio
 
@@ -56,12 +56,13 @@ async def test_keys_of_every_sort_are_read(world, registry, read, form, sort):
     assert world.logs[-1]["key"] == "b.pub"
 
 
-async def test_bundle_is_found_by_the_tag_that_stands_in_for_referrers(world, registry, signed, key):
+@pytest.mark.parametrize("kind", [cosign.BUNDLE, EMPTY], ids=["said", "not said, as cosign writes it"])
+async def test_bundle_is_found_by_the_tag_that_stands_in_for_referrers(world, registry, signed, key, kind):
     subject, intent = signed
     registry.referrers = False
     cosign.bundle(registry, subject, key)
     bundle = list(registry.manifests)[-1]
-    registry.index((bundle, {"artifactType": cosign.BUNDLE}), tag=subject.replace(":", "-"))
+    registry.index((bundle, {"artifactType": kind}), tag=subject.replace(":", "-"))
 
     await world.sync(intent)
 
@@ -94,7 +95,14 @@ async def test_good_signature_of_another_artifact_is_refused(world, registry, si
 async def test_attestation_is_no_signature(world, registry, signed, key):
     cosign.bundle(registry, signed[0], key, predicate="https://spdx.dev/Document")
 
-    await refused(world, registry, signed[1], "none of its 1 signatures")
+    await refused(world, registry, signed[1], "is not signed")
+
+
+async def test_attestation_stands_in_the_way_of_no_signature(world, registry, signed, key):
+    cosign.bundle(registry, signed[0], key, predicate="https://spdx.dev/Document")
+    cosign.sign(registry, signed[0], key)
+
+    await world.sync(signed[1])
 
 
 async def test_older_signature_does_not_count_beside_a_bundle(world, registry, signed, key):
