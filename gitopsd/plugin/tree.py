@@ -56,6 +56,8 @@ class Stored:
     tree: Digest
     size: int
     files: int
+    verified: str = ""
+    """What was verified with which key, in the words of the kind's status; '' where nothing was asked for."""
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 

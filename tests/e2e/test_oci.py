@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fakes import cosign
@@ -77,6 +76,10 @@ async def test_unsigned_artifact_changes_nothing(world: World, registry: Registr
 
     assert (done[REF].phase, done[REF].reason) == (Phase.STALLED, "VerificationError")
     assert f"latest@{signed}" in done[REF].message
+    with Store.open(world.folder / "state") as store:
+        conditions = {c["type"]: (c["status"], c["reason"]) for c in (store.status(REF) or {})["conditions"]}
+    assert conditions["SourceVerified"] == ("False", "VerificationError")
+    assert conditions["ArtifactInStorage"] == ("True", "Succeeded")
     assert done[app_ref("app")].phase is Phase.READY
     assert await world.exists("a")
     assert not await world.exists("b")
@@ -98,7 +101,7 @@ async def test_metadata_of_the_artifact_is_kept(world: World, registry: Registry
     world.declare(artifact(registry), login(registry), APP, source="")
     await world.once()
 
-    with Store.open(Path(world.folder / "state")) as store:
+    with Store.open(world.folder / "state") as store:
         found = store.artifact(REF)
 
     assert found is not None

@@ -67,12 +67,11 @@ class OciSource:
         with _named(intent.ref), spool.file(ctx, CACHE) as file:
             way, routed = await self._way(repository, ctx)
             async with self._registries.open(repository.place, way, routed, timeout=timeout) as client:
-                if repository.keys:
-                    await signatures.check(client, revision.digest, repository.keys, ctx, timeout)
+                verified = await _verified(client, revision, repository, ctx, timeout)
                 manifest = await _manifest(client, revision)
                 await client.save(_layer(manifest, repository), file)
             stored = await _unpacked(file, repository, intent.ref, ctx, timeout)
-        return replace(stored, metadata=dict(manifest.annotations))
+        return replace(stored, metadata=dict(manifest.annotations), verified=verified)
 
     def at(self, intent: SourceIntent, revision: str) -> SourceIntent:
         """The same repository at a tag or a digest, or at both as a revision says it."""
@@ -101,6 +100,14 @@ async def _newest(client: Client, wanted: Wanted, ctx: Context, timeout: float) 
             reason=FAILED,
         )
     return tag
+
+
+async def _verified(client: Client, revision: Revision, repository: OciRepository, ctx: Context, timeout: float) -> str:
+    """What was verified, in Flux's words; '' where no signature is asked for."""
+    if repository.keys is None:
+        return ""
+    key = await signatures.check(client, revision.digest, repository.keys, ctx, timeout)
+    return f"verified signature of revision {revision} by the key {key}"
 
 
 async def _manifest(client: Client, revision: Revision) -> Manifest:

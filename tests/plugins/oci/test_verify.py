@@ -42,6 +42,7 @@ async def test_good_signature_lets_the_artifact_in(world, registry, signed, key,
     _, stored = await world.sync(intent)
 
     assert stored.files == 1
+    assert stored.verified == f"verified signature of revision latest@{subject} by the key team.pub"
     assert [(log["event"], log["key"]) for log in world.logs] == [("signature verified", "team.pub")]
 
 
