@@ -113,7 +113,7 @@ class Connection:
         granted = self._memory.grants.get(door, self._ctx.now()) if http.same_origin(url, door.origin) else ""
         return self._session.request(
             method,
-            url,
+            follow.exact(url),
             headers={**headers, **({"Authorization": granted} if granted else {})},
             data=data,
             proxy=self._ctx.http.proxy(url),

@@ -234,12 +234,13 @@ async def test_redirect_to_another_host_loses_the_login(registry, opened, ada, t
     name = registry.artifact(LAYER, tag="v1")
     with serving(Registry(), address="127.0.0.2") as elsewhere:
         elsewhere.rule("/bytes", Answer(body=LAYER))
-        registry.rule("GET .*blobs/", Answer(status=307, headers={"Location": f"http://{elsewhere.host}/bytes?sig=x"}))
+        signed = "/bytes?sig=a%2Fb%2Bc~%7E"
+        registry.rule("GET .*blobs/", Answer(status=307, headers={"Location": f"http://{elsewhere.host}{signed}"}))
 
         async with opened(registry, ada) as client:
             assert await saved(client, name, tmp_path) == LAYER
 
-        assert [request.authorization for request in elsewhere.requests] == [""]
+        assert [(request.path, request.authorization) for request in elsewhere.requests] == [(signed, "")]
 
 
 @pytest.mark.parametrize(
@@ -255,6 +256,7 @@ async def test_redirect_to_another_host_loses_the_login(registry, opened, ada, t
         ("file:///etc/passwd", "redirects to what is no http URL"),
         ("http://user:password@127.0.0.2/", "redirects to what is no http URL"),
         ("http://[x", "redirects to what is no URL"),
+        ("http://127.0.0.1:99999/", "redirects to what is no URL"),
     ],
 )
 async def test_redirect_that_nobody_should_follow_is_refused(registry, opened, location, message):

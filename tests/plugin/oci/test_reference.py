@@ -31,6 +31,8 @@ def test_parts_of_a_reference(text, host, path, tag, digest):
         ("ghcr.io/org/app", "does not begin with oci://"),
         ("oci://ghcr.io", "names no registry"),
         ("oci:///app", "names no registry"),
+        ("oci://ghcr.io:99999/app", "names no registry"),
+        ("oci://ghcr.io:0/app", "names no registry"),
         ("oci://user:secret@ghcr.io/app", "names no registry"),
         ("oci://registry/app", "give the host a domain or a port, or write docker.io/registry"),
         ("oci://ghcr.io/Org/app", "no name of a repository"),
