@@ -85,6 +85,21 @@ async def test_unsigned_artifact_changes_nothing(world: World, registry: Registr
     assert not await world.exists("b")
 
 
+async def test_plan_shows_what_another_tag_and_a_local_folder_would_change(world: World, registry: Registry) -> None:
+    registry.artifact(files(a=config_map("a")), tag="latest")
+    registry.artifact(files(a=config_map("a"), b=config_map("b")), tag="next")
+    world.declare(artifact(registry), login(registry), APP, source="")
+    assert (await world.app()).phase is Phase.READY
+    (world.folder / "work" / "app").mkdir(parents=True)
+    (world.folder / "work" / "app" / "c.yaml").write_text(config_map("a", other="value"))
+
+    other = await world.plan("app", revisions=["next"])
+    local = await world.plan("app", folders=[str(world.folder / "work")])
+
+    assert [(change.action, change.name) for app in other.apps for change in app.changes] == [("create", "b")]
+    assert [(change.action, change.name) for app in local.apps for change in app.changes] == [("update", "a")]
+
+
 async def test_login_is_nowhere_on_the_disk(world: World, registry: Registry) -> None:
     registry.artifact(files(a=config_map("a")), tag="latest")
     world.declare(artifact(registry), login(registry), APP, source="")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from gitopsd.plugin import UsageError
+from gitopsd.plugin import Intake, UsageError
 from gitopsd.plugin.oci import Descriptor, manifest
 from gitopsd.plugin.sources import ignore, tar
 from gitopsd.plugin.sources.ignore import Rules
@@ -56,6 +56,14 @@ def pack(source: Path, ignored: Sequence[str], target: Path) -> Layer:
             file.write(piece)
     descriptor = Descriptor(media_type=CONTENT, digest=f"sha256:{outside.hexdigest()}", size=size)
     return Layer(descriptor=descriptor, inside=f"sha256:{inside.hexdigest()}", files=len(files), links=links)
+
+
+def job(payload: bytes, intake: Intake) -> bytes:
+    """What a worker process does for a plan of a local folder: packs it as `gitopsd push artifact` would."""
+    source, target = msgspec.msgpack.decode(payload, type=tuple[str, str])
+    if not Path(source).is_dir():
+        raise UsageError(f"{source}: no such folder")
+    return msgspec.msgpack.encode(pack(Path(source), IGNORED, Path(target)).links)
 
 
 def config(layer: Layer) -> bytes:

@@ -84,6 +84,14 @@ class OciSource:
             raise UsageError(f"{revision!r} is neither a tag nor a digest such as sha256:...")
         return replace(intent, spec=replace(intent.spec, wanted=Wanted(digest=digest, tag=tag)))
 
+    async def folder(self, intent: SourceIntent, folder: Path, ctx: Context) -> Stored:
+        """A local folder as the artifact that `gitopsd push artifact` would make of it, under the same rules."""
+        timeout = intent.timeout.total_seconds()
+        with _named(intent.ref), spool.file(ctx, CACHE) as file:
+            order = msgspec.msgpack.encode((str(folder), str(file)))
+            await ctx.work.run("gitopsd_plugins.oci.packing:job", order, timeout=timeout)
+            return await _unpacked(file, intent.spec, intent.ref, ctx, timeout)
+
     async def _way(self, repository: OciRepository, ctx: Context, timeout: float) -> tuple[Way, Context]:
         routed = await proxy.routed(repository.proxy, ctx)
         return await access.read(repository, self._clouds, routed, timeout), routed

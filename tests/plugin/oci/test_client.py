@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import tracemalloc
 
 import pytest
 
@@ -411,6 +412,21 @@ async def test_layer_over_the_limit_is_not_asked_for(registry, opened, tmp_path)
             await client.save(wanted, tmp_path / "layer", limit=1 << 20)
 
     assert registry.requests == []
+
+
+async def test_layer_is_never_whole_in_memory(registry, opened, tmp_path):
+    size = 64 << 20
+    registry.artifact(bytes(size), tag="v1")
+
+    async with opened(registry) as client:
+        found = await client.image("v1")
+        tracemalloc.start()
+        await client.save(found.layers[0], tmp_path / "layer")
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert (tmp_path / "layer").stat().st_size == size
+    assert peak < 8 << 20
 
 
 async def test_connection_that_breaks_in_a_layer_is_transient(registry, opened, tmp_path):
