@@ -31,7 +31,8 @@ MAX_NESTED = 4
 MAX_SMALL = manifest.MAX_BYTES
 MAX_BLOB = 4 << 30
 
-_NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
+_SIZE = re.compile(r"[0-9]{1,15}")
+_NEXT = re.compile(r'<([^<>]*)>\s*;\s*rel="?next"?')
 
 
 class Registries:

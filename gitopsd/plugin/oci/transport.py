@@ -128,9 +128,7 @@ class Connection:
                 response, b"", str(self._repository), login=door.credential is not None, at=self._way.login_at
             )
         now = self._ctx.now()
-        self._memory.grants.keep(
-            door, await tokens.grant(self._session, wanted, door, now, self._ctx.http.proxy(wanted.realm))
-        )
+        self._memory.grants.keep(door, await tokens.grant(self._session, wanted, door, now, self._ctx.http.proxy))
 
     async def _check_answer(self, response: aiohttp.ClientResponse, what: str) -> None:
         if response.status < 300:

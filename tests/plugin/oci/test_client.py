@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import ssl
 import tracemalloc
@@ -285,6 +286,52 @@ async def test_token_service_at_a_metadata_address_is_never_asked(registry, open
             Rejected, match=r"sends for a token to 169.254.169.254, an address of this machine's own link"
         ):
             await client.manifest("v1")
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("", "asks for a login"),
+        ("Negotiate", "asks for a login"),
+        ('Bearer service="x"', "asks for a login"),
+        ('Bearer realm="http://[x"', "sends for a token to what is no URL"),
+        ('Bearer realm="ldap://host/x"', "sends for a token to what is no http URL"),
+        ('Bearer realm="http://a..b/token"', "the connection broke|cannot be reached|not known"),
+        ("Bearer " + "a" * 7000, "asks for a login"),
+        ('Bearer realm="' * 400, "not found in the registry"),
+    ],
+)
+async def test_demand_that_cannot_be_met_is_refused(registry, opened, said, message):
+    registry.rule("manifests", Answer(status=401, headers={"WWW-Authenticate": said}))
+
+    with pytest.raises((Rejected, Transient), match=message):
+        async with opened(registry) as client:
+            await client.head("v1")
+
+
+@pytest.mark.parametrize("location", ["http://a..b/", "http://" + "a" * 70 + ".invalid/", "http://xn--a/"])
+async def test_redirect_to_a_host_that_cannot_be_is_transient(registry, opened, location):
+    registry.rule("manifests", Answer(status=302, headers={"Location": location}))
+
+    with pytest.raises(Transient):
+        async with opened(registry) as client:
+            await client.manifest("v1")
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "Retry-After", "Link", "Content-Type", "Docker-Content-Digest"])
+@pytest.mark.parametrize("value", ["\xb2", "9" * 5000, "<" * 5000, "-1", ""])
+async def test_strange_headers_are_read_or_refused_and_nothing_else(registry, opened, name, value):
+    registry.artifact(LAYER, tag="v1")
+    status = 429 if name == "Retry-After" else 200
+    registry.rule("HEAD", Answer(status=status, headers={"Docker-Content-Digest": digest(b"x"), name: value}))
+    registry.rule("tags", Answer(headers={name: value} if name == "Link" else {}, body=b'{"tags": null}'))
+
+    with contextlib.suppress(Rejected, Transient):
+        async with opened(registry) as client:
+            await client.head("v1")
+    async with opened(registry) as client:
+        with contextlib.suppress(Rejected, Transient):
+            assert await client.tags() == []
 
 
 async def test_link_of_a_page_to_another_host_loses_the_login(registry, opened, ada):

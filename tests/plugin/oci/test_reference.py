@@ -42,6 +42,8 @@ def test_parts_of_a_reference(text, host, path, tag, digest):
         ("oci://ghcr.io/app:" + "x" * 129, "is no tag"),
         ("oci://ghcr.io/app@sha256:ab", "is no digest"),
         ("oci://ghcr.io/app?x=1", "no name of a repository"),
+        ("oci://ghcr.io/" + "a-" * 60 + "!", "no name of a repository"),
+        ("oci://ghcr.io/" + "a" * 256, "no name of a repository"),
     ],
 )
 def test_text_that_names_no_artifact_is_refused_in_words(text, message):
