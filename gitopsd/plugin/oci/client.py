@@ -44,6 +44,8 @@ class Registries:
     @asynccontextmanager
     async def open(self, repository: Repository, way: Way, ctx: Outside, *, timeout: float) -> AsyncIterator[Client]:
         """A client of one repository; `timeout` in seconds for each request. Errors of the network become our own."""
+        import aiohttp  # heavy: not before there is something to ask
+
         tls = replace(way.tls, insecure=True) if way.insecure and way.tls == Tls() else way.tls
         with network.translated(
             str(repository), timeout=timeout, reason=FAILED, trust=f"; put its CA into {way.trust_at}"
@@ -52,7 +54,7 @@ class Registries:
                 connection = Connection(session, repository, way, ctx, self._memory)
                 try:
                     yield Client(connection, repository)
-                except Exception:
+                except (aiohttp.ClientError, OSError):
                     self._memory.origins.pop(connection.key, None)  # it may speak otherwise now
                     raise
 

@@ -26,6 +26,8 @@ from gitopsd.plugin.sources import follow, network
 if TYPE_CHECKING:
     import aiohttp
 
+MAX_PAUSES = 1024
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
@@ -60,6 +62,12 @@ class Memory:
         self.grants = Grants()
         self.origins: dict[tuple[str, bool], str] = {}
         self.pauses: dict[str, datetime] = {}
+
+    def pause(self, host: str, until: datetime) -> None:
+        """Leave a host alone; what was noted longest ago makes room, since redirects may lead to any number of hosts."""
+        while len(self.pauses) >= MAX_PAUSES:
+            del self.pauses[next(iter(self.pauses))]
+        self.pauses[host] = until
 
 
 class Connection:
@@ -136,7 +144,7 @@ class Connection:
         data = await network.body(response, 64 << 10, what, reason=FAILED)
         error = answers.refused(response, data, what, login=self._way.credential is not None, at=self._way.login_at)
         if isinstance(error, Transient) and error.retry_after:
-            self._memory.pauses[response.url.host or ""] = self._ctx.now() + timedelta(seconds=error.retry_after)
+            self._memory.pause(response.url.host or "", self._ctx.now() + timedelta(seconds=error.retry_after))
         raise error
 
     def _check_pause(self, url: str) -> None:

@@ -18,6 +18,14 @@ pytestmark = pytest.mark.asyncio
 LAYER = layer({"a.yaml": b"a: 1\n"})
 
 
+@pytest.fixture
+def secure(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    with serving(Registry(), tls=context) as running:
+        yield running
+
+
 async def saved(client, ref, folder):
     found = await client.image(ref)
     await client.save(found.layers[0], folder / "layer")
@@ -46,6 +54,26 @@ async def test_poll_is_one_request(registry, opened):
 
     assert found.digest == name
     assert registry.paths == ["HEAD /v2/team/app/manifests/v1"]
+
+
+async def test_host_that_speaks_plain_http_is_asked_for_tls_once(opened, secure, registry):
+    """What is remembered is of this host, and forgotten where the connection fails."""
+    registry.artifact(LAYER, tag="v1")
+    async with opened(registry) as client:
+        await client.head("v1")
+    with pytest.raises(NotFound):
+        async with opened(registry) as client:
+            await client.head("nope")
+    secure.artifact(LAYER, tag="v1")
+    registry.host, plain = secure.host, registry.host
+
+    with pytest.raises(Rejected, match="not trusted"):
+        async with opened(registry) as client:
+            await client.head("v1")
+
+    registry.host = plain
+    async with opened(registry) as client:
+        assert (await client.head("v1")).digest
 
 
 async def test_registry_that_says_no_digest_is_asked_for_the_manifest(registry, opened):
@@ -500,14 +528,6 @@ async def test_empty_config_counts_as_any_other_blob(registry, opened):
 
     async with opened(registry) as client:
         assert await client.blob(Descriptor(media_type=EMPTY, digest=digest(b"{}"), size=2)) == b"{}"
-
-
-@pytest.fixture
-def secure(certificate):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
-    with serving(Registry(), tls=context) as running:
-        yield running
 
 
 async def test_registry_with_a_private_certificate_needs_its_ca(secure, opened, certificate):
