@@ -38,24 +38,25 @@ class Layer:
 
     descriptor: Descriptor
     inside: str
-    files: int
     links: tuple[str, ...] = ()
 
 
 def pack(source: Path, ignored: Sequence[str], target: Path) -> Layer:
     """Write the archive of a folder, or of one file, to `target`. Raises `UsageError` for what cannot be packed."""
     rules = ignore.of_patterns(ignore.read("\n".join(ignored)))
-    found = [(source.name, source)] if source.is_file() else sorted(_files(source, rules))
+    found = (
+        [(source.name, source)] if source.is_file() else [(".", source), *sorted(_entries(source, rules), key=_place)]
+    )
     links = tuple(name for name, path in found if path.is_symlink())
-    files = [(name, path) for name, path in found if not path.is_symlink()]
+    kept = [(name, path) for name, path in found if not path.is_symlink()]
     inside, outside, size = hashlib.sha256(), hashlib.sha256(), 0
     with target.open("wb") as file:
-        for piece in _compressed(tar.written(_members(files)), inside):
+        for piece in _compressed(tar.written(_members(kept)), inside):
             outside.update(piece)
             size += len(piece)
             file.write(piece)
     descriptor = Descriptor(media_type=CONTENT, digest=f"sha256:{outside.hexdigest()}", size=size)
-    return Layer(descriptor=descriptor, inside=f"sha256:{inside.hexdigest()}", files=len(files), links=links)
+    return Layer(descriptor=descriptor, inside=f"sha256:{inside.hexdigest()}", links=links)
 
 
 def job(payload: bytes, intake: Intake) -> bytes:
@@ -105,8 +106,11 @@ def _compressed(pieces: Iterator[bytes], inside: hashlib._Hash) -> Iterator[byte
     yield total.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")
 
 
-def _members(files: Sequence[tuple[str, Path]]) -> Iterator[tuple[Member, bytes]]:
-    for name, path in files:
+def _members(entries: Sequence[tuple[str, Path]]) -> Iterator[tuple[Member, bytes]]:
+    for name, path in entries:
+        if path.is_dir():
+            yield Member(name=_encoded(name), sort=Sort.FOLDER), b""
+            continue
         data = _read(path)
         executable = bool(path.stat().st_mode & stat.S_IXUSR)
         yield Member(name=_encoded(name), sort=Sort.FILE, size=len(data), executable=executable), data
@@ -132,8 +136,13 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _files(root: Path, rules: Rules) -> Iterator[tuple[str, Path]]:
-    """Files and links by their names, what is ignored left out."""
+def _place(entry: tuple[str, Path]) -> list[str]:
+    """What is in a folder comes right after it."""
+    return entry[0].split("/")
+
+
+def _entries(root: Path, rules: Rules) -> Iterator[tuple[str, Path]]:
+    """Folders, files and links by their names, what is ignored left out."""
     todo: list[str] = [""]
     while todo:
         at = todo.pop()
@@ -150,5 +159,5 @@ def _files(root: Path, rules: Rules) -> Iterator[tuple[str, Path]]:
                 continue
             if stat.S_ISDIR(mode):
                 todo.append(f"{name}/")
-            elif stat.S_ISREG(mode) or stat.S_ISLNK(mode):
+            if stat.S_ISDIR(mode) or stat.S_ISREG(mode) or stat.S_ISLNK(mode):
                 yield name, root / name

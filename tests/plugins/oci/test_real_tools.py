@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import shutil
 import subprocess
+import tarfile
+import urllib.request
 
 import anyio
 import pytest
@@ -13,6 +17,7 @@ from click.testing import CliRunner
 from gitopsd.plugin import VerificationFailed
 from gitopsd_plugins.oci.command import pull, push
 from tests.fakes.docker_registry import docker_registry
+from tests.fakes.registry import IMAGE
 
 FILES = {"a.yaml": b"a: 1\n", "deploy/b.yaml": b"b: 2\n", "deploy/run.sh": b"#!/bin/sh\n"}
 ORIGIN = ("--source", "https://git.example.org/team/app", "--revision", "main@sha1:abc")
@@ -88,11 +93,38 @@ def test_flux_pulls_what_is_pushed_here(running, folder, tool, tmp_path):
     (tmp_path / "out").mkdir()
 
     tool("flux", "pull", "artifact", f"{running.url}:v1", "--output", tmp_path / "out")
-    listed = tool("flux", "list", "artifact", running.url)
+    listed = tool("flux", "list", "artifacts", running.url)
 
     assert contents(tmp_path / "out") == FILES
     assert pushed.partition("@")[2] in listed
     assert "main@sha1:abc" in listed
+
+
+def test_layer_is_the_one_that_flux_makes(running, folder, tool):
+    (folder / "deploy/run.sh").chmod(0o755)
+    for name in ("empty", "deploy-more"):
+        (folder / name).mkdir()
+    words = (f"{running.url}:v1", "--path", folder, *ORIGIN, "--reproducible")
+    tool("flux", "push", "artifact", *words)
+    theirs = entries(running)
+
+    run(push, *words)
+
+    assert entries(running) == theirs
+
+
+def entries(running):
+    """Type of the layer, annotations, and all that tar says of what is in it."""
+    base = f"http://{running.host}/v2/team/app"
+    wanted = urllib.request.Request(f"{base}/manifests/v1", headers={"Accept": IMAGE})
+    with urllib.request.urlopen(wanted) as response:
+        manifest = json.load(response)
+    [layer] = manifest["layers"]
+    with urllib.request.urlopen(f"{base}/blobs/{layer['digest']}") as response:
+        data = io.BytesIO(response.read())
+    with tarfile.open(fileobj=data) as opened:
+        inside = [(i.name, i.mode, i.type, i.size, i.uid, i.gid, i.uname, i.mtime) for i in opened]
+    return layer["mediaType"], manifest["config"]["mediaType"], manifest["annotations"], inside
 
 
 def test_what_flux_pushes_is_pulled_here(running, folder, tool, tmp_path):
