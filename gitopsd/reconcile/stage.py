@@ -42,7 +42,7 @@ async def all_of(
     applied = world.memory.applied(target.uid, intent.ref)
     new = _never_written(intent, manifests, run, plan_only=plan_only)
     standing = _standing(intent, manifests, run, target, world)
-    live = await _observed((m for m in manifests if m.id not in new | standing), run, target)
+    live = await _observed([m for m in manifests if m.id not in new and m.id not in standing], run, target)
     changes: tuple[Change, ...] = ()
     namespaces = frozenset(m.id.name for m in manifests if m.id.kind == "Namespace" and not m.id.group)
     for stage in target.stages(manifests, intent.policy.stage_kinds):

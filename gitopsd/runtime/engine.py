@@ -173,6 +173,8 @@ class Engine:
         self._employ({child for child in self.family.remembered if self.board.declared[child].parent == parent})
 
     def _adopt_children(self, parent: ObjectRef, manifests: tuple[Manifest, ...]) -> tuple[str, ...]:
+        if not self.family.concerns(parent, manifests):
+            return ()  # most apps: of a thousand, none should go through the other thousand
         broken = self.family.adopt(parent, manifests, self._declared)
         self._schedule()
         return broken
