@@ -3,12 +3,16 @@
 An object that the app never wrote is most often not there. Where a stage is rehearsed anyway, the dry run itself tells that
 (it would create), so that only those that exist are observed too, before anything is decided: a first apply needs two
 requests per object, not three.
+
+Between passes over thousands of objects the loop gets a turn (`checkpoint`), so that none of it waits for them all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+
+from anyio.lowlevel import checkpoint
 
 from gitopsd.model import digest
 from gitopsd.model.change import Action, Applied, Change, Live
@@ -39,20 +43,24 @@ async def all_of(
 ) -> tuple[Change, ...]:
     """Every stage in order, up to the first that was turned back; what went wrong is in `first_error`."""
     manifests = _under_rules(intent, manifests, world)
+    await checkpoint()
     applied = world.memory.applied(target.uid, intent.ref)
     new = _never_written(intent, manifests, run, plan_only=plan_only)
     standing = _standing(intent, manifests, run, target, world)
+    await checkpoint()
     live = await _observed([m for m in manifests if m.id not in new and m.id not in standing], run, target)
     changes: tuple[Change, ...] = ()
     namespaces = frozenset(m.id.name for m in manifests if m.id.kind == "Namespace" and not m.id.group)
     for stage in target.stages(manifests, intent.policy.stage_kinds):
         ground = _treated(_ground(intent, live, standing, applied, taken, world), stage, intent, world)
         ground = replace(ground, shown=plan_only)
+        await checkpoint()
         if ground.atomic is Atomic.STAGE or plan_only:
             ground = await _rehearsed(ground, stage, new, intent, run, target, world)
         if plan_only and any(answer.waits for answer in ground.rehearsals.values()):
             ground = replace(ground, coming=_coming(intent, world))
         planned = plan.wanted(stage.manifests, replace(ground, namespaces=namespaces))
+        await checkpoint()
         changes += planned
         if plan_only:
             continue
@@ -179,7 +187,9 @@ async def _rehearsed(
         ground = _treated(replace(ground, live={**ground.live, **found}), stage, intent, world)
         there = [m for m in unsure if m.id in found]
         answers = {**answers, **await apply.rehearsed(plan.differing(there, ground), ground, target)}
+    await checkpoint()
     differing = {m.id for m in plan.differing(stage.manifests, ground)}
+    await checkpoint()
     return replace(ground, rehearsals={id: answer for id, answer in answers.items() if id in differing})
 
 
