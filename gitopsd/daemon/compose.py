@@ -176,6 +176,7 @@ def _context(
         log=mode.log,
         cache=lambda name: _folder(loaded.state / "plugins" / name),
         conceal=mode.secrets.add,
+        issue=connect.issuing(engine, mode.secrets.add),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +17,9 @@ from gitopsd.config.chosen import SANDBOX, Loaded
 from gitopsd.config.problems import shown
 from gitopsd.config.settings import Settings
 from gitopsd.model import digest
-from gitopsd.model.errors import Misconfigured
-from gitopsd.plugin.context import Context
+from gitopsd.model.declared import SecretKey
+from gitopsd.model.errors import Misconfigured, NotReady
+from gitopsd.plugin.context import AccountToken, Context, Issue
 from gitopsd.plugin.roles import Actor, Target
 from gitopsd.plugin.spec import SpecError
 from gitopsd.reconcile import health
@@ -27,8 +28,8 @@ from gitopsd.runtime.engine import Engine
 from gitopsd.runtime.watches import Watches
 
 SINK = "kubernetes"
-SECRET = "kubeconfigSecret"
-"""The access by a kubeconfig in a Secret."""
+SECRET, CONFIG = "kubeconfigSecret", "kubeconfigConfigMap"
+"""The accesses by what an app brings along: a kubeconfig in a Secret, or a ConfigMap that describes one."""
 CATCH_UP = 5.0
 """Seconds that the watches of a cluster get to show what is there, before apps ask for it themselves."""
 
@@ -77,8 +78,8 @@ def connecting(
 
 def _way(route: Route, loaded: Loaded, engine: Engine) -> tuple[str, Mapping[str, Any]]:
     """The access and its spec. A cluster that was named for this run is the only one, whatever apps bring along."""
-    secret = route.kubeconfig
-    if secret is None:
+    brought = route.kubeconfig
+    if brought is None:
         cluster = engine.files.clusters[route.cluster]
         return cluster.access, cluster.spec
     if loaded.chosen.offline:
@@ -86,7 +87,28 @@ def _way(route: Route, loaded: Loaded, engine: Engine) -> tuple[str, Mapping[str
     if loaded.chosen.sandbox or loaded.chosen.context:
         named = "--sandbox" if loaded.chosen.sandbox else "--context"
         raise Misconfigured(f"{route}: a kubeConfig is not followed while {named} names the only cluster")
-    return SECRET, {"namespace": secret.namespace, "name": secret.name, "key": secret.key}
+    if isinstance(brought, SecretKey):
+        return SECRET, {"namespace": brought.namespace, "name": brought.name, "key": brought.key}
+    return CONFIG, {"namespace": brought.namespace, "name": brought.name}
+
+
+def issuing(engine: Callable[[], Engine], conceal: Callable[[bytes], None]) -> Issue:
+    """Tokens of service accounts, from the one declared cluster: that is where Flux's objects would be."""
+
+    async def issue(namespace: str, account: str, audiences: Sequence[str]) -> AccountToken:
+        names = sorted(engine().files.clusters)
+        if len(names) != 1:
+            known = ", ".join(names) or "none"
+            raise NotReady(
+                f"ServiceAccount/{namespace}/{account}: which cluster issues its token? That is asked of the only declared "
+                f"one (declared: {known})"
+            )
+        target = await engine().clusters.target(names[0])
+        token = await target.token(namespace, account, audiences)
+        conceal(token.value.encode())
+        return token
+
+    return issue
 
 
 def _unfit(error: SpecError, route: Route, engine: Engine) -> Misconfigured:

@@ -132,6 +132,17 @@ class SecretKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigName:
+    """A ConfigMap."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"ConfigMap/{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HealthExpression:
     """Health of a kind of objects in CEL, instead of the rule for it; `kind` '' stands for every kind of the group."""
 
@@ -187,8 +198,8 @@ class AppIntent:
     health_expressions: tuple[HealthExpression, ...] = ()
     suspended: bool = False
     cluster: str | None = None
-    kubeconfig: SecretKey | None = None
-    """Where the way to the app's cluster is kept, when it is not a declared one."""
+    kubeconfig: SecretKey | ConfigName | None = None
+    """Where the way to the app's cluster is kept, when it is not a declared one: a kubeconfig, or what describes one."""
     act_as: str = ""
     """Who sees and changes the app's objects, in the cluster's words; '' for gitopsd's own identity."""
     policy: Policy = Policy()

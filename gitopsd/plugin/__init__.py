@@ -25,6 +25,7 @@ from gitopsd.model.declared import (
     AppIntent,
     Atomic,
     Broken,
+    ConfigName,
     Declared,
     Deletion,
     DriftPolicy,
@@ -62,7 +63,7 @@ from gitopsd.model.manifest import Body, Manifest, Read, Rendered, Stage
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase, Step
 from gitopsd.model.tree import Artifact, Changes, Entry, File, Folder, Link, Node, Revision
 from gitopsd.plugin import cel, http, keys, spec, tree
-from gitopsd.plugin.context import Context, Credentials, Work
+from gitopsd.plugin.context import AccountToken, Context, Credentials, Work
 from gitopsd.plugin.hooks import hookimpl
 from gitopsd.plugin.http import Http, Proxies, Tls
 from gitopsd.plugin.roles import (
@@ -85,6 +86,7 @@ from gitopsd.plugin.tree import Content, Intake, Objects, PathError, Stored, Tre
 
 __all__ = [
     "Access",
+    "AccountToken",
     "Action",
     "Actor",
     "Adopt",
@@ -100,6 +102,7 @@ __all__ = [
     "Change",
     "Changes",
     "ClusterAccess",
+    "ConfigName",
     "Conflict",
     "Content",
     "Context",

@@ -6,12 +6,13 @@ its `Context`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from gitopsd.model.errors import NotReady
 from gitopsd.plugin.http import Http
 from gitopsd.plugin.tree import Intake
 
@@ -49,6 +50,25 @@ class Credentials(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountToken:
+    """A token of a service account, and when it ends."""
+
+    value: str = field(repr=False)
+    expires: datetime
+
+
+Issue = Callable[[str, str, Sequence[str]], Awaitable[AccountToken]]
+"""Ask the cluster where gitopsd's own objects are for a new token: namespace, service account, audiences.
+
+Raises `NotReady` where there is no such cluster, else as requests to a cluster do.
+"""
+
+
+async def _nobody(namespace: str, account: str, audiences: Sequence[str]) -> AccountToken:
+    raise NotReady(f"ServiceAccount/{namespace}/{account}: there is no cluster that could issue a token for it")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """Passed to every plugin call. `cache(name)` is a private folder that may vanish between runs (mode 0700)."""
 
@@ -63,3 +83,5 @@ class Context:
     cache: Callable[[str], Path]
     conceal: Callable[[bytes], None] = field(default=lambda value: None)
     """Masks a secret value in every log line from now on: for what did not come through `credentials`, which do it themselves."""
+    issue: Issue = _nobody
+    """Tokens of service accounts, masked in log lines as credentials are."""

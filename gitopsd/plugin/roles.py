@@ -23,7 +23,7 @@ from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Body, Manifest, Rendered, Stage
 from gitopsd.model.outcome import Outcome
 from gitopsd.model.tree import Artifact, Revision
-from gitopsd.plugin.context import Context
+from gitopsd.plugin.context import AccountToken, Context
 from gitopsd.plugin.http import Tls
 from gitopsd.plugin.tree import Stored, Tree
 
@@ -273,6 +273,10 @@ class Target(Protocol):
 
     async def explain(self, live: Live) -> Explanation:
         """Why it is not healthy, in one sentence from its pods or events, and whether that means that it has failed."""
+        ...
+
+    async def token(self, namespace: str, account: str, audiences: Sequence[str]) -> AccountToken:
+        """A new token of a service account, good for these audiences; the own identity must be allowed to ask for it."""
         ...
 
     async def rights(self, kinds: Collection[tuple[str, str, str]]) -> Sequence[str]:

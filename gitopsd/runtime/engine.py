@@ -112,7 +112,7 @@ class Engine:
         self._wake_holders(gone)
         for ref in gone & self.board.removals:
             self.scheduler.wake(ref, Reason.REQUEST)
-        for app_ref in [intent.ref for intent in self.board.apps() if intent.values] if again else ():
+        for app_ref in [i.ref for i in self.board.apps() if i.values or i.kubeconfig] if again else ():
             self.scheduler.wake(app_ref, Reason.VALUES)
 
     def _orphan(self, ref: ObjectRef) -> frozenset[ObjectRef]:

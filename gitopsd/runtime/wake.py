@@ -18,7 +18,7 @@ class Reason(StrEnum):
     DUE = "due"
     SPEC = "spec changed"
     VALUES = "values changed"
-    """A ConfigMap or Secret that its render asks for."""
+    """A ConfigMap or Secret that its render, or the way to its cluster, asks for."""
     REVISION = "new revision"
     REQUEST = "requested"
     DEPENDENCY = "dependency moved"

@@ -10,6 +10,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from gitopsd.plugin import (
     Access,
+    AccountToken,
     Actor,
     Change,
     Explanation,
@@ -27,7 +28,17 @@ from gitopsd.plugin import (
     Treatment,
     Versioned,
 )
-from gitopsd_plugins.kubernetes import collateral, explain, impersonation, observe, qualify, rights, settle, stages
+from gitopsd_plugins.kubernetes import (
+    accounts,
+    collateral,
+    explain,
+    impersonation,
+    observe,
+    qualify,
+    rights,
+    settle,
+    stages,
+)
 from gitopsd_plugins.kubernetes.client import Client
 from gitopsd_plugins.kubernetes.discovery import Discovery
 from gitopsd_plugins.kubernetes.feed import Feed, Namespaces
@@ -138,6 +149,10 @@ class KubernetesTarget:
     async def explain(self, live: Live) -> Explanation:
         """Why it is not healthy."""
         return await explain.of(self.client, live)
+
+    async def token(self, namespace: str, account: str, audiences: Sequence[str]) -> AccountToken:
+        """Of a service account."""
+        return await accounts.token(self.client, namespace, account, audiences)
 
     async def rights(self, kinds: Collection[tuple[str, str, str]]) -> Sequence[str]:
         """What this identity may not do."""

@@ -14,6 +14,7 @@ from gitopsd.plugin import (
     AppIntent,
     Atomic,
     Body,
+    ConfigName,
     Declared,
     Deletion,
     ObjectRef,
@@ -108,7 +109,9 @@ def _values(found: KustomizationSpec, ref: ObjectRef) -> tuple[ValuesRef, ...]:
     )
 
 
-def _kubeconfig(found: KustomizationSpec, ref: ObjectRef, annotations: Mapping[str, str]) -> SecretKey | None:
+def _kubeconfig(
+    found: KustomizationSpec, ref: ObjectRef, annotations: Mapping[str, str]
+) -> SecretKey | ConfigName | None:
     wanted = found.kube_config
     if wanted is None:
         return None
@@ -118,8 +121,10 @@ def _kubeconfig(found: KustomizationSpec, ref: ObjectRef, annotations: Mapping[s
         raise SpecError(
             f"names another cluster than the annotation {keys.CLUSTER}; remove one", path=("spec", "kubeConfig")
         )
-    secret = wanted.secret_ref
-    return SecretKey(namespace=ref.namespace, name=secret.name, key=secret.key) if secret else None
+    if wanted.secret_ref is not None:
+        return SecretKey(namespace=ref.namespace, name=wanted.secret_ref.name, key=wanted.secret_ref.key)
+    assert wanted.config_map_ref is not None  # one of the two, as said above
+    return ConfigName(namespace=ref.namespace, name=wanted.config_map_ref.name)
 
 
 def _service_account(found: KustomizationSpec, ref: ObjectRef) -> str:

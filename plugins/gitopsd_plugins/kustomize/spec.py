@@ -192,10 +192,7 @@ UNSERVED = ("decryption",)
 def unserved(found: KustomizationSpec) -> tuple[str, ...]:
     """The fields that are set to more than their default and have no effect yet, by their full names."""
     names = dict(zip(KustomizationSpec.__struct_fields__, KustomizationSpec.__struct_encode_fields__, strict=True))
-    fields = [f"spec.{names[name]}" for name in UNSERVED if _is_set(getattr(found, name))]
-    if found.kube_config is not None and found.kube_config.config_map_ref is not None:
-        fields.append("spec.kubeConfig.configMapRef")
-    return tuple(fields)
+    return tuple(f"spec.{names[name]}" for name in UNSERVED if _is_set(getattr(found, name)))
 
 
 def _is_set(value: Any) -> bool:

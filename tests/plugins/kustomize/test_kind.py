@@ -96,7 +96,6 @@ def test_health_checks_count_only_without_wait():
     ("spec", "named"),
     [
         ({"decryption": {"provider": "sops"}}, "spec.decryption"),
-        ({"kubeConfig": {"configMapRef": {"name": "x"}}}, "spec.kubeConfig.configMapRef"),
     ],
 )
 def test_fields_that_are_not_served_are_named(spec, named):
@@ -438,9 +437,10 @@ def test_a_service_account_is_no_way_to_other_names(name):
         intent(serviceAccountName=name)
 
 
-def test_another_cluster_is_named_by_a_secret_of_the_apps_own_namespace():
+def test_another_cluster_is_named_by_a_secret_or_config_map_of_the_apps_own_namespace():
     assert str(intent(kubeConfig={"secretRef": {"name": "x"}}).kubeconfig) == "Secret/flux-system/x"
     assert str(intent(kubeConfig={"secretRef": {"name": "x", "key": "k"}}).kubeconfig) == "Secret/flux-system/x[k]"
+    assert str(intent(kubeConfig={"configMapRef": {"name": "x"}}).kubeconfig) == "ConfigMap/flux-system/x"
     assert intent().kubeconfig is None
 
 
