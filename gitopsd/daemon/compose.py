@@ -124,8 +124,9 @@ def _engine(
         additive_ready=settings.additive_ready_expr,
         mirror=watches or Blind(),
         watches=watches,
+        lookups=connect.lookups(lambda: made[0], store.key(), mode.log) if mode.watch else None,
         connect=connect.connecting(
-            loaded, connect.actor(settings, loaded.state, write=mode.write), ctx, lambda: made[0], watches
+            loaded, connect.actor(settings, loaded.state, write=mode.write), ctx, lambda: made[0]
         ),
         pace=Pace(
             jitter=settings.interval_jitter_percent / 100,

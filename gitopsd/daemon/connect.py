@@ -25,6 +25,7 @@ from gitopsd.plugin.spec import SpecError
 from gitopsd.reconcile import health
 from gitopsd.runtime.clusters import Connect, Route
 from gitopsd.runtime.engine import Engine
+from gitopsd.runtime.lookups import Lookups
 from gitopsd.runtime.watches import Watches
 
 SINK = "kubernetes"
@@ -45,19 +46,27 @@ def watches(engine: Callable[[], Engine], log: FilteringBoundLogger) -> Watches:
     )
 
 
-def connecting(
-    loaded: Loaded, actor: Actor, ctx: Context, engine: Callable[[], Engine], watches: Watches | None
-) -> Connect:
+def lookups(engine: Callable[[], Engine], key: bytes, log: FilteringBoundLogger) -> Lookups:
+    """An eye on what renders read from clusters."""
+    return Lookups(
+        wake=lambda app, reason: engine().scheduler.wake(app, reason),  # noqa: PLW0108 - the engine does not exist yet
+        key=key,
+        log=log,
+        rng=random.Random(),
+    )
+
+
+def connecting(loaded: Loaded, actor: Actor, ctx: Context, engine: Callable[[], Engine]) -> Connect:
     """What opens a declared cluster by its name, and lets others act in it."""
 
     async def connect(route: Route, serve: Callable[[Target], Awaitable[None]]) -> None:
         if route.user:
             own = await engine().clusters.at(replace(route, user=""))
             if loaded.chosen.offline:  # an empty sandbox grants nobody anything
-                await _watched(own, watches, serve)
+                await _watched(own, engine(), serve)
                 return
             async with own.acting_as(route.user, str(route)) as target:
-                await _watched(target, watches, serve)
+                await _watched(target, engine(), serve)
             return
         way, spec = _way(route, loaded, engine())
         access = loaded.registry.accesses.get(way)
@@ -69,7 +78,7 @@ def connecting(
                 access.open(route.cluster, spec, ctx) as line,
                 sink.connect(line, actor, ctx) as target,
             ):
-                await _held(target, actor, engine(), watches, serve)
+                await _held(target, actor, engine(), serve)
         except SpecError as error:
             raise _unfit(error, route, engine()) from error
 
@@ -120,23 +129,23 @@ def _unfit(error: SpecError, route: Route, engine: Engine) -> Misconfigured:
     return Misconfigured(f"{cluster.place}: Cluster/{route.cluster}: {where}: {error}")
 
 
-async def _held(
-    target: Target, actor: Actor, engine: Engine, watches: Watches | None, serve: Callable[[Target], Awaitable[None]]
-) -> None:
+async def _held(target: Target, actor: Actor, engine: Engine, serve: Callable[[Target], Awaitable[None]]) -> None:
     """Be the one actor, know what is recorded, watch it, and only then let the apps at it."""
     async with AsyncExitStack() as held:
         if not actor.read_only:
             await held.enter_async_context(target.lease())
         await engine.loaded(target, await target.inventories())
-        await _watched(target, watches, serve)
+        await _watched(target, engine, serve)
 
 
-async def _watched(target: Target, watches: Watches | None, serve: Callable[[Target], Awaitable[None]]) -> None:
-    if watches is None:
+async def _watched(target: Target, engine: Engine, serve: Callable[[Target], Awaitable[None]]) -> None:
+    watches, lookups = engine.parts.watches, engine.parts.lookups
+    if watches is None or lookups is None:
         await serve(target)
         return
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(watches.follow, target)
+        tasks.start_soon(lookups.follow, target)
         await watches.caught_up(target.access.cluster, CATCH_UP)
         await serve(target)
 

@@ -182,6 +182,8 @@ class World:
     """Where the app's objects are, connected, as whoever acts for the app. Raises `Misconfigured` or `Transient`."""
     adopt_children: Callable[[ObjectRef, tuple[Manifest, ...]], tuple[str, ...]]
     """The declared objects among an app's manifests, after each render; answers with what is wrong with them."""
+    looked_up: Callable[[ObjectRef, Mapping[tuple[str, ResourceId], Digest]], object]
+    """All that an app's render asked clusters for, by cluster and object, with a keyed digest of what was there."""
     wake: Callable[[ObjectRef, str], object]
     progress: Callable[[Outcome], None]
     """An attempt is under way; shown, not stored."""

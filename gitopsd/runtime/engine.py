@@ -68,6 +68,7 @@ class Engine:
             mirror=parts.mirror,
             target=self.clusters.of,
             adopt_children=self._adopt_children,
+            looked_up=parts.lookups.note if parts.lookups else lambda _app, _looked: None,
             wake=lambda ref, _why: self._wake(ref),
             progress=self._progressed,
         )
@@ -147,6 +148,8 @@ class Engine:
         self._journal.forget(ref)
         if self._parts.watches:
             self._parts.watches.forget(ref)
+        if self._parts.lookups:
+            self._parts.lookups.forget(ref)
 
     def _schedule(self) -> None:
         at_work = {ref: intent for ref, intent in self.board.intents.items() if ref not in self.family.remembered}

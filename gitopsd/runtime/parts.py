@@ -12,6 +12,7 @@ from gitopsd.plugin.registry import Registry
 from gitopsd.reconcile.world import Limits, Mirror, Safety, Slots
 from gitopsd.runtime.clusters import Connect
 from gitopsd.runtime.due import Pace
+from gitopsd.runtime.lookups import Lookups
 from gitopsd.runtime.watches import Watches
 from gitopsd.store import Store
 
@@ -29,6 +30,7 @@ class Parts:
     additive_ready: bool
     mirror: Mirror
     watches: Watches | None
+    lookups: Lookups | None
     connect: Connect
     pace: Pace
     rng: Random
