@@ -18,6 +18,7 @@ _ORDER = (
     "Reconciling",
     "Stalled",
     "Ready",
+    "SourceVerified",
     "FetchFailed",
     "StorageOperationFailed",
     "ArtifactOutdated",
@@ -85,7 +86,14 @@ def _conditions(outcome: Outcome, previous: Mapping[str, Any], failed: str) -> C
         case Phase.STALLED:
             wrong = _Condition(status="True", reason=outcome.reason or "Failed", message=outcome.message)
             fetching = _failed(outcome, wrong) if outcome.step in _FETCHING else {}
-            return {"Stalled": wrong, "Ready": _not(wrong), **fetching, **stored}
+            return {
+                "Stalled": wrong,
+                "Ready": _not(wrong),
+                **fetching,
+                **_outdated(outcome),
+                **stored,
+                **_unverified(outcome, wrong),
+            }
         case _:
             wrong = _Condition(
                 status="True", reason=outcome.reason or _reason(outcome, failed), message=outcome.message
@@ -97,6 +105,7 @@ def _conditions(outcome: Outcome, previous: Mapping[str, Any], failed: str) -> C
                 **_failed(outcome, wrong),
                 **_outdated(outcome),
                 **stored,
+                **_unverified(outcome, wrong),
             }
 
 
@@ -106,10 +115,21 @@ def _stored(outcome: Outcome, previous: Mapping[str, Any]) -> Conditions:
     if not revision:
         return {}
     message = f"stored artifact for revision '{revision}'"
-    return {"ArtifactInStorage": _Condition(status="True", reason="Succeeded", message=message)}
+    verified = outcome.artifact.verified if outcome.artifact else ""
+    return {
+        "ArtifactInStorage": _Condition(status="True", reason="Succeeded", message=message),
+        **({"SourceVerified": _Condition(status="True", reason="Succeeded", message=verified)} if verified else {}),
+    }
+
+
+def _unverified(outcome: Outcome, wrong: _Condition) -> Conditions:
+    """What could not be verified says so, whatever was verified of the artifact in service."""
+    return {"SourceVerified": _not(wrong)} if outcome.step is Step.VERIFY else {}
 
 
 def _failed(outcome: Outcome, wrong: _Condition) -> Conditions:
+    if outcome.step is Step.VERIFY:
+        return {}
     return {"StorageOperationFailed" if outcome.step is Step.PUT else "FetchFailed": wrong}
 
 

@@ -28,7 +28,11 @@ class GitRepository:
 
     def status(self, declared: Declared, outcome: Outcome, previous: Mapping[str, Any]) -> Mapping[str, Any]:
         """The status after this outcome."""
-        observed = {"observedIgnore": declared.document["spec"].get("ignore")}
+        asked = declared.document["spec"]
+        observed = {
+            "observedIgnore": asked.get("ignore"),
+            "sourceVerificationMode": _mode(asked),
+        }
         return status.after(outcome, previous, failed=FAILED, observed=observed)
 
     def treatment(self, intent: AppIntent, id: ResourceId, body: Body) -> Treatment:
@@ -38,3 +42,11 @@ class GitRepository:
     def schema(self) -> Mapping[str, Any]:
         """JSON Schema of the whole document."""
         return msgspec.json.schema(Document)
+
+
+def _mode(spec: Mapping[str, Any]) -> str | None:
+    verify = spec.get("verify")
+    if not verify:
+        return None
+    mode = str(verify.get("mode", "HEAD"))
+    return "HEAD" if mode == "head" else mode

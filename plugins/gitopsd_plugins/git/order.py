@@ -15,6 +15,7 @@ from gitopsd.plugin import Context, Rejected, Stored
 from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.reference import Advertised
+from gitopsd_plugins.git.verification import Verification
 
 T = TypeVar("T")
 
@@ -70,6 +71,7 @@ class FetchOrder:
     branch: str = ""
     """The commit must be reachable from this branch."""
     ignore: str | None = None
+    verification: Verification | None = None
     base: str = ""
     tree: str = ""
     limits: Limits = Limits()
@@ -89,6 +91,7 @@ class Fetched:
     """What came of a `FetchOrder`. `submodules` are paths that were left out."""
 
     stored: Stored
+    verified: str = ""
     submodules: tuple[str, ...] = ()
 
 
