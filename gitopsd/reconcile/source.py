@@ -60,6 +60,7 @@ async def _steps(intent: SourceIntent, run: Run, world: World) -> None:
         raise Unsupported(f"{intent.ref}: {', '.join(intent.unsupported)}: not served yet; remove to go on")
     run.step = Step.REQUIRE
     require.dependencies(intent, "", world.board.intents, world.board.declared, world.board.outcomes)
+    intent = require.ingredients(intent, world.board.intents, world.board.artifacts)
     source = _plugin(intent, world)
     run.step = Step.RESOLVE
     revision = await source.resolve(intent, world.ctx)
@@ -90,6 +91,7 @@ async def _fetched(source: Source, intent: SourceIntent, revision: Revision, run
         stored=world.ctx.now(),
         spec=intent.content,
         verified=stored.verified,
+        made_of=tuple(replace(artifact, made_of=()) for artifact in intent.given.values()),
     )
     world.store.refer(artifact, keep=world.limits.keep)
     run.fetched = True

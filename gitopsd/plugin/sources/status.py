@@ -19,12 +19,15 @@ _ORDER = (
     "Stalled",
     "Ready",
     "SourceVerified",
+    "IncludeUnavailable",
     "FetchFailed",
     "StorageOperationFailed",
     "ArtifactOutdated",
     "ArtifactInStorage",
 )
 _UNTOUCHED = {Phase.SUSPENDED, Phase.ORPHANED, Phase.UNSERVED, Phase.DELETED}
+_UNAVAILABLE = {"NotFound", "NoArtifact"}
+"""Reasons of a source that waits for others which it is made of."""
 _FETCHING = {Step.RESOLVE, Step.FETCH}
 
 
@@ -59,6 +62,8 @@ def after(
         seen = value if outcome.phase is Phase.READY else previous.get(name)
         if seen is not None:
             found[name] = seen
+    if outcome.artifact and outcome.artifact.made_of:
+        found["includedArtifacts"] = [_artifact(part) for part in outcome.artifact.made_of]
     token = outcome.token or previous.get("lastHandledReconcileAt")
     if token:
         found["lastHandledReconcileAt"] = token
@@ -128,9 +133,14 @@ def _unverified(outcome: Outcome, wrong: _Condition) -> Conditions:
 
 
 def _failed(outcome: Outcome, wrong: _Condition) -> Conditions:
-    if outcome.step is Step.VERIFY:
-        return {}
-    return {"StorageOperationFailed" if outcome.step is Step.PUT else "FetchFailed": wrong}
+    match outcome.step:
+        case Step.VERIFY:
+            return {}
+        case Step.PUT:
+            return {"StorageOperationFailed": wrong}
+        case Step.REQUIRE if wrong.reason in _UNAVAILABLE:
+            return {"IncludeUnavailable": wrong}
+    return {"FetchFailed": wrong}
 
 
 def _outdated(outcome: Outcome) -> Conditions:

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 from dulwich.errors import NotGitRepository
 from dulwich.repo import Repo
 
 from gitopsd.plugin import Intake, Misconfigured, Rejected
-from gitopsd_plugins.git import bring, cache, content, listing, order, provenance, transport
+from gitopsd_plugins.git import bring, cached, content, copies, listing, order, provenance, submodules, transport
 from gitopsd_plugins.git import folder as folders
 from gitopsd_plugins.git.address import Address
+from gitopsd_plugins.git.content import NOBODY, Guests
 from gitopsd_plugins.git.listing import Listing
 from gitopsd_plugins.git.objects import Damaged, GitObjects
-from gitopsd_plugins.git.order import Fetched, FetchOrder, FolderOrder, ListOrder, Malformed
+from gitopsd_plugins.git.order import Fetched, FetchOrder, FolderOrder, ListOrder
 from gitopsd_plugins.git.provenance import Subject
 from gitopsd_plugins.git.reference import FAILED, Advertised
+from gitopsd_plugins.git.submodules import Nest
 from gitopsd_plugins.git.verification import TAGS
 
 
@@ -37,32 +38,31 @@ def refs(payload: bytes, intake: Intake) -> bytes:
 def fetch(payload: bytes, intake: Intake) -> bytes:
     """Run a `FetchOrder`: the commit's tree, in the store."""
     given = order.decode(payload, FetchOrder)
+    found = _once(given, intake, None)
+    if isinstance(found, Nest):
+        found = _once(given, intake, submodules.gather(found, intake))
+    assert isinstance(found, Fetched)  # with the submodules' files there is nothing more to wait for
+    return order.encode(found)
+
+
+def _once(given: FetchOrder, intake: Intake, guests: Guests | None) -> Fetched | Nest:
+    """The commit in the store, or what is needed to bring its submodules first, while no cache is held."""
     place = given.remote.address
     if place.local:
         with _local(place) as repo:
-            return order.encode(_from_folder(repo, given, intake))
-    root = Path(given.cache)
-    with cache.held(root, given.remote, complete=bool(given.branch)) as folder:
-        try:
-            return order.encode(_through_cache(folder, given, intake))
-        except (Damaged, Malformed):
-            # Whether the cache or the server is to blame shows without the cache.
-            cache.discard(folder)
-        try:
-            return order.encode(_through_cache(folder, given, intake))
-        except Damaged as error:
-            cache.discard(folder)
-            raise Rejected(f"{place} sent a commit that cannot be read: {error}", reason=FAILED) from error
+            return _from_folder(repo, given, intake, guests)
+    return cached.through(given, lambda repo, objects: _from_server(repo, objects, given, intake, guests))
 
 
 def folder(payload: bytes, intake: Intake) -> bytes:
     """Run a `FolderOrder`: the folder's files as a tree, in the store."""
     given = order.decode(payload, FolderOrder)
-    found, blobs = folders.read(given.folder, given.limits)
-    return order.encode(content.put(blobs, given, found, None, intake))
+    found, blobs = folders.read(given.folder, given.limits, given.rules.sparse)
+    copied = copies.gather(given.rules.copies, found.leaves, given.limits, intake)
+    return order.encode(content.put(blobs, given, found, None, intake, copied))
 
 
-def _from_folder(repo: Repo, given: FetchOrder, intake: Intake) -> Fetched:
+def _from_folder(repo: Repo, given: FetchOrder, intake: Intake, guests: Guests | None) -> Fetched | Nest:
     place = given.remote.address
     objects = GitObjects(repo)
     if not objects.has(given.commit):
@@ -72,33 +72,37 @@ def _from_folder(repo: Repo, given: FetchOrder, intake: Intake) -> Fetched:
             ref = f"refs/heads/{given.branch}"
             bring.check_branch(objects, given, _local_refs(repo, (ref,)).get(ref))
         tag = bring.annotated(given, _local_refs(repo, (given.ref,)).get(given.ref)) if _of_tag(given) else ""
-        return _stored(objects, given, intake, tag)
+        return _stored(objects, given, intake, tag, guests)
     except Damaged as error:
         raise Rejected(f"{place} is damaged: {error}; `git fsck` there says more", reason=FAILED) from error
 
 
-def _through_cache(folder: Path, given: FetchOrder, intake: Intake) -> Fetched:
-    with cache.opened(folder, given.limits.cache) as repo:
-        objects = GitObjects(repo)
-        if given.branch:
-            bring.branch(repo, objects, given)
-        tag = bring.tag(repo, objects, given) if _of_tag(given) else ""
-        if not objects.has(given.commit):
-            bring.commit(repo, objects, given)
-        cache.remember(repo, given.commit)
-        return _stored(objects, given, intake, tag)
+def _from_server(
+    repo: Repo, objects: GitObjects, given: FetchOrder, intake: Intake, guests: Guests | None
+) -> Fetched | Nest:
+    if given.branch:
+        bring.branch(repo, objects, given)
+    tag = bring.tag(repo, objects, given) if _of_tag(given) else ""
+    if not objects.has(given.commit):
+        bring.commit(repo, objects, given)
+    return _stored(objects, given, intake, tag, guests)
 
 
 def _of_tag(given: FetchOrder) -> bool:
     return given.verification is not None and given.verification.of_tag and given.ref.startswith(TAGS)
 
 
-def _stored(objects: GitObjects, given: FetchOrder, intake: Intake, tag: str) -> Fetched:
+def _stored(objects: GitObjects, given: FetchOrder, intake: Intake, tag: str, guests: Guests | None) -> Fetched | Nest:
     verified = _verified(objects, given, tag)
-    found = listing.read(objects, given.commit, given.limits)
+    found = listing.read(objects, given.commit, given.limits, given.rules.sparse)
+    if given.submodules and found.submodules and guests is None:
+        return Nest(order=given, found=found, modules=submodules.modules_of(objects, found))
+    inner = guests or NOBODY
+    copied = copies.gather(given.rules.copies, {*found.leaves, *inner.entries}, given.limits, intake)
     base = _base(objects, given)
-    stored = content.put(objects, given, found, base, intake)
-    return Fetched(stored=stored, verified=verified, submodules=found.submodules)
+    stored = content.put(objects, given, found, base, intake, inner.joined(copied))
+    left_out = () if given.submodules else found.submodules
+    return Fetched(stored=stored, verified=verified, submodules=left_out)
 
 
 def _verified(objects: GitObjects, given: FetchOrder, tag: str) -> str:
@@ -124,7 +128,7 @@ def _base(objects: GitObjects, given: FetchOrder) -> Listing | None:
     if not given.tree or not objects.has(given.base):
         return None
     try:
-        return listing.read(objects, given.base, given.limits)
+        return listing.read(objects, given.base, given.limits, given.rules.sparse)
     except (Damaged, Rejected):
         return None
 

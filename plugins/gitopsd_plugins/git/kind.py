@@ -32,6 +32,9 @@ class GitRepository:
         observed = {
             "observedIgnore": asked.get("ignore"),
             "sourceVerificationMode": _mode(asked),
+            "observedInclude": asked.get("include") or None,
+            "observedRecurseSubmodules": asked.get("recurseSubmodules") or None,
+            "observedSparseCheckout": asked.get("sparseCheckout") or None,
         }
         return status.after(outcome, previous, failed=FAILED, observed=observed)
 

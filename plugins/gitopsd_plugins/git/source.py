@@ -14,7 +14,7 @@ from gitopsd.plugin import Artifact, Context, GitopsdError, NotReady, ObjectRef,
 from gitopsd.plugin.sources import access as given_access
 from gitopsd_plugins.git import access, order, reference
 from gitopsd_plugins.git.lsrefs import HttpRefs
-from gitopsd_plugins.git.order import Fetched, FetchOrder, FolderOrder, ListOrder
+from gitopsd_plugins.git.order import Copy, Fetched, FetchOrder, FolderOrder, ListOrder, Rules
 from gitopsd_plugins.git.reference import Refs
 from gitopsd_plugins.git.repository import Repository
 from gitopsd_plugins.git.verification import UNVERIFIABLE, Verification
@@ -54,7 +54,7 @@ class GitSource:
 
     async def folder(self, intent: SourceIntent, folder: Path, ctx: Context) -> Stored:
         """A local folder as the root of the repository: what a commit of it would hold, under the same ignore rules."""
-        given = FolderOrder(folder=str(folder), ignore=intent.spec.ignore)
+        given = FolderOrder(folder=str(folder), rules=_rules(intent))
         with _named(intent.ref):
             return order.decode(await self._run("folder", order.encode(given), intent, ctx), Stored)
 
@@ -68,7 +68,8 @@ class GitSource:
             commit=_commit(revision),
             ref="" if wanted.commit else _ref(wanted.prefixes[0], revision),
             branch=wanted.branch if wanted.commit else "",
-            ignore=repository.ignore,
+            rules=_rules(intent),
+            submodules=repository.submodules,
             verification=await _verification(repository, ctx),
             base=_commit(base.revision) if base else "",
             tree=base.tree if base else "",
@@ -97,6 +98,20 @@ def _named(ref: ObjectRef) -> Iterator[None]:
     except GitopsdError as error:
         error.args = (f"{ref}: {error}",)
         raise
+
+
+def _rules(intent: SourceIntent) -> Rules:
+    repository: Repository = intent.spec
+    copies = tuple(
+        Copy(
+            name=str(include.source),
+            tree=intent.given[include.source].tree,
+            from_path=include.from_path,
+            to_path=include.to_path,
+        )
+        for include in repository.include
+    )
+    return Rules(ignore=repository.ignore, sparse=repository.sparse, copies=copies)
 
 
 async def _verification(repository: Repository, ctx: Context) -> Verification | None:

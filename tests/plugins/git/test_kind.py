@@ -48,9 +48,6 @@ def test_defaults_are_those_of_flux(read):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("include", [{"repository": {"name": "x"}, "fromPath": "a", "toPath": "b"}]),
-        ("recurseSubmodules", True),
-        ("sparseCheckout", ["a"]),
         ("proxySecretRef", {"name": "proxy"}),
         ("provider", "azure"),
         ("serviceAccountName", "robot"),
