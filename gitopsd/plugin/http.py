@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 _MEMORY = Path("/dev/shm")
+_PORTS = {"http": 80, "https": 443, "ssh": 22}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +124,12 @@ def _trust(ca_file: str, tls: Tls) -> ssl.SSLContext:
 
 def same_origin(one: str, other: str) -> bool:
     """True when credentials given for one URL may be sent to the other: same scheme, host and port."""
-    a, b = urlsplit(one), urlsplit(other)
-    return (a.scheme, a.hostname, a.port) == (b.scheme, b.hostname, b.port)
+    return _origin(one) == _origin(other)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 def _load_client_certificate(context: ssl.SSLContext, tls: Tls) -> None:

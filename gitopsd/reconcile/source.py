@@ -12,7 +12,7 @@ import anyio
 from structlog.contextvars import bound_contextvars
 
 from gitopsd.model.declared import SourceIntent
-from gitopsd.model.errors import GitopsdError, Misconfigured, Transient, Unsupported
+from gitopsd.model.errors import GitopsdError, Misconfigured, Transient, Unsupported, VerificationFailed
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Step
 from gitopsd.model.tree import Artifact, Revision
@@ -45,6 +45,8 @@ async def attempt(ref: ObjectRef, world: World, *, token: str = "") -> Outcome:
 
 def _failed(run: Run, error: GitopsdError, world: World) -> Outcome:
     """What was stored last goes on serving, so the message says what that is and how old."""
+    if isinstance(error, VerificationFailed) or error.reason == VerificationFailed.default_reason:
+        run.step = Step.VERIFY
     outcome, kept = conclude.failed(run, error, world.ctx.now()), run.artifact
     if kept is None:
         return outcome
@@ -58,6 +60,7 @@ async def _steps(intent: SourceIntent, run: Run, world: World) -> None:
         raise Unsupported(f"{intent.ref}: {', '.join(intent.unsupported)}: not served yet; remove to go on")
     run.step = Step.REQUIRE
     require.dependencies(intent, "", world.board.intents, world.board.declared, world.board.outcomes)
+    intent = require.ingredients(intent, world.board.intents, world.board.artifacts)
     source = _plugin(intent, world)
     run.step = Step.RESOLVE
     revision = await source.resolve(intent, world.ctx)
@@ -87,6 +90,8 @@ async def _fetched(source: Source, intent: SourceIntent, revision: Revision, run
         files=stored.files,
         stored=world.ctx.now(),
         spec=intent.content,
+        verified=stored.verified,
+        made_of=tuple(replace(artifact, made_of=()) for artifact in intent.given.values()),
     )
     world.store.refer(artifact, keep=world.limits.keep)
     run.fetched = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gitopsd.model.declared import AppIntent, Broken, Declared, Intent, SourceIntent, Unserved
+from gitopsd.model.declared import AppIntent, Declared, Intent, SourceIntent
 from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ObjectRef
 from gitopsd.runtime.due import Timing
@@ -33,7 +33,7 @@ class Scheduled:
             generation=declared.generation,
             timing=_timing(intent),
             source=intent.source if isinstance(intent, AppIntent) else None,
-            depends_on=() if isinstance(intent, Unserved | Broken) else intent.depends_on,
+            depends_on=_depends_on(intent),
             closely=frozenset(intent.ready_expressions if isinstance(intent, AppIntent) else ()),
         )
 
@@ -53,6 +53,15 @@ def needed(every: Mapping[ObjectRef, Scheduled], refs: Iterable[ObjectRef]) -> I
             found[ref] = every[ref]
             todo.extend(every[ref].listens_to)
     return found.values()
+
+
+def _depends_on(intent: Intent) -> tuple[ObjectRef, ...]:
+    match intent:
+        case AppIntent():
+            return intent.depends_on
+        case SourceIntent():
+            return (*intent.made_of, *intent.depends_on)
+    return ()
 
 
 def _timing(intent: Intent) -> Timing:

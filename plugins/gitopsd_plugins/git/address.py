@@ -16,7 +16,7 @@ from gitopsd.plugin import SpecError
 INVALID = "URLInvalid"
 """Flux's reason for an address that cannot be used."""
 
-_SCP = re.compile(r"^(?:([^/@:]+)@)?([^/@:]+):(?!//)(.+)$")
+SCP = re.compile(r"^(?:([^/@:]+)@)?([^/@:]+):(?!//)(.+)$")
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _SCHEMES = ("http", "https", "ssh", "file")
 
@@ -51,7 +51,7 @@ def read(text: str, *, beside: Path | None) -> Address:
         return _folder(text, beside)
     if _CONTROL.search(text):
         raise _error(f"the url {_masked(text)!r} holds blanks or control characters")
-    scp = None if "://" in text else _SCP.match(text)
+    scp = None if "://" in text else SCP.match(text)
     if scp is not None:
         user, host, path = scp.group(1) or "git", scp.group(2), scp.group(3).lstrip("/")
         raise _error(f"the url {text!r} is the short form of ssh; write ssh://{user}@{host}/{path}")

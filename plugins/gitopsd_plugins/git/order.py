@@ -15,6 +15,7 @@ from gitopsd.plugin import Context, Rejected, Stored
 from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.reference import Advertised
+from gitopsd_plugins.git.verification import Verification
 
 T = TypeVar("T")
 
@@ -59,6 +60,25 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """A part of another source's tree that is copied in; `name` is that source's, for messages."""
+
+    name: str
+    tree: str
+    from_path: str
+    to_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What of a commit's files makes the artifact, and what comes to them: equal rules and commits, equal trees."""
+
+    ignore: str | None = None
+    sparse: tuple[str, ...] = ()
+    copies: tuple[Copy, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FetchOrder:
     """Bring one commit into the store. `base` is the commit behind `tree`, under the same rules; '' for none."""
 
@@ -69,7 +89,9 @@ class FetchOrder:
     """The full name of the ref that advertised the commit; '' where it was named itself."""
     branch: str = ""
     """The commit must be reachable from this branch."""
-    ignore: str | None = None
+    rules: Rules = Rules()
+    verification: Verification | None = None
+    submodules: bool = False
     base: str = ""
     tree: str = ""
     limits: Limits = Limits()
@@ -80,7 +102,7 @@ class FolderOrder:
     """Bring a local folder into the store as if it were a commit's files."""
 
     folder: str
-    ignore: str | None = None
+    rules: Rules = Rules()
     limits: Limits = Limits()
 
 
@@ -89,6 +111,7 @@ class Fetched:
     """What came of a `FetchOrder`. `submodules` are paths that were left out."""
 
     stored: Stored
+    verified: str = ""
     submodules: tuple[str, ...] = ()
 
 

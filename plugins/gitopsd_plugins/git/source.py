@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from gitopsd.plugin import Artifact, Context, GitopsdError, ObjectRef, Revision, SourceIntent, Stored
+from gitopsd.plugin import Artifact, Context, GitopsdError, NotReady, ObjectRef, Revision, SourceIntent, Stored
+from gitopsd.plugin.sources import access as given_access
 from gitopsd_plugins.git import access, order, reference
 from gitopsd_plugins.git.lsrefs import HttpRefs
-from gitopsd_plugins.git.order import Fetched, FetchOrder, FolderOrder, ListOrder
+from gitopsd_plugins.git.order import Copy, Fetched, FetchOrder, FolderOrder, ListOrder, Rules
 from gitopsd_plugins.git.reference import Refs
 from gitopsd_plugins.git.repository import Repository
+from gitopsd_plugins.git.verification import UNVERIFIABLE, Verification
 
 CACHE = "git"
 
@@ -44,7 +46,7 @@ class GitSource:
             fetched = order.decode(await self._run("fetch", order.encode(given), intent, ctx), Fetched)
         for path in fetched.submodules:
             ctx.log.warning("submodule left out", object=str(intent.ref), path=path)
-        return fetched.stored
+        return replace(fetched.stored, verified=fetched.verified)
 
     def at(self, intent: SourceIntent, revision: str) -> SourceIntent:
         """The same repository at a commit, a full ref, a branch or a tag."""
@@ -52,7 +54,7 @@ class GitSource:
 
     async def folder(self, intent: SourceIntent, folder: Path, ctx: Context) -> Stored:
         """A local folder as the root of the repository: what a commit of it would hold, under the same ignore rules."""
-        given = FolderOrder(folder=str(folder), ignore=intent.spec.ignore)
+        given = FolderOrder(folder=str(folder), rules=_rules(intent))
         with _named(intent.ref):
             return order.decode(await self._run("folder", order.encode(given), intent, ctx), Stored)
 
@@ -66,7 +68,9 @@ class GitSource:
             commit=_commit(revision),
             ref="" if wanted.commit else _ref(wanted.prefixes[0], revision),
             branch=wanted.branch if wanted.commit else "",
-            ignore=repository.ignore,
+            rules=_rules(intent),
+            submodules=repository.submodules,
+            verification=await _verification(repository, ctx),
             base=_commit(base.revision) if base else "",
             tree=base.tree if base else "",
         )
@@ -96,6 +100,32 @@ def _named(ref: ObjectRef) -> Iterator[None]:
         raise
 
 
+def _rules(intent: SourceIntent) -> Rules:
+    repository: Repository = intent.spec
+    copies = tuple(
+        Copy(
+            name=str(include.source),
+            tree=intent.given[include.source].tree,
+            from_path=include.from_path,
+            to_path=include.to_path,
+        )
+        for include in repository.include
+    )
+    return Rules(ignore=repository.ignore, sparse=repository.sparse, copies=copies)
+
+
+async def _verification(repository: Repository, ctx: Context) -> Verification | None:
+    """What has to be signed, with the keys as they are now."""
+    asked = repository.verify
+    if asked is None:
+        return None
+    try:
+        given = await given_access.given(asked.secret, ctx, "spec.verify.secretRef")
+    except NotReady as error:
+        raise NotReady(str(error), reason=UNVERIFIABLE) from error
+    return Verification(mode=asked.mode, keys=given.data, label=given.label, now=ctx.now())
+
+
 def _commit(revision: Revision) -> str:
     return revision.digest.removeprefix("sha1:")
 
@@ -103,5 +133,5 @@ def _commit(revision: Revision) -> str:
 def _ref(prefix: str, revision: Revision) -> str:
     """The ref that was chosen: for semver, and between branch and tag, it is known by the revision only."""
     if revision.name.startswith("refs/"):
-        return revision.name
+        return revision.name.removesuffix(reference.PEELED)
     return f"{prefix}{revision.name}" if prefix.endswith("/") else prefix
