@@ -19,6 +19,7 @@ from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.plugin import File, digest, keys, registry, yaml
 from gitopsd.store import Store
+from gitopsd_plugins.bucket.spec import BucketSpec
 from gitopsd_plugins.git.spec import RepositorySpec
 from gitopsd_plugins.kustomize.spec import KustomizationSpec
 
@@ -83,6 +84,12 @@ def test_every_annotation_of_a_declared_object_has_its_row(configuration):
 @pytest.mark.parametrize(("title", "struct"), [("GitRepository", RepositorySpec), ("Kustomization", KustomizationSpec)])
 def test_every_field_of_a_served_kind_has_its_row(configuration, title, struct):
     documented = set(rows(section(configuration, title)))
+    assert {field.encode_name for field in msgspec.structs.fields(struct)} - documented == set()
+
+
+@pytest.mark.parametrize(("title", "struct"), [("Bucket", BucketSpec)])
+def test_every_field_of_a_source_has_its_row(root, title, struct):
+    documented = set(rows(section((root / "docs" / "sources.md").read_text("utf-8"), title)))
     assert {field.encode_name for field in msgspec.structs.fields(struct)} - documented == set()
 
 

@@ -1,0 +1,48 @@
+"""Other sources than Git feed apps, through real worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fakes.s3_server import S3, s3_server
+from fakes.world import World, app_ref, config_map, kustomization
+
+from gitopsd.model.identity import ObjectRef
+from gitopsd.model.outcome import Phase
+
+LOGIN = (
+    "apiVersion: v1\nkind: Secret\nmetadata: {name: keys, namespace: flux-system}\n"
+    "stringData: {accesskey: any, secretkey: hush-hush}\n"
+)
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3]:
+    with s3_server() as server:
+        yield server
+
+
+def _bucket(s3: S3) -> str:
+    return (
+        "apiVersion: source.toolkit.fluxcd.io/v1\nkind: Bucket\nmetadata: {name: repo, namespace: flux-system}\n"
+        f"spec: {{interval: 1h, bucketName: apps, endpoint: '{s3.url.removeprefix('http://')}', insecure: true,"
+        " secretRef: {name: keys}}\n"
+    )
+
+
+@pytest.mark.asyncio
+async def test_a_bucket_feeds_a_kustomization_and_what_goes_from_it_is_pruned(world: World, s3: S3) -> None:
+    s3.bucket("apps")
+    s3.put("apps", {f"app/{name}.yaml": config_map(name).encode() for name in ("one", "two", "three")})
+    world.declare(LOGIN, kustomization("app", "sourceRef: {kind: Bucket, name: repo}"), source=_bucket(s3))
+
+    first = await world.once()
+    s3.put("apps", {"app/two.yaml": None})
+    second = await world.once()
+
+    bucket = ObjectRef(kind="Bucket", namespace="flux-system", name="repo")
+    for outcomes in (first, second):
+        assert {outcomes[ref].phase for ref in (bucket, app_ref("app"))} == {Phase.READY}, outcomes
+    assert await world.exists("one", "three")
+    assert not await world.exists("two")
