@@ -26,6 +26,7 @@ from gitopsd.model.declared import (
     Atomic,
     Broken,
     Declared,
+    Decryption,
     Deletion,
     DriftPolicy,
     HealthCheck,
@@ -63,6 +64,7 @@ from gitopsd.model.outcome import LedgerRow, Outcome, Phase, Step
 from gitopsd.model.tree import Artifact, Changes, Entry, File, Folder, Link, Node, Revision
 from gitopsd.plugin import cel, http, keys, spec, tree
 from gitopsd.plugin.context import Context, Credentials, Work
+from gitopsd.plugin.decryption import Keys, Lock, Locked, Opened
 from gitopsd.plugin.hooks import hookimpl
 from gitopsd.plugin.http import Http, Proxies, Tls
 from gitopsd.plugin.roles import (
@@ -71,6 +73,7 @@ from gitopsd.plugin.roles import (
     AnyFolder,
     AnyRevision,
     ClusterAccess,
+    Decryptor,
     HealthRule,
     Kind,
     Qualified,
@@ -105,6 +108,8 @@ __all__ = [
     "Context",
     "Credentials",
     "Declared",
+    "Decryption",
+    "Decryptor",
     "Deletion",
     "Digest",
     "DriftPolicy",
@@ -124,16 +129,20 @@ __all__ = [
     "Intake",
     "Intent",
     "Inventory",
+    "Keys",
     "Kind",
     "LedgerRow",
     "Link",
     "Live",
+    "Lock",
+    "Locked",
     "Manifest",
     "Misconfigured",
     "Node",
     "NotReady",
     "ObjectRef",
     "Objects",
+    "Opened",
     "Ours",
     "Outcome",
     "Owned",
