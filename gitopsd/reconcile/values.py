@@ -45,13 +45,14 @@ class Found:
 
 async def found(app: AppIntent, world: World) -> Found:
     """Look up every reference of the app. Raises `NotReady` for a missing one that is not optional, naming its field."""
-    data = [await _one(ref, app, world) for ref in app.values]
+    data = [await one(ref, app, world) for ref in app.values]
     pairs = zip(app.values, data, strict=True)
     secrets = tuple(value for ref, values in pairs if ref.secret and values for value in values.values())
     return Found(data=tuple(data), secrets=secrets)
 
 
-async def _one(ref: ValuesRef, app: AppIntent, world: World) -> Values | None:
+async def one(ref: ValuesRef, app: AppIntent, world: World) -> Values | None:
+    """What this reference holds; None for an optional one that is not there. Raises as `found`."""
     look = world.ctx.credentials.secret if ref.secret else world.ctx.credentials.config
     try:
         return await look(ref.namespace, ref.name)

@@ -62,6 +62,7 @@ class Engine:
             limits=parts.limits,
             slots=parts.slots,
             additive_ready=parts.additive_ready,
+            decryption=parts.decryption,
             board=self.board,
             statuses=self._statuses,
             claims=Claims(),
@@ -112,7 +113,8 @@ class Engine:
         self._wake_holders(gone)
         for ref in gone & self.board.removals:
             self.scheduler.wake(ref, Reason.REQUEST)
-        for app_ref in [intent.ref for intent in self.board.apps() if intent.values] if again else ():
+        looked_up = [a.ref for a in self.board.apps() if a.values or a.decryption or self._parts.decryption.provider]
+        for app_ref in looked_up if again else ():
             self.scheduler.wake(app_ref, Reason.VALUES)
 
     def _orphan(self, ref: ObjectRef) -> frozenset[ObjectRef]:
@@ -209,11 +211,12 @@ class Engine:
         return Outcome(ref=ref, phase=phase, generation=1, message=message, started=now, finished=now)
 
     def _progressed(self, outcome: Outcome) -> None:
+        outcome = outcome.masked(self._parts.ctx.masked)
         self._progress[outcome.ref] = outcome
         self._parts.on_outcome(outcome)
 
     def _concluded(self, outcome: Outcome) -> None:
-        ref = outcome.ref
+        ref, outcome = outcome.ref, outcome.masked(self._parts.ctx.masked)
         self._progress.pop(ref, None)
         self.board.outcomes[ref] = outcome
         row = conclude.ledger(outcome, cluster=self._cluster(ref), actor=self._parts.actor)
