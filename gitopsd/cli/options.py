@@ -19,9 +19,9 @@ from gitopsd.cli.exits import Exit
 from gitopsd.config.chosen import Chosen
 from gitopsd.daemon.compose import Mode
 from gitopsd.model.errors import GitopsdError
+from gitopsd.model.masking import Secrets
 from gitopsd.plugin import SpecError, spec
 from gitopsd.runtime import log
-from gitopsd.runtime.masking import Secrets
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -15,8 +15,8 @@ from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen, Loaded
 from gitopsd.daemon import serve
 from gitopsd.daemon.compose import Mode
+from gitopsd.model.masking import Secrets
 from gitopsd.runtime import log
-from gitopsd.runtime.masking import Secrets
 from gitopsd.runtime.service_manager import ServiceManager, watchdog_seconds
 
 

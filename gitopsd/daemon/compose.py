@@ -24,10 +24,13 @@ from gitopsd.config import chosen as choice
 from gitopsd.config import places
 from gitopsd.config.chosen import Loaded
 from gitopsd.config.credentials import FileCredentials
+from gitopsd.config.documents import NAMESPACE
 from gitopsd.config.settings import Settings
 from gitopsd.daemon import connect
 from gitopsd.daemon.masked import MaskedCredentials
+from gitopsd.model.declared import Decryption, ValuesRef
 from gitopsd.model.errors import GitopsdError, HeldElsewhere
+from gitopsd.model.masking import Secrets
 from gitopsd.model.outcome import Outcome
 from gitopsd.plugin.context import Context, Work
 from gitopsd.plugin.http import Http, Proxies
@@ -38,7 +41,6 @@ from gitopsd.runtime.backoff import Backoff
 from gitopsd.runtime.blind import Blind
 from gitopsd.runtime.due import Pace
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.masking import Secrets
 from gitopsd.runtime.parts import Parts
 from gitopsd.runtime.processes import Processes, WorkerPool
 from gitopsd.store import Store
@@ -122,6 +124,7 @@ def _engine(
             fetch=anyio.CapacityLimiter(settings.limits.fetches), render=anyio.CapacityLimiter(settings.limits.renders)
         ),
         additive_ready=settings.additive_ready_expr,
+        decryption=_decryption(settings),
         mirror=watches or Blind(),
         watches=watches,
         lookups=connect.lookups(lambda: made[0], store.key(), mode.log) if mode.watch else None,
@@ -139,6 +142,16 @@ def _engine(
     )
     made.append(Engine(tasks, parts))
     return made[0]
+
+
+def _decryption(settings: Settings) -> Decryption:
+    """How every app's files are opened that does not say so itself."""
+    asked, keys = settings.decryption, None
+    if asked.secret:
+        namespace, _, name = asked.secret.rpartition("/")
+        field, namespace = "Settings decryption.secret", namespace or NAMESPACE
+        keys = ValuesRef(kind="Secret", namespace=namespace, name=name, field=field, optional=True)
+    return Decryption(provider=asked.provider, keys=keys, verify=asked.verify_mac)
 
 
 def _safety(settings: Settings, mode: Mode) -> Safety:
@@ -178,6 +191,7 @@ def _context(
         cache=lambda name: _folder(loaded.state / "plugins" / name),
         conceal=mode.secrets.add,
         issue=connect.issuing(engine, mode.secrets.add),
+        masked=mode.secrets.masked,
     )
 
 
@@ -198,6 +212,7 @@ def _processes(tasks: TaskGroup, loaded: Loaded, log: FilteringBoundLogger) -> W
     limits = loaded.settings.limits
     packages = {"gitopsd", *(type(r).__module__.partition(".")[0] for r in loaded.registry.renderers.values())}
     packages |= {type(s).__module__.partition(".")[0] for s in loaded.registry.sources.values()}
+    packages |= {type(d).__module__.partition(".")[0] for d in loaded.registry.decryptors.values()}
     return WorkerPool(
         tasks,
         Processes(count=limits.renders, memory=int(limits.worker_memory)),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gitopsd.model.masking import Secrets
 from gitopsd.plugin.context import Credentials
-from gitopsd.runtime.masking import Secrets
 
 
 class MaskedCredentials:

@@ -178,6 +178,17 @@ class ValuesRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decryption:
+    """How what is encrypted in an app's tree is opened: by which decryptor, with the keys of which Secret."""
+
+    provider: str = ""
+    """'' leaves it, and the keys, to what is set for all apps."""
+    keys: ValuesRef | None = None
+    verify: bool | None = None
+    """Whether content that was changed since it was encrypted is refused. None: the setting decides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppIntent:
     """An app to keep equal to its source: what to render, where to apply it, and how careful to be."""
 
@@ -190,6 +201,8 @@ class AppIntent:
     """JSON value for the renderer, crosses into a worker process; part of the render's cache key."""
     values: tuple[ValuesRef, ...] = ()
     """What is looked up for the renderer: among the declared files first, then in the target."""
+    decryption: Decryption | None = None
+    """None: as the settings say for all apps."""
     interval: timedelta
     retry_interval: timedelta
     timeout: timedelta

@@ -27,6 +27,7 @@ from gitopsd.model.declared import (
     Broken,
     ConfigName,
     Declared,
+    Decryption,
     Deletion,
     DriftPolicy,
     HealthCheck,
@@ -64,6 +65,7 @@ from gitopsd.model.outcome import LedgerRow, Outcome, Phase, Step
 from gitopsd.model.tree import Artifact, Changes, Entry, File, Folder, Link, Node, Revision
 from gitopsd.plugin import cel, http, keys, spec, tree
 from gitopsd.plugin.context import AccountToken, Context, Credentials, Work
+from gitopsd.plugin.decryption import Keys, Lock, Locked, Opened
 from gitopsd.plugin.hooks import hookimpl
 from gitopsd.plugin.http import Http, Proxies, Tls
 from gitopsd.plugin.roles import (
@@ -72,6 +74,7 @@ from gitopsd.plugin.roles import (
     AnyFolder,
     AnyRevision,
     ClusterAccess,
+    Decryptor,
     HealthRule,
     Kind,
     Qualified,
@@ -108,6 +111,8 @@ __all__ = [
     "Context",
     "Credentials",
     "Declared",
+    "Decryption",
+    "Decryptor",
     "Deletion",
     "Digest",
     "DriftPolicy",
@@ -127,16 +132,20 @@ __all__ = [
     "Intake",
     "Intent",
     "Inventory",
+    "Keys",
     "Kind",
     "LedgerRow",
     "Link",
     "Live",
+    "Lock",
+    "Locked",
     "Manifest",
     "Misconfigured",
     "Node",
     "NotReady",
     "ObjectRef",
     "Objects",
+    "Opened",
     "Ours",
     "Outcome",
     "Owned",

@@ -82,6 +82,9 @@ class Context:
     log: FilteringBoundLogger
     cache: Callable[[str], Path]
     conceal: Callable[[bytes], None] = field(default=lambda value: None)
-    """Masks a secret value in every log line from now on: for what did not come through `credentials`, which do it themselves."""
+    """Masks a secret value from now on, in log lines and in whatever becomes of an attempt: for what did not come through
+    `credentials`, which do it themselves."""
+    masked: Callable[[str], str] = field(default=str)
+    """A text with every such value masked."""
     issue: Issue = _nobody
-    """Tokens of service accounts, masked in log lines as credentials are."""
+    """Tokens of service accounts, masked as credentials are."""

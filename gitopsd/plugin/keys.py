@@ -20,7 +20,8 @@ CLUSTER = "gitopsd.io/cluster"
 DELETE = "gitopsd.io/delete"
 DEPENDS_ON = "gitopsd.io/depends-on"
 DRIFT = "gitopsd.io/drift"
+SOPS_MAC = "gitopsd.io/sops-mac"
 STAGE_KINDS = "gitopsd.io/stage-kinds"
 SUBSTITUTE = "gitopsd.io/substitute"
-DECLARED = frozenset({ADOPT, APPROVE, ATOMIC, CLUSTER, DELETE, DEPENDS_ON, DRIFT, STAGE_KINDS, SUBSTITUTE})
+DECLARED = frozenset({ADOPT, APPROVE, ATOMIC, CLUSTER, DELETE, DEPENDS_ON, DRIFT, SOPS_MAC, STAGE_KINDS, SUBSTITUTE})
 """All that a declared object may carry; another key of our group is most likely misspelt."""

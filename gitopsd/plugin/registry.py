@@ -15,7 +15,7 @@ import pluggy
 
 from gitopsd.model.errors import UsageError
 from gitopsd.plugin import hooks
-from gitopsd.plugin.roles import ClusterAccess, HealthRule, Kind, Renderer, Sink, Source
+from gitopsd.plugin.roles import ClusterAccess, Decryptor, HealthRule, Kind, Renderer, Sink, Source
 
 GROUP = "gitopsd"
 
@@ -41,6 +41,7 @@ class Registry:
     unserved: frozenset[tuple[str, str]] = frozenset()
     sources: Mapping[str, Source] = field(default_factory=dict)
     renderers: Mapping[str, Renderer] = field(default_factory=dict)
+    decryptors: Mapping[str, Decryptor] = field(default_factory=dict)
     sinks: Mapping[str, Sink] = field(default_factory=dict)
     accesses: Mapping[str, ClusterAccess] = field(default_factory=dict)
     health: Mapping[tuple[str, str], HealthRule] = field(default_factory=dict)
@@ -72,6 +73,7 @@ _ROLES: Mapping[str, Callable[[Any], Any]] = {
     "kinds": lambda kind: (kind.group, kind.kind),
     "sources": lambda source: source.kind,
     "renderers": lambda renderer: renderer.name,
+    "decryptors": lambda decryptor: decryptor.name,
     "sinks": lambda sink: sink.name,
     "accesses": lambda access: access.name,
     "health": lambda rule: (rule.group, rule.kind),

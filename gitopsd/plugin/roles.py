@@ -1,8 +1,8 @@
 """What a plugin can be. Typed protocols without policy: a role says how, the core decides whether and when.
 
 A plugin module registers objects of these roles through the hooks of `gitopsd.plugin.hooks`; each role has a conformance
-suite in `gitopsd.plugin.conformance`. Roles of the design that nothing calls yet (verifier, decryptor, notifier) are added
-together with their first caller.
+suite in `gitopsd.plugin.conformance`. Roles of the design that nothing calls yet (verifier, notifier) are added together with
+their first caller.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from gitopsd.model.manifest import Body, Manifest, Rendered, Stage
 from gitopsd.model.outcome import Outcome
 from gitopsd.model.tree import Artifact, Revision
 from gitopsd.plugin.context import AccountToken, Context
+from gitopsd.plugin.decryption import Keys, Lock, Opened
 from gitopsd.plugin.http import Tls
 from gitopsd.plugin.tree import Stored, Tree
 
@@ -106,6 +107,40 @@ class Renderer(Protocol):
         `values` are what the intent's `values` name, in that order; None for an optional one that is not there. They may be
         secret: no message may repeat one.
         """
+        ...
+
+
+class Decryptor(Protocol):
+    """Opens encrypted files while they are read out of a tree; what is opened is in memory only.
+
+    A class without constructor arguments: it is instantiated again in a worker process, where it has no network. `version`
+    changes when its results may. No message may hold a value or a key.
+    """
+
+    name: str
+    """What an app calls it (`decryption.provider` of a Flux Kustomization)."""
+    version: str
+
+    def seals(self, path: str, data: bytes) -> bool:
+        """Whether the file at this path is for it to open. Quick, asked for every file that is read."""
+        ...
+
+    def seals_object(self, body: Body) -> bool:
+        """Whether an object that was rendered is still encrypted."""
+        ...
+
+    def open(
+        self, path: str, data: bytes, keys: Sequence[Keys], unlocked: Mapping[str, bytes], *, verify: bool
+    ) -> Opened:
+        """The file as it was. Raises `Rejected` naming file and key, and `Locked` where a service has to be asked first.
+
+        `unlocked` is what services made of locks, by their ids; nothing for one that a service did not open. `verify`:
+        refuse what was changed since it was encrypted.
+        """
+        ...
+
+    async def unlock(self, lock: Lock, keys: Sequence[Keys], ctx: Context) -> bytes:
+        """Ask the service, in the daemon. Raises `Rejected` or `Transient` naming service and key."""
         ...
 
 

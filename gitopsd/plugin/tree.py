@@ -9,7 +9,7 @@ It must not know where bytes come from, nor what they mean.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +20,9 @@ from gitopsd.model.tree import Changes, Entry, File, Folder, Link, Node
 
 MAX_LINKS = 40
 MAX_DEPTH = 100
+
+
+Reveal = Callable[[str, bytes], bytes]
 
 
 class PathError(Rejected):
@@ -74,21 +77,26 @@ class Intake(Objects, Protocol):
 
 
 class Tree:
-    """A read-only view of one root, recording every look at it. Not shared between renders."""
+    """A read-only view of one root, recording every look at it. Not shared between renders.
 
-    def __init__(self, objects: Objects, root: Digest) -> None:
+    `reveal(path, data)` is what lies over it: an encrypted file reads as what it was, in memory only.
+    """
+
+    def __init__(self, objects: Objects, root: Digest, *, reveal: Reveal | None = None) -> None:
         self._objects = objects
+        self._reveal = reveal
         self.root = root
         self._reads: dict[tuple[str, bool], Digest | None] = {}
         self._parents: dict[str, Folder] = {"": Folder(digest=root)}
         """Directories that were walked to without a link on the way: most look-ups are beside one another."""
 
-    def read(self, path: str) -> bytes:
-        """The bytes of a file. Raises `PathError` when there is none."""
+    def read(self, path: str, *, sealed: bool = False) -> bytes:
+        """The bytes of a file, opened where it is encrypted; `sealed`: as they are. Raises `PathError` when there is none."""
         entry = self.find(path)
         if not isinstance(entry, File):
             raise PathError(f"{path}: {'is a directory' if isinstance(entry, Folder) else 'no such file'}")
-        return self._objects.blob(entry.digest)
+        data = self._objects.blob(entry.digest)
+        return data if sealed or self._reveal is None else self._reveal(path, data)
 
     def list(self, path: str = "") -> Mapping[str, Entry]:
         """The entries of a directory by name, links not followed. Raises `PathError` when there is none."""

@@ -50,13 +50,12 @@ class Found:
         return (digest.of_secret(plain, key),) if plain else ()
 
 
-async def found(app: AppIntent, world: World) -> Found:
-    """Look up every reference of the app. Raises `NotReady` for a missing one that is not optional, naming its field."""
-    looked: Looked = {}
-    try:
-        data = [await _one(ref, app, world, looked) for ref in app.values]
-    finally:
-        world.looked_up(app.ref, looked)
+async def found(app: AppIntent, world: World, looked: Looked) -> Found:
+    """Look up every reference of the app. Raises `NotReady` for a missing one that is not optional, naming its field.
+
+    What is asked of a target is noted in `looked`.
+    """
+    data = [await one(ref, app, world, looked) for ref in app.values]
     pairs = zip(app.values, data, strict=True)
     secrets = tuple(value for ref, values in pairs if ref.secret and values for value in values.values())
     return Found(data=tuple(data), secrets=secrets)
@@ -67,7 +66,8 @@ def held(live: Live | None, key: bytes) -> Digest:
     return digest.of_secret(None if live is None else live.body.get("data"), key)
 
 
-async def _one(ref: ValuesRef, app: AppIntent, world: World, looked: Looked) -> Values | None:
+async def one(ref: ValuesRef, app: AppIntent, world: World, looked: Looked) -> Values | None:
+    """What this reference holds; None for an optional one that is not there. Raises and notes as `found`."""
     look = world.ctx.credentials.secret if ref.secret else world.ctx.credentials.config
     try:
         return await look(ref.namespace, ref.name)

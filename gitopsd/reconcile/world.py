@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import anyio
 
 from gitopsd.model.change import Applied, Sight
-from gitopsd.model.declared import Adopt, AppIntent, Declared, HealthCheck, Intent, SourceIntent
+from gitopsd.model.declared import Adopt, AppIntent, Declared, Decryption, HealthCheck, Intent, SourceIntent
 from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory
@@ -173,6 +173,8 @@ class World:
     slots: Slots
     additive_ready: bool
     """An expression that says when a dependency is ready comes on top of the rule, instead of replacing it."""
+    decryption: Decryption = field(default_factory=Decryption)
+    """How encrypted files of every app are opened that does not say so itself."""
     board: Board
     statuses: Mapping[ObjectRef, Mapping[str, Any]]
     """The status of each declared object, in its kind's own words."""

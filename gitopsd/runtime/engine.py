@@ -62,6 +62,7 @@ class Engine:
             limits=parts.limits,
             slots=parts.slots,
             additive_ready=parts.additive_ready,
+            decryption=parts.decryption,
             board=self.board,
             statuses=self._statuses,
             claims=Claims(),
@@ -113,8 +114,9 @@ class Engine:
         self._wake_holders(gone)
         for ref in gone & self.board.removals:
             self.scheduler.wake(ref, Reason.REQUEST)
-        for app_ref in [i.ref for i in self.board.apps() if i.values or i.kubeconfig] if again else ():
-            self.scheduler.wake(app_ref, Reason.VALUES)
+        for reader in self.board.apps() if again else ():
+            if reader.values or reader.kubeconfig or reader.decryption or self._parts.decryption.provider:
+                self.scheduler.wake(reader.ref, Reason.VALUES)
 
     def _orphan(self, ref: ObjectRef) -> frozenset[ObjectRef]:
         """Keep what an app owns without the app, or begin its end; answers with the heirs of its claims.
@@ -214,11 +216,12 @@ class Engine:
         return Outcome(ref=ref, phase=phase, generation=1, message=message, started=now, finished=now)
 
     def _progressed(self, outcome: Outcome) -> None:
+        outcome = outcome.masked(self._parts.ctx.masked)
         self._progress[outcome.ref] = outcome
         self._parts.on_outcome(outcome)
 
     def _concluded(self, outcome: Outcome) -> None:
-        ref = outcome.ref
+        ref, outcome = outcome.ref, outcome.masked(self._parts.ctx.masked)
         self._progress.pop(ref, None)
         self.board.outcomes[ref] = outcome
         row = conclude.ledger(outcome, cluster=self._cluster(ref), actor=self._parts.actor)

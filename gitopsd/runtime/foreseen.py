@@ -9,10 +9,10 @@ from gitopsd.model.change import Action, Change, FieldChange, Ours
 from gitopsd.model.declared import AppIntent, Declared
 from gitopsd.model.errors import UsageError
 from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.model.masking import Secrets
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.reconcile import children, diff, secrecy
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.masking import Secrets
 from gitopsd.runtime.view import ChangeView, ClusterView, FieldView, PlanView, Report, SourceView
 from gitopsd.runtime.whatif import Settled
 

@@ -13,7 +13,7 @@ from typing import TextIO, cast
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from gitopsd.runtime.masking import Secrets
+from gitopsd.model.masking import Secrets
 
 
 def make(stream: TextIO, *, json: bool, secrets: Secrets, level: int = logging.INFO) -> FilteringBoundLogger:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
+from gitopsd.model.declared import Decryption
 from gitopsd.model.outcome import Outcome
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.registry import Registry
@@ -28,6 +29,7 @@ class Parts:
     limits: Limits
     slots: Slots
     additive_ready: bool
+    decryption: Decryption = field(default_factory=Decryption)
     mirror: Mirror
     watches: Watches | None
     lookups: Lookups | None

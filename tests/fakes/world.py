@@ -24,10 +24,10 @@ from gitopsd.config.chosen import Chosen, Loaded
 from gitopsd.daemon import compose
 from gitopsd.daemon.compose import Mode
 from gitopsd.model.identity import ObjectRef
+from gitopsd.model.masking import Secrets
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.runtime import foreseen, log, whatif
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.masking import Secrets
 from gitopsd.runtime.view import PlanView
 from gitopsd.runtime.whatif import Question
 from gitopsd_plugins.sandbox.journal import Request

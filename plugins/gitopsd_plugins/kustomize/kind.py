@@ -16,6 +16,7 @@ from gitopsd.plugin import (
     Body,
     ConfigName,
     Declared,
+    Decryption,
     Deletion,
     ObjectRef,
     Outcome,
@@ -54,6 +55,7 @@ class KustomizationKind:
             renderer="kustomize",
             spec=overlay.value(overlay.of(found, strict=policy.strict(annotations))),
             values=_values(found, ref),
+            decryption=_decryption(found, ref, annotations),
             interval=interval,
             retry_interval=_duration(found.retry_interval, "retryInterval") if found.retry_interval else interval,
             timeout=max(_duration(found.timeout, "timeout") if found.timeout else interval - _LEAST, _LEAST),
@@ -107,6 +109,16 @@ def _values(found: KustomizationSpec, ref: ObjectRef) -> tuple[ValuesRef, ...]:
         )
         for index, source in enumerate(found.post_build.substitute_from if found.post_build else ())
     )
+
+
+def _decryption(found: KustomizationSpec, ref: ObjectRef, annotations: Mapping[str, str]) -> Decryption | None:
+    """The app's own; an annotation may speak of the authentication code without one."""
+    asked, verify = found.decryption, policy.verify_mac(annotations)
+    if asked is None:
+        return None if verify is None else Decryption(verify=verify)
+    named = asked.secret_ref.name if asked.secret_ref else ""
+    keys = ValuesRef(kind="Secret", namespace=ref.namespace, name=named, field="spec.decryption.secretRef")
+    return Decryption(provider=asked.provider, keys=keys if named else None, verify=verify)
 
 
 def _kubeconfig(

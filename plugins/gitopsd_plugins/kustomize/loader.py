@@ -41,14 +41,14 @@ class Loader:
         except PathError as error:
             raise Rejected(f"{self.root or '.'}: {relative!r} leaves the tree") from error
 
-    def read(self, relative: str) -> bytes:
-        """The bytes of a file. Raises `Rejected` naming it."""
+    def read(self, relative: str, *, sealed: bool = False) -> bytes:
+        """The bytes of a file; `sealed`: as they are, where it is encrypted. Raises `Rejected` naming it."""
         path = self.path(relative)
         if self.restricted:
             self._restrict(path)
         if not self.is_file(relative):
             raise Rejected(self._missing(relative, "no such file"))
-        return self.tree.read(path)
+        return self.tree.read(path, sealed=sealed)
 
     def is_file(self, relative: str) -> bool:
         """True when it names a file."""

@@ -102,6 +102,7 @@ class Reader:
                 )
             return int(value)
         if kind == "byte":
+            value = value.translate({10: None, 13: None})  # Go passes over line ends, and writes none
             _check_base64(value)
         return value
 
