@@ -25,6 +25,7 @@ VERBS = {
     "demo": ("demo", "Show the main job on the embedded sandbox"),
     "diff": ("diff", "Show what a reconcile would change now"),
     "get": ("get", "List objects and how they are"),
+    "import": ("importing:imports", "Make Flux objects of what other tools keep: aks, flux, argocd"),
     "plan": ("plan", "Show what any revision, branch or local folder would change"),
     "plugins": ("plugins", "List plugins and what they offer"),
     "reconcile": ("reconcile", "Reconcile now: named objects, or everything once"),
@@ -55,7 +56,8 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The verb of this name, imported now."""
         if cmd_name in VERBS:
-            command: click.Command = getattr(import_module(f"gitopsd.cli.{VERBS[cmd_name][0]}"), cmd_name)
+            module, _, function = VERBS[cmd_name][0].partition(":")
+            command: click.Command = getattr(import_module(f"gitopsd.cli.{module}"), function or cmd_name)
             return command
         for entry in _plugins():
             if entry.name == cmd_name:

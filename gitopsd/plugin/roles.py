@@ -319,6 +319,15 @@ class Target(Protocol):
         ...
 
 
+@runtime_checkable
+class Lister(Protocol):
+    """What a target may offer beside its role: all objects of a kind, for imports."""
+
+    async def listed(self, group: str, version: str, kind: str) -> Sequence[Body]:
+        """Every object of the kind, without managedFields; none where the server does not know it. `version` '' is the preferred one."""
+        ...
+
+
 class HealthRule(Protocol):
     """Assesses one kind of object. Pure."""
 

@@ -12,6 +12,7 @@ from gitopsd.plugin import (
     Access,
     AccountToken,
     Actor,
+    Body,
     Change,
     Explanation,
     HealthCheck,
@@ -93,6 +94,10 @@ class KubernetesTarget:
         """Live state of these ids."""
         self.feed.namespaces.add({it.namespace for it, _ in ids})
         return await observe.observed(self.client, self.discovery, self.actor, ids)
+
+    async def listed(self, group: str, version: str, kind: str) -> Sequence[Body]:
+        """Every object of a kind."""
+        return await observe.every(self.client, self.discovery, (group, version, kind))
 
     async def rehearse(self, manifest: Manifest, app: ObjectRef, live: Live | None, treatment: Treatment) -> Rehearsal:
         """Dry run."""
