@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anyio
 import pytest
 from fakes.world import MERGE, SOURCE, World, app_ref, config_map, kustomization, maps
 
+from gitopsd.model.health import Verdict
 from gitopsd.model.outcome import Phase
+from gitopsd.runtime import forest
 
 pytestmark = pytest.mark.asyncio
+
+MAP = "/api/v1/namespaces/default/configmaps/a"
 
 JOB = (
     "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate, namespace: default}\n"
@@ -46,9 +52,7 @@ async def test_the_health_of_a_custom_resource_is_what_the_expressions_say(
     world.declare(kustomization("app", "wait: true", BY_PHASE))
     async with world.engine(watch=True):
         waiting = await world.until("app", Phase.PROGRESSING)
-        assert "Widget/default/a status: 'Unknown' (failed to evaluate the CEL expression" in waiting.message or (
-            "Widget/default/a status: 'NotFound'" in waiting.message
-        )
+        assert "Widget/default/a status: 'Unknown' (" in waiting.message
         await world.send("PATCH", STATUS, {"status": {"phase": phase}}, MERGE)
         outcome = await world.until("app", wanted)
     assert outcome.healthy == (wanted is Phase.READY)
@@ -103,3 +107,28 @@ async def test_a_newer_revision_ends_an_open_gate_at_once(world: World) -> None:
             await engine.reconcile(SOURCE, "now")
             outcome = await world.until("app", Phase.READY, at=oid)
     assert outcome.healthy is True
+
+
+class Broken:
+    """A stranger's rule that fails on whatever it sees."""
+
+    group, kind = "", "ConfigMap"
+
+    def assess(self, body: object) -> Verdict:
+        raise KeyError("status")
+
+
+async def test_a_health_rule_that_fails_is_named_and_keeps_nothing_else_from_working(world: World) -> None:
+    world.repository.commit(maps("app", "a"))
+    world.declare(kustomization("app"))
+    plain = world.load()
+    registry = replace(plain.registry, health={**plain.registry.health, ("", "ConfigMap"): Broken()})
+    async with world.engine(watch=True, loaded=replace(plain, registry=registry)) as engine:
+        await world.until("app")
+        [branch] = await forest.grown(engine, [app_ref("app")])
+        said = "the health rule of the plugin kubernetes failed: KeyError: 'status'"
+        assert [(leaf.name, leaf.health, leaf.message) for leaf in branch.leaves] == [("a", "Unknown", said)]
+        seen = len(world.heard.outcomes)
+        await world.send("PATCH", MAP, {"data": {"key": "edited"}}, MERGE)
+        await world.until("app", since=seen)
+        assert ((await world.get(MAP)) or {})["data"] == {"key": "value"}
