@@ -10,7 +10,7 @@ import os
 import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -36,7 +36,7 @@ from gitopsd.plugin.context import Context, Work
 from gitopsd.plugin.http import Http, Proxies
 from gitopsd.reconcile import render
 from gitopsd.reconcile.world import Limits, Safety, Slots
-from gitopsd.runtime import garbage, intake
+from gitopsd.runtime import contained, garbage, intake
 from gitopsd.runtime.backoff import Backoff
 from gitopsd.runtime.blind import Blind
 from gitopsd.runtime.due import Pace
@@ -115,7 +115,7 @@ def _engine(
     ctx = _context(loaded, mode, store, pools, lambda: made[0])
     retry = settings.retry
     parts = Parts(
-        registry=loaded.registry,
+        registry=replace(loaded.registry, health=contained.rules(loaded.registry, mode.log)),
         store=store,
         ctx=ctx,
         safety=_safety(settings, mode),

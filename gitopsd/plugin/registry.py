@@ -50,6 +50,10 @@ class Registry:
         """The served kind of this name, whatever its group."""
         return next((k for (_, name), k in self.kinds.items() if name == kind), None)
 
+    def offered_by(self, role: str, name: Any) -> str:
+        """The plugin that offers this; '?' for none."""
+        return next((p.name for p in self.plugins if _shown(name) in p.offers.get(role, ())), "?")
+
     def failures(self) -> str:
         """Which plugins did not load, for the end of a message about something that nobody offers; '' for none."""
         failed = [f"{p.name} ({p.error})" for p in self.plugins if p.state == "failed"]
