@@ -46,6 +46,7 @@ from gitopsd.model.errors import (
     GitopsdError,
     HeldElsewhere,
     Misconfigured,
+    NothingThere,
     NotReady,
     Rejected,
     Retrying,
@@ -60,6 +61,7 @@ from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Approval, Inventory, Owned, Suspension
 from gitopsd.model.manifest import Body, Manifest, Read, Rendered, Stage
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase, Step
+from gitopsd.model.remote import Remote
 from gitopsd.model.tree import Artifact, Changes, Entry, File, Folder, Link, Node, Revision
 from gitopsd.plugin import cel, http, keys, spec, tree
 from gitopsd.plugin.context import Context, Credentials, Work
@@ -68,9 +70,11 @@ from gitopsd.plugin.http import Http, Proxies, Tls
 from gitopsd.plugin.roles import (
     Access,
     Actor,
+    AnyAddress,
     AnyFolder,
     AnyRevision,
     ClusterAccess,
+    Fetching,
     HealthRule,
     Kind,
     Qualified,
@@ -81,13 +85,14 @@ from gitopsd.plugin.roles import (
     Versioned,
 )
 from gitopsd.plugin.spec import Spec, SpecError
-from gitopsd.plugin.tree import Content, Intake, Objects, PathError, Stored, Tree
+from gitopsd.plugin.tree import Content, Intake, Objects, PathError, RemoteNeeded, Remotes, Stored, Tree
 
 __all__ = [
     "Access",
     "Action",
     "Actor",
     "Adopt",
+    "AnyAddress",
     "AnyFolder",
     "AnyRevision",
     "AppIntent",
@@ -111,6 +116,7 @@ __all__ = [
     "Engine",
     "Entry",
     "Explanation",
+    "Fetching",
     "FieldChange",
     "File",
     "Folder",
@@ -132,6 +138,7 @@ __all__ = [
     "Misconfigured",
     "Node",
     "NotReady",
+    "NothingThere",
     "ObjectRef",
     "Objects",
     "Ours",
@@ -148,6 +155,9 @@ __all__ = [
     "Read",
     "Rehearsal",
     "Rejected",
+    "Remote",
+    "RemoteNeeded",
+    "Remotes",
     "Rendered",
     "Renderer",
     "ResourceId",

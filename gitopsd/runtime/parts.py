@@ -9,6 +9,7 @@ from random import Random
 from gitopsd.model.outcome import Outcome
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.registry import Registry
+from gitopsd.reconcile.remotes import Reach
 from gitopsd.reconcile.world import Limits, Mirror, Safety, Slots
 from gitopsd.runtime.clusters import Connect
 from gitopsd.runtime.due import Pace
@@ -27,6 +28,7 @@ class Parts:
     safety: Safety
     limits: Limits
     slots: Slots
+    reach: Reach
     additive_ready: bool
     mirror: Mirror
     watches: Watches | None

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
-from gitopsd.plugin import Declared, SourceIntent, SpecError, digest, spec
+from gitopsd.plugin import (
+    Declared,
+    ObjectRef,
+    Rejected,
+    Remote,
+    SourceIntent,
+    SpecError,
+    UsageError,
+    digest,
+    spec,
+)
 from gitopsd.plugin.sources import fields, semver
 from gitopsd_plugins.git import address, reference
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.reference import Wanted
 from gitopsd_plugins.git.spec import Document, RefSpec
 
+EVERYTHING = "!*"
+"""Ignore rules that leave nothing out."""
 FORMAT = 1
 """Grows when the same commit and rules would give another tree: then every artifact is fetched again."""
 
@@ -45,6 +58,22 @@ def read(declared: Declared) -> SourceIntent:
         suspended=found.suspend,
         unsupported=found.unsupported,
         warnings=found.warnings,
+    )
+
+
+def of_address(remote: Remote, ref: ObjectRef) -> SourceIntent:
+    """An address that a render asks for. Raises `Rejected` for what is no address of a repository, or no revision of one."""
+    try:
+        place = address.read(remote.url, beside=None)
+        wanted = reference.asked(remote.revision or "HEAD")
+    except (SpecError, UsageError) as error:
+        raise Rejected(f"{ref}: {error}") from error
+    return SourceIntent(
+        ref=ref,
+        spec=Repository(address=place, wanted=wanted, ignore=EVERYTHING),
+        content=digest.of_value({"format": FORMAT, "ignore": EVERYTHING}),
+        interval=timedelta(),
+        timeout=timedelta(seconds=60),
     )
 
 
