@@ -93,6 +93,7 @@ async def current(
     found = await values.found(app, world)
     intent = _intent(renderer, app, found, world)
     last = world.board.renders.get(app.ref) or _stored(app, artifact, intent, world)
+    hidden = frozenset(found.hidden) | _hidden(app, world)
     wanted = last.outline.remotes if last else ()
     roots = await world.elsewhere.roots(wanted, timedelta() if anew else app.interval / 2)
     with _fetched_again(app, wanted, world):
@@ -101,7 +102,7 @@ async def current(
             and last.intent == intent
             and _tree(world.store, artifact.tree, roots).unchanged(last.outline.reads)
         ):
-            return replace(last, revision=artifact.revision, tree=artifact.tree), None
+            return replace(last, revision=artifact.revision, tree=artifact.tree, hidden=hidden), None
         answer, manifests = await _made(renderer, intent, app, artifact, found, roots, world)
     made = Render(
         intent=intent,
@@ -109,6 +110,7 @@ async def current(
         tree=artifact.tree,
         outline=answer.outline,
         kept=manifests if answer.sensitive or not world.store.remembers else None,
+        hidden=hidden,
     )
     return made, manifests
 

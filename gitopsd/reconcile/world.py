@@ -63,6 +63,8 @@ class Render:
     outline: Outline
     kept: tuple[Manifest, ...] | None = None
     """The manifests themselves, only where the set is not stored: it holds secrets, or a plan made it."""
+    hidden: frozenset[str] = field(default=frozenset(), repr=False)
+    """Values from Secrets that it was made with: what it lets go of may hold them, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,9 +47,7 @@ def git(repository):
 
 @pytest.fixture
 def web():
-    with web_files.serve(
-        {"/a.yaml": MAP % "from-web", "/patch.yaml": MAP % "from-web", "/page": "<html>\n"}
-    ) as it:
+    with web_files.serve({"/a.yaml": MAP % "from-web", "/patch.yaml": MAP % "from-web", "/page": "<html>\n"}) as it:
         yield it
 
 
