@@ -75,6 +75,15 @@ class Plugins(Spec, frozen=True, kw_only=True):
     """Names of plugins (see `gitopsd plugins`) that are not loaded."""
 
 
+class RemoteResources(Spec, frozen=True, kw_only=True):
+    """From where kustomizations may have content fetched that they name by its address, beside their source."""
+
+    hosts: tuple[str, ...] = ()
+    """Names of hosts, with `*` for any part of one (`github.com`, `*.example.org`, `*`); empty: from nowhere."""
+    http: bool = False
+    """Also over http, where nobody can tell who answers."""
+
+
 class Log(Spec, frozen=True, kw_only=True):
     """What is logged, and in which form."""
 
@@ -149,6 +158,8 @@ class Settings(Spec, frozen=True, kw_only=True):
     """Back-off after failures."""
     safety: Safety = field(default_factory=Safety)
     """Rules against deletion by accident."""
+    remote_resources: RemoteResources = field(default_factory=RemoteResources)
+    """Remote resources of kustomizations."""
     plugins: Plugins = field(default_factory=Plugins)
     """Which plugins are used."""
     log: Log = field(default_factory=Log)

@@ -35,6 +35,7 @@ from gitopsd.model.outcome import Outcome
 from gitopsd.plugin.context import Context, Work
 from gitopsd.plugin.http import Http, Proxies
 from gitopsd.reconcile import render
+from gitopsd.reconcile.remotes import Reach
 from gitopsd.reconcile.world import Limits, Safety, Slots
 from gitopsd.runtime import contained, garbage, intake
 from gitopsd.runtime.backoff import Backoff
@@ -123,6 +124,7 @@ def _engine(
         slots=Slots(
             fetch=anyio.CapacityLimiter(settings.limits.fetches), render=anyio.CapacityLimiter(settings.limits.renders)
         ),
+        reach=Reach(hosts=settings.remote_resources.hosts, plain=settings.remote_resources.http),
         additive_ready=settings.additive_ready_expr,
         decryption=_decryption(settings),
         mirror=watches or Blind(),
@@ -177,21 +179,26 @@ def _context(
         systemd=places.credentials(environment),
     )
     return Context(
-        http=Http(
-            proxies=_proxies(environment),
-            ca_file=environment.get("SSL_CERT_FILE", ""),
-            user_agent=f"gitopsd/{__version__}",
-        ),
+        http=http(environment),
         work=pools[0],
         quick=pools[1],
         credentials=MaskedCredentials(credentials, mode.secrets),
         intake=store,
         now=lambda: datetime.now(UTC),
         log=mode.log,
-        cache=lambda name: _folder(loaded.state / "plugins" / name),
+        cache=lambda name: private(loaded.state / "plugins" / name),
         conceal=mode.secrets.add,
         issue=connect.issuing(engine, mode.secrets.add),
         masked=mode.secrets.masked,
+    )
+
+
+def http(environment: Mapping[str, str]) -> Http:
+    """The way to the network that the environment describes."""
+    return Http(
+        proxies=_proxies(environment),
+        ca_file=environment.get("SSL_CERT_FILE", ""),
+        user_agent=f"gitopsd/{__version__}",
     )
 
 
@@ -203,7 +210,8 @@ def _proxies(environment: Mapping[str, str]) -> Proxies:
     return Proxies(http=environment.get("http_proxy", ""), https=value("HTTPS_PROXY"), no_proxy=exempt)
 
 
-def _folder(path: Path) -> Path:
+def private(path: Path) -> Path:
+    """The folder, made for its owner only where it is missing."""
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     return path
 

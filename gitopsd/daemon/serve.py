@@ -89,6 +89,7 @@ async def _collect_garbage(loaded: Loaded, engine: Engine, log: FilteringBoundLo
     gc = loaded.settings.gc
     while True:
         await anyio.sleep(gc.interval.total_seconds())
+        engine.forget_unread()
         try:
             report = await anyio.to_thread.run_sync(engine.world.store.gc, gc.grace, engine.world.ctx.now())
         except GitopsdError as error:

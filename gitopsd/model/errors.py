@@ -92,6 +92,10 @@ class Rejected(Retrying):
     """The other side understood the request and refused it, or a render failed on this content."""
 
 
+class NothingThere(Rejected):
+    """The other side was asked, and answered that there is nothing at the address."""
+
+
 class HeldElsewhere(GitopsdError):  # noqa: N818
     """Another holder has the lease of this instance on this cluster: exit code 3."""
 

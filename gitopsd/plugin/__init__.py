@@ -48,6 +48,7 @@ from gitopsd.model.errors import (
     GitopsdError,
     HeldElsewhere,
     Misconfigured,
+    NothingThere,
     NotReady,
     Rejected,
     Retrying,
@@ -62,6 +63,7 @@ from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Approval, Inventory, Owned, Suspension
 from gitopsd.model.manifest import Body, Manifest, Read, Rendered, Stage
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase, Step
+from gitopsd.model.remote import Remote
 from gitopsd.model.tree import Artifact, Changes, Entry, File, Folder, Link, Node, Revision
 from gitopsd.plugin import cel, http, keys, spec, tree
 from gitopsd.plugin.context import AccountToken, Context, Credentials, Work
@@ -71,10 +73,12 @@ from gitopsd.plugin.http import Http, Proxies, Tls
 from gitopsd.plugin.roles import (
     Access,
     Actor,
+    AnyAddress,
     AnyFolder,
     AnyRevision,
     ClusterAccess,
     Decryptor,
+    Fetching,
     HealthRule,
     Kind,
     Lister,
@@ -86,7 +90,7 @@ from gitopsd.plugin.roles import (
     Versioned,
 )
 from gitopsd.plugin.spec import Spec, SpecError
-from gitopsd.plugin.tree import Content, Intake, Objects, PathError, Stored, Tree
+from gitopsd.plugin.tree import Content, Intake, Objects, PathError, RemoteNeeded, Remotes, Stored, Tree
 
 __all__ = [
     "Access",
@@ -94,6 +98,7 @@ __all__ = [
     "Action",
     "Actor",
     "Adopt",
+    "AnyAddress",
     "AnyFolder",
     "AnyRevision",
     "AppIntent",
@@ -120,6 +125,7 @@ __all__ = [
     "Engine",
     "Entry",
     "Explanation",
+    "Fetching",
     "FieldChange",
     "File",
     "Folder",
@@ -145,6 +151,7 @@ __all__ = [
     "Misconfigured",
     "Node",
     "NotReady",
+    "NothingThere",
     "ObjectRef",
     "Objects",
     "Opened",
@@ -162,6 +169,9 @@ __all__ = [
     "Read",
     "Rehearsal",
     "Rejected",
+    "Remote",
+    "RemoteNeeded",
+    "Remotes",
     "Rendered",
     "Renderer",
     "ResourceId",

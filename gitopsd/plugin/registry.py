@@ -15,7 +15,7 @@ import pluggy
 
 from gitopsd.model.errors import UsageError
 from gitopsd.plugin import hooks
-from gitopsd.plugin.roles import ClusterAccess, Decryptor, HealthRule, Kind, Renderer, Sink, Source
+from gitopsd.plugin.roles import AnyAddress, ClusterAccess, Decryptor, HealthRule, Kind, Renderer, Sink, Source
 
 GROUP = "gitopsd"
 
@@ -45,6 +45,8 @@ class Registry:
     sinks: Mapping[str, Sink] = field(default_factory=dict)
     accesses: Mapping[str, ClusterAccess] = field(default_factory=dict)
     health: Mapping[tuple[str, str], HealthRule] = field(default_factory=dict)
+    addresses: Mapping[str, AnyAddress] = field(default_factory=dict)
+    """The sources that serve addresses which renders ask for, by the sort of address."""
 
     def kind_named(self, kind: str) -> Kind | None:
         """The served kind of this name, whatever its group."""
@@ -68,8 +70,12 @@ def load(*, disabled: Collection[str] = (), found: Iterable[EntryPoint] | None =
     asked = [_asked(manager, entry, disabled) for entry in entries]
     tables: dict[str, dict[Any, Any]] = {role: _index(role, asked) for role in _ROLES}
     unserved = {pair for offer in asked for pair in offer.unserved}
+    addresses = {s.serves: s for s in tables["sources"].values() if isinstance(s, AnyAddress)}
     return Registry(
-        plugins=tuple(offer.row for offer in asked), unserved=frozenset(unserved - set(tables["kinds"])), **tables
+        plugins=tuple(offer.row for offer in asked),
+        unserved=frozenset(unserved - set(tables["kinds"])),
+        addresses=addresses,
+        **tables,
     )
 
 

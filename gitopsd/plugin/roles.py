@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from anyio.streams.memory import MemoryObjectReceiveStream
 
@@ -22,11 +22,14 @@ from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Body, Manifest, Rendered, Stage
 from gitopsd.model.outcome import Outcome
+from gitopsd.model.remote import Remote
 from gitopsd.model.tree import Artifact, Revision
 from gitopsd.plugin.context import AccountToken, Context
 from gitopsd.plugin.decryption import Keys, Lock, Opened
 from gitopsd.plugin.http import Tls
-from gitopsd.plugin.tree import Stored, Tree
+from gitopsd.plugin.tree import Remotes, Stored, Tree
+
+T = TypeVar("T")
 
 
 class Kind(Protocol):
@@ -88,8 +91,35 @@ class AnyFolder(Protocol):
         ...
 
 
+@runtime_checkable
+class AnyAddress(Source, Protocol):
+    """What a source may offer beside its role: content at addresses that renders ask for, without a declaration."""
+
+    serves: str
+    """The `sort` of addresses that it takes."""
+
+    def address(self, remote: Remote, ref: ObjectRef) -> SourceIntent:
+        """The address as something to resolve and fetch; `ref` stands for it in messages. Raises `Rejected`. Pure.
+
+        `resolve` raises `NothingThere` where the other side answers so.
+        """
+        ...
+
+
 Values = Mapping[str, bytes]
 """The data of a ConfigMap or Secret by key."""
+
+
+class Fetching(Protocol):
+    """What `gitopsd build` hands to its verbs as click's context object: renders with what they need from elsewhere."""
+
+    def rendered(self, make: Callable[[Remotes], T], hosts: Sequence[str], *, plain: bool) -> T:
+        """What `make` gives, called again, with more, each time that it raises `RemoteNeeded`.
+
+        Only from these hosts (`*` stands for any part of a name), by http only where it is `plain`. Raises as `make` does,
+        and as sources do.
+        """
+        ...
 
 
 class Renderer(Protocol):

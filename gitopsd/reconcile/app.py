@@ -148,7 +148,7 @@ async def _made(intent: AppIntent, run: Run, world: World) -> tuple[Render, Arti
     artifact = require.artifact(intent, world.board.intents, world.board.artifacts, unserved)
     run.attempted = artifact.revision
     run.step = Step.RENDER
-    made, fresh = await render.current(intent, artifact, world)
+    made, fresh = await render.current(intent, artifact, world, anew=bool(run.token))
     run.rendered, run.warnings = made.outline.digest, (*intent.warnings, *made.outline.warnings)
     return made, artifact, fresh
 

@@ -25,6 +25,7 @@ from gitopsd.plugin.context import Context
 from gitopsd.plugin.registry import Registry
 from gitopsd.plugin.roles import Target
 from gitopsd.reconcile.claims import Claims
+from gitopsd.reconcile.remotes import Elsewhere
 from gitopsd.store import Store
 
 
@@ -62,6 +63,8 @@ class Render:
     outline: Outline
     kept: tuple[Manifest, ...] | None = None
     """The manifests themselves, only where the set is not stored: it holds secrets, or a plan made it."""
+    hidden: frozenset[str] = field(default=frozenset(), repr=False)
+    """Values from Secrets that it was made with: what it lets go of may hold them, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +182,8 @@ class World:
     statuses: Mapping[ObjectRef, Mapping[str, Any]]
     """The status of each declared object, in its kind's own words."""
     claims: Claims
+    elsewhere: Elsewhere
+    """What renders need beside their source."""
     mirror: Mirror
     target: Callable[[AppIntent], Awaitable[Target]]
     """Where the app's objects are, connected, as whoever acts for the app. Raises `Misconfigured` or `Transient`."""

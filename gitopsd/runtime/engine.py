@@ -24,6 +24,7 @@ from gitopsd.plugin.roles import Target
 from gitopsd.reconcile import app, children, conclude, source
 from gitopsd.reconcile.claims import Claims
 from gitopsd.reconcile.conclude import Run
+from gitopsd.reconcile.remotes import Elsewhere
 from gitopsd.reconcile.world import Board, World
 from gitopsd.runtime import remembered, scheduled, views, warned
 from gitopsd.runtime.attempt import Attempt
@@ -66,6 +67,9 @@ class Engine:
             board=self.board,
             statuses=self._statuses,
             claims=Claims(),
+            elsewhere=Elsewhere(
+                registry=parts.registry, store=parts.store, ctx=parts.ctx, reach=parts.reach, fetches=parts.slots.fetch
+            ),
             mirror=parts.mirror,
             target=self.clusters.of,
             adopt_children=self._adopt_children,
@@ -315,6 +319,11 @@ class Engine:
         """In which version an app's objects are applied."""
         inventory = self.board.inventories.get(app)
         return {id: owned.version for id, owned in inventory.owned.items()} if inventory else {}
+
+    def forget_unread(self) -> None:
+        """Let go of what renders read from elsewhere once, and read no more."""
+        renders = self.board.renders.values()
+        self.world.elsewhere.forget_others({remote for render in renders for remote in render.outline.remotes})
 
     async def check_all(self, every: float) -> None:
         """The safety net below the watches: look at every app once in `every` seconds. Never returns."""

@@ -132,7 +132,8 @@ def _change(change: Change, app: ObjectRef, engine: Engine, moves: _Moves, secre
     """One change as it is shown; what is deleted with the object as it is."""
     before, after, fields = change.before, change.after, change.fields
     if change.deletion and change.live is not None:
-        before = diff.compared(change.live.body, None).before
+        render = engine.board.renders.get(app)
+        before = diff.compared(change.live.body, None, hidden=render.hidden if render else frozenset()).before
     return ChangeView(
         action=str(change.action),
         kind=change.id.kind,

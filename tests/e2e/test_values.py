@@ -228,3 +228,18 @@ async def test_a_child_that_holds_a_secret_value_is_on_no_disk_either(world: Wor
     planned = await world.plan(revisions=["next"])
     assert [change.name for app in planned.apps for change in app.changes] == ["child", "a"]
     assert PASSWORD not in repr(planned) + repr(msgspec.to_builtins(planned))
+
+
+async def test_a_plan_that_deletes_an_object_does_not_show_the_secret_values_in_it(world: World) -> None:
+    world.repository.commit(
+        {"app/a.yaml": config_map("a"), "app/b.yaml": config_map("b", note="x-${password}", region="${region}")}
+    )
+    world.declare(kustomization("app", SUBSTITUTE), variables(region="north"), login())
+    assert (await world.app()).phase is Phase.READY
+    world.repository.commit({"app/b.yaml": None}, branch="next")
+    planned = await world.plan(revisions=["next"])
+    (change,) = [change for app in planned.apps for change in app.changes]
+    assert (change.name, change.deletion) == ("b", True)
+    assert change.before is not None
+    assert change.before["data"] == {"note": "***", "region": "north"}
+    assert PASSWORD not in repr(planned) + repr(msgspec.to_builtins(planned))

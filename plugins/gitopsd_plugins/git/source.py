@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from gitopsd.plugin import Artifact, Context, GitopsdError, NotReady, ObjectRef, Revision, SourceIntent, Stored
+from gitopsd.plugin import Artifact, Context, GitopsdError, NotReady, ObjectRef, Remote, Revision, SourceIntent, Stored
 from gitopsd.plugin.sources import access as given_access
 from gitopsd_plugins.git import access, order, reference
+from gitopsd_plugins.git import repository as repositories
 from gitopsd_plugins.git.lsrefs import HttpRefs
 from gitopsd_plugins.git.order import Copy, Fetched, FetchOrder, FolderOrder, ListOrder, Rules
 from gitopsd_plugins.git.reference import Refs
@@ -26,6 +27,7 @@ class GitSource:
     """Serves GitRepository objects. Keeps nothing but where http addresses led to."""
 
     kind = "GitRepository"
+    serves = "git"
 
     def __init__(self) -> None:
         self._http = HttpRefs()
@@ -51,6 +53,10 @@ class GitSource:
     def at(self, intent: SourceIntent, revision: str) -> SourceIntent:
         """The same repository at a commit, a full ref, a branch or a tag."""
         return replace(intent, spec=replace(intent.spec, wanted=reference.asked(revision)))
+
+    def address(self, remote: Remote, ref: ObjectRef) -> SourceIntent:
+        """A repository without a declaration: all of its files, at a revision as a person calls it, else at its HEAD."""
+        return repositories.of_address(remote, ref)
 
     async def folder(self, intent: SourceIntent, folder: Path, ctx: Context) -> Stored:
         """A local folder as the root of the repository: what a commit of it would hold, under the same ignore rules."""
