@@ -103,7 +103,11 @@ def _own(purpose: Purpose, schema: Schema) -> Plan:
             return Plan(added=schema.defaults)
         case "zero":
             return Plan(added=schema.zeros)
-    return Plan(emptied=tuple(schema.zeros))
+    return Plan(emptied=tuple(name for name in schema.zeros if _may_be_empty(schema.child(name))))
+
+
+def _may_be_empty(schema: Schema | None) -> bool:
+    return schema is not None and schema.shape != "scalar"
 
 
 def _link(schema: Schema, plan: Plan, plans: Mapping[Schema, Plan]) -> None:
