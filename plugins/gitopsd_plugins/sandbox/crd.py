@@ -84,7 +84,7 @@ def _resource(spec: Json, version: Json, stored_in: str) -> Resource:
         short_names=tuple(names.get("shortNames") or ()),
         categories=tuple(names.get("categories") or ()),
         subresources=_subresources(names["kind"], declared),
-        schema=root(((version.get("schema") or {}).get("openAPIV3Schema")) or {}),
+        own_schema=root(((version.get("schema") or {}).get("openAPIV3Schema")) or {}),
         storage_version=stored_in,
         custom=True,
         scale=scale,

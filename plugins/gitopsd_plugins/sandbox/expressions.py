@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from gitopsd.plugin import Misconfigured
-from gitopsd.plugin.cel import library
 from gitopsd_plugins.sandbox import expression_functions, expression_values
 
 OLD = "oldSelf"
@@ -66,8 +64,6 @@ def compiled(text: str, *, optional: bool = False) -> Expression:
         uses_old = OLD in text and not _compiles_without_old(text)
         if optional:
             program = _bound(text, {OLD: f"{_OLDS}[?0]"})
-    except Misconfigured as error:
-        raise Unknown(str(error)) from error
     except RuntimeError as error:
         if expression_functions.UNKNOWN.search(text):
             raise Unknown("it calls functions that the sandbox does not have") from error
@@ -97,7 +93,13 @@ def _bound(text: str, names: dict[str, str]) -> Any:
 @lru_cache(maxsize=4)
 def _environment(names: tuple[str, ...], *, binds: bool = False) -> Any:
     """Where expressions are compiled; `binds` for our own additions only, since a real server has no `cel.bind`."""
-    cel = library.loaded()
+    from gitopsd.plugin import Misconfigured  # here, because most clusters have no rules, and all should start soon
+    from gitopsd.plugin.cel import library
+
+    try:
+        cel = library.loaded()
+    except Misconfigured as error:
+        raise Unknown(str(error)) from error
     variables = {name: cel.Type.List(cel.Type.DYN) if name == _OLDS else cel.Type.DYN for name in names}
     extensions = [*library.extensions(), expression_functions.extension(cel), *([library.bindings()] if binds else [])]
     return cel.NewEnv(variables=variables, extensions=extensions)
@@ -111,6 +113,8 @@ def _told(message: str) -> str:
 
 def evaluated(expression: Expression, variables: Variables) -> Any:
     """Its value. Raises `Failed`."""
+    from gitopsd.plugin.cel import library  # loaded when it was compiled
+
     seen = {"self": variables.value, OLD: variables.old[0] if variables.old else None, _OLDS: list(variables.old)}
     if expression_values.has_times(seen):  # the library takes no times from outside, so they are written out
         names = {OLD: f"{_OLDS}[?0]"} if expression.optional else {}

@@ -24,7 +24,7 @@ def resource(schema: Schema) -> Resource:
         singular="thing",
         kind="Thing",
         namespaced=False,
-        schema=schema,
+        own_schema=schema,
         custom=True,
     )
 
