@@ -30,6 +30,7 @@ from gitopsd.daemon.masked import MaskedCredentials
 from gitopsd.model.errors import GitopsdError, HeldElsewhere
 from gitopsd.model.outcome import Outcome
 from gitopsd.plugin.context import Context, Work
+from gitopsd.plugin.egress import Egress
 from gitopsd.plugin.http import Http, Proxies
 from gitopsd.reconcile import render
 from gitopsd.reconcile.world import Limits, Safety, Slots
@@ -167,6 +168,9 @@ def _context(
             proxies=_proxies(environment),
             ca_file=environment.get("SSL_CERT_FILE", ""),
             user_agent=f"gitopsd/{__version__}",
+            egress=Egress(
+                private=loaded.settings.network.private_addresses, allowed=loaded.settings.network.allowed_networks
+            ),
         ),
         work=pools[0],
         quick=pools[1],
@@ -184,7 +188,9 @@ def _proxies(environment: Mapping[str, str]) -> Proxies:
         return environment.get(name.lower()) or environment.get(name, "")
 
     exempt = tuple(rule.strip() for rule in value("NO_PROXY").split(",") if rule.strip())
-    return Proxies(http=environment.get("http_proxy", ""), https=value("HTTPS_PROXY"), no_proxy=exempt)
+    return Proxies(
+        http=environment.get("http_proxy", ""), https=value("HTTPS_PROXY"), all=value("ALL_PROXY"), no_proxy=exempt
+    )
 
 
 def _folder(path: Path) -> Path:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from gitopsd.plugin import Context, GitopsdError, Rejected, Transient, http
+from gitopsd.plugin import Context, GitopsdError, Rejected, Transient, egress, http
 from gitopsd.plugin.sources import access
 from gitopsd_plugins.git import pktline
 from gitopsd_plugins.git.access import Access
@@ -53,7 +53,8 @@ class HttpRefs:
 
         key = place.url
         try:
-            async with ctx.http.session(tls=opened.tls, limit=1, timeout=timeout) as session:
+            through = ctx.http.socks(key)
+            async with ctx.http.session(tls=opened.tls, limit=1, timeout=timeout, proxy=through) as session:
                 return await self._listed(_Conversation(session, place, opened, ctx), key, prefixes)
         except GitopsdError:
             self._modern.pop(key, None)
@@ -192,6 +193,8 @@ def _translated(error: Exception, place: Address, timeout: float) -> GitopsdErro
             return untrusted(place, str(error.__cause__ or error))
         case aiohttp.ClientConnectorDNSError():
             return Transient(f"the host of {place} is not known; check spec.url and the name service", reason=FAILED)
+        case _ if forbidden := egress.why(error):
+            return out_of_bounds(place, forbidden)
         case TimeoutError():
             return Transient(f"{place} did not answer within {timeout:g} s; see spec.timeout", reason=FAILED)
         case _:
@@ -204,6 +207,11 @@ def untrusted(place: Address, why: str) -> GitopsdError:
         f"the certificate of {place} is not trusted: {why[:200]}; put its CA as ca.crt into spec.secretRef",
         reason=FAILED,
     )
+
+
+def out_of_bounds(place: Address, why: str) -> GitopsdError:
+    """The way leads to an address that the settings forbid."""
+    return Rejected(f"{place}: {why}; see network.allowedNetworks", reason=FAILED)
 
 
 def unreachable(place: Address, error: BaseException) -> GitopsdError:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gitopsd.plugin import Artifact, Context, GitopsdError, NotReady, ObjectRef, Revision, SourceIntent, Stored
 from gitopsd.plugin.sources import access as given_access
+from gitopsd.plugin.sources import proxy
 from gitopsd_plugins.git import access, order, reference
 from gitopsd_plugins.git.lsrefs import HttpRefs
 from gitopsd_plugins.git.order import Copy, Fetched, FetchOrder, FolderOrder, ListOrder, Rules
@@ -61,6 +62,7 @@ class GitSource:
     async def _order(self, intent: SourceIntent, revision: Revision, base: Artifact | None, ctx: Context) -> FetchOrder:
         repository: Repository = intent.spec
         wanted = repository.wanted
+        ctx = await proxy.routed(repository.proxy, ctx)
         opened = await access.read(repository, ctx)
         return FetchOrder(
             remote=order.remote(repository.address, opened, ctx, intent.timeout.total_seconds()),
@@ -78,6 +80,7 @@ class GitSource:
     async def _refs(
         self, repository: Repository, prefixes: tuple[str, ...], intent: SourceIntent, ctx: Context
     ) -> Refs:
+        ctx = await proxy.routed(repository.proxy, ctx)
         opened = await access.read(repository, ctx)
         timeout = intent.timeout.total_seconds()
         place = repository.address

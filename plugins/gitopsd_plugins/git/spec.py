@@ -57,7 +57,6 @@ class RepositorySpec(Spec, frozen=True, kw_only=True):
     def unsupported(self) -> tuple[str, ...]:
         """Fields that are set to more than their default and not served yet."""
         found = {
-            "spec.proxySecretRef": self.proxy_secret_ref is not None,
             "spec.provider": self.provider != "generic",
             "spec.serviceAccountName": bool(self.service_account_name),
         }

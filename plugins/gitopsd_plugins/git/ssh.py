@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from io import StringIO
+from socket import gaierror
 from typing import Any, NoReturn
 
 import paramiko
@@ -16,8 +17,9 @@ from dulwich.config import StackedConfig
 from dulwich.protocol import Protocol
 from paramiko.hostkeys import HostKeyEntry
 
-from gitopsd.plugin import Rejected, Transient
+from gitopsd.plugin import GitopsdError, Rejected, Transient, egress
 from gitopsd.plugin.sources import access
+from gitopsd_plugins.git import connections, lsrefs
 from gitopsd_plugins.git.order import Remote
 from gitopsd_plugins.git.reference import FAILED
 
@@ -122,9 +124,14 @@ def _connected(remote: Remote) -> paramiko.SSHClient:
     _trust(connection, remote)
     connection.set_missing_host_key_policy(_RefuseUnknown(remote))
     try:
+        socket = connections.connect(remote, place.port or PORT)
+    except OSError as error:
+        raise _unreachable(remote, error) from error
+    try:
         connection.connect(
             place.host,
             port=place.port or PORT,
+            sock=socket,
             username=remote.access.user,
             pkey=identity,
             timeout=timeout,
@@ -148,6 +155,17 @@ def _connected(remote: Remote) -> paramiko.SSHClient:
     except paramiko.SSHException as error:
         raise Transient(f"{place} cannot be reached by ssh: {error}", reason=FAILED) from error
     return connection
+
+
+def _unreachable(remote: Remote, error: OSError) -> GitopsdError:
+    place = remote.address
+    if forbidden := egress.why(error):
+        return lsrefs.out_of_bounds(place, forbidden)
+    if isinstance(error, gaierror):
+        return Transient(f"the host of {place} is not known; check spec.url and the name service", reason=FAILED)
+    if isinstance(error, TimeoutError):
+        return Transient(f"{place} did not answer in time; see spec.timeout", reason=FAILED)
+    return lsrefs.unreachable(place, error)
 
 
 def _trust(connection: paramiko.SSHClient, remote: Remote) -> None:

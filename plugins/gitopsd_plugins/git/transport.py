@@ -20,8 +20,8 @@ from dulwich.errors import ApplyDeltaError, ChecksumMismatch, GitProtocolError, 
 from dulwich.objects import ObjectID
 from dulwich.repo import Repo
 
-from gitopsd.plugin import GitopsdError, Http, Rejected, Transient, http
-from gitopsd_plugins.git import lsrefs, pktline
+from gitopsd.plugin import GitopsdError, Http, Rejected, Transient, egress, http
+from gitopsd_plugins.git import connections, lsrefs, pktline
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.order import Malformed, Refused, Remote
 from gitopsd_plugins.git.reference import FAILED, PEELED, Advertised
@@ -99,8 +99,7 @@ class OriginPool:
     def __init__(self, remote: Remote) -> None:
         opened = remote.access
         trust = Http(ca_file=remote.ca_file).trust(opened.tls)
-        options: dict[str, Any] = {"ssl_context": trust, "timeout": remote.timeout, "retries": False}
-        self._pool = urllib3.ProxyManager(remote.proxy, **options) if remote.proxy else urllib3.PoolManager(**options)
+        self._pool = connections.pool(remote, ssl_context=trust, timeout=remote.timeout, retries=False)
         self._remote = remote
         self.headers = {"User-Agent": f"git/{remote.user_agent}"}
 
@@ -189,6 +188,8 @@ def _refused(place: Address, said: str) -> GitopsdError:
 
 
 def _network(place: Address, error: BaseException) -> GitopsdError:
+    if forbidden := egress.why(error):
+        return lsrefs.out_of_bounds(place, forbidden)
     if isinstance(error, (ssl.SSLError, urllib3.exceptions.SSLError)):
         return lsrefs.untrusted(place, str(error))
     if isinstance(error, (TimeoutError, urllib3.exceptions.TimeoutError)):

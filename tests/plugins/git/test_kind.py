@@ -48,7 +48,6 @@ def test_defaults_are_those_of_flux(read):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("proxySecretRef", {"name": "proxy"}),
         ("provider", "azure"),
         ("serviceAccountName", "robot"),
     ],
