@@ -46,6 +46,8 @@ from gitopsd.store import Store
 
 T = TypeVar("T")
 LOCK = "gitopsd.lock"
+PLATFORM = ("AZURE_",)
+"""Variables of the environment by which clouds tell a process who it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +181,7 @@ def _context(
         now=lambda: datetime.now(UTC),
         log=mode.log,
         cache=lambda name: _folder(loaded.state / "plugins" / name),
+        platform={name: value for name, value in environment.items() if name.startswith(PLATFORM)},
         conceal=mode.secrets.add,
     )
 

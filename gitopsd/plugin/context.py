@@ -61,5 +61,7 @@ class Context:
     now: Callable[[], datetime]
     log: FilteringBoundLogger
     cache: Callable[[str], Path]
+    platform: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What the platform says of this process's own identity in a cloud: its environment's variables that begin with `AZURE_`."""
     conceal: Callable[[bytes], None] = field(default=lambda value: None)
     """Masks a secret value in every log line from now on: for what did not come through `credentials`, which do it themselves."""
