@@ -32,6 +32,7 @@ from gitopsd.model.outcome import Outcome
 from gitopsd.plugin.context import Context, Work
 from gitopsd.plugin.egress import Egress
 from gitopsd.plugin.http import Http, Proxies
+from gitopsd.plugin.roles import Closing
 from gitopsd.reconcile import render
 from gitopsd.reconcile.world import Limits, Safety, Slots
 from gitopsd.runtime import garbage, intake
@@ -94,6 +95,9 @@ async def engaged(
             finally:
                 with anyio.CancelScope(shield=True):
                     await engine.stop()
+                    for source in loaded.registry.sources.values():
+                        if isinstance(source, Closing):
+                            await source.close()
                 pool.close()
                 quick.close()
             tasks.cancel_scope.cancel()

@@ -14,7 +14,7 @@ TOP = {
 ELSEWHERE = re.compile(r"(?<![\w}])/(work|root|Users)/\w|/opt/(?!gitopsd)\w|/home/(?!me/|user/|you/)\w+/")
 """Paths of a machine on which somebody worked."""
 API = """
-Access Action Actor Adopt AnyFolder AnyRevision AppIntent Approval Artifact Atomic Author Body Broken Change Changes ClusterAccess Conflict Content Context
+Access Action Actor Adopt AnyFolder AnyRevision AppIntent Approval Artifact Atomic Author Body Broken Change Changes Closing ClusterAccess Conflict Content Context
 Credentials Declared Deletion Digest DriftPolicy Engine Entry Explanation FieldChange File Folder GitopsdError Health HealthCheck HealthExpression HealthRule
 HeldElsewhere Http Intake Intent Inventory Kind LedgerRow Link Live Manifest Misconfigured Node NotReady ObjectRef
 Objects Ours Outcome Owned Owner PathError Phase Place Plan Policy Proxies Qualified Read Rehearsal Rejected Rendered Renderer

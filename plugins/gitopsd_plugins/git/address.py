@@ -75,8 +75,16 @@ def read(text: str, *, beside: Path | None) -> Address:
         port=port,
         user=user,
         password=password if parts.scheme != "ssh" else "",
-        path=parts.path,
+        path=_shell_path(parts.path) if parts.scheme == "ssh" else parts.path,
     )
+
+
+def _shell_path(path: str) -> str:
+    """The path as the other side's program gets it; Git decodes it as well."""
+    found = unquote(path)
+    if re.search(r"[\x00-\x1f\x7f]", found):
+        raise _error(f"the path {path!r} holds control characters")
+    return found
 
 
 def _folder(text: str, beside: Path | None) -> Address:

@@ -23,7 +23,6 @@ from gitopsd_plugins.git.reference import FAILED, Advertised
 if TYPE_CHECKING:
     import aiohttp
 
-MAX_BODY = 128 << 20
 MAX_REDIRECTS = 5
 MAX_KNOWN = 4096
 
@@ -148,8 +147,8 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     size = 0
     async for chunk in response.content.iter_chunked(1 << 16):
         size += len(chunk)
-        if size > MAX_BODY:
-            raise pktline.WireError(f"more than {MAX_BODY >> 20} MiB of refs")
+        if size > pktline.MAX_BODY:
+            raise pktline.WireError(f"more than {pktline.MAX_BODY >> 20} MiB of refs")
         chunks.append(chunk)
     return b"".join(chunks)
 

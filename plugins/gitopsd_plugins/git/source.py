@@ -33,6 +33,7 @@ from gitopsd_plugins.git.lsrefs import HttpRefs
 from gitopsd_plugins.git.order import Copy, Fetched, FetchOrder, FolderOrder, ListOrder, Rules
 from gitopsd_plugins.git.reference import Refs
 from gitopsd_plugins.git.repository import Repository
+from gitopsd_plugins.git.sshrefs import SshRefs
 from gitopsd_plugins.git.verification import UNVERIFIABLE, Verification
 
 T = TypeVar("T")
@@ -46,6 +47,7 @@ class GitSource:
 
     def __init__(self) -> None:
         self._http = HttpRefs()
+        self._ssh = SshRefs()
         self._tokens = Tokens()
 
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
@@ -76,6 +78,10 @@ class GitSource:
         given = FolderOrder(folder=str(folder), rules=_rules(intent))
         with _named(intent.ref):
             return order.decode(await self._run("folder", order.encode(given), intent, ctx), Stored)
+
+    async def close(self) -> None:
+        """End what was kept open for polls."""
+        await self._ssh.close()
 
     async def _opened(self, intent: SourceIntent, ctx: Context, use: Callable[[Access, Context], Awaitable[T]]) -> T:
         """Use the repository with its credentials as they are now; a kept token that is refused is asked for anew, once."""
@@ -118,6 +124,8 @@ class GitSource:
         place: Address = intent.spec.address
         if place.scheme in {"http", "https"}:
             return await self._http.list(place, opened, prefixes, ctx, timeout)
+        if place.scheme == "ssh":
+            return await self._ssh.list(order.remote(place, opened, ctx, timeout), prefixes)
         given = ListOrder(remote=order.remote(place, opened, ctx, timeout), prefixes=prefixes)
         return order.decode(await self._run("refs", order.encode(given), intent, ctx), dict[str, reference.Advertised])
 
