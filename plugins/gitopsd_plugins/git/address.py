@@ -37,6 +37,11 @@ class Address:
         return self.url
 
     @property
+    def origin(self) -> str:
+        """The host that is asked, for messages and for what is kept by host."""
+        return self.host if self.port is None else f"{self.host}:{self.port}"
+
+    @property
     def local(self) -> bool:
         """True for a folder of this machine."""
         return self.scheme == "file"

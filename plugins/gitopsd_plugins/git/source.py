@@ -6,7 +6,7 @@ Polls over http run on the event loop; everything that blocks (ssh, folders, pac
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,8 @@ from gitopsd.plugin import (
 )
 from gitopsd.plugin.sources import access as given_access
 from gitopsd.plugin.sources import proxy
+from gitopsd.plugin.sources.flights import Flights
+from gitopsd.plugin.sources.hosts import Hosts
 from gitopsd_plugins.git import access, order, reference
 from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
@@ -46,7 +48,9 @@ class GitSource:
     kind = "GitRepository"
 
     def __init__(self) -> None:
-        self._http = HttpRefs()
+        self._hosts = Hosts()
+        self._http = HttpRefs(self._hosts)
+        self._polls: Flights[Refs] = Flights()
         self._ssh = SshRefs()
         self._tokens = Tokens()
 
@@ -99,7 +103,11 @@ class GitSource:
         self, intent: SourceIntent, revision: Revision, base: Artifact | None, opened: Access, ctx: Context
     ) -> Fetched:
         given = await self._order(intent, revision, base, opened, ctx)
-        return order.decode(await self._run("fetch", order.encode(given), intent, ctx), Fetched)
+        async with self._turn(intent.spec.address):
+            return order.decode(await self._run("fetch", order.encode(given), intent, ctx), Fetched)
+
+    def _turn(self, place: Address) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if place.local else self._hosts.turn(place.origin)
 
     async def _order(
         self, intent: SourceIntent, revision: Revision, base: Artifact | None, opened: Access, ctx: Context
@@ -120,8 +128,19 @@ class GitSource:
         )
 
     async def _refs(self, prefixes: tuple[str, ...], intent: SourceIntent, opened: Access, ctx: Context) -> Refs:
-        timeout = intent.timeout.total_seconds()
+        """One request for all objects that ask the same, with the same credentials, at the same moment."""
         place: Address = intent.spec.address
+
+        async def ask() -> Refs:
+            async with self._turn(place):
+                return await self._asked(place, prefixes, intent, opened, ctx)
+
+        return await self._polls.join((place, opened, ctx.http.proxies, prefixes), ask)
+
+    async def _asked(
+        self, place: Address, prefixes: tuple[str, ...], intent: SourceIntent, opened: Access, ctx: Context
+    ) -> Refs:
+        timeout = intent.timeout.total_seconds()
         if place.scheme in {"http", "https"}:
             return await self._http.list(place, opened, prefixes, ctx, timeout)
         if place.scheme == "ssh":

@@ -12,8 +12,9 @@ from io import StringIO
 
 import paramiko
 
-from gitopsd.plugin import GitopsdError, Rejected, Transient, egress
+from gitopsd.plugin import GitopsdError, Rejected, egress
 from gitopsd.plugin.sources import access
+from gitopsd.plugin.sources.hosts import HostFailed
 from gitopsd_plugins.git import connections, known_hosts, lsrefs
 from gitopsd_plugins.git.known_hosts import PORT, HostKey, MalformedLine
 from gitopsd_plugins.git.order import Remote
@@ -26,7 +27,7 @@ _WEAK = {"pubkeys": ["ssh-rsa"], "keys": ["ssh-rsa", "ssh-dss"]}
 
 
 def open_line(remote: Remote) -> paramiko.Transport:
-    """A connection whose host is known and that took our key; the caller closes it. Raises `Rejected` or `Transient`."""
+    """A connection whose host is known and that took our key; the caller closes it. Raises `Rejected` or `HostFailed`."""
     logger = logging.getLogger("paramiko")
     if not logger.handlers:
         # Without a handler, Python would print paramiko's tracebacks of refused connections; the errors say it all.
@@ -62,9 +63,9 @@ def open_channel(line: paramiko.Transport, remote: Remote, command: str) -> para
     return channel
 
 
-def broken(remote: Remote, error: BaseException) -> Transient:
+def broken(remote: Remote, error: BaseException) -> HostFailed:
     """The other side ended it, or does not speak as it should."""
-    return Transient(
+    return HostFailed(
         f"{remote.address} cannot be reached by ssh: {str(error)[:200] or type(error).__name__}", reason=FAILED
     )
 
@@ -82,9 +83,9 @@ def _unreachable(remote: Remote, error: OSError) -> GitopsdError:
     if forbidden := egress.why(error):
         return lsrefs.out_of_bounds(place, forbidden)
     if isinstance(error, socket.gaierror):
-        return Transient(f"the host of {place} is not known; check spec.url and the name service", reason=FAILED)
+        return HostFailed(f"the host of {place} is not known; check spec.url and the name service", reason=FAILED)
     if isinstance(error, TimeoutError):
-        return Transient(f"{place} did not answer in time; see spec.timeout", reason=FAILED)
+        return HostFailed(f"{place} did not answer in time; see spec.timeout", reason=FAILED)
     return lsrefs.unreachable(place, error)
 
 

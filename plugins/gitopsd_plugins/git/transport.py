@@ -10,6 +10,7 @@ import ssl
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
 
@@ -20,7 +21,9 @@ from dulwich.errors import ApplyDeltaError, ChecksumMismatch, GitProtocolError, 
 from dulwich.objects import ObjectID
 from dulwich.repo import Repo
 
-from gitopsd.plugin import GitopsdError, Http, Rejected, Transient, egress, http
+from gitopsd.plugin import GitopsdError, Http, Rejected, egress, http
+from gitopsd.plugin.sources import hosts
+from gitopsd.plugin.sources.hosts import HostFailed
 from gitopsd_plugins.git import connections, lsrefs, pktline
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.order import Malformed, Refused, Remote
@@ -142,8 +145,8 @@ class _Answer:
 
 def _check(response: Any, remote: Remote) -> None:
     if response.status != 200:
-        retry_after = response.headers.get("Retry-After", "")
-        raise lsrefs.refused(response.status, remote.address, bool(remote.access.authorization), retry_after)
+        wait = hosts.pause(response.headers, datetime.now(UTC))
+        raise lsrefs.refused(response.status, remote.address, bool(remote.access.authorization), wait)
 
 
 def _advertised(found: Mapping[Any, Any]) -> dict[str, Advertised]:
@@ -193,5 +196,5 @@ def _network(place: Address, error: BaseException) -> GitopsdError:
     if isinstance(error, (ssl.SSLError, urllib3.exceptions.SSLError)):
         return lsrefs.untrusted(place, str(error))
     if isinstance(error, (TimeoutError, urllib3.exceptions.TimeoutError)):
-        return Transient(f"{place} did not answer in time; see spec.timeout", reason=FAILED)
+        return HostFailed(f"{place} did not answer in time; see spec.timeout", reason=FAILED)
     return lsrefs.unreachable(place, error)
