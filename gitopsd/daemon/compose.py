@@ -33,7 +33,9 @@ from gitopsd.model.errors import GitopsdError, HeldElsewhere
 from gitopsd.model.masking import Secrets
 from gitopsd.model.outcome import Outcome
 from gitopsd.plugin.context import Context, Work
+from gitopsd.plugin.egress import Egress
 from gitopsd.plugin.http import Http, Proxies
+from gitopsd.plugin.roles import Closing
 from gitopsd.reconcile import render
 from gitopsd.reconcile.remotes import Reach
 from gitopsd.reconcile.world import Limits, Safety, Slots
@@ -48,6 +50,8 @@ from gitopsd.store import Store
 
 T = TypeVar("T")
 LOCK = "gitopsd.lock"
+PLATFORM = ("AZURE_",)
+"""Variables of the environment by which clouds tell a process who it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,9 @@ async def engaged(
             finally:
                 with anyio.CancelScope(shield=True):
                     await engine.stop()
+                    for source in loaded.registry.sources.values():
+                        if isinstance(source, Closing):
+                            await source.close()
                 pool.close()
                 quick.close()
             tasks.cancel_scope.cancel()
@@ -179,7 +186,10 @@ def _context(
         systemd=places.credentials(environment),
     )
     return Context(
-        http=http(environment),
+        http=http(
+            environment,
+            Egress(private=loaded.settings.network.private_addresses, allowed=loaded.settings.network.allowed_networks),
+        ),
         work=pools[0],
         quick=pools[1],
         credentials=MaskedCredentials(credentials, mode.secrets),
@@ -187,18 +197,20 @@ def _context(
         now=lambda: datetime.now(UTC),
         log=mode.log,
         cache=lambda name: private(loaded.state / "plugins" / name),
+        platform={name: value for name, value in environment.items() if name.startswith(PLATFORM)},
         conceal=mode.secrets.add,
         issue=connect.issuing(engine, mode.secrets.add),
         masked=mode.secrets.masked,
     )
 
 
-def http(environment: Mapping[str, str]) -> Http:
-    """The way to the network that the environment describes."""
+def http(environment: Mapping[str, str], egress: Egress | None = None) -> Http:
+    """The way to the network that the environment describes; without an egress every address may be connected to."""
     return Http(
         proxies=_proxies(environment),
         ca_file=environment.get("SSL_CERT_FILE", ""),
         user_agent=f"gitopsd/{__version__}",
+        egress=egress or Egress(),
     )
 
 
@@ -207,7 +219,9 @@ def _proxies(environment: Mapping[str, str]) -> Proxies:
         return environment.get(name.lower()) or environment.get(name, "")
 
     exempt = tuple(rule.strip() for rule in value("NO_PROXY").split(",") if rule.strip())
-    return Proxies(http=environment.get("http_proxy", ""), https=value("HTTPS_PROXY"), no_proxy=exempt)
+    return Proxies(
+        http=environment.get("http_proxy", ""), https=value("HTTPS_PROXY"), all=value("ALL_PROXY"), no_proxy=exempt
+    )
 
 
 def private(path: Path) -> Path:

@@ -1,6 +1,6 @@
 """The public API of gitopsd: everything that a plugin may import, and nothing else of the package is.
 
-Types come from here; functions and constants through the submodules `cel`, `digest`, `keys`, `spec`, `tree`, `yaml`.
+Types come from here; functions and constants through the submodules `cel`, `digest`, `egress`, `http`, `keys`, `spec`, `tree`, `yaml`.
 `__all__` is the contract: it only grows within a major version.
 """
 
@@ -65,7 +65,7 @@ from gitopsd.model.manifest import Body, Manifest, Read, Rendered, Stage
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase, Step
 from gitopsd.model.remote import Remote
 from gitopsd.model.tree import Artifact, Changes, Entry, File, Folder, Link, Node, Revision
-from gitopsd.plugin import cel, http, keys, spec, tree
+from gitopsd.plugin import cel, egress, http, keys, spec, tree
 from gitopsd.plugin.context import AccountToken, Context, Credentials, Work
 from gitopsd.plugin.decryption import Keys, Lock, Locked, Opened
 from gitopsd.plugin.hooks import hookimpl
@@ -76,6 +76,7 @@ from gitopsd.plugin.roles import (
     AnyAddress,
     AnyFolder,
     AnyRevision,
+    Closing,
     ClusterAccess,
     Decryptor,
     Fetching,
@@ -110,6 +111,7 @@ __all__ = [
     "Broken",
     "Change",
     "Changes",
+    "Closing",
     "ClusterAccess",
     "ConfigName",
     "Conflict",
@@ -207,6 +209,7 @@ __all__ = [
     "WriteMode",
     "cel",
     "digest",
+    "egress",
     "hookimpl",
     "http",
     "keys",

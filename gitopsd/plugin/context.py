@@ -81,6 +81,8 @@ class Context:
     now: Callable[[], datetime]
     log: FilteringBoundLogger
     cache: Callable[[str], Path]
+    platform: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What the platform says of this process's own identity in a cloud: its environment's variables that begin with `AZURE_`."""
     conceal: Callable[[bytes], None] = field(default=lambda value: None)
     """Masks a secret value from now on, in log lines and in whatever becomes of an attempt: for what did not come through
     `credentials`, which do it themselves."""

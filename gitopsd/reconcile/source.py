@@ -7,6 +7,7 @@ sees a tree that is not whole.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import anyio
 from structlog.contextvars import bound_contextvars
@@ -50,8 +51,13 @@ def _failed(run: Run, error: GitopsdError, world: World) -> Outcome:
     outcome, kept = conclude.failed(run, error, world.ctx.now()), run.artifact
     if kept is None:
         return outcome
-    service = f"{kept.revision}, stored {kept.stored:%Y-%m-%dT%H:%M:%SZ}, stays in service"
+    since = world.board.confirmed.get(run.declared.ref, kept.stored)
+    service = f"{kept.revision}, stored {_time(kept.stored)}, stays in service, stale since {_time(since)}"
     return replace(outcome, message=f"{outcome.message}; {service}")
+
+
+def _time(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 async def _steps(intent: SourceIntent, run: Run, world: World) -> None:
@@ -70,6 +76,7 @@ async def _steps(intent: SourceIntent, run: Run, world: World) -> None:
             run.artifact = await _fetched(source, intent, revision, run, world)
     run.applied = revision
     world.board.artifacts[intent.ref] = run.artifact
+    world.board.confirmed[intent.ref] = world.ctx.now()
 
 
 def _current(artifact: Artifact, revision: Revision, intent: SourceIntent) -> bool:

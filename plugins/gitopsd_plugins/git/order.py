@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import msgspec
 
-from gitopsd.plugin import Context, Rejected, Stored
+from gitopsd.plugin import Context, Proxies, Rejected, Stored
+from gitopsd.plugin.egress import Egress
 from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.reference import Advertised
@@ -34,10 +35,17 @@ class Remote:
 
     address: Address
     access: Access = field(repr=False)
-    proxy: str = field(default="", repr=False)
+    proxies: Proxies = field(default_factory=Proxies)
+    own_proxies: bool = True
+    egress: Egress = field(default_factory=Egress)
     ca_file: str = ""
     user_agent: str = "gitopsd"
     timeout: float = 60.0
+
+    @property
+    def proxy(self) -> str:
+        """The proxy on the way there; '' for none."""
+        return self.proxies.for_url(self.address.url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +128,9 @@ def remote(place: Address, opened: Access, ctx: Context, timeout: float) -> Remo
     return Remote(
         address=place,
         access=opened,
-        proxy=ctx.http.proxy(place.url) or "",
+        proxies=ctx.http.proxies,
+        own_proxies=ctx.http.own_proxies,
+        egress=ctx.http.egress,
         ca_file=ctx.http.ca_file,
         user_agent=ctx.http.user_agent,
         # A silent server is noticed, and named, before the whole operation runs out of time.

@@ -63,6 +63,8 @@ class Repository:
     address: Address
     wanted: Wanted
     secret: Secret | None = None
+    proxy: Secret | None = None
+    provider: str = "generic"
     ignore: str | None = field(default=None, repr=False)
     verify: Verify | None = None
     sparse: tuple[str, ...] = ()
@@ -80,6 +82,8 @@ def read(declared: Declared) -> SourceIntent:
         address=address.read(found.url, beside=None if declared.parent else Path(declared.place.file).parent),
         wanted=wanted,
         secret=(namespace, found.secret_ref.name) if found.secret_ref else None,
+        proxy=(namespace, found.proxy_secret_ref.name) if found.proxy_secret_ref else None,
+        provider=found.provider,
         ignore=found.ignore,
         verify=_verify(found.verify, wanted, namespace) if found.verify else None,
         sparse=_sparse(found.sparse_checkout),

@@ -48,8 +48,7 @@ def test_defaults_are_those_of_flux(read):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("proxySecretRef", {"name": "proxy"}),
-        ("provider", "azure"),
+        ("provider", "aws"),
         ("serviceAccountName", "robot"),
     ],
 )
