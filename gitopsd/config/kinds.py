@@ -116,7 +116,10 @@ def _complete(document: Written) -> Mapping[str, Any]:
 
 def _content(value: Mapping[str, Any]) -> Digest:
     ours = {key: text for key, text in _annotations(value).items() if key.startswith(f"{keys.GROUP}/")}
-    return digest.of_value({"spec": value.get("spec"), "annotations": ours})
+    status = value.get("status")
+    # what somebody else made is named in a status that stands in the file, not in the spec
+    made = {"artifact": status["artifact"]} if isinstance(status, dict) and "artifact" in status else {}
+    return digest.of_value({"spec": value.get("spec"), "annotations": ours, **made})
 
 
 def _annotations(value: Mapping[str, Any]) -> Mapping[str, str]:

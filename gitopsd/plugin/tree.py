@@ -11,7 +11,7 @@ rest. It must not know where bytes come from, nor what they mean.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from gitopsd.model.digest import Digest, of_value
@@ -61,13 +61,17 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A tree that is in the store: its root, bytes of all files, number of files."""
+    """A tree that is in the store: its root, bytes of all files, number of files.
+
+    `metadata` is what a source adds for the artifact: annotations that came with it.
+    """
 
     tree: Digest
     size: int
     files: int
     verified: str = ""
     """What was verified with which key, in the words of the kind's status; '' where nothing was asked for."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 class Intake(Objects, Protocol):

@@ -99,6 +99,7 @@ async def _fetched(source: Source, intent: SourceIntent, revision: Revision, run
         spec=intent.content,
         verified=stored.verified,
         made_of=tuple(replace(artifact, made_of=()) for artifact in intent.given.values()),
+        metadata=stored.metadata,
     )
     world.store.refer(artifact, keep=world.limits.keep)
     run.fetched = True

@@ -22,6 +22,7 @@ from gitopsd.store import Store
 from gitopsd_plugins.bucket.spec import BucketSpec
 from gitopsd_plugins.git.spec import RepositorySpec
 from gitopsd_plugins.kustomize.spec import KustomizationSpec
+from gitopsd_plugins.oci.spec import RepositorySpec as OciRepositorySpec
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_every_field_of_a_served_kind_has_its_row(configuration, title, struct):
     assert {field.encode_name for field in msgspec.structs.fields(struct)} - documented == set()
 
 
-@pytest.mark.parametrize(("title", "struct"), [("Bucket", BucketSpec)])
+@pytest.mark.parametrize(("title", "struct"), [("OCIRepository", OciRepositorySpec), ("Bucket", BucketSpec)])
 def test_every_field_of_a_source_has_its_row(root, title, struct):
     documented = set(rows(section((root / "docs" / "sources.md").read_text("utf-8"), title)))
     assert {field.encode_name for field in msgspec.structs.fields(struct)} - documented == set()

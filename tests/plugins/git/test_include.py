@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from fakes.git_repository import GitRepository, Link
 
 from gitopsd.plugin import Artifact, ObjectRef, Rejected, SpecError
-from tests.fakes.git_repository import GitRepository, Link
 
 LIB = ObjectRef(kind="GitRepository", namespace="flux-system", name="lib")
 

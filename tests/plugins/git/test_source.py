@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from fakes.git_repository import Link, Program, Submodule
+from fakes.git_server import Behaviour, http_server
 
 from gitopsd.plugin import File, Misconfigured, NotReady, ObjectRef, Rejected, Remote, Revision, Transient
-from tests.fakes.git_repository import Link, Program, Submodule
-from tests.fakes.git_server import Behaviour, http_server
 
 FILES = {"app/deploy.yaml": "kind: Deployment\n", "app/with blank/x.yaml": "a: 1\r\n", "README.md": "# app\n"}
 ADDRESS = ObjectRef(kind="Remote", namespace="git", name="app")
