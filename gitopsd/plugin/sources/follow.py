@@ -1,0 +1,50 @@
+"""Where a redirect may lead, and whether credentials may come along. Pure.
+
+Never from https to http, never to another scheme, never to an address of the link itself: there cloud machines keep their
+credentials, and nobody redirects there for a good reason.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urljoin, urlsplit
+
+from gitopsd.model.errors import Rejected
+
+MAX_REDIRECTS = 5
+_METADATA = {"metadata.google.internal", "metadata", "instance-data"}
+
+
+def target(url: str, location: str, *, reason: str, how: str = "redirects") -> str:
+    """The URL that an answer from `url` leads to, `how` in words. Raises `Rejected` for one that nobody should go to."""
+    try:
+        found = urljoin(url, location)
+        old, new = urlsplit(url), urlsplit(found)
+        host = new.hostname or ""
+    except ValueError as error:
+        raise Rejected(f"{place(url)} {how} to what is no URL", reason=reason) from error
+    if new.scheme not in {"http", "https"} or not host or new.username is not None:
+        raise Rejected(f"{place(url)} {how} to what is no http URL", reason=reason)
+    if old.scheme == "https" and new.scheme == "http":
+        raise Rejected(f"{place(url)} {how} from https to http ({host}); that is not followed", reason=reason)
+    if host != old.hostname and link_local(host):
+        raise Rejected(f"{place(url)} {how} to {host}, an address of this machine's own link", reason=reason)
+    return found
+
+
+def place(url: str) -> str:
+    """A URL for a message: without what may be secret in it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+def link_local(host: str) -> bool:
+    """True for link-local addresses and the names that clouds give them, IPv4 inside IPv6 included."""
+    if host.rstrip(".").lower() in _METADATA:
+        return True
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_link_local or str(address) == "fd00:ec2::254"
