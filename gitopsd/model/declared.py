@@ -103,6 +103,11 @@ class SourceIntent:
     interval: timedelta
     timeout: timedelta
     depends_on: tuple[ObjectRef, ...] = ()
+    reads: ObjectRef | None = None
+    """A source of its namespace that it takes its content from, through `Context.sources`: it begins after that one, waits until
+    there is something to read, and hears of what is new. What it took of it, its own revision says."""
+    bare: bool = False
+    """It has no content of its own: it is ready as it stands, for the sources that read it."""
     suspended: bool = False
     unsupported: tuple[str, ...] = ()
     """Fields that are set and not served yet: the object stalls and is never fetched."""

@@ -62,7 +62,7 @@ from gitopsd.model.manifest import Body, Manifest, Read, Rendered, Stage
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase, Step
 from gitopsd.model.tree import Artifact, Changes, Entry, File, Folder, Link, Node, Revision
 from gitopsd.plugin import cel, http, keys, spec, tree
-from gitopsd.plugin.context import Context, Credentials, Work
+from gitopsd.plugin.context import Context, Credentials, Upstream, Work
 from gitopsd.plugin.hooks import hookimpl
 from gitopsd.plugin.http import Http, Proxies, Tls
 from gitopsd.plugin.roles import (
@@ -174,6 +174,7 @@ __all__ = [
     "Unmanaged",
     "Unserved",
     "Unsupported",
+    "Upstream",
     "UsageError",
     "ValuesRef",
     "Verdict",

@@ -12,6 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from gitopsd.model.declared import SourceIntent
+from gitopsd.model.identity import ObjectRef
+from gitopsd.model.tree import Artifact
 from gitopsd.plugin.http import Http
 from gitopsd.plugin.tree import Intake
 
@@ -49,6 +52,15 @@ class Credentials(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """A declared source as another one may see it: what it asks for, and what of it is stored; None without an artifact."""
+
+    intent: SourceIntent
+    artifact: Artifact | None
+    generation: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """Passed to every plugin call. `cache(name)` is a private folder that may vanish between runs (mode 0700)."""
 
@@ -61,5 +73,7 @@ class Context:
     now: Callable[[], datetime]
     log: FilteringBoundLogger
     cache: Callable[[str], Path]
+    sources: Mapping[ObjectRef, Upstream] = field(default_factory=dict, repr=False)
+    """The sources of the same namespace, the own one too: for a source whose intent `reads` another one, empty for all others."""
     conceal: Callable[[bytes], None] = field(default=lambda value: None)
     """Masks a secret value in every log line from now on: for what did not come through `credentials`, which do it themselves."""

@@ -29,6 +29,25 @@ def artifact(
     return found
 
 
+def upstream(
+    source: SourceIntent,
+    intents: Mapping[ObjectRef, Intent],
+    artifacts: Mapping[ObjectRef, Artifact],
+    outcomes: Mapping[ObjectRef, Outcome],
+) -> None:
+    """Raise `NotReady` where the source that this one reads gives nothing to read."""
+    if source.reads is None:
+        return
+    intent, outcome = intents.get(source.reads), outcomes.get(source.reads)
+    if intent is None:
+        raise NotReady(f"{source.ref}: {source.reads} is not declared; declare it or correct the reference")
+    if isinstance(intent, SourceIntent) and intent.bare:
+        if outcome is None or outcome.phase is not Phase.READY:
+            raise NotReady(f"{source.ref}: {source.reads} is not ready")
+    elif source.reads not in artifacts:
+        raise NotReady(f"{source.ref}: {source.reads} has no artifact yet", reason="NoArtifact")
+
+
 def dependencies(
     app: AppIntent | SourceIntent,
     revision: str,

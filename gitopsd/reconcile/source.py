@@ -16,6 +16,7 @@ from gitopsd.model.errors import GitopsdError, Misconfigured, Transient, Unsuppo
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Step
 from gitopsd.model.tree import Artifact, Revision
+from gitopsd.plugin.context import Context, Upstream
 from gitopsd.plugin.roles import Source
 from gitopsd.reconcile import conclude, require
 from gitopsd.reconcile.conclude import Run
@@ -58,26 +59,53 @@ async def _steps(intent: SourceIntent, run: Run, world: World) -> None:
         raise Unsupported(f"{intent.ref}: {', '.join(intent.unsupported)}: not served yet; remove to go on")
     run.step = Step.REQUIRE
     require.dependencies(intent, "", world.board.intents, world.board.declared, world.board.outcomes)
-    source = _plugin(intent, world)
+    require.upstream(intent, world.board.intents, world.board.artifacts, world.board.outcomes)
+    if intent.bare:
+        _as_it_stands(intent, run, world)
+        return
+    source, ctx = _plugin(intent, world), _context(intent, world)
     run.step = Step.RESOLVE
-    revision = await source.resolve(intent, world.ctx)
+    revision = await source.resolve(intent, ctx)
     run.attempted = revision
     if run.artifact is None or not _current(run.artifact, revision, intent):
         with bound_contextvars(revision=str(revision)):
-            run.artifact = await _fetched(source, intent, revision, run, world)
+            run.artifact = await _fetched(source, intent, revision, run, world, ctx)
     run.applied = revision
     world.board.artifacts[intent.ref] = run.artifact
+
+
+def _as_it_stands(intent: SourceIntent, run: Run, world: World) -> None:
+    """Nothing is fetched; another declaration is news to those who read it."""
+    run.artifact = None
+    world.board.artifacts.pop(intent.ref, None)
+    run.content = intent.content
+    run.attempted = run.applied = Revision(digest=intent.content)
+
+
+def _context(intent: SourceIntent, world: World) -> Context:
+    """For a source that reads another one: with the sources of its namespace."""
+    if intent.reads is None:
+        return world.ctx
+    board = world.board
+    beside = {
+        ref: Upstream(intent=found, artifact=board.artifacts.get(ref), generation=board.declared[ref].generation)
+        for ref, found in board.intents.items()
+        if isinstance(found, SourceIntent) and ref.namespace == intent.ref.namespace
+    }
+    return replace(world.ctx, sources=beside)
 
 
 def _current(artifact: Artifact, revision: Revision, intent: SourceIntent) -> bool:
     return artifact.revision == revision and artifact.spec == intent.content
 
 
-async def _fetched(source: Source, intent: SourceIntent, revision: Revision, run: Run, world: World) -> Artifact:
+async def _fetched(
+    source: Source, intent: SourceIntent, revision: Revision, run: Run, world: World, ctx: Context
+) -> Artifact:
     run.step = Step.FETCH
     base = run.artifact if run.artifact and run.artifact.spec == intent.content else None
     async with world.slots.fetch:
-        stored = await source.fetch(intent, revision, base, world.ctx)
+        stored = await source.fetch(intent, revision, base, ctx)
     run.step = Step.PUT
     artifact = Artifact(
         source=intent.ref,

@@ -19,7 +19,7 @@ Credentials Declared Deletion Digest DriftPolicy Engine Entry Explanation FieldC
 HeldElsewhere Http Intake Intent Inventory Kind LedgerRow Link Live Manifest Misconfigured Node NotReady ObjectRef
 Objects Ours Outcome Owned Owner PathError Phase Place Plan Policy Proxies Qualified Read Rehearsal Rejected Rendered Renderer
 ResourceId Result Retrying Revision SecretKey Seen Sink Source SourceIntent Spec SpecError Stage Stalling Step Stored Suspension Target
-Tls Transient Treatment Tree Unmanaged Unserved Unsupported UsageError ValuesRef Verdict VerificationFailed Versioned Work WriteMode cel digest hookimpl http
+Tls Transient Treatment Tree Unmanaged Unserved Unsupported Upstream UsageError ValuesRef Verdict VerificationFailed Versioned Work WriteMode cel digest hookimpl http
 keys spec tree
 """.split()  # noqa: SIM905 - a list of literals would be a page long
 

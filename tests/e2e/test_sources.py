@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 import pytest
 from fakes.s3_server import S3, s3_server
+from fakes.web_server import Site, web_server
 from fakes.world import World, app_ref, config_map, kustomization
 
 from gitopsd.model.identity import ObjectRef
@@ -46,3 +48,26 @@ async def test_a_bucket_feeds_a_kustomization_and_what_goes_from_it_is_pruned(wo
         assert {outcomes[ref].phase for ref in (bucket, app_ref("app"))} == {Phase.READY}, outcomes
     assert await world.exists("one", "three")
     assert not await world.exists("two")
+
+
+REPOSITORY = (
+    "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata: {{name: {name}, namespace: flux-system}}\n"
+    "spec: {{interval: 1h, url: '{url}', type: {type}}}\n"
+)
+INDEX = b"apiVersion: v1\nentries:\n  web: [{version: 1.0.0, urls: [web-1.0.0.tgz]}]\n"
+
+
+@pytest.mark.asyncio
+async def test_helm_repositories_become_ready_and_a_registry_is_not_asked(world: World) -> None:
+    with web_server(Site(files={"/index.yaml": INDEX})) as site:
+        world.declare(
+            REPOSITORY.format(name="plain", url=site.url, type="default"),
+            REPOSITORY.format(name="registry", url="oci://127.0.0.2:1/charts", type="oci"),
+            source="",
+        )
+        outcomes = await world.once()
+
+    assert {ref.name: (o.phase, o.message) for ref, o in outcomes.items()} == {
+        "plain": (Phase.READY, f"stored artifact for revision 'sha256:{hashlib.sha256(INDEX).hexdigest()}'"),
+        "registry": (Phase.READY, "ready for the sources that read it; it has no content of its own"),
+    }
