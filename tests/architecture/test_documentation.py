@@ -21,6 +21,7 @@ from gitopsd.plugin import File, digest, keys, registry, yaml
 from gitopsd.store import Store
 from gitopsd_plugins.bucket.spec import BucketSpec
 from gitopsd_plugins.git.spec import RepositorySpec
+from gitopsd_plugins.helm.chart_spec import ChartSpec
 from gitopsd_plugins.helm.repository_spec import RepositorySpec as HelmRepositorySpec
 from gitopsd_plugins.kustomize.spec import KustomizationSpec
 
@@ -88,7 +89,9 @@ def test_every_field_of_a_served_kind_has_its_row(configuration, title, struct):
     assert {field.encode_name for field in msgspec.structs.fields(struct)} - documented == set()
 
 
-@pytest.mark.parametrize(("title", "struct"), [("Bucket", BucketSpec), ("HelmRepository", HelmRepositorySpec)])
+@pytest.mark.parametrize(
+    ("title", "struct"), [("Bucket", BucketSpec), ("HelmRepository", HelmRepositorySpec), ("HelmChart", ChartSpec)]
+)
 def test_every_field_of_a_source_has_its_row(root, title, struct):
     documented = set(rows(section((root / "docs" / "sources.md").read_text("utf-8"), title)))
     assert {field.encode_name for field in msgspec.structs.fields(struct)} - documented == set()

@@ -6,6 +6,8 @@ Importing this registers; nothing is read or asked before an object is looked at
 from __future__ import annotations
 
 from gitopsd.plugin import Kind, Source, hookimpl
+from gitopsd_plugins.helm.chart_kind import HelmChart
+from gitopsd_plugins.helm.chart_source import ChartSource
 from gitopsd_plugins.helm.repository_kind import HelmRepository
 from gitopsd_plugins.helm.repository_source import RepositorySource
 
@@ -13,10 +15,10 @@ from gitopsd_plugins.helm.repository_source import RepositorySource
 @hookimpl
 def gitopsd_kinds() -> list[Kind]:
     """The declared kinds."""
-    return [HelmRepository()]
+    return [HelmRepository(), HelmChart()]
 
 
 @hookimpl
 def gitopsd_sources() -> list[Source]:
     """What fetches them."""
-    return [RepositorySource()]
+    return [RepositorySource(), ChartSource()]
