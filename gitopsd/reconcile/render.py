@@ -4,16 +4,12 @@ A render records everything that it looked at. As long as a newer tree shows the
 the earlier result stands: no worker process is asked, and none of its objects is read. The worker process also stores what
 it made. Sets that hold Secrets are never stored; they are kept in memory. Large sets are decoded in a thread, object by
 object: all at once they would hold the loop up.
-
-Where the store finds content damaged or gone, the artifact leaves service and its source fetches it again; once for each
-content in a row, so that a failing disk keeps nobody busy.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,19 +19,18 @@ from anyio import to_thread
 from gitopsd.model import digest
 from gitopsd.model.declared import AppIntent
 from gitopsd.model.digest import Digest
-from gitopsd.model.errors import Misconfigured, NotReady, Transient
+from gitopsd.model.errors import Misconfigured
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.manifest import Manifest, Outline
 from gitopsd.model.tree import Artifact
 from gitopsd.plugin.roles import Renderer
 from gitopsd.plugin.tree import Tree
-from gitopsd.reconcile import values
+from gitopsd.reconcile import lost, values
 from gitopsd.reconcile.values import Found
 from gitopsd.reconcile.world import Render, World
 from gitopsd.store import Store
 
 JOB = "gitopsd.reconcile.render:job"
-LOST = frozenset({"ContentDamaged", "ContentMissing"})
 SMALL = 64 * 1024
 """Bytes of an answer that the loop decodes itself, in well under a millisecond."""
 
@@ -74,7 +69,7 @@ async def current(app: AppIntent, artifact: Artifact, world: World) -> tuple[Ren
     found = await values.found(app, world)
     intent = _intent(renderer, app, found, world)
     last = world.board.renders.get(app.ref) or _stored(app, artifact, intent, world)
-    with _fetched_again(app, world):
+    with lost.fetched_again(app.ref, app.source, world):
         if (
             last is not None
             and last.intent == intent
@@ -100,7 +95,7 @@ async def manifests(app: AppIntent, artifact: Artifact, render: Render, world: W
     if stored is not None:
         return stored
     found = await values.found(app, world)
-    with _fetched_again(app, world):
+    with lost.fetched_again(app.ref, app.source, world):
         return (await _made(_renderer(app, world), render.intent, app, artifact, found, world))[1]
 
 
@@ -112,20 +107,6 @@ def _intent(renderer: Renderer, app: AppIntent, found: Found, world: World) -> D
 def _hidden(app: AppIntent, world: World) -> frozenset[str]:
     """Values from Secrets that stand in the app's own document, as another app rendered it."""
     return world.board.declared[app.ref].hidden
-
-
-@contextmanager
-def _fetched_again(app: AppIntent, world: World) -> Iterator[None]:
-    """Let the source fetch again what is found lost. Raises `NotReady` then, so that its news wakes the app."""
-    try:
-        yield
-    except Transient as error:
-        before = world.board.outcomes.get(app.ref)
-        if error.reason not in LOST or (before is not None and str(error) in before.message):
-            raise
-        world.board.artifacts.pop(app.source, None)
-        world.wake(app.source, str(error))
-        raise NotReady(f"{app.ref}: waits for {app.source}: {error}", reason=error.reason) from error
 
 
 async def _made(

@@ -42,7 +42,7 @@ def upstream(
     if intent is None:
         raise NotReady(f"{source.ref}: {source.reads} is not declared; declare it or correct the reference")
     if isinstance(intent, SourceIntent) and intent.bare:
-        if outcome is None or outcome.phase is not Phase.READY:
+        if outcome is None or outcome.phase not in {Phase.READY, Phase.SUSPENDED}:
             raise NotReady(f"{source.ref}: {source.reads} is not ready")
     elif source.reads not in artifacts:
         raise NotReady(f"{source.ref}: {source.reads} has no artifact yet", reason="NoArtifact")

@@ -6,6 +6,7 @@ sees a tree that is not whole.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import anyio
@@ -18,7 +19,7 @@ from gitopsd.model.outcome import Outcome, Step
 from gitopsd.model.tree import Artifact, Revision
 from gitopsd.plugin.context import Context, Upstream
 from gitopsd.plugin.roles import Source
-from gitopsd.reconcile import conclude, require
+from gitopsd.reconcile import conclude, lost, require
 from gitopsd.reconcile.conclude import Run
 from gitopsd.reconcile.world import World
 
@@ -34,7 +35,8 @@ async def attempt(ref: ObjectRef, world: World, *, token: str = "") -> Outcome:
     if intent.suspended:
         return conclude.suspended(run, world.ctx.now())
     try:
-        with anyio.fail_after(intent.timeout.total_seconds()):
+        reading = lost.fetched_again(ref, intent.reads, world) if intent.reads else nullcontext()
+        with anyio.fail_after(intent.timeout.total_seconds()), reading:
             await _steps(intent, run, world)
     except TimeoutError:
         late = Transient(f"{ref}: not finished within {intent.timeout.total_seconds():g} s at step {run.step}")
