@@ -14,7 +14,6 @@ from typing import Any
 
 from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ObjectRef, ResourceId
-from gitopsd.model.tree import Artifact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +103,13 @@ class SourceIntent:
     interval: timedelta
     timeout: timedelta
     depends_on: tuple[ObjectRef, ...] = ()
-    made_of: tuple[ObjectRef, ...] = ()
-    """Sources whose artifacts this one is made of: it waits until each has one, and a new one wakes it."""
-    given: Mapping[ObjectRef, Artifact] = field(default_factory=dict, repr=False)
-    """Their artifacts as they are now; filled in before each attempt, and then part of `content`."""
+    reads: tuple[ObjectRef, ...] = ()
+    """Sources of its namespace that it takes its content from, through `Context.sources`: it begins after the first, waits until
+    there is something to read in each, and hears of what is new."""
+    blends: bool = False
+    """What it reads is in its content as it stands: another revision there is other content here. Else its revision says what it took."""
+    bare: bool = False
+    """It has no content of its own: it is ready as it stands, for the sources that read it."""
     suspended: bool = False
     unsupported: tuple[str, ...] = ()
     """Fields that are set and not served yet: the object stalls and is never fetched."""

@@ -66,7 +66,7 @@ from gitopsd.model.outcome import LedgerRow, Outcome, Phase, Step
 from gitopsd.model.remote import Remote
 from gitopsd.model.tree import Artifact, Changes, Entry, File, Folder, Link, Node, Revision
 from gitopsd.plugin import cel, egress, http, keys, spec, tree
-from gitopsd.plugin.context import AccountToken, Context, Credentials, Work
+from gitopsd.plugin.context import AccountToken, Context, Credentials, Upstream, Work
 from gitopsd.plugin.decryption import Keys, Lock, Locked, Opened
 from gitopsd.plugin.hooks import hookimpl
 from gitopsd.plugin.http import Http, Proxies, Tls
@@ -200,6 +200,7 @@ __all__ = [
     "Unmanaged",
     "Unserved",
     "Unsupported",
+    "Upstream",
     "UsageError",
     "ValuesRef",
     "Verdict",

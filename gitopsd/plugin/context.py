@@ -12,7 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from gitopsd.model.declared import SourceIntent
 from gitopsd.model.errors import NotReady
+from gitopsd.model.identity import ObjectRef
+from gitopsd.model.tree import Artifact
 from gitopsd.plugin.http import Http
 from gitopsd.plugin.tree import Intake
 
@@ -69,6 +72,15 @@ async def _nobody(namespace: str, account: str, audiences: Sequence[str]) -> Acc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """A declared source as another one may see it: what it asks for, and what of it is stored; None without an artifact."""
+
+    intent: SourceIntent
+    artifact: Artifact | None
+    generation: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """Passed to every plugin call. `cache(name)` is a private folder that may vanish between runs (mode 0700)."""
 
@@ -83,6 +95,8 @@ class Context:
     cache: Callable[[str], Path]
     platform: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What the platform says of this process's own identity in a cloud: its environment's variables that begin with `AZURE_`."""
+    sources: Mapping[ObjectRef, Upstream] = field(default_factory=dict, repr=False)
+    """The sources of the same namespace, the own one too: for a source whose intent `reads` another one, empty for all others."""
     conceal: Callable[[bytes], None] = field(default=lambda value: None)
     """Masks a secret value from now on, in log lines and in whatever becomes of an attempt: for what did not come through
     `credentials`, which do it themselves."""

@@ -32,6 +32,8 @@ class Run:
     attempted: Revision | None = None
     applied: Revision | None = None
     artifact: Artifact | None = None
+    content: str = ""
+    """What a source that has no content of its own stands at."""
     fetched: bool = False
     inventory: Inventory | None = None
     plan: Plan | None = None
@@ -142,6 +144,8 @@ def _outcome(
 def _done(run: Run) -> str:
     if run.artifact is not None and run.plan is None and run.inventory is None and not run.rendered:
         return f"stored artifact for revision '{run.artifact.revision}'"
+    if run.applied is not None and run.applied.digest == run.content:
+        return "ready for the sources that read it; it has no content of its own"
     return f"Applied revision: {run.applied}"
 
 

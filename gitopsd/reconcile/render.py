@@ -5,15 +5,10 @@ the earlier result stands: no worker process is asked, and none of its objects i
 encrypted, are never stored; they are kept in memory. What a render needs from services or from elsewhere it says instead of an
 answer; that is asked for, and it is asked again. Large sets are decoded in a thread, object by object: all at once they would hold
 the loop up.
-
-Where the store finds content damaged or gone, the artifact leaves service and its source fetches it again; once for each
-content in a row, so that a failing disk keeps nobody busy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -24,13 +19,12 @@ from msgspec import structs
 from gitopsd.model import digest
 from gitopsd.model.declared import AppIntent
 from gitopsd.model.digest import Digest
-from gitopsd.model.errors import Misconfigured, NotReady, Rejected, Transient
+from gitopsd.model.errors import Misconfigured, Rejected
 from gitopsd.model.manifest import Manifest
-from gitopsd.model.remote import Remote
 from gitopsd.model.tree import Artifact
 from gitopsd.plugin.roles import Renderer
 from gitopsd.plugin.tree import Objects, Remotes, Tree
-from gitopsd.reconcile import decryption, rendering, values
+from gitopsd.reconcile import decryption, lost, rendering, values
 from gitopsd.reconcile.decryption import Opening
 from gitopsd.reconcile.remotes import Roots
 from gitopsd.reconcile.rendering import Answer, Needed, Order, Waiting
@@ -38,7 +32,6 @@ from gitopsd.reconcile.unsealing import Unseal
 from gitopsd.reconcile.values import Found, Looked
 from gitopsd.reconcile.world import Render, World
 
-LOST = frozenset({"ContentDamaged", "ContentMissing"})
 MAX_ROUNDS = 1000
 """Times that one render may begin again, since services had to be asked for keys, or other places for content."""
 SMALL = 64 * 1024
@@ -59,7 +52,7 @@ async def current(
     hidden = frozenset(found.hidden) | _hidden(app, world)
     wanted = last.outline.remotes if last else ()
     roots = await world.elsewhere.roots(wanted, timedelta() if anew else app.interval / 2)
-    with _fetched_again(app, wanted, world):
+    with lost.fetched_again(app.ref, [app.source], world, wanted):
         if (
             last is not None
             and last.intent == intent
@@ -90,7 +83,7 @@ async def manifests(app: AppIntent, artifact: Artifact, render: Render, world: W
     found, opening = await _looked_up(app, world)
     wanted = render.outline.remotes
     roots = await world.elsewhere.roots(wanted, app.interval)
-    with _fetched_again(app, wanted, world):
+    with lost.fetched_again(app.ref, [app.source], world, wanted):
         order = _order(_renderer(app, world), render.intent, app, artifact, found, opening, world)
         return (await _made(order, app, opening, roots, world))[1]
 
@@ -123,21 +116,6 @@ def _hidden(app: AppIntent, world: World) -> frozenset[str]:
 
 def _tree(objects: Objects, root: Digest, roots: Roots | None) -> Tree:
     return Tree(objects, root, remotes=None if roots is None else Remotes(objects, roots))
-
-
-@contextmanager
-def _fetched_again(app: AppIntent, remotes: Iterable[Remote], world: World) -> Iterator[None]:
-    """Let the source fetch again what is found lost. Raises `NotReady` then, so that its news wakes the app."""
-    try:
-        yield
-    except Transient as error:
-        before = world.board.outcomes.get(app.ref)
-        if error.reason not in LOST or (before is not None and str(error) in before.message):
-            raise
-        world.elsewhere.forget(remotes)
-        world.board.artifacts.pop(app.source, None)
-        world.wake(app.source, str(error))
-        raise NotReady(f"{app.ref}: waits for {app.source}: {error}", reason=error.reason) from error
 
 
 async def _made(

@@ -13,7 +13,7 @@ from gitopsd.runtime.due import Timing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scheduled:
-    """One object with a worker. An app begins when its `source` has concluded once; `depends_on` only wakes it."""
+    """One object with a worker. It begins when its `source` has concluded once; `depends_on` only wakes it."""
 
     ref: ObjectRef
     spec: Digest
@@ -32,7 +32,7 @@ class Scheduled:
             spec=declared.spec,
             generation=declared.generation,
             timing=_timing(intent),
-            source=intent.source if isinstance(intent, AppIntent) else None,
+            source=_begins_after(intent),
             depends_on=_depends_on(intent),
             closely=frozenset(intent.ready_expressions if isinstance(intent, AppIntent) else ()),
         )
@@ -55,12 +55,21 @@ def needed(every: Mapping[ObjectRef, Scheduled], refs: Iterable[ObjectRef]) -> I
     return found.values()
 
 
+def _begins_after(intent: Intent) -> ObjectRef | None:
+    match intent:
+        case AppIntent():
+            return intent.source
+        case SourceIntent(reads=(first, *_)):
+            return first
+    return None
+
+
 def _depends_on(intent: Intent) -> tuple[ObjectRef, ...]:
     match intent:
         case AppIntent():
             return intent.depends_on
         case SourceIntent():
-            return (*intent.made_of, *intent.depends_on)
+            return (*intent.reads[1:], *intent.depends_on)
     return ()
 
 

@@ -21,8 +21,8 @@ HealthCheck HealthExpression HealthRule HeldElsewhere Http Intake Intent Invento
 Live Lock Locked Manifest Misconfigured Node NotReady NothingThere ObjectRef Objects Opened Ours Outcome Owned Owner
 PathError Phase Place Plan Policy Proxies Qualified Read Rehearsal Rejected Remote RemoteNeeded Remotes Rendered
 Renderer ResourceId Result Retrying Revision SecretKey Seen Sink Source SourceIntent Spec SpecError Stage Stalling
-Step Stored Suspension Target Tls Transient Treatment Tree Unmanaged Unserved Unsupported UsageError ValuesRef Verdict
-VerificationFailed Versioned Work WriteMode cel digest egress hookimpl http keys spec tree
+Step Stored Suspension Target Tls Transient Treatment Tree Unmanaged Unserved Unsupported Upstream UsageError
+ValuesRef Verdict VerificationFailed Versioned Work WriteMode cel digest egress hookimpl http keys spec tree
 """.split()  # noqa: SIM905 - a list of literals would be a page long
 
 

@@ -86,7 +86,7 @@ class GitSource:
 
     async def folder(self, intent: SourceIntent, folder: Path, ctx: Context) -> Stored:
         """A local folder as the root of the repository: what a commit of it would hold, under the same ignore rules."""
-        given = FolderOrder(folder=str(folder), rules=_rules(intent))
+        given = FolderOrder(folder=str(folder), rules=_rules(intent, ctx))
         with _named(intent.ref):
             return order.decode(await self._run("folder", order.encode(given), intent, ctx), Stored)
 
@@ -127,7 +127,7 @@ class GitSource:
             commit=_commit(revision),
             ref="" if wanted.commit else _ref(wanted.prefixes[0], revision),
             branch=wanted.branch if wanted.commit else "",
-            rules=_rules(intent),
+            rules=_rules(intent, ctx),
             submodules=repository.submodules,
             verification=await _verification(repository, ctx),
             base=_commit(base.revision) if base else "",
@@ -169,18 +169,25 @@ def _named(ref: ObjectRef) -> Iterator[None]:
         raise
 
 
-def _rules(intent: SourceIntent) -> Rules:
+def _rules(intent: SourceIntent, ctx: Context) -> Rules:
     repository: Repository = intent.spec
     copies = tuple(
         Copy(
             name=str(include.source),
-            tree=intent.given[include.source].tree,
+            tree=_included(include.source, ctx).tree,
             from_path=include.from_path,
             to_path=include.to_path,
         )
         for include in repository.include
     )
     return Rules(ignore=repository.ignore, sparse=repository.sparse, copies=copies)
+
+
+def _included(ref: ObjectRef, ctx: Context) -> Artifact:
+    found = ctx.sources[ref].artifact if ref in ctx.sources else None
+    if found is None:
+        raise NotReady(f"{ref} has no artifact yet", reason="NoArtifact")
+    return found
 
 
 async def _verification(repository: Repository, ctx: Context) -> Verification | None:

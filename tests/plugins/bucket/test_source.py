@@ -197,7 +197,7 @@ EMPTY = b'<?xml version="1.0"?><ListBucketResult><Name>tls</Name><IsTruncated>fa
 
 
 async def test_private_ca_is_trusted_where_it_is_named_and_only_there(world, read, tmp_path):
-    tls = self_signed(tmp_path)
+    tls = self_signed(tmp_path / "tls", ca=False)
     with web_server(Site(files={"/tls": EMPTY}), tls) as site:
         spec = {"bucketName": "tls", "endpoint": site.url.removeprefix("https://")}
         world.secrets.data["ca"] = {"ca.crt": tls[0].read_bytes()}
