@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -29,19 +29,21 @@ class Findings:
     """Says what was looked at, one line each, and counts what would go wrong."""
 
     failed: int = 0
+    mask: Callable[[str], str] = str
+    """What is known to be secret is masked in all of it."""
 
     def good(self, text: str) -> None:
         """It is as it should be."""
-        click.echo(f"✔ {text}")
+        click.echo(self.mask(f"✔ {text}"))
 
     def warn(self, text: str) -> None:
         """Worth a look; stops nothing."""
-        click.echo(f"! {text}")
+        click.echo(self.mask(f"! {text}"))
 
     def bad(self, text: str) -> None:
         """It would go wrong."""
         self.failed += 1
-        click.echo(f"✗ {text}")
+        click.echo(self.mask(f"✗ {text}"))
 
 
 @click.command()
@@ -69,6 +71,7 @@ async def _check(chosen: Chosen) -> Exit:
     _objects(loaded, found)
 
     async def look(engine: Engine) -> None:
+        found.mask = engine.world.ctx.masked
         for name in sorted(loaded.declared.clusters):
             await _cluster(name, engine, found)
         await _sources(engine, found)

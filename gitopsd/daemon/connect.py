@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 from gitopsd.config.chosen import SANDBOX, Loaded
 from gitopsd.config.problems import shown
 from gitopsd.config.settings import Settings
+from gitopsd.daemon import masked
 from gitopsd.model import digest
 from gitopsd.model.errors import Misconfigured
 from gitopsd.plugin.context import Context
@@ -66,7 +67,7 @@ def connecting(
         try:
             async with (
                 access.open(route.cluster, spec, ctx) as line,
-                sink.connect(line, actor, ctx) as target,
+                sink.connect(masked.access(line, ctx.conceal), actor, ctx) as target,
             ):
                 await _held(target, actor, engine(), watches, serve)
         except SpecError as error:
