@@ -94,6 +94,7 @@ class Place:
             "spec: {interval: 1h, path: ./web, prune: true, sourceRef: {kind: GitRepository, name: repo},"
             " postBuild: {substitute: {where: '${PASSWORD}'}}}\n"
         )
+        odd = child.replace("name: child", "name: odd").replace("interval: 1h", "interval: '${PASSWORD}'")
         address = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: url, namespace: default}\ndata: {url: 'https://me:${PASSWORD}@x'}\n"
         plain = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: plain, namespace: default}}\nstringData: {{value: '{self.secret('plain secret')}'}}\n"
         vault = {
@@ -111,6 +112,7 @@ class Place:
                 ),
                 "sealed/plain.yaml": plain,
                 "variables/child.yaml": child,
+                "variables/odd.yaml": odd,
                 "variables/url.yaml": address,
                 "quoted/b.yaml": quoted,
                 "unfit/a.yaml": sops_file.for_age(unfit, self.recipient),
@@ -141,6 +143,10 @@ class Place:
         wrong = f"http://robot:{self.secret('url password')}@127.0.0.1:1/x.git"
         documents += [self._source("far", self.git.url, secret="git"), self._source("repo", "./repository")]
         documents += [self._app("far", "path: ./web, sourceRef: {kind: GitRepository, name: far}")]
+        documents.append(
+            "apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {name: test}\n"
+            f"spec: {{sandbox: {{persist: {self.project.folder / 'cluster'}}}}}\n"
+        )
         self.project.config.write_text("---\n".join(documents))
         (self.project.folder / "wrong.yaml").write_text(self._source("wrong", wrong))
 
@@ -165,10 +171,9 @@ class Place:
         """A command to its end, however it ends; what it said is kept."""
         words = command.split()
         takes = words[0] not in {"plugins", "schema", "sops", "build"}
-        cluster = ["--sandbox"] if takes and words[0] != "store" and "--offline" not in words else []
         config = ["-c", str(self.project.config)] if takes else []
         done = subprocess.run(
-            [*GITOPSD, *words, *config, *cluster, *more], cwd=self.project.folder, env=self.project.environment,
+            [*GITOPSD, *words, *config, *more], cwd=self.project.folder, env=self.project.environment,
             capture_output=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
         self.said.append((command, done.stdout + done.stderr))
@@ -178,7 +183,7 @@ class Place:
         """Where which secret was found: in what was said, in files of the state folder and among temporary files."""
         found = [f"{where}: {name}" for where, said in self.said for name in self._found(where, said)]
         for folder in (self.project.folder / "state", self.temporary, self.project.folder / "run"):
-            for name, data in canary.contents(folder, without=("sandbox/",)):
+            for name, data in canary.contents(folder):
                 inside = self.canaries.find(data) - ({"plain secret"} if "cache" in name else set())
                 found += [f"{folder.name}/{name}: {leak}" for leak in inside]
         return sorted(set(found))
@@ -219,7 +224,7 @@ def test_no_command_and_no_failure_shows_or_keeps_a_secret(place: Place) -> None
 
 def test_the_daemon_shows_and_keeps_no_secret(place: Place) -> None:
     place.git.behaviour.username, place.git.behaviour.password = "robot", place.secret("git password")
-    with place.project.daemon("-c", str(place.project.config), "--sandbox") as daemon:
+    with place.project.daemon("-c", str(place.project.config)) as daemon:
         for command in ASKING:
             place.run(command)
         place.said.append(("daemon", daemon.log.read_bytes()))

@@ -191,7 +191,11 @@ async def test_keys_that_vault_keeps_are_asked_for_once_a_render_and_a_new_token
     decryption = "decryption: {provider: sops, secretRef: {name: vault}}"
     async with key_services.serving(key_services.vault("s.right-token")) as service:
         sealed = sops_file.for_vault(document, service.url, key_services.DATA_KEY)
-        world.repository.commit({"app/secret.yaml": sealed})
+        again = {**document, "metadata": {"name": "again", "namespace": "default"}}
+        beside = sops_file.for_vault(again, service.url, key_services.DATA_KEY).replace(
+            'created_at: "2026', 'created_at: "2027'
+        )
+        world.repository.commit({"app/secret.yaml": sealed, "app/z.yaml": beside})
         world.declare(kustomization("app", decryption), token("s.wrong-token"))
         async with world.engine() as engine:
             refused = await world.until("app", Phase.RETRYING)
@@ -201,7 +205,7 @@ async def test_keys_that_vault_keeps_are_asked_for_once_a_render_and_a_new_token
             world.declare(kustomization("app", decryption), token("s.right-token"))
             engine.declare(world.load().declared)
             await world.until("app", since=since)
-        assert len(service.asked) == 2
+        assert len(service.asked) == 4
     assert await held(world) == {"password": PASSWORD}
 
 
