@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import anyio.to_thread
 import click
 
-from gitopsd.cli import options, output
+from gitopsd.cli import options, output, plain_secrets
 from gitopsd.cli.exits import Exit
 from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen, Loaded
 from gitopsd.daemon import compose
 from gitopsd.model.declared import AppIntent, SourceIntent, Unserved
 from gitopsd.model.errors import GitopsdError
+from gitopsd.model.tree import Revision
+from gitopsd.plugin.roles import Source
+from gitopsd.plugin.tree import Tree
 from gitopsd.runtime.engine import Engine
 
 T = TypeVar("T")
@@ -25,19 +29,21 @@ class Findings:
     """Says what was looked at, one line each, and counts what would go wrong."""
 
     failed: int = 0
+    mask: Callable[[str], str] = str
+    """What is known to be secret is masked in all of it."""
 
     def good(self, text: str) -> None:
         """It is as it should be."""
-        click.echo(f"✔ {text}")
+        click.echo(self.mask(f"✔ {text}"))
 
     def warn(self, text: str) -> None:
         """Worth a look; stops nothing."""
-        click.echo(f"! {text}")
+        click.echo(self.mask(f"! {text}"))
 
     def bad(self, text: str) -> None:
         """It would go wrong."""
         self.failed += 1
-        click.echo(f"✗ {text}")
+        click.echo(self.mask(f"✗ {text}"))
 
 
 @click.command()
@@ -65,6 +71,7 @@ async def _check(chosen: Chosen) -> Exit:
     _objects(loaded, found)
 
     async def look(engine: Engine) -> None:
+        found.mask = engine.world.ctx.masked
         for name in sorted(loaded.declared.clusters):
             await _cluster(name, engine, found)
         await _sources(engine, found)
@@ -92,6 +99,23 @@ async def _sources(engine: Engine, found: Findings) -> None:
             revision = await _tried(source.resolve(intent, engine.world.ctx), found)
             if revision is not None:
                 found.good(f"{ref}: {revision}")
+                await _plain_secrets(intent, source, revision, engine, found)
+
+
+async def _plain_secrets(
+    intent: SourceIntent, source: Source, revision: Revision, engine: Engine, found: Findings
+) -> None:
+    """Warn of Secrets that lie there for everybody to read. The content is brought into the local store, where it is not yet."""
+    store, last = engine.world.store, engine.world.store.artifact(intent.ref)
+    if last is not None and last.revision == revision:
+        tree = last.tree
+    else:
+        stored = await _tried(source.fetch(intent, revision, last, engine.world.ctx), found)
+        if stored is None:
+            return
+        tree = stored.tree
+    for text in await anyio.to_thread.run_sync(lambda: list(plain_secrets.warnings(Tree(store, tree)))):
+        found.warn(f"{intent.ref}: {text}")
 
 
 async def _cluster(name: str, engine: Engine, found: Findings) -> None:

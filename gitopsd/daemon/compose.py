@@ -94,6 +94,7 @@ async def engaged(
             try:
                 ended.append(await body(engine))
             except GitopsdError as error:
+                error.args = (mode.secrets.masked(str(error)),)
                 ended.append(error)
             finally:
                 with anyio.CancelScope(shield=True):

@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 from gitopsd.config.chosen import SANDBOX, Loaded
 from gitopsd.config.problems import shown
 from gitopsd.config.settings import Settings
+from gitopsd.daemon import masked
 from gitopsd.model import digest
 from gitopsd.model.declared import SecretKey
 from gitopsd.model.errors import Misconfigured, NotReady
@@ -76,7 +77,7 @@ def connecting(loaded: Loaded, actor: Actor, ctx: Context, engine: Callable[[], 
         try:
             async with (
                 access.open(route.cluster, spec, ctx) as line,
-                sink.connect(line, actor, ctx) as target,
+                sink.connect(masked.access(line, ctx.conceal), actor, ctx) as target,
             ):
                 await _held(target, actor, engine(), serve)
         except SpecError as error:

@@ -152,7 +152,7 @@ class Renderer(Protocol):
 class Decryptor(Protocol):
     """Opens encrypted files while they are read out of a tree; what is opened is in memory only.
 
-    A class without constructor arguments: it is instantiated again in a worker process, where it has no network. `version`
+    A class without constructor arguments: it is instantiated again in a worker process, where it has no `Context`. `version`
     changes when its results may. No message may hold a value or a key.
     """
 

@@ -1,7 +1,7 @@
 """How an app's encrypted files are opened: its own decryption, or that of the settings for all apps; keys anew at each use.
 
 Keys take part in what a render is known by, through a keyed digest: another key renders anew, without a restart. What only a
-service can open is asked for here, in the daemon, since a worker process has no network.
+service can open is asked for here, in the daemon, since a worker process has no `Context`.
 """
 
 from __future__ import annotations

@@ -89,7 +89,9 @@ def job(payload: bytes, store: Store) -> bytes:
         with unsealing.discreet(order.hidden, overlay):
             return msgspec.msgpack.encode(_rendered(order, overlay, store))
     except Locked as locked:
-        return msgspec.msgpack.encode(Waiting(locks=locked.locks))
+        assert overlay is not None  # else nothing is locked
+        found = (*locked.locks, *overlay.locks_beside(Tree(store, order.tree)))
+        return msgspec.msgpack.encode(Waiting(locks=tuple({lock.id: lock for lock in found}.values())))
     except RemoteNeeded as needed:
         return msgspec.msgpack.encode(Needed(remotes=needed.remotes))
 

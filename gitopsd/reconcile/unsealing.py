@@ -19,8 +19,12 @@ from gitopsd.model.errors import GitopsdError, Rejected
 from gitopsd.model.identity import ResourceId
 from gitopsd.model.manifest import Manifest
 from gitopsd.model.masking import Secrets
-from gitopsd.plugin.decryption import Keys
+from gitopsd.model.tree import File, Folder
+from gitopsd.plugin.decryption import Keys, Lock, Locked
 from gitopsd.plugin.roles import Decryptor
+from gitopsd.plugin.tree import Tree
+
+MAX_BESIDE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,8 @@ class Unsealing:
         self._known: dict[tuple[str, bytes], bytes] = {}
         self.values: set[str] = set()
         self.used = False
+        self.last = ""
+        """The path of what was opened last, or could not be."""
 
     def reveal(self, path: str, data: bytes) -> bytes:
         """The file as it was; one that is not sealed is given back as it is."""
@@ -57,11 +63,27 @@ class Unsealing:
         known = self._known.get((path, data))
         if known is None:
             order = self._order
+            self.last = path
             opened = self._decryptor.open(path, data, order.keys, order.unlocked, verify=order.verify)
             self.used = True
             self.values |= opened.values
             known = self._known[path, data] = opened.data
         return known
+
+    def locks_beside(self, tree: Tree) -> Iterator[Lock]:
+        """What is locked in the folder of the last file: services are better asked once than file by file."""
+        folder = self.last.rpartition("/")[0]
+        if not isinstance(tree.find(folder), Folder):
+            return
+        for name, entry in sorted(tree.list(folder).items()):
+            if isinstance(entry, File) and entry.size <= MAX_BESIDE:
+                path = f"{folder}/{name}" if folder else name
+                try:
+                    self.reveal(path, tree.read(path, sealed=True))
+                except Locked as locked:
+                    yield from locked.locks
+                except GitopsdError:
+                    continue  # whoever renders it will say so
 
     def revealed(self, manifest: Manifest) -> Manifest:
         """A Secret with values that are sealed files themselves, as a generator puts them there, with these opened."""

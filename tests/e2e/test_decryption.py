@@ -6,6 +6,7 @@ import base64
 from pathlib import Path
 
 import pytest
+from fakes import key_services, sops_file
 from fakes.world import World, app_ref, config_map, kustomization
 
 from gitopsd.model.outcome import Outcome, Phase
@@ -178,3 +179,38 @@ async def test_plaintext_and_keys_are_on_no_disk_and_in_no_message(
     for secret in (PASSWORD, base64.b64encode(PASSWORD.encode()).decode(), identity):
         assert secret.encode() not in disk
         assert secret not in said
+
+
+async def test_keys_that_vault_keeps_are_asked_for_once_a_render_and_a_new_token_is_used_at_once(world: World) -> None:
+    document = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "basic-auth", "namespace": "default"},
+        "stringData": {"password": PASSWORD},
+    }
+    decryption = "decryption: {provider: sops, secretRef: {name: vault}}"
+    async with key_services.serving(key_services.vault("s.right-token")) as service:
+        sealed = sops_file.for_vault(document, service.url, key_services.DATA_KEY)
+        again = {**document, "metadata": {"name": "again", "namespace": "default"}}
+        beside = sops_file.for_vault(again, service.url, key_services.DATA_KEY).replace(
+            'created_at: "2026', 'created_at: "2027'
+        )
+        world.repository.commit({"app/secret.yaml": sealed, "app/z.yaml": beside})
+        world.declare(kustomization("app", decryption), token("s.wrong-token"))
+        async with world.engine() as engine:
+            refused = await world.until("app", Phase.RETRYING)
+            assert f"Vault {service.url}, key transit/decrypt/main: answered 403: permission denied" in refused.message
+            assert "s.wrong-token" not in refused.message
+            since = len(world.heard.outcomes)
+            world.declare(kustomization("app", decryption), token("s.right-token"))
+            engine.declare(world.load().declared)
+            await world.until("app", since=since)
+        assert len(service.asked) == 4
+    assert await held(world) == {"password": PASSWORD}
+
+
+def token(value: str) -> str:
+    return (
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: vault, namespace: flux-system}\n"
+        f"stringData: {{sops.vault-token: {value}}}\n"
+    )

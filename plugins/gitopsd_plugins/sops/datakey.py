@@ -1,6 +1,6 @@
 """From master keys to a file's data key: one key of a group opens its share, enough shares make the data key.
 
-What only a service can open is not asked for here, where there is no network: such keys are named as locks, and whoever can
+What only a service can open is not asked for here, where there is no `Context`: such keys are named as locks, and whoever can
 ask brings what was behind them.
 """
 

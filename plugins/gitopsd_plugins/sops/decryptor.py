@@ -41,8 +41,8 @@ class SopsDecryptor:
 
     async def unlock(self, lock: Lock, keys: Sequence[Keys], ctx: Context) -> bytes:
         """What the service makes of the lock. Raises `Rejected` naming service and key, `Transient` where it is away."""
-        found = keyring.of(keys).services[SERVICES[lock.sort]]
-        return await services.opened(lock, found, ctx)
+        ring = keyring.of(keys)
+        return await services.opened(lock, ring.services[SERVICES[lock.sort]], ring.addresses, ctx)
 
 
 def _opened(path: str, data: bytes, keys: Sequence[Keys], unlocked: Mapping[str, bytes], *, verify: bool) -> Opened:

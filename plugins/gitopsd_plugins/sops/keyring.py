@@ -1,7 +1,8 @@
 """The keys that an app may use, by the names that Flux gives them in a Secret.
 
 `*.agekey` holds age identities, or an SSH private key; `*.asc` OpenPGP keys; `sops.vault-token`, `sops.aws-kms`,
-`sops.gcp-kms` and `sops.azure-kv` what is needed to ask such a service. Keys are named by Secret and key in messages.
+`sops.gcp-kms` and `sops.azure-kv` what is needed to ask such a service. `sops.addresses`, ours, says which addresses may be asked.
+Keys are named by Secret and key in messages.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from gitopsd.plugin import Keys
 
 AGE, PGP = ".agekey", ".asc"
 VAULT, AWS, GCP, AZURE = "sops.vault-token", "sops.aws-kms", "sops.gcp-kms", "sops.azure-kv"
+ADDRESSES = "sops.addresses"
 SERVICES = {"hc_vault": VAULT, "kms": AWS, "gcp_kms": GCP, "azure_kv": AZURE}
 """Which key of a Secret opens which service, by the name in SOPS's metadata."""
 
@@ -33,6 +35,8 @@ class Keyring:
     pgp: tuple[Key, ...] = ()
     services: Mapping[str, Key] = field(default_factory=dict)
     """By the key's name; the first Secret that has it."""
+    addresses: tuple[str, ...] = ()
+    """Where credentials may be sent; empty for no such limit."""
     places: tuple[str, ...] = ()
     """The Secrets that were looked at."""
 
@@ -49,5 +53,6 @@ def of(secrets: Sequence[Keys]) -> Keyring:
         age=tuple(key for key in found if key.place.endswith(f"{AGE}]")),
         pgp=tuple(key for key in found if key.place.endswith(f"{PGP}]")),
         services=services,
+        addresses=tuple(a.rstrip("/") for s in secrets for a in s.values.get(ADDRESSES, b"").decode().split()),
         places=tuple(secret.place for secret in secrets),
     )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from gitopsd.plugin import Context, Rejected, Transient
 
 TIMEOUT = 15.0
 MAX_ANSWER = 256 * 1024
+FAILED = "DecryptionFailed"
+"""The reason of everything that goes wrong here."""
 _PASSING = frozenset({408, 425, 429})
 
 
@@ -38,16 +41,22 @@ async def post(
             data = await answer.content.read(MAX_ANSWER + 1)
             status = answer.status
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Transient(f"{named}: cannot be reached: {type(error).__name__}", reason="DecryptionFailed") from error
+        raise Transient(f"{named}: cannot be reached: {type(error).__name__}", reason=FAILED) from error
     except ValueError as error:
-        raise Rejected(f"{named}: is no address", reason="DecryptionFailed") from error
+        raise Rejected(f"{named}: is no address", reason=FAILED) from error
     found = _json(data)
     if status == 200:
         return found
     message = f"{named}: answered {status}{_said(found)}"
     if status >= 500 or status in _PASSING:
-        raise Transient(message, reason="DecryptionFailed")
-    raise Rejected(message, reason="DecryptionFailed")
+        raise Transient(message, reason=FAILED)
+    raise Rejected(message, reason=FAILED)
+
+
+async def form(url: str, body: Mapping[str, str], ctx: Context, *, named: str) -> Mapping[str, Any]:
+    """The same for a form, as servers of tokens take it."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    return await post(url, urlencode(body).encode(), ctx, headers=headers, named=named)
 
 
 def _json(data: bytes) -> Mapping[str, Any]:

@@ -26,6 +26,4 @@ async def opened(lock: Lock, key: Key, ctx: Context) -> bytes:
     try:
         return base64.b64decode(answer["data"]["plaintext"], validate=True)
     except (KeyError, TypeError, binascii.Error):
-        raise Rejected(
-            f"Vault {address}, key {path}: answered without a plaintext", reason="DecryptionFailed"
-        ) from None
+        raise Rejected(f"Vault {address}, key {path}: answered without a plaintext", reason=call.FAILED) from None
