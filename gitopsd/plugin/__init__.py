@@ -60,6 +60,7 @@ from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Approval, Inventory, Owned, Suspension
 from gitopsd.model.manifest import Body, Manifest, Read, Rendered, Stage
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase, Step
+from gitopsd.model.rights import Need
 from gitopsd.model.tree import Artifact, Changes, Entry, File, Folder, Link, Node, Revision
 from gitopsd.plugin import cel, http, keys, spec, tree
 from gitopsd.plugin.context import Context, Credentials, Work
@@ -74,6 +75,7 @@ from gitopsd.plugin.roles import (
     HealthRule,
     Kind,
     Lister,
+    Preflight,
     Qualified,
     Renderer,
     Sink,
@@ -132,6 +134,7 @@ __all__ = [
     "Live",
     "Manifest",
     "Misconfigured",
+    "Need",
     "Node",
     "NotReady",
     "ObjectRef",
@@ -145,6 +148,7 @@ __all__ = [
     "Place",
     "Plan",
     "Policy",
+    "Preflight",
     "Proxies",
     "Qualified",
     "Read",
