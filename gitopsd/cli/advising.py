@@ -40,7 +40,8 @@ def looked(settled: Settled) -> Looked:
     wrong = {
         ref: (outcome.reason, outcome.message)
         for ref, outcome in board.outcomes.items()
-        if isinstance(board.intents.get(ref), AppIntent) and outcome.phase in {Phase.RETRYING, Phase.STALLED}
+        if isinstance(board.intents.get(ref), AppIntent)
+        and (outcome.phase in {Phase.RETRYING, Phase.STALLED} or outcome.reason == removal.NOT_APPROVED)
     }
     evidence = Evidence(
         objects=dict(board.declared),

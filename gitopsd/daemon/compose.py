@@ -38,6 +38,7 @@ from gitopsd.runtime.backoff import Backoff
 from gitopsd.runtime.blind import Blind
 from gitopsd.runtime.due import Pace
 from gitopsd.runtime.engine import Engine
+from gitopsd.runtime.lines import Lines
 from gitopsd.runtime.masking import Secrets
 from gitopsd.runtime.parts import Parts
 from gitopsd.runtime.processes import Processes, WorkerPool
@@ -63,6 +64,8 @@ class Mode:
     log: FilteringBoundLogger
     secrets: Secrets
     """Values that are masked in every line of the log; credentials join them when they are read."""
+    lines: Lines | None = None
+    """The latest lines of the log, where somebody may ask for them."""
 
 
 async def engaged(

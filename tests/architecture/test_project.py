@@ -16,7 +16,7 @@ ELSEWHERE = re.compile(r"(?<![\w}])/(work|root|Users)/\w|/opt/(?!gitopsd)\w|/hom
 API = """
 Access Action Actor Adopt AnyFolder AnyRevision AppIntent Approval Artifact Atomic Author Body Broken Change Changes ClusterAccess Conflict Content Context
 Credentials Declared Deletion Digest DriftPolicy Engine Entry Explanation FieldChange File Folder GitopsdError Health HealthCheck HealthExpression HealthRule
-HeldElsewhere Http Intake Intent Inventory Kind LedgerRow Link Lister Live Manifest Misconfigured Need Node NotReady ObjectRef
+HeldElsewhere Hold Http Intake Intent Inventory Kind LedgerRow Link Lister Live Manifest Misconfigured Need Node NotReady ObjectRef
 Objects Ours Outcome Owned Owner PathError Phase Place Plan Policy Preflight Proxies Qualified Read Rehearsal Rejected Rendered Renderer
 ResourceId Result Retrying Revision SecretKey Seen Sink Source SourceIntent Spec SpecError Stage Stalling Step Stored Suspension Target
 Tls Transient Treatment Tree Unmanaged Unserved Unsupported UsageError ValuesRef Verdict VerificationFailed Versioned Work WriteMode cel digest hookimpl http
