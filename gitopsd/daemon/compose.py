@@ -44,6 +44,7 @@ from gitopsd.runtime.backoff import Backoff
 from gitopsd.runtime.blind import Blind
 from gitopsd.runtime.due import Pace
 from gitopsd.runtime.engine import Engine
+from gitopsd.runtime.lines import Lines
 from gitopsd.runtime.parts import Parts
 from gitopsd.runtime.processes import Processes, WorkerPool
 from gitopsd.store import Store
@@ -70,6 +71,8 @@ class Mode:
     log: FilteringBoundLogger
     secrets: Secrets
     """Values that are masked in every line of the log; credentials join them when they are read."""
+    lines: Lines | None = None
+    """The latest lines of the log, where somebody may ask for them."""
 
 
 async def engaged(

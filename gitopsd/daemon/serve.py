@@ -31,7 +31,7 @@ async def run(loaded: Loaded, mode: Mode, manager: ServiceManager, watchdog: flo
 
     async def serve(engine: Engine) -> None:
         reloading = _Reloading(engine, loaded, log)
-        control = ControlSocket(LocalControl(engine), loaded.socket)
+        control = ControlSocket(LocalControl(engine, mode.lines), loaded.socket)
         await control.start()
         try:
             async with anyio.create_task_group() as tasks:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -94,6 +94,18 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A suspension in the declaration itself, by annotation: why, and until when."""
+
+    reason: str = ""
+    until: datetime | None = None
+
+    def holds(self, now: datetime) -> bool:
+        """False once its time is over."""
+        return self.until is None or now < self.until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceIntent:
     """A source to keep up to date. `spec` is the plugin's own frozen value; `content` digests what decides the content."""
 
@@ -111,6 +123,7 @@ class SourceIntent:
     bare: bool = False
     """It has no content of its own: it is ready as it stands, for the sources that read it."""
     suspended: bool = False
+    hold: Hold | None = None
     unsupported: tuple[str, ...] = ()
     """Fields that are set and not served yet: the object stalls and is never fetched."""
     warnings: tuple[str, ...] = ()
@@ -217,6 +230,7 @@ class AppIntent:
     health_checks: tuple[HealthCheck, ...] = ()
     health_expressions: tuple[HealthExpression, ...] = ()
     suspended: bool = False
+    hold: Hold | None = None
     cluster: str | None = None
     kubeconfig: SecretKey | ConfigName | None = None
     """Where the way to the app's cluster is kept, when it is not a declared one: a kubeconfig, or what describes one."""

@@ -32,6 +32,7 @@ from gitopsd.model.declared import (
     DriftPolicy,
     HealthCheck,
     HealthExpression,
+    Hold,
     Intent,
     Place,
     Policy,
@@ -64,6 +65,7 @@ from gitopsd.model.inventory import Approval, Inventory, Owned, Suspension
 from gitopsd.model.manifest import Body, Manifest, Read, Rendered, Stage
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase, Step
 from gitopsd.model.remote import Remote
+from gitopsd.model.rights import Need
 from gitopsd.model.tree import Artifact, Changes, Entry, File, Folder, Link, Node, Revision
 from gitopsd.plugin import cel, egress, http, keys, spec, tree
 from gitopsd.plugin.context import AccountToken, Context, Credentials, Upstream, Work
@@ -83,6 +85,7 @@ from gitopsd.plugin.roles import (
     HealthRule,
     Kind,
     Lister,
+    Preflight,
     Qualified,
     Renderer,
     Sink,
@@ -137,6 +140,7 @@ __all__ = [
     "HealthExpression",
     "HealthRule",
     "HeldElsewhere",
+    "Hold",
     "Http",
     "Intake",
     "Intent",
@@ -151,6 +155,7 @@ __all__ = [
     "Locked",
     "Manifest",
     "Misconfigured",
+    "Need",
     "Node",
     "NotReady",
     "NothingThere",
@@ -166,6 +171,7 @@ __all__ = [
     "Place",
     "Plan",
     "Policy",
+    "Preflight",
     "Proxies",
     "Qualified",
     "Read",

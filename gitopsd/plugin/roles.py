@@ -23,6 +23,7 @@ from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Body, Manifest, Rendered, Stage
 from gitopsd.model.outcome import Outcome
 from gitopsd.model.remote import Remote
+from gitopsd.model.rights import Need
 from gitopsd.model.tree import Artifact, Revision
 from gitopsd.plugin.context import AccountToken, Context
 from gitopsd.plugin.decryption import Keys, Lock, Opened
@@ -355,6 +356,15 @@ class Target(Protocol):
 
     async def rights(self, kinds: Collection[tuple[str, str, str]]) -> Sequence[str]:
         """Sentences about what this identity may not do; empty when it may do everything it needs."""
+        ...
+
+
+@runtime_checkable
+class Preflight(Protocol):
+    """What a target may offer beside its role: which of the rights that plans need are missing, asked beforehand."""
+
+    async def denied(self, needs: Collection[Need]) -> Sequence[str]:
+        """A sentence for each kind and namespace with what this identity may not do there; empty when it may do it all."""
         ...
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from gitopsd.model.change import Action, Change, Live, Result
 from gitopsd.model.declared import AppIntent, Deletion, HealthCheck, Treatment
@@ -46,7 +47,7 @@ async def pruned(
     note_holds(run, world)
     if _others(intent, run, world, ending=ending) != others:  # its news came while the cluster was asked
         world.wake(intent.ref, "an app that it waited for has rendered")
-    approved = _approved(plan.of(intent.ref, target.uid, changes).digest, intent, owned)
+    approved = _approved(plan.of(intent.ref, target.uid, changes).digest, intent, owned, world.ctx.now())
     changes = prune.budgeted(changes, owned, ground, budget, approved=approved)
     if not plan_only:
         await _delete(changes, run, target, world)
@@ -290,8 +291,8 @@ async def _budget(changes: Sequence[Change], target: Target, world: World) -> Bu
     return Budget(mass_deletion=world.safety.mass_deletion, volumes=world.safety.volumes, collateral=collateral)
 
 
-def _approved(digest: str, intent: AppIntent, owned: Inventory) -> bool:
-    return digest in intent.policy.approved or any(a.plan == digest for a in owned.approvals)
+def _approved(digest: str, intent: AppIntent, owned: Inventory, now: datetime) -> bool:
+    return digest in intent.policy.approved or any(a.plan == digest and a.holds(now) for a in owned.approvals)
 
 
 async def _delete(changes: Sequence[Change], run: Run, target: Target, world: World) -> None:

@@ -33,7 +33,7 @@ async def attempt(ref: ObjectRef, world: World, *, token: str = "") -> Outcome:
     run.artifact = world.store.artifact(ref)
     if run.artifact is not None:  # whatever comes now, what was stored last goes on serving the apps
         world.board.artifacts[ref] = run.artifact
-    if intent.suspended:
+    if conclude.held_in_git(intent, run, world.ctx.now()):
         return conclude.suspended(run, world.ctx.now())
     try:
         reading = lost.fetched_again(ref, intent.reads, world) if intent.reads else nullcontext()

@@ -19,7 +19,7 @@ from gitopsd.model.errors import Misconfigured
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest
-from gitopsd.model.outcome import Outcome, Phase
+from gitopsd.model.outcome import LedgerRow, Outcome, Phase
 from gitopsd.plugin.roles import Target
 from gitopsd.reconcile import app, children, conclude, source
 from gitopsd.reconcile.claims import Claims
@@ -30,6 +30,7 @@ from gitopsd.runtime import remembered, scheduled, views, warned
 from gitopsd.runtime.attempt import Attempt
 from gitopsd.runtime.clusters import Clusters
 from gitopsd.runtime.family import Family
+from gitopsd.runtime.happenings import Happenings
 from gitopsd.runtime.journal import Journal
 from gitopsd.runtime.parts import Parts
 from gitopsd.runtime.scheduled import Scheduled
@@ -49,6 +50,7 @@ class Engine:
         self._progress: dict[ObjectRef, Outcome] = {}
         self._only: set[ObjectRef] | None = None
         self.board = Board()
+        self.happenings = Happenings()
         self.family = Family(self.board, parts.registry, parts.store, self._journal if parts.persist else None)
         self.clusters = Clusters(tasks, parts.connect, parts.ctx.credentials)
         self.scheduler = Scheduler(
@@ -222,12 +224,14 @@ class Engine:
     def _progressed(self, outcome: Outcome) -> None:
         outcome = outcome.masked(self._parts.ctx.masked)
         self._progress[outcome.ref] = outcome
+        self.happenings.outcome(outcome)
         self._parts.on_outcome(outcome)
 
     def _concluded(self, outcome: Outcome) -> None:
         ref, outcome = outcome.ref, outcome.masked(self._parts.ctx.masked)
         self._progress.pop(ref, None)
         self.board.outcomes[ref] = outcome
+        self.happenings.outcome(outcome)
         row = conclude.ledger(outcome, cluster=self._cluster(ref), actor=self._parts.actor)
         status = self._status(outcome)
         if self._parts.persist:
@@ -238,6 +242,11 @@ class Engine:
         if outcome.phase is Phase.DELETED:
             self._ended(ref)
         self._employ_children(ref)
+
+    def record(self, decision: LedgerRow) -> None:
+        """A person decided something: it goes into the ledger, and who listens hears of it."""
+        self.happenings.decision(decision)
+        self._journal.note(decision.ref, status=None, row=decision)
 
     def _status(self, outcome: Outcome) -> Mapping[str, Any] | None:
         """The object's new status; None for one that has none."""
@@ -387,6 +396,10 @@ class Engine:
     async def keep_journal(self) -> None:
         """Write down what comes of objects, as it comes. Never returns."""
         await self._journal.run()
+
+    async def written(self) -> None:
+        """Have everything on the disk that was noted so far."""
+        await self._journal.flush()
 
     async def stop(self, grace: float = 10.0) -> None:
         """End all workers, running writes within `grace` seconds, and write down what came of them."""

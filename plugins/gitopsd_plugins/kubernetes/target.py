@@ -19,6 +19,7 @@ from gitopsd.plugin import (
     Inventory,
     Live,
     Manifest,
+    Need,
     ObjectRef,
     Qualified,
     Rehearsal,
@@ -162,6 +163,10 @@ class KubernetesTarget:
     async def rights(self, kinds: Collection[tuple[str, str, str]]) -> Sequence[str]:
         """What this identity may not do."""
         return await rights.missing(self.client, self.discovery, self.actor, kinds)
+
+    async def denied(self, needs: Collection[Need]) -> Sequence[str]:
+        """What of these rights is missing."""
+        return await rights.denied(self.client, self.discovery, needs)
 
     def _note(self, inventories: Sequence[Inventory]) -> None:
         self.feed.namespaces.add({it.namespace for inventory in inventories for it in inventory.owned})
