@@ -150,6 +150,8 @@ class Actor:
     """Requests in flight to this target."""
     stage_kinds: frozenset[tuple[str, str]] = frozenset()
     """(group, kind) of objects that have a stage of their own in every app."""
+    silence: float = 90.0
+    """Seconds without a byte after which a watch counts as dead; servers say something at least once a minute."""
 
 
 class Sink(Protocol):

@@ -152,7 +152,7 @@ class KubernetesTarget:
 
     async def token(self, namespace: str, account: str, audiences: Sequence[str]) -> AccountToken:
         """Of a service account."""
-        return await accounts.token(self.client, namespace, account, audiences)
+        return await accounts.token(self.client, namespace, account, audiences, self.feed.ctx.now())
 
     async def rights(self, kinds: Collection[tuple[str, str, str]]) -> Sequence[str]:
         """What this identity may not do."""
