@@ -190,6 +190,10 @@ class Target(Protocol):
         """Be the one actor of this instance here, while the context lasts. Raises `HeldElsewhere` naming the holder."""
         ...
 
+    async def proof(self) -> str:
+        """What this very cluster alone can tell: nobody guesses it who may not read our records there. '' before there is any."""
+        ...
+
     def acting_as(self, user: str, name: str) -> AbstractAsyncContextManager[Target]:
         """The same cluster as another user, for an app's objects; lease and records stay with the own identity.
 

@@ -81,6 +81,10 @@ class KubernetesTarget:
         """Be the one actor of this instance here."""
         return self.leases.held()
 
+    async def proof(self) -> str:
+        """The uid of our lease."""
+        return await self.leases.uid()
+
     def stages(self, manifests: Sequence[Manifest], before: Collection[tuple[str, str]] = ()) -> tuple[Stage, ...]:
         """Definitions, classes, those asked for, the rest."""
         return stages.of(manifests, {*before, *self.actor.stage_kinds})
