@@ -285,6 +285,7 @@ class Engine:
         for impostor in await self.clusters.unmask(target):
             for misled in [intent.ref for intent in self.board.apps() if intent.kubeconfig == impostor]:
                 self._pass_on(self.world.claims.release(misled))
+        self.board.names[target.uid] = target.access.cluster
         await self._journal.know(target.uid)
         found = sorted(
             (i for i in inventories if self.clusters.speaks_for(target, self.board.intents.get(i.app))),
@@ -298,6 +299,7 @@ class Engine:
             if inventory.cluster_uid != target.uid:
                 continue
             self.board.inventories[inventory.app] = inventory
+            self.board.records.setdefault(inventory.app, {})[target.uid] = inventory
             if self._parts.watches:
                 ours = [id for id in inventory.owned if not children.is_declared(id, self._parts.registry)]
                 route = self.clusters.named(target, self.board.intents.get(inventory.app))

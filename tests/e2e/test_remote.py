@@ -211,6 +211,26 @@ async def test_the_declared_cluster_by_another_way_is_the_same_one(world: World)
     assert await world.exists("a", "h", "w")
 
 
+async def test_an_app_that_moves_to_another_cluster_says_what_it_leaves_behind(world: World, remote: Running) -> None:
+    (world.folder / "other").write_text(remote.kubeconfig())
+    other = (
+        "apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {name: other}\n"
+        f"spec: {{kubeconfig: {{path: {world.folder / 'other'}, context: sandbox}}}}\n"
+    )
+    world.repository.commit(maps("app", "a", "b"))
+    for cluster in ("test", "other"):
+        world.declare(kustomization("app", annotations=f"{{gitopsd.io/cluster: {cluster}}}"), other)
+        async with world.engine() as engine:
+            await engine.reached()
+            outcome = (await engine.once())[app_ref("app")]
+        assert outcome.phase is Phase.READY
+        assert bool(outcome.warnings) is (cluster == "other")
+    [warning] = outcome.warnings
+    assert "2 objects that it applied to the cluster test are left there: ConfigMap/default/a, " in warning
+    assert await world.exists("a", "b")
+    assert await in_remote(remote, "GET", MAP) is not None
+
+
 # --- by a ConfigMap that describes the way ------------------------------------------------------------------------------
 
 ISSUER = "https://kubernetes.default.svc"
