@@ -225,6 +225,8 @@ class Actor:
     """Requests in flight to this target."""
     stage_kinds: frozenset[tuple[str, str]] = frozenset()
     """(group, kind) of objects that have a stage of their own in every app."""
+    silence: float = 90.0
+    """Seconds without a byte after which a watch counts as dead; servers say something at least once a minute."""
 
 
 class Sink(Protocol):
@@ -261,6 +263,10 @@ class Target(Protocol):
 
     def lease(self) -> AbstractAsyncContextManager[None]:
         """Be the one actor of this instance here, while the context lasts. Raises `HeldElsewhere` naming the holder."""
+        ...
+
+    async def proof(self) -> str:
+        """What this very cluster alone can tell: nobody guesses it who may not read our records there. '' before there is any."""
         ...
 
     def acting_as(self, user: str, name: str) -> AbstractAsyncContextManager[Target]:

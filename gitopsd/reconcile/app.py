@@ -103,6 +103,7 @@ async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.
     with anyio.fail_after(intent.timeout.total_seconds()):
         target = await _connected(intent, run, world, removing=removing)
         run.inventory = await record.read(intent.ref, target, world)
+        run.warnings += record.left_behind(intent.ref, target.uid, world)
         run.suspension = run.inventory.held(world.ctx.now())
         if run.suspension and untouched:
             return conclude.suspended(run, world.ctx.now())
@@ -149,7 +150,7 @@ async def _made(intent: AppIntent, run: Run, world: World) -> tuple[Render, Arti
     run.attempted = artifact.revision
     run.step = Step.RENDER
     made, fresh = await render.current(intent, artifact, world, anew=bool(run.token))
-    run.rendered, run.warnings = made.outline.digest, (*intent.warnings, *made.outline.warnings)
+    run.rendered, run.warnings = made.outline.digest, (*run.warnings, *made.outline.warnings)
     return made, artifact, fresh
 
 

@@ -199,12 +199,13 @@ def _rehearsed(manifest: Manifest, ground: Ground) -> Change:
     change = _compared(change, manifest, rehearsal, shown=ground.shown)
     if live.owner != Ours(app=ground.app):
         return replace(change, action=Action.ADOPT, reason=_adopted_from(live))
-    if rehearsal is None or rehearsal.body is None:
-        return _not_rehearsed(change)
-    if not change.fields and rehearsal.mark == live.mark:
+    answer = rehearsal if rehearsal is not None and rehearsal.body is not None else None
+    if answer is not None and not change.fields and answer.mark == live.mark:
         return replace(change, action=Action.UNCHANGED, before=None, ours=None, after=None)
     if ground.drift is DriftPolicy.WARN and _drifted(manifest, ground):
         return replace(change, action=Action.SKIP, reason=_left(ground, "somebody changed it"), drifted=True)
+    if answer is None:
+        return _not_rehearsed(change)
     return replace(change, action=Action.UPDATE, reason="" if change.fields else "field ownership only")
 
 

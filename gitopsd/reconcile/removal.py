@@ -88,6 +88,7 @@ async def removed(intent: AppIntent, run: Run, target: Target, world: World) -> 
         raise
     world.memory.forget(intent.ref)
     board = world.board
+    board.records.get(intent.ref, {}).pop(target.uid, None)
     for table in (board.inventories, board.renders, board.standing, board.holding):
         table.pop(intent.ref, None)
 

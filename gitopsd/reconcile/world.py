@@ -120,6 +120,10 @@ class Board:
     renders: dict[ObjectRef, Render] = field(default_factory=dict)
     standing: dict[ObjectRef, Standing] = field(default_factory=dict)
     inventories: dict[ObjectRef, Inventory] = field(default_factory=dict)
+    records: dict[ObjectRef, dict[str, Inventory]] = field(default_factory=dict)
+    """All records of an app that were seen, by the uid of their cluster: one for each cluster that it was ever applied to."""
+    names: dict[str, str] = field(default_factory=dict)
+    """What clusters are called, by their uid."""
     listed: set[str] = field(default_factory=set)
     """Uids of the clusters whose records were all read by their only actor: there, a record that is not known is not there."""
     holding: dict[ObjectRef, frozenset[ObjectRef]] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from gitopsd.model import digest
 from gitopsd.model.declared import AppIntent, ConfigName, Intent, SecretKey
-from gitopsd.model.errors import GitopsdError, Misconfigured, Transient
+from gitopsd.model.errors import GitopsdError, Misconfigured, Rejected, Transient
 from gitopsd.plugin.context import Credentials
 from gitopsd.plugin.roles import Target
 
@@ -103,6 +103,28 @@ class Clusters:
         """
         brought = app.kubeconfig if isinstance(app, AppIntent) else None
         return own.access.cluster == str(brought) if brought else own.access.cluster in self._ways
+
+    async def unmask(self, own: Target) -> frozenset[SecretKey | ConfigName]:
+        """Tell a new target from one that is known and says that it is the same cluster; lines of impostors are cut.
+
+        A declared cluster is believed, what an app brought along must prove it: claims and records go by what a server says
+        of itself. Answers with what led to the impostors that were cut; raises `Rejected` where the new target is one.
+        """
+        cut: set[SecretKey | ConfigName] = set()
+        for route, line in tuple(self._lines.items()):
+            known = line.target
+            if known is None or known is own or route.user or known.uid != own.uid:
+                continue
+            if await known.proof() == await own.proof():
+                continue
+            if own.access.cluster not in self._ways:
+                raise Rejected(
+                    f"{own.access.cluster}: {own.access.server} says that it is the cluster {route}, and is another one"
+                )
+            if route.kubeconfig is not None and self._lines.pop(route, None) is not None:
+                line.scope.cancel()
+                cut.add(route.kubeconfig)
+        return frozenset(cut)
 
     @staticmethod
     def named(own: Target, app: Intent | None) -> str:

@@ -299,7 +299,14 @@ class Engine:
         return name or (known[0] if len(known) == 1 else "")
 
     async def loaded(self, target: Target, inventories: Iterable[Inventory]) -> None:
-        """A cluster was reached: take over what is recorded there, apps in the order of their names."""
+        """A cluster was reached: take over what is recorded there, apps in the order of their names.
+
+        Raises `Rejected` for a server that only says that it is a cluster which is known.
+        """
+        for impostor in await self.clusters.unmask(target):
+            for misled in [intent.ref for intent in self.board.apps() if intent.kubeconfig == impostor]:
+                self._pass_on(self.world.claims.release(misled))
+        self.board.names[target.uid] = target.access.cluster
         await self._journal.know(target.uid)
         found = sorted(
             (i for i in inventories if self.clusters.speaks_for(target, self.board.intents.get(i.app))),
@@ -313,6 +320,7 @@ class Engine:
             if inventory.cluster_uid != target.uid:
                 continue
             self.board.inventories[inventory.app] = inventory
+            self.board.records.setdefault(inventory.app, {})[target.uid] = inventory
             if self._parts.watches:
                 ours = [id for id in inventory.owned if not children.is_declared(id, self._parts.registry)]
                 route = self.clusters.named(target, self.board.intents.get(inventory.app))

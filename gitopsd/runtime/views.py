@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from gitopsd.model.change import Live
 from gitopsd.model.declared import AppIntent, Broken, Declared, Deletion, Intent, SourceIntent, Unserved
-from gitopsd.model.errors import UsageError
+from gitopsd.model.errors import GitopsdError, UsageError
+from gitopsd.model.health import Health, Verdict
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.plugin import keys
 from gitopsd.plugin.registry import Registry
 from gitopsd.reconcile import health, secrecy
+from gitopsd.reconcile.look import Look
 from gitopsd.reconcile.world import Board
 from gitopsd.runtime import warned
 from gitopsd.runtime.view import Leaf, View
@@ -135,10 +136,15 @@ def _shown(declared: Declared) -> Mapping[str, Any]:
     return shown or {}
 
 
-def leaf(id: ResourceId, live: Live | None, registry: Registry) -> Leaf:
-    """An object in the cluster, with its health."""
-    verdict = health.assess(registry.health, live)
+def leaf(id: ResourceId, seen: Look, registry: Registry) -> Leaf:
+    """An object in the cluster, with its health, or what keeps it out of sight."""
+    hidden = seen.unread.get(id)
+    verdict = health.assess(registry.health, seen.live.get(id)) if hidden is None else _hidden(hidden)
     return Leaf(kind=id.kind, namespace=id.namespace, name=id.name, health=str(verdict.health), message=verdict.message)
+
+
+def _hidden(error: GitopsdError) -> Verdict:
+    return Verdict(health=Health.UNKNOWN, message=str(error))
 
 
 def find(name: str, refs: Iterable[ObjectRef], registry: Registry) -> tuple[ObjectRef, ...]:

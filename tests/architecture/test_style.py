@@ -54,7 +54,7 @@ def test_processes_are_started_in_two_places_only(modules):
 
 
 def test_one_place_in_the_core_catches_everything(modules):
-    """The worker. Strangers' imports and health rules are guarded against, and a worker process guards itself against its jobs."""
+    """The worker. Guards: the registry and health rules against strangers' code, a worker process against its jobs; cleaning up is none."""
     found = [
         m.path
         for m in modules

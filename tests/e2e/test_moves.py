@@ -21,30 +21,30 @@ async def owner(world: World, name: str) -> str:
 @pytest.mark.parametrize(("first", "then"), [("left", "right"), ("right", "left")])
 @pytest.mark.parametrize("watch", [False, True])
 async def test_an_object_that_moves_in_one_commit_is_adopted_whoever_renders_first(
-    world: World, first: str, then: str, watch: bool
+    either: World, first: str, then: str, watch: bool
 ) -> None:
     after = f"[{{name: {first}}}]"
-    world.repository.commit({**maps("left", "x", "l1", "l2", "l3"), **maps("right", "r1")})
-    world.declare(kustomization(first), kustomization(then, f"dependsOn: {after}"))
-    async with world.engine(watch=watch) as engine:
-        await world.until("left")
-        await world.until("right")
-        before = await world.get("/api/v1/namespaces/default/configmaps/x")
-        head = world.repository.commit({**gone("left", "x"), **maps("right", "x")})
-        seen = len(world.heard.outcomes)
+    either.repository.commit({**maps("left", "x", "l1", "l2", "l3"), **maps("right", "r1")})
+    either.declare(kustomization(first), kustomization(then, f"dependsOn: {after}"))
+    async with either.engine(watch=watch) as engine:
+        await either.until("left")
+        await either.until("right")
+        before = await either.get("/api/v1/namespaces/default/configmaps/x")
+        head = either.repository.commit({**gone("left", "x"), **maps("right", "x")})
+        seen = len(either.heard.outcomes)
         await engine.reconcile(engine.find("repo")[0], "now")
-        await world.heard.until(
+        await either.heard.until(
             lambda o: o.ref == app_ref("right") and str(o.applied).endswith(head) and _tracks(o, "x"), seen
         )
         await engine.once()
         assert engine.board.outcomes[app_ref("left")].phase is Phase.READY
         assert not _tracks(engine.board.outcomes[app_ref("left")], "x")
-    after_move = await world.get("/api/v1/namespaces/default/configmaps/x")
+    after_move = await either.get("/api/v1/namespaces/default/configmaps/x")
     assert before is not None
     assert after_move is not None
     assert after_move["metadata"]["uid"] == before["metadata"]["uid"]
-    assert await owner(world, "x") == "right"
-    assert world.deleted == []
+    assert await owner(either, "x") == "right"
+    assert either.deleted == []
 
 
 def _tracks(outcome: object, name: str) -> bool:

@@ -12,6 +12,9 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from aiohttp import web
+from fakes import proxy
+from fakes.proxy import Upstream
 from fakes.real_cluster import RealCluster
 from fakes.world import APPLY, MERGE, SOURCE, Heard, World, app_ref, kustomization, maps
 
@@ -152,6 +155,80 @@ async def test_the_other_cluster_speaks_for_its_own_apps_only(world: World, remo
         uid = engine.board.inventories[app_ref("app")].cluster_uid
         assert engine.board.inventories[app_ref("here")].cluster_uid != uid
         assert {view.ref.name for view in engine.views()} == {"app", "here", "repo"}
+
+
+@asynccontextmanager
+async def posing(world: World, remote: Running) -> AsyncIterator[str]:
+    """The kubeconfig of another server, which says that it is the declared cluster."""
+    declared = await world.get("/api/v1/namespaces/kube-system")
+    assert declared is not None
+
+    async def lie(_: web.Request, upstream: Upstream) -> web.Response:
+        body = json.loads((await upstream()).body)  # type: ignore[arg-type]  # a whole answer
+        body["metadata"]["uid"] = declared["metadata"]["uid"]
+        return web.json_response(body)
+
+    async with proxy.proxy(remote.url) as it:
+        it.add(lie, method="GET", path="/namespaces/kube-system$")
+        yield secret(remote.kubeconfig().replace(remote.url, it.url))
+
+
+FOUND_OUT = "says that it is the cluster test, and is another one"
+
+
+async def test_a_server_that_poses_as_the_declared_cluster_is_found_out(world: World, remote: Running) -> None:
+    world.repository.commit({**maps("away", "a"), **maps("here", "a")})
+    async with posing(world, remote) as kubeconfig:
+        world.declare(kustomization("here"), away("away", "dependsOn: [{name: here}]"), kubeconfig)
+        outcomes = await world.once()
+    assert outcomes[app_ref("here")].phase is Phase.READY, outcomes[app_ref("here")].message
+    assert outcomes[app_ref("away")].phase is Phase.RETRYING
+    assert FOUND_OUT in outcomes[app_ref("away")].message
+    assert await in_remote(remote, "GET", MAP) is None
+
+
+async def test_one_that_posed_first_is_cut_off_and_what_it_claimed_is_free(world: World, remote: Running) -> None:
+    world.repository.commit({**maps("away", "a"), **maps("here", "a")})
+    async with posing(world, remote) as kubeconfig:
+        world.declare(away("away"), kubeconfig)
+        async with world.engine() as engine:
+            await world.until("away")
+            world.declare(kustomization("here"), away("away"), kubeconfig)
+            engine.declare(world.load().declared)
+            await world.until("here")
+            found_out = await engine.reconcile(app_ref("away"), "now")
+            assert FOUND_OUT in found_out.message
+    assert await world.exists("a")
+
+
+async def test_the_declared_cluster_by_another_way_is_the_same_one(world: World) -> None:
+    world.repository.commit({**maps("here", "a", "h"), **maps("way", "a", "w")})
+    world.declare(kustomization("here"), away("way", "dependsOn: [{name: here}]"), secret(world.running.kubeconfig()))
+    outcomes = await world.once()
+    assert outcomes[app_ref("here")].phase is Phase.READY, outcomes[app_ref("here")].message
+    assert outcomes[app_ref("way")].phase is Phase.STALLED
+    assert f"{app_ref('here')} wants it too" in outcomes[app_ref("way")].message
+    assert await world.exists("a", "h", "w")
+
+
+async def test_an_app_that_moves_to_another_cluster_says_what_it_leaves_behind(world: World, remote: Running) -> None:
+    (world.folder / "other").write_text(remote.kubeconfig())
+    other = (
+        "apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {name: other}\n"
+        f"spec: {{kubeconfig: {{path: {world.folder / 'other'}, context: sandbox}}}}\n"
+    )
+    world.repository.commit(maps("app", "a", "b"))
+    for cluster in ("test", "other"):
+        world.declare(kustomization("app", annotations=f"{{gitopsd.io/cluster: {cluster}}}"), other)
+        async with world.engine() as engine:
+            await engine.reached()
+            outcome = (await engine.once())[app_ref("app")]
+        assert outcome.phase is Phase.READY
+        assert bool(outcome.warnings) is (cluster == "other")
+    [warning] = outcome.warnings
+    assert "2 objects that it applied to the cluster test are left there: ConfigMap/default/a, " in warning
+    assert await world.exists("a", "b")
+    assert await in_remote(remote, "GET", MAP) is not None
 
 
 # --- by a ConfigMap that describes the way ------------------------------------------------------------------------------

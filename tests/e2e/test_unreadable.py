@@ -14,6 +14,7 @@ from fakes.world import MERGE, SOURCE, World, app_ref, config_map, kustomization
 
 from gitopsd.model.change import Action
 from gitopsd.model.outcome import Outcome, Phase
+from gitopsd.runtime import forest
 
 pytestmark = pytest.mark.asyncio
 
@@ -152,6 +153,19 @@ async def test_nothing_of_the_kind_is_pruned_or_forgotten_until_it_can_be_read(
         await either.until("app", at=oid)
         assert await either.get(f"{CRONS}/u1") is None
         assert await either.get(f"{CRONS}/u2") is None
+
+
+async def test_a_tree_shows_the_others_and_why_of_these_nothing_is_known(either: World, faulty: Proxy) -> None:
+    either.repository.commit({"app/u1.yaml": config_map("u1"), "app/c1.yaml": cron("u1")})
+    either.declare(kustomization("app"))
+    async with either.engine() as engine:
+        await either.until("app")
+        words = unreadable(faulty, "403")
+        [branch] = await forest.grown(engine, [app_ref("app")])
+    shown = {leaf.kind: (leaf.health, leaf.message) for leaf in branch.leaves}
+    assert shown["ConfigMap"] == ("Current", "")
+    assert shown["CronJob"][0] == "Unknown"
+    assert words in shown["CronJob"][1]
 
 
 async def test_an_object_that_a_cut_run_may_have_made_stays_on_record(either: World, faulty: Proxy) -> None:

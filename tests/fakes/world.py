@@ -128,6 +128,8 @@ class World:
     through: str = ""
     """The URL under which gitopsd reaches the cluster, where that is not its own."""
     heard: Heard = field(default_factory=Heard)
+    level: int = logging.ERROR
+    """What the engine's log tells on the standard error output."""
 
     @property
     def config(self) -> Path:
@@ -168,7 +170,7 @@ class World:
             await over.wait()
 
         secrets = Secrets()
-        logger = log.make(sys.stderr, json=False, secrets=secrets, level=logging.ERROR)
+        logger = log.make(sys.stderr, json=False, secrets=secrets, level=self.level)
         mode = Mode(write=write, watch=watch, log=logger, secrets=secrets)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(partial(compose.engaged, loaded or self.load(), mode, body, on_outcome=self.heard.note))

@@ -385,3 +385,13 @@ def test_beside_what_is_out_of_sight_only_drift_is_put_back(given: dict[str, Any
 def test_after_a_stage_that_was_refused_only_drift_is_put_back() -> None:
     later = ground(refused=id_of("x"), live={A.id: live("a", mark="m9"), B.id: EDITED}, applied=NEWER)
     assert [c.action for c in plan.wanted([A, B], later)] == [Action.UPDATE, Action.HOLD]
+
+
+@pytest.mark.parametrize(
+    "given", [{"atomic": Atomic.OBJECT}, {"refused": id_of("x")}], ids=["alone", "in a refused stage"]
+)
+def test_drift_that_is_only_to_be_told_is_not_written_without_a_rehearsal_either(given: dict[str, Any]) -> None:
+    seen = live("a", mark="m9", data={"key": "edited"})
+    found = decided(seen, applied=AS_LAST, drift=DriftPolicy.WARN, **given)
+    assert (found.action, found.drifted) == (Action.SKIP, True)
+    assert [field.path for field in found.fields] == ["data.key"]

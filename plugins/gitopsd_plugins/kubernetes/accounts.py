@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from gitopsd.plugin import AccountToken, Rejected
@@ -14,8 +14,8 @@ LIFETIME = 3600
 """Seconds that are asked for; the server may give less."""
 
 
-async def token(client: Client, namespace: str, account: str, audiences: Sequence[str]) -> AccountToken:
-    """A new token. Raises `Rejected` where the account is not there or the own identity may not ask for its token."""
+async def token(client: Client, namespace: str, account: str, audiences: Sequence[str], now: datetime) -> AccountToken:
+    """A new token; when it ends is told by our clock, as the server's may be another. Raises `Rejected` where the account is not there or the own identity may not ask for its token."""
     path = f"/api/v1/namespaces/{quote(namespace, safe='')}/serviceaccounts/{quote(account, safe='')}/token"
     body = {
         "apiVersion": "authentication.k8s.io/v1",
@@ -23,9 +23,9 @@ async def token(client: Client, namespace: str, account: str, audiences: Sequenc
         "spec": {"audiences": list(audiences), "expirationSeconds": LIFETIME},
     }
     what = f"ServiceAccount/{namespace}/{account}: cluster {client.access.cluster} issued no token for it"
-    status = clients.checked(await client.send("POST", path, body=body), what).get("status") or {}
-    try:
-        expires = datetime.fromisoformat(str(status["expirationTimestamp"]).replace("Z", "+00:00"))
-        return AccountToken(value=str(status["token"]), expires=expires)
-    except (KeyError, ValueError) as error:
-        raise Rejected(f"{what}: the answer holds no token with an end") from error
+    answer = clients.checked(await client.send("POST", path, body=body), what)
+    lifetime = (answer.get("spec") or {}).get("expirationSeconds")
+    value = (answer.get("status") or {}).get("token")
+    if not value or not isinstance(lifetime, int):
+        raise Rejected(f"{what}: the answer holds no token with an end")
+    return AccountToken(value=str(value), expires=now + timedelta(seconds=lifetime))

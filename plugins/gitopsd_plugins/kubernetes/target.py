@@ -83,6 +83,10 @@ class KubernetesTarget:
         """Be the one actor of this instance here."""
         return self.leases.held()
 
+    async def proof(self) -> str:
+        """The uid of our lease."""
+        return await self.leases.uid()
+
     def stages(self, manifests: Sequence[Manifest], before: Collection[tuple[str, str]] = ()) -> tuple[Stage, ...]:
         """Definitions, classes, those asked for, the rest."""
         return stages.of(manifests, {*before, *self.actor.stage_kinds})
@@ -158,7 +162,7 @@ class KubernetesTarget:
 
     async def token(self, namespace: str, account: str, audiences: Sequence[str]) -> AccountToken:
         """Of a service account."""
-        return await accounts.token(self.client, namespace, account, audiences)
+        return await accounts.token(self.client, namespace, account, audiences, self.feed.ctx.now())
 
     async def rights(self, kinds: Collection[tuple[str, str, str]]) -> Sequence[str]:
         """What this identity may not do."""

@@ -1,9 +1,9 @@
 """Access as a ConfigMap describes it, without a password anywhere: an app's `spec.kubeConfig.configMapRef`.
 
-`provider: generic` is served: a token of a service account, made out to the other cluster, which must trust its issuer. It comes
-from the home's own Secret of the account's name, or from the cluster where gitopsd's objects are. The account is one of the
-ConfigMap's namespace and must be named: gitopsd's own identity is lent to nobody, since whoever wrote the ConfigMap chose the
-address that the token is sent to.
+`provider: generic`: a token of a service account, made out to the other cluster, which must trust its issuer. It comes from the
+home's own Secret of the account's name, or from the cluster where gitopsd's objects are. `provider: azure`: that Secret names
+an identity of Entra ID, which gives the token (azure.py). The account is one of the ConfigMap's namespace and must be named:
+gitopsd's own identity is lent to nobody, since whoever wrote the ConfigMap chose the address that the token is sent to.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import anyio
 
 from gitopsd.plugin import Access, AccountToken, Context, Misconfigured, NotReady, Spec, Tls, Unsupported, spec
 from gitopsd.plugin.context import UNREADABLE
-from gitopsd_plugins.kubernetes.access import kubefile, login
+from gitopsd_plugins.kubernetes.access import azure, kubefile, login
 
-_CLOUDS = ("aws", "azure", "gcp")
+_SERVED, _UNSERVED = ("generic", "azure"), ("aws", "gcp")
 _LOOK_AGAIN = timedelta(minutes=1)
 """How long a token from the home is used before its Secret is read again."""
 _EARLY = 0.2
@@ -60,6 +60,7 @@ class ConfigMapAccess:
 class Described:
     """What the ConfigMap says, as it is used."""
 
+    provider: str
     namespace: str
     account: str
     address: str
@@ -71,17 +72,23 @@ def read(data: Mapping[str, bytes], namespace: str, name: str) -> Described:
     """PURE. The ConfigMap's meaning. Raises `Misconfigured`, `Unsupported` for a provider that is not served."""
     where = f"ConfigMap/{namespace}/{name}"
     provider = _text(data, "provider", where)
-    if provider in _CLOUDS:
+    if provider in _UNSERVED:
         raise Unsupported(
             f"spec.kubeConfig.configMapRef: {where}: provider {provider}: not served yet; use provider generic, or a kubeconfig "
             "by spec.kubeConfig.secretRef"
         )
-    if provider != "generic":
-        raise Misconfigured(f"{where}: provider {provider!r} is not one of generic, {', '.join(_CLOUDS)}")
+    if provider not in _SERVED:
+        raise Misconfigured(f"{where}: provider {provider!r} is not one of {', '.join(_SERVED + _UNSERVED)}")
+    if provider == "azure" and not data.get("address", b"").strip():
+        raise Unsupported(
+            f"spec.kubeConfig.configMapRef: {where}: provider azure without address: the look-up of `cluster` is not served yet; "
+            "write the address and ca.crt of the API server"
+        )
     account = _text(data, "serviceAccountName", where, "the service account of its namespace that is known there")
     address = _canonical(_text(data, "address", where, "the address of the API server"), where)
     lines = data.get("audiences", b"").decode("utf-8", "replace").splitlines()
     return Described(
+        provider=provider,
         namespace=namespace,
         account=account,
         address=address,
@@ -114,6 +121,8 @@ class _Tokens:
     async def _fresh(self, now: datetime) -> AccountToken:
         """`expires` is when to look again."""
         it = self.described
+        if it.provider == "azure":
+            return await self._of_azure(now)
         try:
             data = await self.ctx.credentials.secret(it.namespace, it.account)
         except NotReady as absent:
@@ -132,7 +141,23 @@ class _Tokens:
             token = await self.ctx.issue(it.namespace, it.account, it.audiences)
         except NotReady as nobody:
             raise NotReady(f"{nobody}; or put it into a Secret of that name under {_KEY} ({absent})") from nobody
-        return AccountToken(value=token.value, expires=token.expires - (token.expires - now) * _EARLY)
+        return _early(token, now)
+
+    async def _of_azure(self, now: datetime) -> AccountToken:
+        it = self.described
+        data = await self.ctx.credentials.secret(it.namespace, it.account)
+
+        async def assertion() -> str:
+            if given := data.get(_KEY, b"").strip():
+                return given.decode("utf-8", "replace")
+            return (await self.ctx.issue(it.namespace, it.account, azure.AUDIENCES)).value
+
+        identity = azure.identity(data, f"Secret/{it.namespace}/{it.account}")
+        return _early(await azure.token(identity, assertion, self.ctx), now)
+
+
+def _early(token: AccountToken, now: datetime) -> AccountToken:
+    return AccountToken(value=token.value, expires=token.expires - (token.expires - now) * _EARLY)
 
 
 def _decoded(value: Mapping[str, Any]) -> ConfigMapSpec:

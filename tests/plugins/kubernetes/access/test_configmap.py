@@ -149,9 +149,9 @@ async def test_without_secret_and_issuer_both_are_named(ctx: Context) -> None:
     ("change", "error", "words"),
     [
         ({"provider": ""}, Misconfigured, "ConfigMap/team/remote lacks the key provider"),
-        ({"provider": "ibm"}, Misconfigured, "provider 'ibm' is not one of generic, aws, azure, gcp"),
+        ({"provider": "ibm"}, Misconfigured, "provider 'ibm' is not one of generic, azure, aws, gcp"),
         ({"provider": "aws"}, Unsupported, "spec.kubeConfig.configMapRef: ConfigMap/team/remote: provider aws"),
-        ({"provider": "azure"}, Unsupported, "provider azure: not served yet"),
+        ({"provider": "azure", "address": ""}, Unsupported, "provider azure without address"),
         ({"provider": "gcp"}, Unsupported, "provider gcp: not served yet"),
         ({"serviceAccountName": ""}, Misconfigured, "lacks the key serviceAccountName"),
         ({"address": ""}, Misconfigured, "lacks the key address"),
