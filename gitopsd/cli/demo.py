@@ -140,7 +140,7 @@ async def _edit_behind_our_back(engine: Engine) -> None:
     headers = {**credentials, "Content-Type": "application/merge-patch+json"}
     url = f"{access.server}/apis/apps/v1/namespaces/shop/deployments/web?fieldManager=kubectl-edit"
     async with (
-        engine.world.ctx.http.session(tls=access.tls) as session,
+        engine.world.ctx.http.session(tls=access.tls, anywhere=True) as session,
         session.patch(url, data=b'{"spec":{"replicas":1}}', headers=headers) as response,
     ):
         response.raise_for_status()

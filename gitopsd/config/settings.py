@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated, Literal
 
 from msgspec import Meta, field
@@ -19,6 +20,7 @@ AbsolutePath = Annotated[str, Meta(pattern=r"^(/.*)?$", description=_PATH)]
 GroupKind = Annotated[
     str, Meta(pattern=r"^([a-z0-9.-]+/)?[A-Z][A-Za-z0-9]*$", description="GROUP/KIND, of the core group KIND")
 ]
+Cidr = Annotated[str, Meta(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", description="a network as CIDR, such as 10.0.0.0/8")]
 Count = Annotated[int, Meta(ge=1, le=1000)]
 
 
@@ -83,6 +85,19 @@ class Log(Spec, frozen=True, kw_only=True):
     """The least severe messages that are shown."""
 
 
+class Network(Spec, frozen=True, kw_only=True):
+    """Where sources may be fetched from. Clusters and the proxies of the environment are not meant."""
+
+    private_addresses: bool = True
+    """False: public addresses only; private, link-local (metadata services) and loopback ones are refused after each look-up."""
+    allowed_networks: tuple[Cidr, ...] = ()
+    """Networks, as CIDR, that are allowed all the same."""
+
+    def __post_init__(self) -> None:
+        for network in self.allowed_networks:
+            ipaddress.ip_network(network, strict=False)
+
+
 class Gc(Spec, frozen=True, kw_only=True):
     """What the store on disk keeps."""
 
@@ -135,6 +150,8 @@ class Settings(Spec, frozen=True, kw_only=True):
     """Which plugins are used."""
     log: Log = field(default_factory=Log)
     """Logging."""
+    network: Network = field(default_factory=Network)
+    """Where sources may be fetched from."""
     gc: Gc = field(default_factory=Gc)
     """The store's garbage collection."""
 

@@ -30,7 +30,9 @@ from gitopsd.daemon.masked import MaskedCredentials
 from gitopsd.model.errors import GitopsdError, HeldElsewhere
 from gitopsd.model.outcome import Outcome
 from gitopsd.plugin.context import Context, Work
+from gitopsd.plugin.egress import Egress
 from gitopsd.plugin.http import Http, Proxies
+from gitopsd.plugin.roles import Closing
 from gitopsd.reconcile import render
 from gitopsd.reconcile.world import Limits, Safety, Slots
 from gitopsd.runtime import garbage, intake
@@ -45,6 +47,8 @@ from gitopsd.store import Store
 
 T = TypeVar("T")
 LOCK = "gitopsd.lock"
+PLATFORM = ("AZURE_",)
+"""Variables of the environment by which clouds tell a process who it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +95,9 @@ async def engaged(
             finally:
                 with anyio.CancelScope(shield=True):
                     await engine.stop()
+                    for source in loaded.registry.sources.values():
+                        if isinstance(source, Closing):
+                            await source.close()
                 pool.close()
                 quick.close()
             tasks.cancel_scope.cancel()
@@ -167,6 +174,9 @@ def _context(
             proxies=_proxies(environment),
             ca_file=environment.get("SSL_CERT_FILE", ""),
             user_agent=f"gitopsd/{__version__}",
+            egress=Egress(
+                private=loaded.settings.network.private_addresses, allowed=loaded.settings.network.allowed_networks
+            ),
         ),
         work=pools[0],
         quick=pools[1],
@@ -175,6 +185,7 @@ def _context(
         now=lambda: datetime.now(UTC),
         log=mode.log,
         cache=lambda name: _folder(loaded.state / "plugins" / name),
+        platform={name: value for name, value in environment.items() if name.startswith(PLATFORM)},
         conceal=mode.secrets.add,
     )
 
@@ -184,7 +195,9 @@ def _proxies(environment: Mapping[str, str]) -> Proxies:
         return environment.get(name.lower()) or environment.get(name, "")
 
     exempt = tuple(rule.strip() for rule in value("NO_PROXY").split(",") if rule.strip())
-    return Proxies(http=environment.get("http_proxy", ""), https=value("HTTPS_PROXY"), no_proxy=exempt)
+    return Proxies(
+        http=environment.get("http_proxy", ""), https=value("HTTPS_PROXY"), all=value("ALL_PROXY"), no_proxy=exempt
+    )
 
 
 def _folder(path: Path) -> Path:

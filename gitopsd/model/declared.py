@@ -14,6 +14,7 @@ from typing import Any
 
 from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.model.tree import Artifact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +104,10 @@ class SourceIntent:
     interval: timedelta
     timeout: timedelta
     depends_on: tuple[ObjectRef, ...] = ()
+    made_of: tuple[ObjectRef, ...] = ()
+    """Sources whose artifacts this one is made of: it waits until each has one, and a new one wakes it."""
+    given: Mapping[ObjectRef, Artifact] = field(default_factory=dict, repr=False)
+    """Their artifacts as they are now; filled in before each attempt, and then part of `content`."""
     reads: ObjectRef | None = None
     """A source of its namespace that it takes its content from, through `Context.sources`: it begins after that one, waits until
     there is something to read, and hears of what is new. What it took of it, its own revision says."""

@@ -81,3 +81,7 @@ class Artifact:
     spec: Digest
     """Digest of what in the source's spec decides the content: another one makes the artifact outdated."""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    verified: str = ""
+    """What was verified with which key, in the words of the kind's status; '' where nothing was asked for."""
+    made_of: tuple[Artifact, ...] = ()
+    """The artifacts of other sources that are part of it."""

@@ -1,6 +1,6 @@
 """The public API of gitopsd: everything that a plugin may import, and nothing else of the package is.
 
-Types come from here; functions and constants through the submodules `cel`, `digest`, `keys`, `spec`, `tree`, `yaml`.
+Types come from here; functions and constants through the submodules `cel`, `digest`, `egress`, `http`, `keys`, `spec`, `tree`, `yaml`.
 `__all__` is the contract: it only grows within a major version.
 """
 
@@ -61,7 +61,7 @@ from gitopsd.model.inventory import Approval, Inventory, Owned, Suspension
 from gitopsd.model.manifest import Body, Manifest, Read, Rendered, Stage
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase, Step
 from gitopsd.model.tree import Artifact, Changes, Entry, File, Folder, Link, Node, Revision
-from gitopsd.plugin import cel, http, keys, spec, tree
+from gitopsd.plugin import cel, egress, http, keys, spec, tree
 from gitopsd.plugin.context import Context, Credentials, Upstream, Work
 from gitopsd.plugin.hooks import hookimpl
 from gitopsd.plugin.http import Http, Proxies, Tls
@@ -70,6 +70,7 @@ from gitopsd.plugin.roles import (
     Actor,
     AnyFolder,
     AnyRevision,
+    Closing,
     ClusterAccess,
     HealthRule,
     Kind,
@@ -99,6 +100,7 @@ __all__ = [
     "Broken",
     "Change",
     "Changes",
+    "Closing",
     "ClusterAccess",
     "Conflict",
     "Content",
@@ -184,6 +186,7 @@ __all__ = [
     "WriteMode",
     "cel",
     "digest",
+    "egress",
     "hookimpl",
     "http",
     "keys",

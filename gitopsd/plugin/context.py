@@ -75,5 +75,7 @@ class Context:
     cache: Callable[[str], Path]
     sources: Mapping[ObjectRef, Upstream] = field(default_factory=dict, repr=False)
     """The sources of the same namespace, the own one too: for a source whose intent `reads` another one, empty for all others."""
+    platform: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What the platform says of this process's own identity in a cloud: its environment's variables that begin with `AZURE_`."""
     conceal: Callable[[bytes], None] = field(default=lambda value: None)
     """Masks a secret value in every log line from now on: for what did not come through `credentials`, which do it themselves."""

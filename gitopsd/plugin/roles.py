@@ -87,6 +87,15 @@ class AnyFolder(Protocol):
         ...
 
 
+@runtime_checkable
+class Closing(Protocol):
+    """What a source may offer beside its role: it keeps connections open between its calls, and ends them when told."""
+
+    async def close(self) -> None:
+        """End them. The source may be used again afterwards."""
+        ...
+
+
 Values = Mapping[str, bytes]
 """The data of a ConfigMap or Secret by key."""
 

@@ -53,6 +53,8 @@ class Stored:
     tree: Digest
     size: int
     files: int
+    verified: str = ""
+    """What was verified with which key, in the words of the kind's status; '' where nothing was asked for."""
 
 
 class Intake(Objects, Protocol):

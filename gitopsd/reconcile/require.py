@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
+from gitopsd.model import digest
 from gitopsd.model.declared import AppIntent, Declared, Intent, SourceIntent
 from gitopsd.model.errors import NotReady
 from gitopsd.model.identity import ObjectRef
@@ -46,6 +48,24 @@ def upstream(
             raise NotReady(f"{source.ref}: {source.reads} is not ready")
     elif source.reads not in artifacts:
         raise NotReady(f"{source.ref}: {source.reads} has no artifact yet", reason="NoArtifact")
+
+
+def ingredients(
+    source: SourceIntent, intents: Mapping[ObjectRef, Intent], artifacts: Mapping[ObjectRef, Artifact]
+) -> SourceIntent:
+    """The source with the artifacts that it is made of. Raises `NotReady` naming the first that is not there."""
+    for ref in source.made_of:
+        if ref not in intents:
+            raise NotReady(
+                f"{source.ref}: {ref} is not declared; declare it or correct the reference", reason="NotFound"
+            )
+        if ref not in artifacts:
+            raise NotReady(f"{source.ref}: {ref} has no artifact yet", reason="NoArtifact")
+    if not source.made_of:
+        return source
+    given = {ref: artifacts[ref] for ref in source.made_of}
+    parts = [[str(ref), str(artifact.revision), artifact.tree] for ref, artifact in given.items()]
+    return replace(source, given=given, content=digest.of_value([source.content, parts]))
 
 
 def dependencies(

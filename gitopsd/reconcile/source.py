@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import datetime
 
 import anyio
 from structlog.contextvars import bound_contextvars
 
 from gitopsd.model.declared import SourceIntent
-from gitopsd.model.errors import GitopsdError, Misconfigured, Transient, Unsupported
+from gitopsd.model.errors import GitopsdError, Misconfigured, Transient, Unsupported, VerificationFailed
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Step
 from gitopsd.model.tree import Artifact, Revision
@@ -48,11 +49,18 @@ async def attempt(ref: ObjectRef, world: World, *, token: str = "") -> Outcome:
 
 def _failed(run: Run, error: GitopsdError, world: World) -> Outcome:
     """What was stored last goes on serving, so the message says what that is and how old."""
+    if isinstance(error, VerificationFailed) or error.reason == VerificationFailed.default_reason:
+        run.step = Step.VERIFY
     outcome, kept = conclude.failed(run, error, world.ctx.now()), run.artifact
     if kept is None:
         return outcome
-    service = f"{kept.revision}, stored {kept.stored:%Y-%m-%dT%H:%M:%SZ}, stays in service"
+    since = world.board.confirmed.get(run.declared.ref, kept.stored)
+    service = f"{kept.revision}, stored {_time(kept.stored)}, stays in service, stale since {_time(since)}"
     return replace(outcome, message=f"{outcome.message}; {service}")
+
+
+def _time(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 async def _steps(intent: SourceIntent, run: Run, world: World) -> None:
@@ -65,6 +73,7 @@ async def _steps(intent: SourceIntent, run: Run, world: World) -> None:
     if intent.bare:
         _as_it_stands(intent, run, world)
         return
+    intent = require.ingredients(intent, world.board.intents, world.board.artifacts)
     source, ctx = _plugin(intent, world), _context(intent, world)
     run.step = Step.RESOLVE
     revision = await source.resolve(intent, ctx)
@@ -74,6 +83,7 @@ async def _steps(intent: SourceIntent, run: Run, world: World) -> None:
             run.artifact = await _fetched(source, intent, revision, run, world, ctx)
     run.applied = revision
     world.board.artifacts[intent.ref] = run.artifact
+    world.board.confirmed[intent.ref] = world.ctx.now()
 
 
 def _as_it_stands(intent: SourceIntent, run: Run, world: World) -> None:
@@ -117,6 +127,8 @@ async def _fetched(
         files=stored.files,
         stored=world.ctx.now(),
         spec=intent.content,
+        verified=stored.verified,
+        made_of=tuple(replace(artifact, made_of=()) for artifact in intent.given.values()),
     )
     world.store.refer(artifact, keep=world.limits.keep)
     run.fetched = True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import anyio
@@ -111,6 +111,8 @@ class Board:
     declared: dict[ObjectRef, Declared] = field(default_factory=dict)
     intents: dict[ObjectRef, Intent] = field(default_factory=dict)
     artifacts: dict[ObjectRef, Artifact] = field(default_factory=dict)
+    confirmed: dict[ObjectRef, datetime] = field(default_factory=dict)
+    """When each source was last known to be at its artifact's revision."""
     outcomes: dict[ObjectRef, Outcome] = field(default_factory=dict)
     renders: dict[ObjectRef, Render] = field(default_factory=dict)
     standing: dict[ObjectRef, Standing] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gitopsd.model.declared import AppIntent, Broken, Declared, Intent, SourceIntent, Unserved
+from gitopsd.model.declared import AppIntent, Declared, Intent, SourceIntent
 from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ObjectRef
 from gitopsd.runtime.due import Timing
@@ -33,7 +33,7 @@ class Scheduled:
             generation=declared.generation,
             timing=_timing(intent),
             source=_begins_after(intent),
-            depends_on=() if isinstance(intent, Unserved | Broken) else intent.depends_on,
+            depends_on=_depends_on(intent),
             closely=frozenset(intent.ready_expressions if isinstance(intent, AppIntent) else ()),
         )
 
@@ -62,6 +62,15 @@ def _begins_after(intent: Intent) -> ObjectRef | None:
         case SourceIntent():
             return intent.reads
     return None
+
+
+def _depends_on(intent: Intent) -> tuple[ObjectRef, ...]:
+    match intent:
+        case AppIntent():
+            return intent.depends_on
+        case SourceIntent():
+            return (*intent.made_of, *intent.depends_on)
+    return ()
 
 
 def _timing(intent: Intent) -> Timing:

@@ -79,3 +79,4 @@ async def test_what_was_stored_last_serves_while_its_source_cannot_be_reached(wo
     assert failed.artifact is not None
     assert f"{failed.artifact.revision}, stored {failed.artifact.stored:%Y-%m-%dT%H:%M:%SZ}" in failed.message
     assert "stays in service" in failed.message
+    assert "stale since" in failed.message

@@ -1,122 +1,92 @@
-"""Other sources than Git feed apps, through real worker processes."""
+"""What sources are made of, from the repository to the cluster: includes that wake, signatures that hold back."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-
 import pytest
-from fakes import charts
-from fakes.s3_server import S3, s3_server
-from fakes.web_server import Site, web_server
-from fakes.world import World, app_ref, config_map, kustomization
+from fakes.git_repository import GitRepository
+from fakes.signing import SshSigner
+from fakes.world import SOURCE, World, app_ref, config_map, kustomization, maps, repository
 
 from gitopsd.config.problems import ConfigError
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Phase
 
-LOGIN = (
-    "apiVersion: v1\nkind: Secret\nmetadata: {name: keys, namespace: flux-system}\n"
-    "stringData: {accesskey: any, secretkey: hush-hush}\n"
-)
+pytestmark = pytest.mark.asyncio
+
+LIB = ObjectRef(kind="GitRepository", namespace="flux-system", name="lib")
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3]:
-    with s3_server() as server:
-        yield server
+async def test_change_of_an_included_repository_reaches_the_cluster_at_once(world: World) -> None:
+    lib = GitRepository(world.folder / "lib.git")
+    lib.commit({"part/x.yaml": config_map("x", key="old")})
+    world.repository.commit(maps("app", "y"))
+    world.declare(
+        repository(lib.url, "ref: {branch: main}", name="lib"),
+        kustomization("app"),
+        source=repository(
+            world.repository.url,
+            "ref: {branch: main}",
+            "include: [{repository: {name: lib}, fromPath: part, toPath: app/lib}]",
+        ),
+    )
+    async with world.engine() as engine:
+        await world.until("app")
+        assert await world.exists("x", "y")
+        lib.commit({"part/x.yaml": config_map("x", key="new")})
+        seen = len(world.heard.outcomes)
+        await engine.reconcile(engine.find("lib")[0], "now")
+        await world.until("app", since=seen)
+        found = await world.get("/api/v1/namespaces/default/configmaps/x")
+        status = engine.world.statuses[SOURCE]
+    assert found is not None
+    assert found["data"] == {"key": "new"}
+    assert status["observedInclude"] == [{"repository": {"name": "lib"}, "fromPath": "part", "toPath": "app/lib"}]
+    assert [part["path"].split("/")[2] for part in status["includedArtifacts"]] == ["lib"]
 
 
-def _bucket(s3: S3) -> str:
-    return (
-        "apiVersion: source.toolkit.fluxcd.io/v1\nkind: Bucket\nmetadata: {name: repo, namespace: flux-system}\n"
-        f"spec: {{interval: 1h, bucketName: apps, endpoint: '{s3.url.removeprefix('http://')}', insecure: true,"
-        " secretRef: {name: keys}}\n"
+async def test_missing_include_is_waited_for_and_said(world: World) -> None:
+    world.repository.commit(maps("app", "y"))
+    world.declare(
+        repository("file:///nowhere", name="lib"),
+        source=repository(world.repository.url, "ref: {branch: main}", "include: [{repository: {name: lib}}]"),
+    )
+    async with world.engine() as engine:
+        await engine.once()
+        assert engine.board.outcomes[SOURCE].phase is Phase.WAITING
+        conditions = {c["type"]: c["reason"] for c in engine.world.statuses[SOURCE]["conditions"]}
+    assert conditions["IncludeUnavailable"] == "NoArtifact"
+    assert conditions["Ready"] == "NoArtifact"
+
+
+async def test_repositories_that_include_each_other_are_named_as_a_circle(world: World) -> None:
+    world.declare(
+        repository(world.repository.url, "include: [{repository: {name: repo}}]", name="lib"),
+        source=repository(world.repository.url, "include: [{repository: {name: lib}}]"),
     )
 
-
-@pytest.mark.asyncio
-async def test_a_bucket_feeds_a_kustomization_and_what_goes_from_it_is_pruned(world: World, s3: S3) -> None:
-    s3.bucket("apps")
-    s3.put("apps", {f"app/{name}.yaml": config_map(name).encode() for name in ("one", "two", "three")})
-    world.declare(LOGIN, kustomization("app", "sourceRef: {kind: Bucket, name: repo}"), source=_bucket(s3))
-
-    first = await world.once()
-    s3.put("apps", {"app/two.yaml": None})
-    second = await world.once()
-
-    bucket = ObjectRef(kind="Bucket", namespace="flux-system", name="repo")
-    for outcomes in (first, second):
-        assert {outcomes[ref].phase for ref in (bucket, app_ref("app"))} == {Phase.READY}, outcomes
-    assert await world.exists("one", "three")
-    assert not await world.exists("two")
-
-
-REPOSITORY = (
-    "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata: {{name: {name}, namespace: flux-system}}\n"
-    "spec: {{interval: 1h, url: '{url}', type: {type}}}\n"
-)
-INDEX = b"apiVersion: v1\nentries:\n  web: [{version: 1.0.0, urls: [web-1.0.0.tgz]}]\n"
-
-
-@pytest.mark.asyncio
-async def test_helm_repositories_become_ready_and_a_registry_is_not_asked(world: World) -> None:
-    with web_server(Site(files={"/index.yaml": INDEX})) as site:
-        world.declare(
-            REPOSITORY.format(name="plain", url=site.url, type="default"),
-            REPOSITORY.format(name="registry", url="oci://127.0.0.2:1/charts", type="oci"),
-            source="",
-        )
-        outcomes = await world.once()
-
-    assert {ref.name: (o.phase, o.message) for ref, o in outcomes.items()} == {
-        "plain": (Phase.READY, f"stored artifact for revision 'sha256:{hashlib.sha256(INDEX).hexdigest()}'"),
-        "registry": (Phase.READY, "ready for the sources that read it; it has no content of its own"),
-    }
-
-
-CHART = (
-    "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmChart\nmetadata: {{name: {name}, namespace: flux-system}}\n"
-    "spec: {{interval: 1h, chart: {chart}, sourceRef: {{kind: {kind}, name: {source}}}}}\n"
-)
-
-
-def _publish(site: Site, *versions: str) -> None:
-    archives = {version: charts.packed(charts.files(version=version)) for version in versions}
-    site.files = {f"/web-{version}.tgz": data for version, data in archives.items()}
-    site.files["/index.yaml"] = charts.index({"web": [charts.entry(v, data) for v, data in archives.items()]})
-
-
-@pytest.mark.asyncio
-async def test_charts_become_ready_and_hear_of_a_new_index(world: World) -> None:
-    pulled, inner = (ObjectRef(kind="HelmChart", namespace="flux-system", name=name) for name in ("pulled", "inner"))
-    plain = ObjectRef(kind="HelmRepository", namespace="flux-system", name="plain")
-    world.repository.commit(
-        {f"charts/web/{path}": data.decode() for path, data in charts.files("inner", "0.3.0").items()}
-    )
-    with web_server() as site:
-        _publish(site, "1.0.0")
-        world.declare(
-            REPOSITORY.format(name="plain", url=site.url, type="default"),
-            CHART.format(name="pulled", chart="web", kind="HelmRepository", source="plain"),
-            CHART.format(name="inner", chart="charts/web", kind="GitRepository", source="repo"),
-        )
-        async with world.engine() as engine:
-            first = dict(await engine.once())
-            _publish(site, "1.0.0", "1.1.0")
-            since = len(world.heard.outcomes)
-            await engine.reconcile(plain, "now")
-            second = await world.heard.until(lambda o: o.ref == pulled and o.phase is Phase.READY, since)
-
-    assert {ref: (o.phase, str(o.applied)) for ref, o in first.items() if ref.kind == "HelmChart"} == {
-        pulled: (Phase.READY, "1.0.0"),
-        inner: (Phase.READY, "0.3.0"),
-    }
-    assert str(second.applied) == "1.1.0"
-
-
-@pytest.mark.asyncio
-async def test_a_chart_of_a_source_that_nobody_declares_is_an_error_of_the_files(world: World) -> None:
-    world.declare(CHART.format(name="web", chart="web", kind="HelmRepository", source="gone"), source="")
-    with pytest.raises(ConfigError, match=r"HelmRepository/flux-system/gone is not declared"):
+    with pytest.raises(ConfigError, match=f"depends on itself: {LIB} -> {SOURCE} -> {LIB}"):
         world.load()
+
+
+async def test_nothing_of_an_unsigned_commit_reaches_the_cluster(world: World) -> None:
+    signer = SshSigner(world.folder / "ssh")
+    good = world.repository.commit(maps("app", "signed"), sign=signer.sign)
+    secret = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: keys}}\nstringData: {{ada.sshpub: '{signer.public.strip()}'}}\n"
+    verify = "verify: {mode: HEAD, secretRef: {name: keys}}"
+    world.declare(secret, kustomization("app"), source=repository(world.repository.url, "ref: {branch: main}", verify))
+    async with world.engine() as engine:
+        await world.until("app", at=good)
+        world.repository.commit(maps("app", "unsigned"))
+        outcome = await engine.reconcile(engine.find("repo")[0], "now")
+        await engine.once()
+        conditions = {c["type"]: (c["status"], c["reason"]) for c in engine.world.statuses[SOURCE]["conditions"]}
+        applied = str(engine.board.outcomes[app_ref("app")].applied)
+        assert await world.exists("signed")
+        assert not await world.exists("unsigned")
+        fixed = world.repository.commit({}, sign=signer.sign)
+        await engine.reconcile(engine.find("repo")[0], "again")
+        await world.until("app", at=fixed)
+    assert outcome.phase is Phase.STALLED
+    assert conditions["SourceVerified"] == ("False", "InvalidCommitSignature")
+    assert "stays in service" in outcome.message
+    assert applied.endswith(good)

@@ -18,12 +18,16 @@ _ORDER = (
     "Reconciling",
     "Stalled",
     "Ready",
+    "SourceVerified",
+    "IncludeUnavailable",
     "FetchFailed",
     "StorageOperationFailed",
     "ArtifactOutdated",
     "ArtifactInStorage",
 )
 _UNTOUCHED = {Phase.SUSPENDED, Phase.ORPHANED, Phase.UNSERVED, Phase.DELETED}
+_UNAVAILABLE = {"NotFound", "NoArtifact"}
+"""Reasons of a source that waits for others which it is made of."""
 _FETCHING = {Step.RESOLVE, Step.FETCH}
 
 
@@ -57,6 +61,8 @@ def after(
         seen = value if outcome.phase is Phase.READY else previous.get(name)
         if seen is not None:
             found[name] = seen
+    if outcome.artifact and outcome.artifact.made_of:
+        found["includedArtifacts"] = [_artifact(part) for part in outcome.artifact.made_of]
     token = outcome.token or previous.get("lastHandledReconcileAt")
     if token:
         found["lastHandledReconcileAt"] = token
@@ -85,7 +91,14 @@ def _conditions(outcome: Outcome, previous: Mapping[str, Any], failed: str) -> C
         case Phase.STALLED:
             wrong = _Condition(status="True", reason=outcome.reason or "Failed", message=outcome.message)
             fetching = _failed(outcome, wrong) if outcome.step in _FETCHING else {}
-            return {"Stalled": wrong, "Ready": _not(wrong), **fetching, **stored}
+            return {
+                "Stalled": wrong,
+                "Ready": _not(wrong),
+                **fetching,
+                **_outdated(outcome),
+                **stored,
+                **_unverified(outcome, wrong),
+            }
         case _:
             wrong = _Condition(
                 status="True", reason=outcome.reason or _reason(outcome, failed), message=outcome.message
@@ -97,6 +110,7 @@ def _conditions(outcome: Outcome, previous: Mapping[str, Any], failed: str) -> C
                 **_failed(outcome, wrong),
                 **_outdated(outcome),
                 **stored,
+                **_unverified(outcome, wrong),
             }
 
 
@@ -105,7 +119,16 @@ def _stored(outcome: Outcome, previous: Mapping[str, Any]) -> Conditions:
     if not artifact:
         return {}
     message = f"stored artifact for revision '{artifact['revision']}'"
-    return {"ArtifactInStorage": _Condition(status="True", reason="Succeeded", message=message)}
+    verified = outcome.artifact.verified if outcome.artifact else ""
+    return {
+        "ArtifactInStorage": _Condition(status="True", reason="Succeeded", message=message),
+        **({"SourceVerified": _Condition(status="True", reason="Succeeded", message=verified)} if verified else {}),
+    }
+
+
+def _unverified(outcome: Outcome, wrong: _Condition) -> Conditions:
+    """What could not be verified says so, whatever was verified of the artifact in service."""
+    return {"SourceVerified": _not(wrong)} if outcome.step is Step.VERIFY else {}
 
 
 def _kept(outcome: Outcome, previous: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -117,7 +140,14 @@ def _kept(outcome: Outcome, previous: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _failed(outcome: Outcome, wrong: _Condition) -> Conditions:
-    return {"StorageOperationFailed" if outcome.step is Step.PUT else "FetchFailed": wrong}
+    match outcome.step:
+        case Step.VERIFY:
+            return {}
+        case Step.PUT:
+            return {"StorageOperationFailed": wrong}
+        case Step.REQUIRE if wrong.reason in _UNAVAILABLE:
+            return {"IncludeUnavailable": wrong}
+    return {"FetchFailed": wrong}
 
 
 def _outdated(outcome: Outcome) -> Conditions:

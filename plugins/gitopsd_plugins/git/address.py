@@ -16,7 +16,7 @@ from gitopsd.plugin import SpecError
 INVALID = "URLInvalid"
 """Flux's reason for an address that cannot be used."""
 
-_SCP = re.compile(r"^(?:([^/@:]+)@)?([^/@:]+):(?!//)(.+)$")
+SCP = re.compile(r"^(?:([^/@:]+)@)?([^/@:]+):(?!//)(.+)$")
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _SCHEMES = ("http", "https", "ssh", "file")
 
@@ -37,6 +37,11 @@ class Address:
         return self.url
 
     @property
+    def origin(self) -> str:
+        """The host that is asked, for messages and for what is kept by host."""
+        return self.host if self.port is None else f"{self.host}:{self.port}"
+
+    @property
     def local(self) -> bool:
         """True for a folder of this machine."""
         return self.scheme == "file"
@@ -51,7 +56,7 @@ def read(text: str, *, beside: Path | None) -> Address:
         return _folder(text, beside)
     if _CONTROL.search(text):
         raise _error(f"the url {_masked(text)!r} holds blanks or control characters")
-    scp = None if "://" in text else _SCP.match(text)
+    scp = None if "://" in text else SCP.match(text)
     if scp is not None:
         user, host, path = scp.group(1) or "git", scp.group(2), scp.group(3).lstrip("/")
         raise _error(f"the url {text!r} is the short form of ssh; write ssh://{user}@{host}/{path}")
@@ -75,8 +80,16 @@ def read(text: str, *, beside: Path | None) -> Address:
         port=port,
         user=user,
         password=password if parts.scheme != "ssh" else "",
-        path=parts.path,
+        path=_shell_path(parts.path) if parts.scheme == "ssh" else parts.path,
     )
+
+
+def _shell_path(path: str) -> str:
+    """The path as the other side's program gets it; Git decodes it as well."""
+    found = unquote(path)
+    if re.search(r"[\x00-\x1f\x7f]", found):
+        raise _error(f"the path {path!r} holds control characters")
+    return found
 
 
 def _folder(text: str, beside: Path | None) -> Address:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from gitopsd.plugin import Context, GitopsdError, Rejected, Tls, Transient, http
+from gitopsd.plugin import Context, GitopsdError, Rejected, Tls, Transient, egress, http
 from gitopsd.plugin.sources import access, follow
 from gitopsd_plugins.helm.repository import FAILED, Repository
 
@@ -94,7 +94,8 @@ async def save(
 
     try:
         for _ in range(follow.MAX_REDIRECTS + 1):
-            async with ctx.http.session(tls=login.trust(url), limit=1, timeout=timeout) as session:
+            trust, socks = login.trust(url), ctx.http.socks(url)
+            async with ctx.http.session(tls=trust, limit=1, timeout=timeout, proxy=socks) as session:
                 headers = {**login.headers(url), **(known or {})}
                 request = session.get(url, headers=headers, proxy=ctx.http.proxy(url), allow_redirects=False)
                 async with request as response:
@@ -150,6 +151,8 @@ def _translated(error: Exception, url: str, timeout: float) -> GitopsdError:
     import aiohttp
 
     place = follow.place(url)
+    if forbidden := egress.why(error):
+        return Rejected(f"{place}: {forbidden}", reason=FAILED)
     match error:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
             why = str(error.__cause__ or error)[:200]

@@ -54,7 +54,7 @@ class Client:
         self._reading: set[aiohttp.ClientResponse] = set()
 
     async def __aenter__(self) -> Client:
-        self._session = self._ctx.http.session(tls=self._access.tls, limit=self._actor.concurrency)
+        self._session = self._ctx.http.session(tls=self._access.tls, limit=self._actor.concurrency, anywhere=True)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -149,7 +149,7 @@ class Client:
         if self.closed:
             raise self._closed()
         if self._streams is None:
-            self._streams = self._ctx.http.session(tls=self._access.tls, limit=0)
+            self._streams = self._ctx.http.session(tls=self._access.tls, limit=0, anywhere=True)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=silence)
         headers = await self._headers(JSON, None)
         try:

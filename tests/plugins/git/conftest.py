@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
 import anyio.to_thread
 import pytest
 import structlog
@@ -112,7 +113,9 @@ def world(tmp_path):
             log=structlog.wrap_logger(None, processors=[keep]),
             cache=lambda name: tmp_path / "cache" / name,
         )
-        yield World(ctx=ctx, store=store, source=GitSource(), work=work, secrets=secrets, logs=logs)
+        source = GitSource()
+        yield World(ctx=ctx, store=store, source=source, work=work, secrets=secrets, logs=logs)
+        anyio.run(source.close)
 
 
 @pytest.fixture
