@@ -31,6 +31,7 @@ from gitopsd_plugins.helm.chart_job import Build, Fetched, Look, Seen
 from gitopsd_plugins.helm.metadata import Dependency
 from gitopsd_plugins.helm.registry import Registry
 from gitopsd_plugins.helm.repository import Repository
+from gitopsd_plugins.helm.web import Web
 
 T = TypeVar("T")
 CACHE = "helm-charts"
@@ -41,7 +42,8 @@ class ChartSource:
 
     kind = "HelmChart"
 
-    def __init__(self) -> None:
+    def __init__(self, web: Web) -> None:
+        self._web = web
         self._registry = Registry()
 
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
@@ -124,7 +126,7 @@ class ChartSource:
         if not repository.oci:
             found = pulled.versions(name, _artifact(upstream).tree, repository, ctx)
             entry = next(entry for entry in found if entry.version == version)
-            async with pulled.chart(name, entry, repository, ctx, folder, _timeout(intent)) as file:
+            async with pulled.chart(name, entry, repository, self._web, ctx, folder, _timeout(intent)) as file:
                 yield file
             return
         file = folder / f"{secrets.token_hex(8)}.part"

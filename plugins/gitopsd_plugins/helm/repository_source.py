@@ -27,6 +27,7 @@ from gitopsd.plugin import (
 )
 from gitopsd_plugins.helm import index_job, web
 from gitopsd_plugins.helm.repository import Repository
+from gitopsd_plugins.helm.web import Web
 
 MAX_INDEX = 256 << 20
 CACHE = "helm"
@@ -52,6 +53,9 @@ class RepositorySource:
 
     kind = "HelmRepository"
 
+    def __init__(self, web: Web) -> None:
+        self._web = web
+
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
         """The digest of the index; where the server says that it is the one of last time, nothing else is sent."""
         repository: Repository = intent.spec
@@ -60,7 +64,7 @@ class RepositorySource:
             file = _file(intent, ctx)
             known = await _known(file)
             fresh = file.with_suffix(".new")
-            saved = await web.save(
+            saved = await self._web.save(
                 repository.index,
                 login,
                 fresh,
