@@ -129,7 +129,7 @@ async def _tell(engine: Engine, story: Story, repository: Path, first: str) -> N
     began, seen = time.monotonic(), len(story.outcomes)
     await _edit_behind_our_back(engine)
     await story.wait("the repair", seen=seen)
-    _say(f"   ... and {1000 * (time.monotonic() - began):.0f} ms later it is put back:")
+    _say(f"   ... and {1000 * (time.monotonic() - began):.0f} ms later it is put back, and the shop is healthy again:")
     output.tree(await control.tree(["ks/shop"]))
 
 

@@ -20,6 +20,7 @@ AbsolutePath = Annotated[str, Meta(pattern=r"^(/.*)?$", description=_PATH)]
 GroupKind = Annotated[
     str, Meta(pattern=r"^([a-z0-9.-]+/)?[A-Z][A-Za-z0-9]*$", description="GROUP/KIND, of the core group KIND")
 ]
+_SECRET_NAME = r"^(([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$"
 Cidr = Annotated[str, Meta(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", description="a network as CIDR, such as 10.0.0.0/8")]
 Count = Annotated[int, Meta(ge=1, le=1000)]
 
@@ -76,6 +77,15 @@ class Plugins(Spec, frozen=True, kw_only=True):
     """Names of plugins (see `gitopsd plugins`) that are not loaded."""
 
 
+class RemoteResources(Spec, frozen=True, kw_only=True):
+    """From where kustomizations may have content fetched that they name by its address, beside their source."""
+
+    hosts: tuple[str, ...] = ()
+    """Names of hosts, with `*` for any part of one (`github.com`, `*.example.org`, `*`); empty: from nowhere."""
+    http: bool = False
+    """Also over http, where nobody can tell who answers."""
+
+
 class Log(Spec, frozen=True, kw_only=True):
     """What is logged, and in which form."""
 
@@ -109,6 +119,21 @@ class Gc(Spec, frozen=True, kw_only=True):
     """Revisions of each source that are kept, the current one included, for plans and rollbacks."""
 
 
+class Decryption(Spec, frozen=True, kw_only=True):
+    """How encrypted files are opened, for every app that does not say so itself."""
+
+    provider: str = ""
+    """Decryptor (see `gitopsd plugins`) for every app without one of its own, `sops`; empty: only where an app asks for it."""
+    secret: Annotated[str, Meta(pattern=_SECRET_NAME, description="a Secret as [NAMESPACE/]NAME")] = ""
+    """Secret with the keys, as [NAMESPACE/]NAME; also tried where an app's own do not open a file."""
+    verify_mac: bool = True
+    """Refuse files that were changed since they were encrypted; Flux takes them."""
+
+    def __post_init__(self) -> None:
+        if self.secret and not self.provider:
+            raise ValueError("secret is set without a provider; set provider: sops")
+
+
 class Settings(Spec, frozen=True, kw_only=True):
     """The spec of gitopsd's own kind `Settings`."""
 
@@ -140,12 +165,16 @@ class Settings(Spec, frozen=True, kw_only=True):
     """Kinds, as GROUP/KIND or KIND, that every app writes in a stage of their own: after definitions and classes, before all else."""
     additive_ready_expr: bool = False
     """A `readyExpr` comes on top of the built-in test of a dependency instead of replacing it (Flux's AdditiveCELDependencyCheck)."""
+    decryption: Decryption = field(default_factory=Decryption)
+    """How encrypted files are opened, for every app that does not say so itself."""
     limits: Limits = field(default_factory=Limits)
     """How much happens at once."""
     retry: Retry = field(default_factory=Retry)
     """Back-off after failures."""
     safety: Safety = field(default_factory=Safety)
     """Rules against deletion by accident."""
+    remote_resources: RemoteResources = field(default_factory=RemoteResources)
+    """Remote resources of kustomizations."""
     plugins: Plugins = field(default_factory=Plugins)
     """Which plugins are used."""
     log: Log = field(default_factory=Log)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gitopsd.model.change import Action, Plan, Result
-from gitopsd.model.declared import Declared
+from gitopsd.model.declared import AppIntent, Declared, SourceIntent
 from gitopsd.model.errors import GitopsdError, NotReady, Retrying, Stalling
 from gitopsd.model.health import Verdict
 from gitopsd.model.identity import ObjectRef, ResourceId
@@ -55,6 +55,14 @@ class Run:
 def ready(run: Run, now: datetime) -> Outcome:
     """All that was asked for is so."""
     return _outcome(run, Phase.READY, now, message=_done(run))
+
+
+def held_in_git(intent: AppIntent | SourceIntent, run: Run, now: datetime) -> bool:
+    """Whether its declaration suspends it; the run learns why, and until when."""
+    hold = intent.hold if intent.hold and intent.hold.holds(now) else None
+    if hold is not None and not intent.suspended:
+        run.suspension = Suspension(actor=str(run.declared.place), since=now, reason=hold.reason, until=hold.until)
+    return intent.suspended or hold is not None
 
 
 def suspended(run: Run, now: datetime) -> Outcome:

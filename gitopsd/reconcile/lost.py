@@ -5,25 +5,30 @@ Once for each content in a row, so that a failing disk keeps nobody busy.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 
 from gitopsd.model.errors import NotReady, Transient
 from gitopsd.model.identity import ObjectRef
+from gitopsd.model.remote import Remote
 from gitopsd.reconcile.world import World
 
 REASONS = frozenset({"ContentDamaged", "ContentMissing"})
 
 
 @contextmanager
-def fetched_again(reader: ObjectRef, source: ObjectRef, world: World) -> Iterator[None]:
-    """Let the source of what is read in here fetch again what is lost. Raises `NotReady` then, so that its news wakes the reader."""
+def fetched_again(
+    reader: ObjectRef, sources: Collection[ObjectRef], world: World, remotes: Iterable[Remote] = ()
+) -> Iterator[None]:
+    """Let the sources of what is read in here fetch again what is lost. Raises `NotReady` then, so that their news wakes the reader."""
     try:
         yield
     except Transient as error:
         before = world.board.outcomes.get(reader)
         if error.reason not in REASONS or (before is not None and str(error) in before.message):
             raise
-        world.board.artifacts.pop(source, None)
-        world.wake(source, str(error))
-        raise NotReady(f"{reader}: waits for {source}: {error}", reason=error.reason) from error
+        world.elsewhere.forget(remotes)
+        for source in sources:
+            world.board.artifacts.pop(source, None)
+            world.wake(source, str(error))
+        raise NotReady(f"{reader}: waits for {', '.join(map(str, sources))}: {error}", reason=error.reason) from error

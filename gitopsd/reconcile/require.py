@@ -36,36 +36,23 @@ def upstream(
     intents: Mapping[ObjectRef, Intent],
     artifacts: Mapping[ObjectRef, Artifact],
     outcomes: Mapping[ObjectRef, Outcome],
-) -> None:
-    """Raise `NotReady` where the source that this one reads gives nothing to read."""
-    if source.reads is None:
-        return
-    intent, outcome = intents.get(source.reads), outcomes.get(source.reads)
-    if intent is None:
-        raise NotReady(f"{source.ref}: {source.reads} is not declared; declare it or correct the reference")
-    if isinstance(intent, SourceIntent) and intent.bare:
-        if outcome is None or outcome.phase not in {Phase.READY, Phase.SUSPENDED}:
-            raise NotReady(f"{source.ref}: {source.reads} is not ready")
-    elif source.reads not in artifacts:
-        raise NotReady(f"{source.ref}: {source.reads} has no artifact yet", reason="NoArtifact")
-
-
-def ingredients(
-    source: SourceIntent, intents: Mapping[ObjectRef, Intent], artifacts: Mapping[ObjectRef, Artifact]
 ) -> SourceIntent:
-    """The source with the artifacts that it is made of. Raises `NotReady` naming the first that is not there."""
-    for ref in source.made_of:
-        if ref not in intents:
+    """The source as what it reads makes it. Raises `NotReady` naming the first that gives nothing to read."""
+    for ref in source.reads:
+        intent, outcome = intents.get(ref), outcomes.get(ref)
+        if intent is None:
             raise NotReady(
                 f"{source.ref}: {ref} is not declared; declare it or correct the reference", reason="NotFound"
             )
-        if ref not in artifacts:
+        if isinstance(intent, SourceIntent) and intent.bare:
+            if outcome is None or outcome.phase not in {Phase.READY, Phase.SUSPENDED}:
+                raise NotReady(f"{source.ref}: {ref} is not ready")
+        elif ref not in artifacts:
             raise NotReady(f"{source.ref}: {ref} has no artifact yet", reason="NoArtifact")
-    if not source.made_of:
+    if not source.blends:
         return source
-    given = {ref: artifacts[ref] for ref in source.made_of}
-    parts = [[str(ref), str(artifact.revision), artifact.tree] for ref, artifact in given.items()]
-    return replace(source, given=given, content=digest.of_value([source.content, parts]))
+    parts = [[str(ref), str(artifacts[ref].revision), artifacts[ref].tree] for ref in source.reads]
+    return replace(source, content=digest.of_value([source.content, parts]))
 
 
 def dependencies(

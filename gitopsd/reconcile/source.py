@@ -33,7 +33,7 @@ async def attempt(ref: ObjectRef, world: World, *, token: str = "") -> Outcome:
     run.artifact = world.store.artifact(ref)
     if run.artifact is not None:  # whatever comes now, what was stored last goes on serving the apps
         world.board.artifacts[ref] = run.artifact
-    if intent.suspended:
+    if conclude.held_in_git(intent, run, world.ctx.now()):
         return conclude.suspended(run, world.ctx.now())
     try:
         reading = lost.fetched_again(ref, intent.reads, world) if intent.reads else nullcontext()
@@ -69,11 +69,10 @@ async def _steps(intent: SourceIntent, run: Run, world: World) -> None:
         raise Unsupported(f"{intent.ref}: {', '.join(intent.unsupported)}: not served yet; remove to go on")
     run.step = Step.REQUIRE
     require.dependencies(intent, "", world.board.intents, world.board.declared, world.board.outcomes)
-    require.upstream(intent, world.board.intents, world.board.artifacts, world.board.outcomes)
+    intent = require.upstream(intent, world.board.intents, world.board.artifacts, world.board.outcomes)
     if intent.bare:
         _as_it_stands(intent, run, world)
         return
-    intent = require.ingredients(intent, world.board.intents, world.board.artifacts)
     source, ctx = _plugin(intent, world), _context(intent, world)
     run.step = Step.RESOLVE
     revision = await source.resolve(intent, ctx)
@@ -96,7 +95,7 @@ def _as_it_stands(intent: SourceIntent, run: Run, world: World) -> None:
 
 def _context(intent: SourceIntent, world: World) -> Context:
     """For a source that reads another one: with the sources of its namespace."""
-    if intent.reads is None:
+    if not intent.reads:
         return world.ctx
     board = world.board
     beside = {
@@ -128,11 +127,17 @@ async def _fetched(
         stored=world.ctx.now(),
         spec=intent.content,
         verified=stored.verified,
-        made_of=tuple(replace(artifact, made_of=()) for artifact in intent.given.values()),
+        made_of=_made_of(intent, ctx),
+        metadata=stored.metadata,
     )
     world.store.refer(artifact, keep=world.limits.keep)
     run.fetched = True
     return artifact
+
+
+def _made_of(intent: SourceIntent, ctx: Context) -> tuple[Artifact, ...]:
+    parts = [ctx.sources[ref].artifact for ref in intent.reads] if intent.blends else []
+    return tuple(replace(part, made_of=()) for part in parts if part is not None)
 
 
 def _plugin(intent: SourceIntent, world: World) -> Source:

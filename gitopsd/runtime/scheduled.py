@@ -59,8 +59,8 @@ def _begins_after(intent: Intent) -> ObjectRef | None:
     match intent:
         case AppIntent():
             return intent.source
-        case SourceIntent():
-            return intent.reads
+        case SourceIntent(reads=(first, *_)):
+            return first
     return None
 
 
@@ -69,7 +69,7 @@ def _depends_on(intent: Intent) -> tuple[ObjectRef, ...]:
         case AppIntent():
             return intent.depends_on
         case SourceIntent():
-            return (*intent.made_of, *intent.depends_on)
+            return (*intent.reads[1:], *intent.depends_on)
     return ()
 
 

@@ -93,14 +93,17 @@ def _revision(outcome: Outcome | None) -> str:
     return str(outcome.artifact.revision) if outcome.artifact else str(outcome.attempted or "")
 
 
-def _suspended(intent: Intent | None) -> bool:
-    return isinstance(intent, AppIntent | SourceIntent) and intent.suspended
+def _suspended(intent: Intent | None, now: datetime | None = None) -> bool:
+    """By its own declaration. Without `now` a hold counts whose end nobody looked at."""
+    if not isinstance(intent, AppIntent | SourceIntent):
+        return False
+    return intent.suspended or (intent.hold is not None and (now is None or intent.hold.holds(now)))
 
 
 def suspended(ref: ObjectRef, board: Board, now: datetime) -> bool:
     """True when nobody is to touch it: by its own spec, or as recorded in the cluster."""
     recorded = board.inventories.get(ref)
-    return _suspended(board.intents.get(ref)) or (recorded is not None and recorded.held(now) is not None)
+    return _suspended(board.intents.get(ref), now) or (recorded is not None and recorded.held(now) is not None)
 
 
 def line(ref: ObjectRef, cluster: str, board: Board) -> Mapping[str, str]:

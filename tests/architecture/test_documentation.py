@@ -24,6 +24,7 @@ from gitopsd_plugins.git.spec import RepositorySpec
 from gitopsd_plugins.helm.chart_spec import ChartSpec
 from gitopsd_plugins.helm.repository_spec import RepositorySpec as HelmRepositorySpec
 from gitopsd_plugins.kustomize.spec import KustomizationSpec
+from gitopsd_plugins.oci.spec import RepositorySpec as OciRepositorySpec
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +90,15 @@ def test_every_field_of_a_served_kind_has_its_row(configuration, title, struct):
     assert {field.encode_name for field in msgspec.structs.fields(struct)} - documented == set()
 
 
-@pytest.mark.parametrize(
-    ("title", "struct"), [("Bucket", BucketSpec), ("HelmRepository", HelmRepositorySpec), ("HelmChart", ChartSpec)]
-)
+SOURCES = [
+    ("OCIRepository", OciRepositorySpec),
+    ("Bucket", BucketSpec),
+    ("HelmRepository", HelmRepositorySpec),
+    ("HelmChart", ChartSpec),
+]
+
+
+@pytest.mark.parametrize(("title", "struct"), SOURCES)
 def test_every_field_of_a_source_has_its_row(root, title, struct):
     documented = set(rows(section((root / "docs" / "sources.md").read_text("utf-8"), title)))
     assert {field.encode_name for field in msgspec.structs.fields(struct)} - documented == set()

@@ -171,20 +171,20 @@ def parent(*children: str) -> dict[str, str]:
     return {f"parent/{name}.yaml": kustomization(name) for name in children}
 
 
-async def test_a_child_that_leaves_its_parents_render_ends_by_its_own_rules(world: World) -> None:
-    world.repository.commit({**parent("one", "two"), **maps("one", "a"), **maps("two", "b", "c")})
-    world.declare(kustomization("parent"))
-    async with world.engine() as engine:
+async def test_a_child_that_leaves_its_parents_render_ends_by_its_own_rules(either: World) -> None:
+    either.repository.commit({**parent("one", "two"), **maps("one", "a"), **maps("two", "b", "c")})
+    either.declare(kustomization("parent"))
+    async with either.engine() as engine:
         await engine.once()
-        assert await world.exists("a", "b", "c")
-        world.repository.commit({"parent/one.yaml": None})
+        assert await either.exists("a", "b", "c")
+        either.repository.commit({"parent/one.yaml": None})
         await engine.reconcile(SOURCE, "now")
         await engine.once()
         assert engine.board.outcomes[app_ref("parent")].phase is Phase.READY
         assert app_ref("one") not in engine.board.intents
-    assert not await world.exists("a")
-    assert await world.exists("b", "c")
-    assert world.deleted == [A]
+    assert not await either.exists("a")
+    assert await either.exists("b", "c")
+    assert either.deleted == [A]
 
 
 async def test_a_child_source_and_a_child_of_a_kind_not_served_leave_with_their_files(world: World) -> None:
@@ -208,22 +208,22 @@ async def test_a_child_source_and_a_child_of_a_kind_not_served_leave_with_their_
         assert {ref.name for ref in engine.board.intents} == {"repo", "parent"}
 
 
-async def test_a_child_with_most_of_the_objects_counts_with_all_of_them(world: World) -> None:
-    world.repository.commit(
+async def test_a_child_with_most_of_the_objects_counts_with_all_of_them(either: World) -> None:
+    either.repository.commit(
         {**parent("big", "s1", "s2", "s3"), **maps("big", "a", "b", "c", "d", "e", "f", "g")}
         | {**maps("s1", "x"), **maps("s2", "y"), **maps("s3", "z")}
     )
-    world.declare(kustomization("parent"))
-    async with world.engine() as engine:
+    either.declare(kustomization("parent"))
+    async with either.engine() as engine:
         await engine.once()
-        world.repository.commit({"parent/big.yaml": None})
+        either.repository.commit({"parent/big.yaml": None})
         await engine.reconcile(SOURCE, "now")
         await engine.once()
         refused = engine.board.outcomes[app_ref("parent")]
         assert refused.reason == "DeletionNotApproved"
         assert "deleting 7 of 10 objects" in refused.message
         assert app_ref("big") in engine.board.intents
-    assert world.deleted == []
+    assert either.deleted == []
 
 
 async def test_a_child_that_a_file_declares_too_is_left_to_the_file(world: World) -> None:

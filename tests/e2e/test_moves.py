@@ -51,25 +51,25 @@ def _tracks(outcome: object, name: str) -> bool:
     return any(id.name == name for id in outcome.inventory.owned)  # type: ignore[attr-defined]
 
 
-async def test_two_apps_that_want_one_object_leave_it_to_the_first_and_say_so(world: World) -> None:
-    world.repository.commit({**maps("left", "x"), **maps("right", "x", "y")})
-    world.declare(kustomization("left"), kustomization("right", "dependsOn: [{name: left}]"))
-    outcomes = await world.once()
+async def test_two_apps_that_want_one_object_leave_it_to_the_first_and_say_so(either: World) -> None:
+    either.repository.commit({**maps("left", "x"), **maps("right", "x", "y")})
+    either.declare(kustomization("left"), kustomization("right", "dependsOn: [{name: left}]"))
+    outcomes = await either.once()
     assert outcomes[app_ref("left")].phase is Phase.READY
     refused = outcomes[app_ref("right")]
     assert refused.phase is Phase.STALLED
     assert "ConfigMap/default/x" in refused.message
     assert "Kustomization/flux-system/left" in refused.message
-    assert await owner(world, "x") == "left"
-    assert await world.exists("y")
+    assert await owner(either, "x") == "left"
+    assert await either.exists("y")
 
 
-async def test_who_was_refused_an_object_gets_it_when_the_other_lets_go(world: World) -> None:
-    world.repository.commit({**maps("left", "x", "l"), **maps("right", "x", "y")})
-    world.declare(kustomization("left"), kustomization("right", "dependsOn: [{name: left}]"))
-    await world.once()
-    world.repository.commit(gone("left", "x"))
-    outcomes = await world.once()
+async def test_who_was_refused_an_object_gets_it_when_the_other_lets_go(either: World) -> None:
+    either.repository.commit({**maps("left", "x", "l"), **maps("right", "x", "y")})
+    either.declare(kustomization("left"), kustomization("right", "dependsOn: [{name: left}]"))
+    await either.once()
+    either.repository.commit(gone("left", "x"))
+    outcomes = await either.once()
     assert {o.phase for o in outcomes.values()} == {Phase.READY}
-    assert await owner(world, "x") == "right"
-    assert world.deleted == []
+    assert await owner(either, "x") == "right"
+    assert either.deleted == []

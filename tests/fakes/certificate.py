@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 def self_signed(folder: Path, address: str = "127.0.0.1", *, ca: bool = True) -> tuple[Path, Path]:
     """Writes `tls.crt` and `tls.key` into the folder, which is made. Some clients take no `ca` for a server's own certificate."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
     now = datetime.now(UTC)

@@ -38,9 +38,10 @@ _AUDITED = """apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
-- {level: None, verbs: [get, list, watch]}
-- {level: Metadata}
 """
+_UNREAD = "- {level: None, verbs: [get, list, watch]}\n"
+_READ = "- {level: Metadata, verbs: [watch], omitStages: [RequestReceived, ResponseComplete]}\n"
+_REST = "- {level: Metadata, omitStages: [RequestReceived, ResponseStarted]}\n"
 
 
 def assets() -> Path:
@@ -125,6 +126,8 @@ class ControlPlane:
     port: int = 0
     controllers: bool = True
     """Whether kube-controller-manager runs too, where it is there."""
+    reads: bool = False
+    """Whether the audit log has reads too: a watch when it begins, all else when it is answered."""
     _authority: Authority = field(init=False)
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -155,7 +158,7 @@ class ControlPlane:
         self.port, etcd, peer, controllers = _free_ports(4)
         self._write_kubeconfig("admin")
         self._write_kubeconfig("controllers")
-        (self.folder / "audit-policy.yaml").write_text(_AUDITED)
+        (self.folder / "audit-policy.yaml").write_text(_AUDITED + (_READ if self.reads else _UNREAD) + _REST)
         self._launch("etcd", _etcd_flags(self.folder, etcd, peer))
         _await(self._processes[-1], lambda: _answers(f"http://127.0.0.1:{etcd}/health"), self.folder)
         self._launch("kube-apiserver", _api_server_flags(self.folder, self.port, etcd))
@@ -169,7 +172,7 @@ class ControlPlane:
             )
 
     def audited(self, agent: str) -> Sequence[Mapping[str, Any]]:
-        """What the server logged of this user agent, in order; reads are not logged."""
+        """What the server logged of this user agent, in order; reads only with `reads`."""
         lines = (self.folder / "audit.log").read_text().splitlines()
         return [event for event in map(json.loads, lines) if event.get("userAgent", "").startswith(agent)]
 

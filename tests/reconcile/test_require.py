@@ -196,7 +196,7 @@ READER = ObjectRef(kind="HelmChart", namespace="flux-system", name="web")
 def test_a_source_that_reads_another_waits_for_something_to_read(
     intents: dict[Any, Any], artifacts: dict[Any, Any], outcomes: dict[Any, Any], words: str
 ) -> None:
-    reader = replace(source_intent(), ref=READER, reads=SOURCE)
+    reader = replace(source_intent(), ref=READER, reads=(SOURCE,))
     with pytest.raises(NotReady) as caught:
         require.upstream(reader, intents, artifacts, outcomes)
     assert str(caught.value) == f"{READER}: {SOURCE} {words}"
@@ -213,5 +213,5 @@ def test_a_source_that_reads_another_waits_for_something_to_read(
 def test_a_source_that_reads_another_takes_what_there_is(
     found: Any, artifacts: dict[Any, Any], outcomes: dict[Any, Any]
 ) -> None:
-    require.upstream(replace(source_intent(), reads=SOURCE), {SOURCE: found}, artifacts, outcomes)
+    require.upstream(replace(source_intent(), reads=(SOURCE,)), {SOURCE: found}, artifacts, outcomes)
     require.upstream(source_intent(), {}, {}, {})

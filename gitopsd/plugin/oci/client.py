@@ -11,20 +11,18 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import urlencode
 
 import msgspec
 
-from gitopsd.model.errors import Rejected, Transient, VerificationFailed
-from gitopsd.plugin.context import Context
+from gitopsd.model.errors import Rejected, VerificationFailed
 from gitopsd.plugin.http import Tls
-from gitopsd.plugin.oci import answers, manifest
+from gitopsd.plugin.oci import manifest
 from gitopsd.plugin.oci.answers import NotFound
 from gitopsd.plugin.oci.manifest import FAILED, Descriptor, Manifest
 from gitopsd.plugin.oci.reference import Repository
-from gitopsd.plugin.oci.transport import Connection, Memory, Way
-from gitopsd.plugin.sources import follow
+from gitopsd.plugin.oci.transport import Connection, Memory, Outside, Way
+from gitopsd.plugin.sources import follow, network, spool
 
 MAX_TAGS = 500_000
 MAX_PAGE = 16 << 20
@@ -43,10 +41,10 @@ class Registries:
         self._memory = Memory()
 
     @asynccontextmanager
-    async def open(self, repository: Repository, way: Way, ctx: Context, *, timeout: float) -> AsyncIterator[Client]:
+    async def open(self, repository: Repository, way: Way, ctx: Outside, *, timeout: float) -> AsyncIterator[Client]:
         """A client of one repository; `timeout` in seconds for each request. Errors of the network become our own."""
         tls = replace(way.tls, insecure=True) if way.insecure and way.tls == Tls() else way.tls
-        with answers.translated(str(repository), timeout):
+        with network.translated(str(repository), timeout=timeout, reason=FAILED, trust=_TRUST):
             async with ctx.http.session(tls=tls, timeout=timeout) as session:
                 connection = Connection(session, repository, way, ctx, self._memory)
                 try:
@@ -83,7 +81,7 @@ class Client:
     async def manifest(self, ref: str) -> Manifest:
         """A manifest, checked: against `ref` where that is a digest, else against what the registry says it is."""
         async with self.send("GET", f"manifests/{ref}", headers=_ACCEPT) as response:
-            raw = await answers.body(response, manifest.MAX_BYTES, self._at(ref))
+            raw = await network.body(response, manifest.MAX_BYTES, self._at(ref), reason=FAILED)
             said = ref if ":" in ref else response.headers.get("Docker-Content-Digest", "")
             return manifest.read(raw, kind=response.headers.get("Content-Type", ""), digest=said, what=self._at(ref))
 
@@ -105,7 +103,7 @@ class Client:
         path = "tags/list"
         for _ in range(MAX_PAGES):
             async with self.send("GET", path) as response:
-                body = await answers.body(response, MAX_PAGE, f"{self.repository}: the list of tags")
+                body = await network.body(response, MAX_PAGE, f"{self.repository}: the list of tags", reason=FAILED)
                 link = _NEXT.search(response.headers.get("Link", ""))
                 here = str(response.url)
             found += _tags(body, self.repository)
@@ -120,7 +118,7 @@ class Client:
         """The bytes of a small blob, checked."""
         self._bounded(wanted, limit)
         async with self.send("GET", f"blobs/{wanted.digest}") as response:
-            data = await answers.body(response, wanted.size, self._at(wanted.digest))
+            data = await network.body(response, wanted.size, self._at(wanted.digest), reason=FAILED)
         manifest.check(data, wanted.digest, self._at(wanted.digest))
         return data
 
@@ -129,13 +127,13 @@ class Client:
         self._bounded(wanted, limit)
         total, size = hashlib.new(wanted.digest.partition(":")[0]), 0
         async with self.send("GET", f"blobs/{wanted.digest}") as response:
-            with _opened(file) as opened:
-                async for piece in answers.pieces(response):
+            with spool.opened(file) as opened:
+                async for piece in network.pieces(response):
                     size += len(piece)
                     if size > wanted.size:
                         raise self._wrong_size(wanted, "more")
                     total.update(piece)
-                    _write(opened, piece)
+                    spool.write(opened, piece)
         if size < wanted.size:
             raise self._wrong_size(wanted, "less")
         if total.hexdigest() != wanted.digest.partition(":")[2]:
@@ -148,7 +146,7 @@ class Client:
         query = f"?{urlencode({'artifactType': artifact_type})}" if artifact_type else ""
         try:
             async with self.send("GET", f"referrers/{digest}{query}", headers={"Accept": manifest.INDEX}) as response:
-                raw = await answers.body(response, manifest.MAX_BYTES, self._at(digest))
+                raw = await network.body(response, manifest.MAX_BYTES, self._at(digest), reason=FAILED)
                 kind = response.headers.get("Content-Type", "")
             listed = manifest.read(raw, kind=kind, digest="", what=f"{self._at(digest)}: the list of referrers")
         except NotFound:
@@ -173,6 +171,7 @@ class Client:
         return f"{self.repository}{'@' if ':' in ref else ':'}{ref}"
 
 
+_TRUST = "; put its CA as ca.crt into spec.certSecretRef"
 _ACCEPT = {"Accept": ", ".join(manifest.ACCEPTED)}
 
 
@@ -185,17 +184,3 @@ def _tags(body: bytes, repository: Repository) -> Sequence[str]:
         return msgspec.json.decode(body, type=_Tags).tags or ()
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise Rejected(f"{repository}: the list of tags is none", reason=FAILED) from error
-
-
-def _opened(file: Path) -> BinaryIO:
-    try:
-        return file.open("wb")
-    except OSError as error:
-        raise Transient(f"{file}: cannot be written: {error.strerror}") from error
-
-
-def _write(opened: BinaryIO, piece: bytes) -> None:
-    try:
-        opened.write(piece)
-    except OSError as error:
-        raise Transient(f"{opened.name}: cannot be written: {error.strerror}") from error

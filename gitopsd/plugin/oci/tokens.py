@@ -19,7 +19,7 @@ import msgspec
 from gitopsd.model.errors import Rejected
 from gitopsd.plugin.oci import answers
 from gitopsd.plugin.oci.credentials import Credential
-from gitopsd.plugin.sources import access, follow
+from gitopsd.plugin.sources import access, follow, network
 
 if TYPE_CHECKING:
     import aiohttp
@@ -135,7 +135,7 @@ async def _token(
         url = wanted.realm + joint + urlencode({name: value for name, value in asked.items() if value})
         request = session.get(url, headers=headers, proxy=proxy, allow_redirects=False)
     async with request as response:
-        body = await answers.body(response, MAX_ANSWER, follow.place(wanted.realm))
+        body = await network.body(response, MAX_ANSWER, follow.place(wanted.realm), reason=access.FAILED)
         if response.status != 200:
             raise answers.refused(response, body, follow.place(wanted.realm), login=door.credential is not None)
     try:

@@ -6,41 +6,48 @@ everybody here until the time that it names, since limits are the host's and not
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from gitopsd.model.errors import Rejected, Transient
 from gitopsd.plugin import http
-from gitopsd.plugin.context import Context
-from gitopsd.plugin.http import Tls
+from gitopsd.plugin.http import Http, Tls
 from gitopsd.plugin.oci import answers, tokens
 from gitopsd.plugin.oci.credentials import Credential
 from gitopsd.plugin.oci.manifest import FAILED
 from gitopsd.plugin.oci.reference import Repository
 from gitopsd.plugin.oci.tokens import Door, Grants
-from gitopsd.plugin.sources import follow
+from gitopsd.plugin.sources import follow, network
 
 if TYPE_CHECKING:
     import aiohttp
 
-_REDIRECTS = {301, 302, 303, 307, 308}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """How to reach a registry. `insecure` allows plain HTTP, and TLS that is not checked unless `tls` names a CA.
-
-    `proxy` replaces what the environment says; None leaves it to that.
-    """
+    """How to reach a registry. `insecure` allows plain HTTP, and TLS that is not checked unless `tls` says how."""
 
     credential: Credential | None = field(default=None, repr=False)
     tls: Tls = field(default=Tls(), repr=False)
     insecure: bool = False
-    proxy: str | None = field(default=None, repr=False)
+
+
+class Outside(Protocol):
+    """The part of a `Context` that is needed here."""
+
+    @property
+    def http(self) -> Http:
+        """Sessions and proxies."""
+        ...
+
+    @property
+    def now(self) -> Callable[[], datetime]:
+        """The clock."""
+        ...
 
 
 class Memory:
@@ -56,7 +63,7 @@ class Connection:
     """Sends requests below one repository. All methods raise `Transient` and `Rejected`."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, repository: Repository, way: Way, ctx: Context, memory: Memory
+        self, session: aiohttp.ClientSession, repository: Repository, way: Way, ctx: Outside, memory: Memory
     ) -> None:
         self._session = session
         self._repository = repository
@@ -88,7 +95,7 @@ class Connection:
                     challenged = True
                     await self._log_in(response, door)
                     continue
-                if response.status in _REDIRECTS and method in {"GET", "HEAD"} and "Location" in response.headers:
+                if response.status in follow.REDIRECTS and method in {"GET", "HEAD"} and "Location" in response.headers:
                     url = follow.target(url, response.headers["Location"], reason=FAILED)
                     continue
                 await self._check_answer(response, what)
@@ -105,12 +112,9 @@ class Connection:
             url,
             headers={**headers, **({"Authorization": granted} if granted else {})},
             data=data,
-            proxy=self._proxy(url),
+            proxy=self._ctx.http.proxy(url),
             allow_redirects=False,
         )
-
-    def _proxy(self, url: str) -> str | None:
-        return self._way.proxy if self._way.proxy is not None else self._ctx.http.proxy(url)
 
     async def _log_in(self, response: aiohttp.ClientResponse, door: Door) -> None:
         self._memory.grants.drop(door)
@@ -118,12 +122,14 @@ class Connection:
         if wanted is None:
             raise answers.refused(response, b"", str(self._repository), login=door.credential is not None)
         now = self._ctx.now()
-        self._memory.grants.keep(door, await tokens.grant(self._session, wanted, door, now, self._proxy(wanted.realm)))
+        self._memory.grants.keep(
+            door, await tokens.grant(self._session, wanted, door, now, self._ctx.http.proxy(wanted.realm))
+        )
 
     async def _check_answer(self, response: aiohttp.ClientResponse, what: str) -> None:
         if response.status < 300:
             return
-        data = await answers.body(response, 64 << 10, what)
+        data = await network.body(response, 64 << 10, what, reason=FAILED)
         error = answers.refused(response, data, what, login=self._way.credential is not None)
         if isinstance(error, Transient) and error.retry_after:
             self._memory.pauses[response.url.host or ""] = self._ctx.now() + timedelta(seconds=error.retry_after)
@@ -160,7 +166,7 @@ class Connection:
 
         url = f"https://{server}/v2/"
         try:
-            async with self._session.get(url, proxy=self._proxy(url), allow_redirects=False):
+            async with self._session.get(url, proxy=self._ctx.http.proxy(url), allow_redirects=False):
                 return "https"
         except aiohttp.ClientConnectorCertificateError:
             raise  # it speaks TLS, and is not who it should be

@@ -12,6 +12,7 @@ from urllib.parse import urljoin, urlsplit
 from gitopsd.model.errors import Rejected
 
 MAX_REDIRECTS = 5
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _METADATA = {"metadata.google.internal", "metadata", "instance-data"}
 
 

@@ -24,13 +24,13 @@ async def routed(secret: tuple[str, str] | None, ctx: Context) -> Context:
     address = given.text("address").strip()
     try:
         parts = urlsplit(address)
-        usable = parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port is not False
+        host, port = parts.hostname, parts.port
     except ValueError:
-        usable = False
-    if not usable:
+        host, port = None, None
+    if not host or parts.scheme not in _SCHEMES:
         raise access.wrong(f"{given.label}: address must be http://, https:// or socks5:// and name a host")
-    username, password = given.text("username"), given.text("password")
+    username, password = given.text("username", parts.username or ""), given.text("password", parts.password or "")
     login = f"{quote(username, safe='')}:{quote(password, safe='')}@" if username or password else ""
-    netloc = parts.netloc.rpartition("@")[2]
-    whole = f"{parts.scheme}://{login or parts.netloc[: -len(netloc)]}{netloc}"
+    name = f"[{host}]" if ":" in host else host
+    whole = f"{parts.scheme}://{login}{name}" + (f":{port}" if port else "")
     return replace(ctx, http=replace(ctx.http, proxies=Proxies.everywhere(whole), own_proxies=False))

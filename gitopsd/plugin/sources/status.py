@@ -192,9 +192,11 @@ def _artifact(artifact: Artifact) -> Mapping[str, Any]:
     source = artifact.source
     name = artifact.revision.digest.rpartition(":")[2]
     path = f"{source.kind.lower()}/{source.namespace}/{source.name}/{name}.tar.gz"
+    metadata = {"metadata": dict(artifact.metadata)} if artifact.metadata else {}
     return {
         "digest": artifact.tree,
         "lastUpdateTime": _time(artifact.stored),
+        **metadata,
         "path": path,
         "revision": str(artifact.revision),
         "size": artifact.size,

@@ -63,8 +63,10 @@ def read(text: str, *, beside: Path | None) -> Address:
     try:
         parts = urlsplit(text)
         port = parts.port
-    except ValueError as error:
-        raise _error(f"the url {_masked(text)!r} cannot be read: {error}") from error
+    except ValueError:  # it would quote what it took for a port, and that may be a password
+        raise _error(
+            f"the url {_masked(text)!r} cannot be read; a / : ? # or @ in a password is written %2F %3A %3F %23 %40"
+        ) from None
     if parts.scheme not in _SCHEMES or not parts.hostname:
         raise _error(f"the url {_masked(text)!r} must begin with https://, http:// or ssh:// and name a host")
     if parts.query or parts.fragment:
@@ -109,7 +111,7 @@ def _folder(text: str, beside: Path | None) -> Address:
 
 def _masked(text: str) -> str:
     """An address that could not be read, without what may be credentials."""
-    return re.sub(r"//[^/]*@", "//***@", text)
+    return re.sub(r"//.*@", "//***@", text, flags=re.DOTALL)
 
 
 def _error(message: str) -> SpecError:

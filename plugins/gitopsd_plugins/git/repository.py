@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from gitopsd.plugin import Declared, ObjectRef, PathError, SourceIntent, SpecError, digest, spec, tree
+from gitopsd.plugin import (
+    Declared,
+    ObjectRef,
+    PathError,
+    Rejected,
+    Remote,
+    SourceIntent,
+    SpecError,
+    UsageError,
+    digest,
+    spec,
+    tree,
+)
 from gitopsd.plugin.sources import fields, semver
 from gitopsd_plugins.git import address, reference, verification
 from gitopsd_plugins.git.address import Address
@@ -16,6 +29,8 @@ from gitopsd_plugins.git.spec import Include as IncludeSpec
 from gitopsd_plugins.git.spec import Verification as VerificationSpec
 from gitopsd_plugins.git.verification import Mode
 
+EVERYTHING = "!*"
+"""Ignore rules that leave nothing out."""
 FORMAT = 1
 """Grows when the same commit and rules would give another tree: then every artifact is fetched again."""
 
@@ -81,7 +96,8 @@ def read(declared: Declared) -> SourceIntent:
         content=digest.of_value(_rules(found)),
         interval=fields.interval(found.interval),
         timeout=fields.timeout(found.timeout),
-        made_of=tuple(dict.fromkeys(include.source for include in repository.include)),
+        reads=tuple(dict.fromkeys(include.source for include in repository.include)),
+        blends=bool(repository.include),
         suspended=found.suspend,
         unsupported=found.unsupported,
         warnings=found.warnings,
@@ -134,6 +150,22 @@ def _verify(found: VerificationSpec, wanted: Wanted, namespace: str) -> Verify:
     if not verification.fits(mode, wanted):
         raise SpecError(verification.NO_TAG, path=("spec", "verify", "mode"), reason=verification.INVALID_MODE)
     return Verify(mode=mode, secret=(namespace, found.secret_ref.name))
+
+
+def of_address(remote: Remote, ref: ObjectRef) -> SourceIntent:
+    """An address that a render asks for. Raises `Rejected` for what is no address of a repository, or no revision of one."""
+    try:
+        place = address.read(remote.url, beside=None)
+        wanted = reference.asked(remote.revision or "HEAD")
+    except (SpecError, UsageError) as error:
+        raise Rejected(f"{ref}: {error}") from error
+    return SourceIntent(
+        ref=ref,
+        spec=Repository(address=place, wanted=wanted, ignore=EVERYTHING),
+        content=digest.of_value({"format": FORMAT, "ignore": EVERYTHING}),
+        interval=timedelta(),
+        timeout=timedelta(seconds=60),
+    )
 
 
 def _wanted(ref: RefSpec) -> Wanted:

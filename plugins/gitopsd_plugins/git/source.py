@@ -19,6 +19,7 @@ from gitopsd.plugin import (
     NotReady,
     ObjectRef,
     Rejected,
+    Remote,
     Revision,
     SourceIntent,
     Stored,
@@ -28,6 +29,7 @@ from gitopsd.plugin.sources import proxy
 from gitopsd.plugin.sources.flights import Flights
 from gitopsd.plugin.sources.hosts import Hosts
 from gitopsd_plugins.git import access, order, reference
+from gitopsd_plugins.git import repository as repositories
 from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.login.tokens import Tokens
@@ -46,6 +48,7 @@ class GitSource:
     """Serves GitRepository objects. Keeps nothing but where http addresses led to."""
 
     kind = "GitRepository"
+    serves = "git"
 
     def __init__(self) -> None:
         self._hosts = Hosts()
@@ -77,9 +80,13 @@ class GitSource:
         """The same repository at a commit, a full ref, a branch or a tag."""
         return replace(intent, spec=replace(intent.spec, wanted=reference.asked(revision)))
 
+    def address(self, remote: Remote, ref: ObjectRef) -> SourceIntent:
+        """A repository without a declaration: all of its files, at a revision as a person calls it, else at its HEAD."""
+        return repositories.of_address(remote, ref)
+
     async def folder(self, intent: SourceIntent, folder: Path, ctx: Context) -> Stored:
         """A local folder as the root of the repository: what a commit of it would hold, under the same ignore rules."""
-        given = FolderOrder(folder=str(folder), rules=_rules(intent))
+        given = FolderOrder(folder=str(folder), rules=_rules(intent, ctx))
         with _named(intent.ref):
             return order.decode(await self._run("folder", order.encode(given), intent, ctx), Stored)
 
@@ -120,7 +127,7 @@ class GitSource:
             commit=_commit(revision),
             ref="" if wanted.commit else _ref(wanted.prefixes[0], revision),
             branch=wanted.branch if wanted.commit else "",
-            rules=_rules(intent),
+            rules=_rules(intent, ctx),
             submodules=repository.submodules,
             verification=await _verification(repository, ctx),
             base=_commit(base.revision) if base else "",
@@ -162,18 +169,25 @@ def _named(ref: ObjectRef) -> Iterator[None]:
         raise
 
 
-def _rules(intent: SourceIntent) -> Rules:
+def _rules(intent: SourceIntent, ctx: Context) -> Rules:
     repository: Repository = intent.spec
     copies = tuple(
         Copy(
             name=str(include.source),
-            tree=intent.given[include.source].tree,
+            tree=_included(include.source, ctx).tree,
             from_path=include.from_path,
             to_path=include.to_path,
         )
         for include in repository.include
     )
     return Rules(ignore=repository.ignore, sparse=repository.sparse, copies=copies)
+
+
+def _included(ref: ObjectRef, ctx: Context) -> Artifact:
+    found = ctx.sources[ref].artifact if ref in ctx.sources else None
+    if found is None:
+        raise NotReady(f"{ref} has no artifact yet", reason="NoArtifact")
+    return found
 
 
 async def _verification(repository: Repository, ctx: Context) -> Verification | None:

@@ -55,7 +55,7 @@ def read(declared: Declared) -> SourceIntent:
         ),
         interval=fields.interval(found.interval),
         timeout=TIMEOUT,
-        reads=source,
+        reads=(source,),
         suspended=found.suspend,
         unsupported=found.unsupported,
         warnings=found.warnings,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -251,7 +252,13 @@ def _url(base: str, path: str, params: Mapping[str, str] | None) -> URL:
     """Encoded here, where paths are made of names that need little of it."""
     from yarl import URL
 
-    return URL(f"{base}{path}?{urlencode(params)}" if params else base + path, encoded=True)
+    return URL(f"{base}{path}?{_query(tuple(params.items()))}" if params else base + path, encoded=True)
+
+
+@lru_cache(maxsize=256)
+def _query(params: tuple[tuple[str, str], ...]) -> str:
+    """Kept, since a thousand writes have the same."""
+    return urlencode(params)
 
 
 async def _content(response: aiohttp.ClientResponse) -> bytes:

@@ -1,6 +1,6 @@
 """A source whose files stand in its own spec, a way to a cluster, a health rule: with nothing but the public API.
 
-It serves a kind of its own, `Literal`, and Flux's `ExternalArtifact`, which gitopsd knows and lists as not served.
+It serves a kind of its own, `Literal`, and Flux's `ArtifactGenerator`, which gitopsd knows and lists as not served.
 """
 
 from __future__ import annotations
@@ -116,12 +116,15 @@ class WidgetHealth:
 
 @hookimpl
 def gitopsd_kinds() -> list[LiteralKind]:
-    return [LiteralKind("literal.example.org", "Literal"), LiteralKind("source.toolkit.fluxcd.io", "ExternalArtifact")]
+    return [
+        LiteralKind("literal.example.org", "Literal"),
+        LiteralKind("source.extensions.fluxcd.io", "ArtifactGenerator"),
+    ]
 
 
 @hookimpl
 def gitopsd_sources() -> list[LiteralSource]:
-    return [LiteralSource("Literal"), LiteralSource("ExternalArtifact")]
+    return [LiteralSource("Literal"), LiteralSource("ArtifactGenerator")]
 
 
 @hookimpl

@@ -6,10 +6,10 @@ import json
 import ssl
 
 import pytest
+from fakes.registry import EMPTY, INDEX, Answer, Registry, digest, layer, serving
 
-from gitopsd.plugin import Rejected, Tls, Transient, VerificationFailed
+from gitopsd.plugin import Http, Proxies, Rejected, Tls, Transient, VerificationFailed
 from gitopsd.plugin.oci import Credential, Descriptor, NotFound, Way
-from tests.fakes.registry import EMPTY, INDEX, Answer, Registry, digest, layer, serving
 
 pytestmark = pytest.mark.asyncio
 
@@ -468,12 +468,13 @@ async def test_insecure_with_a_ca_still_checks_it(secure, opened, other_certific
             await client.head("v1")
 
 
-async def test_proxy_that_is_named_is_used(registry, opened):
+async def test_proxy_is_used(registry, opened, ctx):
     registry.artifact(LAYER, tag="v1")
     with serving(Registry(), address="127.0.0.3") as proxy:
         proxy.rule("", Answer(headers={"Docker-Content-Digest": digest(b"by proxy")}))
 
-        async with opened(registry, Way(proxy=f"http://{proxy.host}")) as client:
+        ctx.http = Http(proxies=Proxies(http=f"http://{proxy.host}"))
+        async with opened(registry) as client:
             found = await client.head("v1")
 
     assert found.digest == digest(b"by proxy")

@@ -14,6 +14,7 @@ import anyio
 import anyio.to_thread
 import pytest
 import structlog
+from fakes.git_repository import GitRepository
 
 from gitopsd.plugin import (
     Artifact,
@@ -32,7 +33,6 @@ from gitopsd.plugin import (
 from gitopsd.store.store import Store
 from gitopsd_plugins.git.kind import GitRepository as Kind
 from gitopsd_plugins.git.source import GitSource
-from tests.fakes.git_repository import GitRepository
 
 REF = ObjectRef(kind="GitRepository", namespace="flux-system", name="app")
 

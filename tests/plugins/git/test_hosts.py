@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import anyio
 import pytest
+from fakes.git_server import http_server
 
 from gitopsd.plugin import GitopsdError, Transient
 from gitopsd.plugin.sources.hosts import AT_ONCE
-from tests.fakes.git_server import http_server
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from fakes.git_server import Behaviour, http_server
 
 from gitopsd.plugin import Http, Proxies, Rejected, Transient
-from tests.fakes.git_server import Behaviour, http_server
 
 FILES = {"a.yaml": "a: 1\n"}
 TOKEN = "s3cr3t-t0ken"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from fakes.git_repository import GitRepository, Link
 
-from gitopsd.plugin import Artifact, ObjectRef, Rejected, SpecError
-from tests.fakes.git_repository import GitRepository, Link
+from gitopsd.plugin import Artifact, ObjectRef, Rejected, SpecError, Upstream
 
 LIB = ObjectRef(kind="GitRepository", namespace="flux-system", name="lib")
 
@@ -27,13 +27,14 @@ def lib(world, tmp_path, read):
 
 
 @pytest.fixture
-def including(read, repo):
+def including(read, repo, world):
     """The repository with includes of the artifact."""
 
     def intent(artifact: Artifact, *includes, **spec):
         listed = [{"repository": {"name": "lib"}, **include} for include in includes or ({},)]
         found = read({"url": repo.url, "ref": {"branch": "main"}, "include": listed, **spec})
-        return replace(found, given={LIB: artifact})
+        world.ctx = replace(world.ctx, sources={LIB: Upstream(intent=replace(found, ref=LIB), artifact=artifact)})
+        return found
 
     return intent
 
@@ -141,7 +142,7 @@ def test_path_that_leaves_the_root_is_a_mistake_of_the_spec(read, include, place
 def test_include_makes_the_other_a_part_of_this_one(read):
     intent = read({"include": [{"repository": {"name": "lib"}}, {"repository": {"name": "lib"}, "toPath": "b"}]})
 
-    assert intent.made_of == (LIB,)
+    assert intent.reads == (LIB,)
     assert intent.content != read({}).content
 
 

@@ -14,9 +14,9 @@ import pytest_asyncio
 from aiohttp import web
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from fakes.git_server import http_server
 
 from gitopsd.plugin import Misconfigured, Rejected, Transient
-from tests.fakes.git_server import http_server
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

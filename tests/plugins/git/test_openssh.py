@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import anyio
 import pytest
+from fakes.open_ssh import open_ssh
 
 from gitopsd.plugin import Rejected
-from tests.fakes.open_ssh import open_ssh
 
 SECRET = {"name": "key"}
 

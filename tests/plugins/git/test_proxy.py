@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from fakes.forward_proxy import forward_proxy
+from fakes.git_server import http_server, ssh_server
 
 from gitopsd.plugin import Http, NotReady, Proxies, Rejected, Transient
 from gitopsd.plugin.egress import Egress
-from tests.fakes.forward_proxy import forward_proxy
-from tests.fakes.git_server import http_server, ssh_server
 
 HOST = "git.nowhere.example"
 

@@ -6,12 +6,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
+from fakes.git_repository import GitRepository, Submodule
+from fakes.git_server import http_server
 
 from gitopsd.plugin import Rejected
 from gitopsd_plugins.git import address, gitmodules
 from gitopsd_plugins.git.access import Access
-from tests.fakes.git_repository import GitRepository, Submodule
-from tests.fakes.git_server import http_server
 
 
 def modules(**urls: str) -> str:

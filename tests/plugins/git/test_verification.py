@@ -10,10 +10,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from fakes.git_server import http_server
+from fakes.signing import PgpSigner, SshSigner
 
 from gitopsd.plugin import NotReady, Rejected, SpecError, VerificationFailed
-from tests.fakes.git_server import http_server
-from tests.fakes.signing import PgpSigner, SshSigner
 
 KEYS = {"secretRef": {"name": "keys"}}
 

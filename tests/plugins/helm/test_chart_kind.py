@@ -37,7 +37,7 @@ class TestHelmChart(KindSuite):
 def test_chart_reads_the_source_that_it_names(chart):
     intent = chart(sourceRef={"kind": "Bucket", "name": "apps"}, chart="./web/")
 
-    assert intent.reads == ObjectRef(kind="Bucket", namespace="flux-system", name="apps")
+    assert intent.reads == (ObjectRef(kind="Bucket", namespace="flux-system", name="apps"),)
     assert intent.spec.name == "web"
 
 

@@ -1,0 +1,153 @@
+"""Signatures: good ones let an artifact in, all others keep it out before anything of it is asked for."""
+
+from __future__ import annotations
+
+import pytest
+from fakes.registry import digest, layer
+
+from gitopsd.plugin import NotReady, Rejected, VerificationFailed
+from tests.fakes import cosign
+
+pytestmark = pytest.mark.asyncio
+
+LAYER = layer({"a.yaml": b"a: 1\n"})
+FORMS = {
+    "tag": cosign.sign,
+    "referrer": lambda *arguments, **more: cosign.sign(*arguments, referring=True, **more),
+    "bundle": cosign.bundle,
+}
+
+
+@pytest.fixture
+def key():
+    return cosign.key()
+
+
+@pytest.fixture
+def signed(world, registry, read, key):
+    """An OCIRepository that asks for a signature by `key`; its artifact."""
+    world.secrets.data["keys"] = {"team.pub": key.public, "README": b"not a key"}
+    return registry.artifact(LAYER, tag="latest"), read(verify={"secretRef": {"name": "keys"}})
+
+
+@pytest.fixture(params=FORMS)
+def form(request):
+    return FORMS[request.param]
+
+
+async def test_good_signature_lets_the_artifact_in(world, registry, signed, key, form):
+    subject, intent = signed
+    form(registry, subject, key)
+
+    _, stored = await world.sync(intent)
+
+    assert stored.files == 1
+    assert [(log["event"], log["key"]) for log in world.logs] == [("signature verified", "team.pub")]
+
+
+@pytest.mark.parametrize("sort", ["rsa", "ed25519"])
+async def test_keys_of_every_sort_are_read(world, registry, read, form, sort):
+    key = cosign.key(sort)
+    world.secrets.data["keys"] = {"a.pub": cosign.key().public, "b.pub": key.public}
+    form(registry, registry.artifact(LAYER, tag="latest"), key)
+
+    await world.sync(read(verify={"secretRef": {"name": "keys"}}))
+
+    assert world.logs[-1]["key"] == "b.pub"
+
+
+async def test_bundle_is_found_by_the_tag_that_stands_in_for_referrers(world, registry, signed, key):
+    subject, intent = signed
+    registry.referrers = False
+    cosign.bundle(registry, subject, key)
+    bundle = list(registry.manifests)[-1]
+    registry.index((bundle, {"artifactType": cosign.BUNDLE}), tag=subject.replace(":", "-"))
+
+    await world.sync(intent)
+
+
+async def refused(world, registry, intent, message):
+    """The artifact stays out, and its layer is not even asked for."""
+    with pytest.raises(VerificationFailed, match=message) as caught:
+        await world.sync(intent)
+
+    assert caught.value.reason == "VerificationError"
+    assert [path for path in registry.paths if digest(LAYER) in path] == []
+
+
+async def test_unsigned_artifact_is_refused(world, registry, signed):
+    await refused(world, registry, signed[1], f"{signed[0]} is not signed; nothing of it is used")
+
+
+async def test_signature_by_another_key_is_refused(world, registry, signed, form):
+    form(registry, signed[0], cosign.key())
+
+    await refused(world, registry, signed[1], r"none of its 1 signatures is by a key of flux-system/keys \(team.pub\)")
+
+
+async def test_good_signature_of_another_artifact_is_refused(world, registry, signed, key, form):
+    form(registry, signed[0], key, about=digest(b"something else"))
+
+    await refused(world, registry, signed[1], "none of its 1 signatures")
+
+
+async def test_attestation_is_no_signature(world, registry, signed, key):
+    cosign.bundle(registry, signed[0], key, predicate="https://spdx.dev/Document")
+
+    await refused(world, registry, signed[1], "none of its 1 signatures")
+
+
+async def test_older_signature_does_not_count_beside_a_bundle(world, registry, signed, key):
+    cosign.sign(registry, signed[0], key)
+    cosign.bundle(registry, signed[0], cosign.key())
+
+    await refused(world, registry, signed[1], "none of its 1 signatures")
+
+
+@pytest.mark.parametrize("form", ["tag", "bundle"], indirect=True)
+async def test_tampered_signature_is_refused(world, registry, signed, key, form):
+    form(registry, signed[0], cosign.Key(key.public, lambda data: key.sign(data + b" ")))
+
+    await refused(world, registry, signed[1], "none of its 1 signatures")
+
+
+@pytest.mark.parametrize(
+    "junk", [b"", b"{", b"[]", b'{"critical": 1}', b'{"dsseEnvelope": {"payloadType": 1}}', b"[" * 9999]
+)
+async def test_what_is_no_signature_is_none(world, registry, signed, junk):
+    layers = [{**registry.blob(junk, cosign.PAYLOAD), "annotations": {"dev.cosignproject.cosign/signature": "!"}}]
+    registry.artifact(layers=layers, tag=f"{signed[0].replace(':', '-')}.sig")
+
+    await refused(world, registry, signed[1], "is not signed")
+
+
+async def test_signatures_without_end_are_refused(world, registry, signed):
+    many = [registry.blob(b"%d" % number, cosign.PAYLOAD) for number in range(101)]
+    registry.artifact(layers=many, tag=f"{signed[0].replace(':', '-')}.sig")
+
+    with pytest.raises(Rejected, match="more than 100 signatures of one artifact"):
+        await world.sync(signed[1])
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"key.pem": b"x"}, "holds no public key; its name has to end in .pub"),
+        ({"a.pub": b"x"}, "the key a.pub is no public key in PEM that cosign signs with"),
+    ],
+)
+async def test_secret_without_a_usable_key_is_named(world, registry, signed, key, data, message):
+    world.secrets.data["keys"] = data
+    cosign.sign(registry, signed[0], key)
+
+    with pytest.raises(Rejected, match=message) as caught:
+        await world.sync(signed[1])
+
+    assert caught.value.reason == "VerificationError"
+
+
+async def test_missing_keys_are_waited_for(world, signed):
+    world.secrets.data.clear()
+
+    with pytest.raises(NotReady, match="flux-system/keys not found"):
+        await world.sync(signed[1])
