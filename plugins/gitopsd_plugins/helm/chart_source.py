@@ -106,6 +106,11 @@ class ChartSource:
     ) -> Fetched:
         """A chart that another one needs, from a HelmRepository of the namespace."""
         upstream = _repository(dependency, intent, ctx)
+        if upstream.artifact is None and not upstream.intent.bare:
+            # Its news wakes nobody here, since the declaration does not name it: looked at again soon instead.
+            raise Transient(
+                f"dependency {dependency.name!r}: {upstream.intent.ref} has no artifact yet", reason=DEPENDENCY
+            )
         try:
             version = await self._chosen(
                 dependency.name, dependency.version, upstream.intent.spec, upstream, intent, ctx

@@ -6,7 +6,8 @@ import pytest
 from fakes import charts as made
 from fakes.web_server import Site, web_server
 
-from gitopsd.plugin import Misconfigured, NotReady, Rejected, Revision
+from gitopsd.plugin import Misconfigured, NotReady, Rejected, Revision, Transient, Upstream
+from gitopsd.plugin.sources import access
 
 pytestmark = pytest.mark.asyncio
 REPO = {"kind": "GitRepository", "name": "repo"}
@@ -155,8 +156,6 @@ async def test_lock_decides_over_the_chart(charts, site, repository, chart):
 
 
 async def test_credentials_of_a_repository_open_its_dependency(charts, repository, chart):
-    from gitopsd.plugin.sources import access
-
     data = made.packed(made.files("redis"), "redis")
     site = Site(authorization=access.basic("ada", "hush-hush"))
     with web_server(site):
@@ -222,10 +221,17 @@ async def test_chart_that_changes_between_the_looks_is_looked_at_again(charts, c
 
 
 async def test_repository_without_an_artifact_is_waited_for(charts, repository, chart):
-    from gitopsd.plugin import Upstream
-
     intent = repository(url="https://charts.example.org")
     charts.beside[intent.ref] = Upstream(intent=intent, artifact=None)
 
     with pytest.raises(NotReady, match="HelmRepository/flux-system/charts has no artifact yet"):
         await charts.resolve(chart())
+
+
+async def test_repository_of_a_dependency_that_is_not_there_yet_is_tried_again(charts, repository, chart):
+    intent = repository(url="https://charts.example.org")
+    charts.beside[intent.ref] = Upstream(intent=intent, artifact=None)
+    charts.artifact(within("web", needing("{name: redis, repository: 'https://charts.example.org'}")))
+
+    with pytest.raises(Transient, match=r"dependency 'redis': HelmRepository/flux-system/charts has no artifact yet"):
+        await charts.sync(chart(chart="web", sourceRef=REPO))
