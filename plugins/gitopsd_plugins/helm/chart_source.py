@@ -25,7 +25,7 @@ from gitopsd.plugin import (
     Upstream,
     digest,
 )
-from gitopsd_plugins.helm import pulled, versions
+from gitopsd_plugins.helm import cache, pulled, versions
 from gitopsd_plugins.helm.chart import DEPENDENCY, Chart
 from gitopsd_plugins.helm.chart_job import Build, Fetched, Look, Seen
 from gitopsd_plugins.helm.metadata import Dependency
@@ -127,7 +127,7 @@ class ChartSource:
         self, name: str, version: str, upstream: Upstream, intent: SourceIntent, ctx: Context
     ) -> AsyncIterator[Path]:
         repository, folder = upstream.intent.spec, _folder(intent, ctx)
-        pulled.sweep(folder)
+        cache.sweep(folder)
         if not repository.oci:
             found = pulled.versions(name, _artifact(upstream).tree, repository, ctx)
             entry = next(entry for entry in found if entry.version == version)
