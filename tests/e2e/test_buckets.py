@@ -119,6 +119,27 @@ async def test_charts_become_ready_and_hear_of_a_new_index(world: World) -> None
 
 
 @pytest.mark.asyncio
+async def test_a_chart_that_no_version_satisfies_stalls_until_the_index_has_one(world: World) -> None:
+    chart = ObjectRef(kind="HelmChart", namespace="flux-system", name="web")
+    wanted = CHART.format(name="web", chart="web", kind="HelmRepository", source="plain").replace(
+        "{interval", "{version: 2.x, interval"
+    )
+    with web_server() as site:
+        _publish(site, "1.0.0")
+        world.declare(REPOSITORY.format(name="plain", url=site.url, type="default"), wanted, source="")
+        async with world.engine() as engine:
+            first = dict(await engine.once())[chart]
+            _publish(site, "1.0.0", "2.3.0")
+            since = len(world.heard.outcomes)
+            await engine.reconcile(engine.find("plain")[0], "now")
+            second = await world.heard.until(lambda o: o.ref == chart and o.phase is Phase.READY, since)
+
+    assert (first.phase, first.reason) == (Phase.STALLED, "InvalidChartReference")
+    assert "satisfies '2.x'; there is 1.0.0; check spec.version" in first.message
+    assert str(second.applied) == "2.3.0"
+
+
+@pytest.mark.asyncio
 async def test_a_chart_of_a_source_that_nobody_declares_is_an_error_of_the_files(world: World) -> None:
     world.declare(CHART.format(name="web", chart="web", kind="HelmRepository", source="gone"), source="")
     with pytest.raises(ConfigError, match=r"HelmRepository/flux-system/gone is not declared"):

@@ -223,3 +223,12 @@ async def test_private_address_is_refused_where_the_setting_says_so(charts, site
         await charts.sync(chart())
     with pytest.raises(Rejected, match=r"network.privateAddresses forbids"):
         await charts.repository(repository(url=site.url))
+
+
+async def test_version_that_is_none_is_taken_by_its_very_text(charts, site, repository, chart):
+    data = made.packed(made.files(version="1.x"))
+    site.files = {"/web-1.x.tgz": data, "/index.yaml": made.index({"web": [made.entry("1.x", data)]})}
+    await charts.repository(repository(url=site.url))
+
+    with pytest.raises(Rejected, match="version must be a semantic version"):
+        await charts.sync(chart(version="1.x"))
