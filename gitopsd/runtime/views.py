@@ -35,7 +35,7 @@ def of(ref: ObjectRef, board: Board, outcome: Outcome | None, status: Mapping[st
         ready=_READY.get(phase, False) if phase else None,
         message=_message(phase, outcome),
         reason=outcome.reason if outcome else "",
-        revision=_revision(outcome),
+        revision="" if isinstance(intent, SourceIntent) and intent.bare else _revision(outcome),
         app=isinstance(intent, AppIntent),
         suspended=_suspended(intent),
         counted=phase is not Phase.UNSERVED,

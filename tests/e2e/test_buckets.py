@@ -67,11 +67,14 @@ async def test_helm_repositories_become_ready_and_a_registry_is_not_asked(world:
             REPOSITORY.format(name="registry", url="oci://127.0.0.2:1/charts", type="oci"),
             source="",
         )
-        outcomes = await world.once()
+        async with world.engine() as engine:
+            await engine.once()
+            found = {view.ref.name: (view.phase, view.message, view.revision) for view in engine.views()}
 
-    assert {ref.name: (o.phase, o.message) for ref, o in outcomes.items()} == {
-        "plain": (Phase.READY, f"stored artifact for revision 'sha256:{hashlib.sha256(INDEX).hexdigest()}'"),
-        "registry": (Phase.READY, "ready for the sources that read it; it has no content of its own"),
+    revision = f"sha256:{hashlib.sha256(INDEX).hexdigest()}"
+    assert found == {
+        "plain": (Phase.READY, f"stored artifact for revision '{revision}'", revision),
+        "registry": (Phase.READY, "ready for the sources that read it; it has no content of its own", ""),
     }
 
 
@@ -113,6 +116,27 @@ async def test_charts_become_ready_and_hear_of_a_new_index(world: World) -> None
         inner: (Phase.READY, "0.3.0"),
     }
     assert str(second.applied) == "1.1.0"
+
+
+@pytest.mark.asyncio
+async def test_a_chart_that_no_version_satisfies_stalls_until_the_index_has_one(world: World) -> None:
+    chart = ObjectRef(kind="HelmChart", namespace="flux-system", name="web")
+    wanted = CHART.format(name="web", chart="web", kind="HelmRepository", source="plain").replace(
+        "{interval", "{version: 2.x, interval"
+    )
+    with web_server() as site:
+        _publish(site, "1.0.0")
+        world.declare(REPOSITORY.format(name="plain", url=site.url, type="default"), wanted, source="")
+        async with world.engine() as engine:
+            first = dict(await engine.once())[chart]
+            _publish(site, "1.0.0", "2.3.0")
+            since = len(world.heard.outcomes)
+            await engine.reconcile(engine.find("plain")[0], "now")
+            second = await world.heard.until(lambda o: o.ref == chart and o.phase is Phase.READY, since)
+
+    assert (first.phase, first.reason) == (Phase.STALLED, "InvalidChartReference")
+    assert "satisfies '2.x'; there is 1.0.0; check spec.version" in first.message
+    assert str(second.applied) == "2.3.0"
 
 
 @pytest.mark.asyncio

@@ -6,7 +6,7 @@ metadata service tells.
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from gitopsd.plugin import Context
 from gitopsd.plugin.sources import access
@@ -37,26 +37,14 @@ async def client(place: Place, ctx: Context, timeout: float) -> Options:
         "timeout": f"{int(timeout * 1000)}ms",
         "user_agent": ctx.http.user_agent,
     }
-    if proxy := await _proxy(place, ctx):
-        options["proxy_url"] = proxy
+    if found := ctx.http.proxies.for_url(place.url):
+        options["proxy_url"] = found
     tls = access.tls(await access.given(place.certificates, ctx, "spec.certSecretRef"))
     if tls.certificate:
         raise access.wrong("spec.certSecretRef: a client certificate (tls.crt) is not served for buckets; use keys")
     if tls.ca:
         options["root_certificate"] = tls.ca.decode("utf-8", "replace")
     return options
-
-
-async def _proxy(place: Place, ctx: Context) -> str:
-    given = await access.given(place.proxy, ctx, "spec.proxySecretRef")
-    if not given.label:
-        return ctx.http.proxy(place.url) or ""
-    address, user, password = given.text("address").strip(), given.text("username"), given.text("password")
-    parts = urlsplit(address)
-    if parts.scheme not in {"http", "https", "socks5"} or not parts.netloc:
-        raise access.wrong(f"{given.label} needs the key address as http://HOST:PORT")
-    login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user or password else ""
-    return f"{parts.scheme}://{login}{parts.netloc}{parts.path}"
 
 
 def _s3(place: Place) -> Options:

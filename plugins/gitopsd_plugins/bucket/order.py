@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from gitopsd.plugin import Stored
+from gitopsd.plugin.egress import Egress
 
 T = TypeVar("T")
 
@@ -36,6 +37,7 @@ class Order:
     provider: str
     bucket: str
     place: str
+    url: str
     known_as: str
     store: Mapping[str, str | bool] = field(repr=False)
     client: Mapping[str, str | bool] = field(repr=False)
@@ -43,6 +45,7 @@ class Order:
     timeout: float
     ca_file: str = ""
     """An extra CA bundle, where the client's options name none."""
+    egress: Egress = field(default_factory=Egress)
     prefix: str = ""
     ignore: str | None = None
     revision: str = ""

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from gitopsd.plugin import GitopsdError, Misconfigured, Rejected, Transient
+from gitopsd.plugin import GitopsdError, Misconfigured, Rejected, Transient, egress
 from gitopsd.plugin.sources import access
 from gitopsd_plugins.bucket.index import Found, shown
 from gitopsd_plugins.bucket.order import Order
@@ -36,6 +37,7 @@ class Remote:
 
     def __init__(self, order: Order) -> None:
         self._order = order
+        _check_host(order)
         self._store = _opened(order)
 
     def listing(self) -> Iterator[Found]:
@@ -78,6 +80,26 @@ def _opened(order: Order) -> Any:
     except (BaseError, OSError, ValueError) as error:
         raise Rejected(f"{order.place}: {_about_options(error)}", reason=access.FAILED) from None
     return made
+
+
+def _check_host(order: Order) -> None:
+    """The library resolves names by itself, so that they are looked up here once more; a proxy does that for itself."""
+    if order.egress.private:
+        return
+    if not order.credentials and order.provider != "generic":
+        raise Rejected(
+            f"{order.place}: the machine's identity is asked for at a private address, which the setting "
+            "network.privateAddresses forbids; set spec.secretRef",
+            reason=FAILED,
+        )
+    if "proxy_url" in order.client:
+        return
+    try:
+        egress.check_host(urlsplit(order.url).hostname or "", order.egress)
+    except egress.ForbiddenAddress as error:
+        raise Rejected(f"{order.place}: {error}", reason=FAILED) from error
+    except OSError as error:
+        raise Transient(f"the host of {order.place} is not known; check spec.endpoint", reason=FAILED) from error
 
 
 def _client(order: Order) -> dict[str, Any]:

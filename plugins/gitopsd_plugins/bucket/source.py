@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gitopsd.plugin import Artifact, Context, GitopsdError, ObjectRef, Revision, SourceIntent, Stored, digest
+from gitopsd.plugin.sources import proxy
 from gitopsd_plugins.bucket import access, order
 from gitopsd_plugins.bucket.order import Order
 from gitopsd_plugins.bucket.place import Place
@@ -33,17 +34,20 @@ class BucketSource:
         # A silent server is noticed, and named, before the whole operation runs out of time.
         timeout = intent.timeout.total_seconds() * 0.8
         options, credentials = await access.store(place, ctx)
+        routed = await proxy.routed(place.proxy, ctx)
         return Order(
             provider=place.provider,
             bucket=place.bucket,
             place=str(place),
+            url=place.url,
             # An etag is a name that a server gives: only the same server, asked for the same tenant, is believed.
             known_as=digest.of_value([intent.ref.namespace, intent.ref.name, place.provider, place.url, place.bucket]),
             store=options,
-            client=await access.client(place, ctx, timeout),
+            client=await access.client(place, routed, timeout),
             credentials=credentials,
             timeout=timeout,
             ca_file=ctx.http.ca_file,
+            egress=ctx.http.egress,
             prefix=place.prefix,
             ignore=place.ignore,
             revision=revision,

@@ -11,7 +11,7 @@ import msgspec
 from gitopsd.plugin import Changes, Digest, Entry, File, Folder, Intake, PathError, Rejected, Tree, tree, yaml
 from gitopsd.plugin.sources import semver
 from gitopsd.plugin.sources.archive import ArchiveError
-from gitopsd_plugins.helm import metadata, package, values
+from gitopsd_plugins.helm import metadata, package, values, versions
 from gitopsd_plugins.helm.chart import BUILD, DEPENDENCY, REFERENCE
 from gitopsd_plugins.helm.metadata import Dependency, Metadata
 from gitopsd_plugins.helm.package import Files
@@ -136,7 +136,7 @@ def _checked(order: Build, found: Metadata) -> Metadata:
     """What came must be what was chosen; text that differs in a leading v alone is the same version."""
     if order.name and found.name != order.name:
         raise Rejected(f"the chart {order.name!r} calls itself {found.name!r}; nothing of it is used", reason=BUILD)
-    if order.base and semver.version(found.version) != semver.version(order.base):
+    if order.base and not versions.same(found.version, order.base):
         raise Rejected(
             f"the chart {found.name!r} of version {order.base} says that it is {found.version}; nothing of it is used",
             reason=BUILD,
@@ -159,7 +159,7 @@ def _complete(files: Files, look: Look, found: Metadata, intake: Intake) -> None
         path = _beside(look.path, dependency)
         chart, _ = _opened(Look(tree=look.tree, path=path), intake)
         version = _described(chart, path, intake).version
-        if not semver.constraint(dependency.version).allows(semver.version(version)):
+        if not versions.constraint(dependency.name, dependency.version).allows(semver.version(version)):
             raise Rejected(
                 f"the chart {dependency.name!r} at {path} is {version}, and {dependency.version!r} is needed",
                 reason=DEPENDENCY,

@@ -25,12 +25,13 @@ from gitopsd.plugin import (
     Upstream,
     digest,
 )
-from gitopsd_plugins.helm import pulled, versions
+from gitopsd_plugins.helm import cache, pulled, versions
 from gitopsd_plugins.helm.chart import DEPENDENCY, Chart
 from gitopsd_plugins.helm.chart_job import Build, Fetched, Look, Seen
 from gitopsd_plugins.helm.metadata import Dependency
 from gitopsd_plugins.helm.registry import Registry
 from gitopsd_plugins.helm.repository import Repository
+from gitopsd_plugins.helm.web import Web
 
 T = TypeVar("T")
 CACHE = "helm-charts"
@@ -41,7 +42,8 @@ class ChartSource:
 
     kind = "HelmChart"
 
-    def __init__(self) -> None:
+    def __init__(self, web: Web) -> None:
+        self._web = web
         self._registry = Registry()
 
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
@@ -104,6 +106,11 @@ class ChartSource:
     ) -> Fetched:
         """A chart that another one needs, from a HelmRepository of the namespace."""
         upstream = _repository(dependency, intent, ctx)
+        if upstream.artifact is None and not upstream.intent.bare:
+            # Its news wakes nobody here, since the declaration does not name it: looked at again soon instead.
+            raise Transient(
+                f"dependency {dependency.name!r}: {upstream.intent.ref} has no artifact yet", reason=DEPENDENCY
+            )
         try:
             version = await self._chosen(
                 dependency.name, dependency.version, upstream.intent.spec, upstream, intent, ctx
@@ -120,11 +127,11 @@ class ChartSource:
         self, name: str, version: str, upstream: Upstream, intent: SourceIntent, ctx: Context
     ) -> AsyncIterator[Path]:
         repository, folder = upstream.intent.spec, _folder(intent, ctx)
-        pulled.sweep(folder)
+        cache.sweep(folder)
         if not repository.oci:
             found = pulled.versions(name, _artifact(upstream).tree, repository, ctx)
             entry = next(entry for entry in found if entry.version == version)
-            async with pulled.chart(name, entry, repository, ctx, folder, _timeout(intent)) as file:
+            async with pulled.chart(name, entry, repository, self._web, ctx, folder, _timeout(intent)) as file:
                 yield file
             return
         file = folder / f"{secrets.token_hex(8)}.part"

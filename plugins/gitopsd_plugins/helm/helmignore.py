@@ -79,8 +79,7 @@ def _expression(pattern: str) -> re.Pattern[str]:
         elif character == "?":
             segments[-1].append("[^/]")
         elif character == "[" and (end := pattern.find("]", at + 1)) > 0:
-            inside = pattern[at:end].replace("\\", "\\\\").replace("[", "\\[")
-            segments[-1].append(f"(?!/)[{inside}]")
+            segments[-1].append(f"(?!/){_class(pattern[at:end])}")
             at = end + 1
         elif character == "\\" and at < len(pattern):
             segments[-1].append(re.escape(pattern[at]))
@@ -97,3 +96,19 @@ def _expression(pattern: str) -> re.Pattern[str]:
         return re.compile(text, re.DOTALL)
     except re.error as error:
         raise Rejected(f"{FILE}: {pattern[:80]!r} is no pattern", reason=BUILD) from error
+
+
+def _class(inside: str) -> str:
+    """A character class: single characters and ranges, turned round by a leading `^`."""
+    negated, body = inside.startswith("^"), inside.removeprefix("^")
+    parts: list[str] = []
+    at = 0
+    while at < len(body):
+        low = body[at]
+        if body[at + 1 : at + 2] == "-" and at + 2 < len(body):
+            parts.append(f"{re.escape(low)}-{re.escape(body[at + 2])}")
+            at += 3
+        else:
+            parts.append(re.escape(low))
+            at += 1
+    return f"[{'^' if negated else ''}{''.join(parts)}]" if parts else r"[^\s\S]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,9 @@ from gitopsd_plugins.helm.chart import REFERENCE
 FILE = "Chart.yaml"
 MAX_FILE = 4 << 20
 MAX_DEPENDENCIES = 200
+
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._\-]{0,199}")
+"""Names become names of folders."""
 
 ReadFile = Callable[[str], bytes | None]
 """The bytes of a chart's file; None where there is none."""
@@ -45,7 +49,7 @@ def read(file: ReadFile, place: str) -> Metadata:
         raise Rejected(f"no chart at {place}: there is no {FILE}; check spec.chart", reason=REFERENCE)
     document = mapping(data, f"{place}/{FILE}")
     name, version = document.get("name"), document.get("version")
-    if not isinstance(name, str) or not name or name != name.rpartition("/")[2] or name in {".", ".."}:
+    if not isinstance(name, str) or not _PLAIN.fullmatch(name):
         raise Rejected(f"{place}/{FILE}: name must be a plain name", reason=REFERENCE)
     if not isinstance(version, str) or not _is_version(version):
         raise Rejected(f"{place}/{FILE}: version must be a semantic version, as text", reason=REFERENCE)
@@ -101,9 +105,8 @@ def _listed(found: Any, place: str) -> Sequence[Dependency]:
 
 def _dependency(entry: Any, place: str) -> Dependency:
     fields = entry if isinstance(entry, dict) else {}
-    name, version = fields.get("name"), fields.get("version") or "*"
-    repository, alias = fields.get("repository") or "", fields.get("alias") or ""
-    texts = [name, version, repository, alias]
-    if not all(isinstance(text, str) for text in texts) or not name or "/" in name or name in {".", ".."}:
-        raise Rejected(f"{place}: needs a plain name, a version and a repository as text", reason=REFERENCE)
-    return Dependency(name=name, version=version, repository=repository, called=alias or name)
+    texts = [fields.get(key) or "" for key in ("name", "version", "repository", "alias")]
+    name, version, repository, alias = (text if isinstance(text, str) else "\0" for text in texts)
+    if "\0" in {version, repository} or not _PLAIN.fullmatch(name) or not _PLAIN.fullmatch(alias or name):
+        raise Rejected(f"{place}: needs a plain name (and alias), a version and a repository as text", reason=REFERENCE)
+    return Dependency(name=name, version=version or "*", repository=repository, called=alias or name)

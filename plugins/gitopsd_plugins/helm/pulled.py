@@ -8,22 +8,19 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gitopsd.plugin import Context, Digest, File, Rejected, Tree, VerificationFailed
 from gitopsd.plugin.sources import follow
-from gitopsd_plugins.helm import entries, web
+from gitopsd_plugins.helm import cache, entries
 from gitopsd_plugins.helm.chart import PULL, REFERENCE
 from gitopsd_plugins.helm.entries import Entry
 from gitopsd_plugins.helm.repository import Repository
+from gitopsd_plugins.helm.web import Web, login
 
 MAX_CHART = 32 << 20
-KEPT = 14 * 86_400
-"""Seconds after which a packed chart that nobody used is removed."""
-
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 
@@ -38,7 +35,7 @@ def versions(name: str, index: Digest, repository: Repository, ctx: Context) -> 
 
 @asynccontextmanager
 async def chart(
-    name: str, entry: Entry, repository: Repository, ctx: Context, folder: Path, timeout: float
+    name: str, entry: Entry, repository: Repository, web: Web, ctx: Context, folder: Path, timeout: float
 ) -> AsyncIterator[Path]:
     """The packed chart in a file, for as long as the context lasts. `folder` holds what was downloaded before.
 
@@ -47,14 +44,13 @@ async def chart(
     wanted = _SHA256.fullmatch(entry.digest)
     kept = folder / f"{wanted[1]}.tgz" if wanted else None
     if kept is not None and _is(kept, entry.digest):
-        kept.touch()
+        cache.used(kept)
         yield kept
         return
     file = folder / f"{secrets.token_hex(8)}.part"
     try:
-        saved = await web.save(
-            _url(name, entry, repository), await web.login(repository, ctx), file, ctx, limit=MAX_CHART, timeout=timeout
-        )
+        opened = await login(repository, ctx)
+        saved = await web.save(_url(name, entry, repository), opened, file, ctx, limit=MAX_CHART, timeout=timeout)
         if wanted and saved.digest != f"sha256:{wanted[1]}":
             raise VerificationFailed(
                 f"the chart {name} {entry.version} of {repository} is {saved.digest}, and its index says sha256:{wanted[1]};"
@@ -64,13 +60,6 @@ async def chart(
         yield file.replace(kept) if kept is not None else file
     finally:
         file.unlink(missing_ok=True)
-
-
-def sweep(folder: Path) -> None:
-    """Remove packed charts that nobody used for a while."""
-    for file in folder.glob("*.tgz"):
-        if time.time() - file.stat().st_mtime > KEPT:
-            file.unlink(missing_ok=True)
 
 
 def _url(name: str, entry: Entry, repository: Repository) -> str:

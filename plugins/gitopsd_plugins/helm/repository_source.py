@@ -25,8 +25,9 @@ from gitopsd.plugin import (
     Transient,
     digest,
 )
-from gitopsd_plugins.helm import index_job, web
+from gitopsd_plugins.helm import cache, index_job, web
 from gitopsd_plugins.helm.repository import Repository
+from gitopsd_plugins.helm.web import Web
 
 MAX_INDEX = 256 << 20
 CACHE = "helm"
@@ -52,6 +53,9 @@ class RepositorySource:
 
     kind = "HelmRepository"
 
+    def __init__(self, web: Web) -> None:
+        self._web = web
+
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
         """The digest of the index; where the server says that it is the one of last time, nothing else is sent."""
         repository: Repository = intent.spec
@@ -60,7 +64,7 @@ class RepositorySource:
             file = _file(intent, ctx)
             known = await _known(file)
             fresh = file.with_suffix(".new")
-            saved = await web.save(
+            saved = await self._web.save(
                 repository.index,
                 login,
                 fresh,
@@ -71,6 +75,7 @@ class RepositorySource:
                 known=known.condition if known else None,
             )
             if saved.status == web.UNCHANGED and known is not None:
+                cache.used(file, _note(file))
                 return Revision(digest=known.digest)
             if saved.status == web.UNCHANGED:
                 raise Transient(f"{repository} says that an index is unchanged which it was not asked about")
@@ -99,9 +104,13 @@ def _file(intent: SourceIntent, ctx: Context) -> Path:
     return ctx.cache(CACHE) / f"{name}.index"
 
 
+def _note(file: Path) -> Path:
+    return file.with_suffix(".json")
+
+
 async def _known(file: Path) -> _Known | None:
     """What was kept last; None where one of the two files is gone or cannot be read."""
-    note = anyio.Path(file.with_suffix(".json"))
+    note = anyio.Path(_note(file))
     try:
         if not await anyio.Path(file).is_file():
             return None
@@ -112,7 +121,8 @@ async def _known(file: Path) -> _Known | None:
 
 async def _keep(file: Path, fresh: Path, found: _Known) -> None:
     """The note goes first and comes last: a cut in between leaves no note, and the index is fetched again."""
-    note = anyio.Path(file.with_suffix(".json"))
+    cache.sweep(file.parent)
+    note = anyio.Path(_note(file))
     await note.unlink(missing_ok=True)
     await anyio.Path(fresh).replace(file)
     await note.write_bytes(msgspec.json.encode(found))

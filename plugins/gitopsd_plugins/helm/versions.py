@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from gitopsd.plugin import Misconfigured, Rejected
 from gitopsd.plugin.sources import semver
-from gitopsd.plugin.sources.semver import Version
+from gitopsd.plugin.sources.semver import Constraint, Version
 from gitopsd_plugins.helm.chart import METADATA, REFERENCE
 from gitopsd_plugins.helm.entries import Entry
 
@@ -23,7 +23,7 @@ def select(name: str, wanted: str, found: Sequence[Entry], place: str) -> Entry:
     exact = next((entry for entry in found if entry.version == wanted), None)
     if exact is not None:
         return exact
-    allowed = semver.constraint(wanted)
+    allowed = constraint(name, wanted)
     fitting = [(version, entry) for version, entry in _read(found) if allowed.allows(version)]
     if fitting:
         return max(fitting, key=lambda pair: (pair[0], _created(pair[1])))[1]
@@ -34,6 +34,22 @@ def select(name: str, wanted: str, found: Sequence[Entry], place: str) -> Entry:
         f"no version of the chart {name!r} at {place} satisfies {wanted!r}{there}{hint}; check spec.version",
         reason=REFERENCE,
     )
+
+
+def constraint(name: str, wanted: str) -> Constraint:
+    """What versions of a chart are meant. Raises `Rejected` for text that means none: it may stand in somebody's Chart.yaml."""
+    try:
+        return semver.constraint(wanted)
+    except semver.VersionError as error:
+        raise Rejected(f"the chart {name!r}: {error}", reason=REFERENCE) from error
+
+
+def same(one: str, other: str) -> bool:
+    """True for two ways to write one version."""
+    try:
+        return semver.version(one) == semver.version(other)
+    except semver.VersionError:
+        return one == other
 
 
 def is_exact(text: str) -> bool:

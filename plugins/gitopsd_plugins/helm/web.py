@@ -1,7 +1,7 @@
 """Files over http for Helm's sources: bounded, into a file, credentials only where they belong.
 
 Credentials go to the origin that they were given for, and with `everywhere` (Flux's passCredentials) to wherever the index or
-a redirect leads. No message holds one.
+a redirect leads. No message holds one. What a host says about its limits is heeded for all objects.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import anyio
 
-from gitopsd.plugin import Context, GitopsdError, Rejected, Tls, Transient, http
-from gitopsd.plugin.sources import access, follow
+from gitopsd.plugin import Context, GitopsdError, Rejected, Tls, Transient, egress, http
+from gitopsd.plugin.sources import access, follow, hosts
+from gitopsd.plugin.sources.hosts import HostFailed, Hosts
 from gitopsd_plugins.helm.repository import FAILED, Repository
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 18
 UNCHANGED = 304
+_REDIRECTS = {301, 302, 303, 307, 308}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,51 +79,81 @@ def _renamed(given: access.Given) -> access.Given:
     return replace(given, data={**renamed, **given.data})
 
 
-async def save(
-    url: str,
-    login: Login,
-    file: Path,
-    ctx: Context,
-    *,
-    limit: int,
-    timeout: float,
-    known: Mapping[str, str] | None = None,
-) -> Saved:
-    """Write what is at a URL into a file; `known` are headers of a conditional request. `timeout` in seconds for each request.
+class Web:
+    """Saves files. Remembers which hosts asked to be left alone, or fail: that concerns every object alike."""
 
-    Unless it returns with the status 200, what is in the file must not be used. Raises `Rejected` over `limit` bytes.
-    """
-    import aiohttp  # heavy: not before there is something to ask
+    def __init__(self) -> None:
+        self._hosts = Hosts()
 
-    try:
+    async def save(
+        self,
+        url: str,
+        login: Login,
+        file: Path,
+        ctx: Context,
+        *,
+        limit: int,
+        timeout: float,
+        known: Mapping[str, str] | None = None,
+    ) -> Saved:
+        """Write what is at a URL into a file; `known` are headers of a conditional request. `timeout` in seconds for each request.
+
+        Unless it returns with the status 200, what is in the file must not be used. Raises `Rejected` over `limit` bytes.
+        """
         for _ in range(follow.MAX_REDIRECTS + 1):
-            async with ctx.http.session(tls=login.trust(url), limit=1, timeout=timeout) as session:
-                headers = {**login.headers(url), **(known or {})}
+            async with self._hosts.turn(urlsplit(url).netloc):
+                answer = await self._asked(_Request(url, login, known or {}, file, limit, timeout), ctx)
+            if isinstance(answer, Saved):
+                return answer
+            url = answer
+        raise Rejected(f"{follow.place(url)}: more than {follow.MAX_REDIRECTS} redirects", reason=FAILED)
+
+    async def _asked(self, asked: _Request, ctx: Context) -> Saved | str:
+        """What came, or the URL that the answer leads to."""
+        import aiohttp  # heavy: not before there is something to ask
+
+        url, login = asked.url, asked.login
+        headers = {**login.headers(url), **asked.known}
+        trust, socks = login.trust(url), ctx.http.socks(url)
+        try:
+            async with ctx.http.session(tls=trust, limit=1, timeout=asked.timeout, proxy=socks) as session:
                 request = session.get(url, headers=headers, proxy=ctx.http.proxy(url), allow_redirects=False)
                 async with request as response:
+                    wait = hosts.pause(response.headers, ctx.now())
                     location = response.headers.get("Location", "")
-                    if response.status in {301, 302, 303, 307, 308} and location:
-                        url = follow.target(url, location, reason=FAILED)
-                        continue
-                    return await _saved(response, url, login, file, limit)
-        raise Rejected(f"{follow.place(url)}: more than {follow.MAX_REDIRECTS} redirects", reason=FAILED)
-    except (TimeoutError, aiohttp.ClientError, OSError) as error:
-        raise _translated(error, url, timeout) from error
+                    if response.status in _REDIRECTS and location:
+                        return follow.target(url, location, reason=FAILED)
+                    if response.status not in {200, UNCHANGED}:
+                        raise _refused(response.status, url, login, wait)
+                    self._hosts.heed(urlsplit(url).netloc, wait)
+                    return await _saved(response, asked)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise _translated(error, url, asked.timeout) from error
 
 
-async def _saved(response: aiohttp.ClientResponse, url: str, login: Login, file: Path, limit: int) -> Saved:
+@dataclass(frozen=True, slots=True)
+class _Request:
+    url: str
+    login: Login
+    known: Mapping[str, str]
+    file: Path
+    limit: int
+    timeout: float
+
+
+async def _saved(response: aiohttp.ClientResponse, asked: _Request) -> Saved:
     if response.status == UNCHANGED:
         return Saved(status=UNCHANGED)
-    if response.status != 200:
-        raise _refused(response, url, login)
     total, size = hashlib.sha256(), 0
-    async with await anyio.open_file(file, "wb") as opened:
+    async with await anyio.open_file(asked.file, "wb") as opened:
         async for piece in response.content.iter_chunked(PIECE):
             size += len(piece)
-            if size > limit:
-                raise Rejected(f"{follow.place(url)}: more than {limit >> 20} MiB; it was given up", reason=FAILED)
+            if size > asked.limit:
+                raise Rejected(
+                    f"{follow.place(asked.url)}: more than {asked.limit >> 20} MiB; it was given up", reason=FAILED
+                )
             total.update(piece)
-            await opened.write(piece)
+            await _written(opened, piece)
     return Saved(
         status=200,
         digest=f"sha256:{total.hexdigest()}",
@@ -130,8 +163,15 @@ async def _saved(response: aiohttp.ClientResponse, url: str, login: Login, file:
     )
 
 
-def _refused(response: aiohttp.ClientResponse, url: str, login: Login) -> GitopsdError:
-    status, place = response.status, follow.place(url)
+async def _written(opened: anyio.AsyncFile[bytes], piece: bytes) -> None:
+    try:
+        await opened.write(piece)
+    except OSError as error:
+        raise Transient(f"the plugin's cache cannot be written: {error.strerror}", reason=FAILED) from error
+
+
+def _refused(status: int, url: str, login: Login, wait: float | None) -> GitopsdError:
+    place = follow.place(url)
     if status in {401, 403}:
         if login.headers(url):
             return Rejected(f"{place} refused the credentials ({status}); check spec.secretRef", reason=access.FAILED)
@@ -140,9 +180,7 @@ def _refused(response: aiohttp.ClientResponse, url: str, login: Login) -> Gitops
     if status == 404:
         return Rejected(f"nothing at {place} (404); check spec.url of the HelmRepository", reason=FAILED)
     if status == 429 or status >= 500:
-        after = response.headers.get("Retry-After", "")
-        seconds = min(float(after), 3600.0) if after.isdigit() else None
-        return Transient(f"{place} answered {status}; it is asked again later", reason=FAILED, retry_after=seconds)
+        return HostFailed(f"{place} answered {status}; it is asked again later", reason=FAILED, retry_after=wait)
     return Rejected(f"{place} answered {status}; check spec.url of the HelmRepository", reason=FAILED)
 
 
@@ -150,6 +188,8 @@ def _translated(error: Exception, url: str, timeout: float) -> GitopsdError:
     import aiohttp
 
     place = follow.place(url)
+    if forbidden := egress.why(error):
+        return Rejected(f"{place}: {forbidden}", reason=FAILED)
     match error:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
             why = str(error.__cause__ or error)[:200]
@@ -158,7 +198,7 @@ def _translated(error: Exception, url: str, timeout: float) -> GitopsdError:
                 reason=FAILED,
             )
         case aiohttp.ClientConnectorDNSError():
-            return Transient(f"the host of {place} is not known; check spec.url and the name service", reason=FAILED)
+            return HostFailed(f"the host of {place} is not known; check spec.url and the name service", reason=FAILED)
         case TimeoutError():
-            return Transient(f"{place} did not answer within {timeout:g} s; see spec.timeout", reason=FAILED)
-    return Transient(f"{place} cannot be reached: {str(error)[:200] or type(error).__name__}", reason=FAILED)
+            return HostFailed(f"{place} did not answer within {timeout:g} s; see spec.timeout", reason=FAILED)
+    return HostFailed(f"{place} cannot be reached: {str(error)[:200] or type(error).__name__}", reason=FAILED)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gitopsd.plugin import Http, Proxies, Rejected
 from gitopsd_plugins.bucket import access
+from gitopsd_plugins.bucket.source import BucketSource
 
 pytestmark = pytest.mark.asyncio
 AZURE = {"provider": "azure", "endpoint": "https://account.blob.core.windows.net", "secretRef": {"name": "keys"}}
@@ -85,13 +88,13 @@ async def test_secret_without_what_is_needed_is_named(world, read, spec, data, w
 
 async def test_proxy_of_the_secret_wins_over_the_environments(world, read):
     world.secrets.data["proxy"] = {"address": b"http://proxy.example.org:3128", "username": b"a", "password": b"b@c"}
-    ctx = _with_proxy(world)
+    ctx = replace(world.ctx, http=Http(proxies=Proxies(https="http://environment:1")))
 
-    given = await access.client(read({"proxySecretRef": {"name": "proxy"}}).spec, ctx, 10)
-    plain = await access.client(read({}).spec, ctx, 10)
+    given = await BucketSource()._order(read({"proxySecretRef": {"name": "proxy"}}), ctx)
+    plain = await BucketSource()._order(read({}), ctx)
 
-    assert given["proxy_url"] == "http://a:b%40c@proxy.example.org:3128"
-    assert plain["proxy_url"] == "http://environment:1"
+    assert given.client["proxy_url"] == "http://a:b%40c@proxy.example.org:3128"
+    assert plain.client["proxy_url"] == "http://environment:1"
 
 
 async def test_client_certificate_is_refused_by_name(world, read):
@@ -99,9 +102,3 @@ async def test_client_certificate_is_refused_by_name(world, read):
 
     with pytest.raises(Rejected, match=r"spec.certSecretRef: a client certificate \(tls.crt\) is not served"):
         await access.client(read({"certSecretRef": {"name": "tls"}}).spec, world.ctx, 10)
-
-
-def _with_proxy(world):
-    from dataclasses import replace
-
-    return replace(world.ctx, http=Http(proxies=Proxies(https="http://environment:1")))

@@ -21,6 +21,7 @@ def order() -> Order:
         provider="azure",
         bucket="c",
         place='bucket "c" at https://account.blob.core.windows.net',
+        url="https://account.blob.core.windows.net",
         known_as="x",
         store={"sas_key": "sig=hush"},
         client={},

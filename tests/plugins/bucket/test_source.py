@@ -10,7 +10,8 @@ import pytest
 from fakes.certificate import self_signed
 from fakes.web_server import Site, web_server
 
-from gitopsd.plugin import NotReady, Rejected, Revision, Transient
+from gitopsd.plugin import Http, NotReady, Rejected, Revision, Transient
+from gitopsd.plugin.egress import Egress
 from gitopsd_plugins.bucket import order
 from gitopsd_plugins.bucket.order import Limits, Order
 from gitopsd_plugins.bucket.source import BucketSource
@@ -224,3 +225,13 @@ async def test_proxy_of_the_secret_is_the_way(world, read):
             await BucketSource().resolve(read(spec), world.ctx)
 
     assert proxy.paths() == ["/apps"]
+
+
+@pytest.mark.parametrize("provider", ["generic", "aws"])
+async def test_private_address_is_refused_where_the_setting_says_so(world, bucket, provider):
+    ctx = replace(world.ctx, http=Http(egress=Egress(private=False)))
+    secret = {"name": "keys"} if provider == "generic" else None
+    intent = bucket.intent(provider=provider, secretRef=secret)
+
+    with pytest.raises(Rejected, match=r"network.privateAddresses forbids"):
+        await BucketSource().resolve(intent, ctx)

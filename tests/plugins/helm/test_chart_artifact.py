@@ -6,7 +6,8 @@ import pytest
 from fakes import charts as made
 from fakes.web_server import Site, web_server
 
-from gitopsd.plugin import Misconfigured, NotReady, Rejected, Revision
+from gitopsd.plugin import Changes, Content, Misconfigured, NotReady, Rejected, Revision, Transient, Upstream
+from gitopsd.plugin.sources import access
 
 pytestmark = pytest.mark.asyncio
 REPO = {"kind": "GitRepository", "name": "repo"}
@@ -19,6 +20,13 @@ def within(folder, files):
 def needing(*lines):
     text = "apiVersion: v2\nname: web\nversion: 1.0.0\ndependencies:\n" + "".join(f"- {line}\n" for line in lines)
     return {**made.files(), "Chart.yaml": text.encode()}
+
+
+def _stored(charts):
+    """An index with the chart `x`, of no version."""
+    store = charts.world.store
+    [file] = store.add([Content(data=b"[]")])
+    return store.put(Changes(entries={"charts/x.json": file}))
 
 
 async def test_folder_is_taken_as_it_lies_there(charts, chart):
@@ -110,9 +118,17 @@ async def test_chart_beside_it_in_the_artifact_is_added(charts, chart):
         ('{name: x, version: "1", repository: "http://169.254.169.254/"}', "declare one"),
         ('{name: "../x", version: "1"}', "needs a plain name"),
         ("{name: [a]}", "needs a plain name"),
+        ('{name: x, alias: "../../../x", repository: "file://../other"}', "needs a plain name (and alias)"),
+        ('{name: x, alias: "", repository: "file://../nothing"}', "no such file or folder"),
+        ('{name: x, version: newest, repository: "file://../other"}', "the chart 'x': 'newest' is not a version"),
+        ('{name: x, version: "what ever", repository: "https://charts.example.org"}', "is not a version constraint"),
     ],
 )
-async def test_dependency_that_cannot_be_had_is_named(charts, chart, dependency, words):
+async def test_dependency_that_cannot_be_had_is_named(charts, repository, chart, dependency, words):
+    index = charts.world.artifact(
+        intent := repository(url="https://charts.example.org"), Revision(digest="sha256:1"), _stored(charts)
+    )
+    charts.beside[intent.ref] = Upstream(intent=intent, artifact=index)
     charts.artifact({**within("web", needing(dependency)), **within("other", made.files("x"))})
 
     with pytest.raises(Rejected, match=r"^HelmChart/flux-system/app: ") as caught:
@@ -155,8 +171,6 @@ async def test_lock_decides_over_the_chart(charts, site, repository, chart):
 
 
 async def test_credentials_of_a_repository_open_its_dependency(charts, repository, chart):
-    from gitopsd.plugin.sources import access
-
     data = made.packed(made.files("redis"), "redis")
     site = Site(authorization=access.basic("ada", "hush-hush"))
     with web_server(site):
@@ -222,10 +236,17 @@ async def test_chart_that_changes_between_the_looks_is_looked_at_again(charts, c
 
 
 async def test_repository_without_an_artifact_is_waited_for(charts, repository, chart):
-    from gitopsd.plugin import Upstream
-
     intent = repository(url="https://charts.example.org")
     charts.beside[intent.ref] = Upstream(intent=intent, artifact=None)
 
     with pytest.raises(NotReady, match="HelmRepository/flux-system/charts has no artifact yet"):
         await charts.resolve(chart())
+
+
+async def test_repository_of_a_dependency_that_is_not_there_yet_is_tried_again(charts, repository, chart):
+    intent = repository(url="https://charts.example.org")
+    charts.beside[intent.ref] = Upstream(intent=intent, artifact=None)
+    charts.artifact(within("web", needing("{name: redis, repository: 'https://charts.example.org'}")))
+
+    with pytest.raises(Transient, match=r"dependency 'redis': HelmRepository/flux-system/charts has no artifact yet"):
+        await charts.sync(chart(chart="web", sourceRef=REPO))

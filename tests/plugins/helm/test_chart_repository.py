@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 from fakes import charts as made
 from fakes.web_server import Site, web_server
 
-from gitopsd.plugin import Misconfigured, Rejected, VerificationFailed
+from gitopsd.plugin import Http, Misconfigured, Rejected, VerificationFailed
+from gitopsd.plugin.egress import Egress
 from gitopsd.plugin.sources import access
 
 pytestmark = pytest.mark.asyncio
@@ -210,3 +212,23 @@ async def test_larger_chart_than_sane_is_given_up_while_it_comes(charts, site, r
 
     with pytest.raises(Rejected, match="more than 32 MiB; it was given up"):
         await charts.sync(chart())
+
+
+async def test_private_address_is_refused_where_the_setting_says_so(charts, site, repository, chart):
+    site.files["/index.yaml"] = made.index({"web": [made.entry("1.0.0")]})
+    await charts.repository(repository(url=site.url))
+    charts.world.ctx = replace(charts.world.ctx, http=Http(egress=Egress(private=False)))
+
+    with pytest.raises(Rejected, match=r"network.privateAddresses forbids"):
+        await charts.sync(chart())
+    with pytest.raises(Rejected, match=r"network.privateAddresses forbids"):
+        await charts.repository(repository(url=site.url))
+
+
+async def test_version_that_is_none_is_taken_by_its_very_text(charts, site, repository, chart):
+    data = made.packed(made.files(version="1.x"))
+    site.files = {"/web-1.x.tgz": data, "/index.yaml": made.index({"web": [made.entry("1.x", data)]})}
+    await charts.repository(repository(url=site.url))
+
+    with pytest.raises(Rejected, match="version must be a semantic version"):
+        await charts.sync(chart(version="1.x"))

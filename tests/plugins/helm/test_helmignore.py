@@ -32,7 +32,7 @@ def test_what_helm_refuses_or_nobody_writes_is_refused(text):
         helmignore.read(text)
 
 
-@pytest.mark.parametrize("text", ["[", "[]", "[^a", "\\", "a\\", "[a\\]b]", "*[*"])
+@pytest.mark.parametrize("text", ["[", "[]", "[^a", "[+--]", "[a&&b]", "[^]x]", "\\", "a\\", "[a\\]b]", "*[*"])
 def test_odd_pattern_leaves_out_no_chart(text):
     assert not helmignore.excludes(helmignore.read(text), "Chart.yaml")
 
