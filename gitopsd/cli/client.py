@@ -18,12 +18,24 @@ from gitopsd.daemon.compose import Mode
 from gitopsd.model import errors
 from gitopsd.model.errors import GitopsdError, Transient, UsageError
 from gitopsd.model.identity import ObjectRef
+from gitopsd.model.outcome import LedgerRow
 from gitopsd.runtime import foreseen, whatif
 from gitopsd.runtime.control import Control, LocalControl
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.view import Branch, ClusterView, PlanView, Report, View
+from gitopsd.runtime.view import (
+    Branch,
+    ClusterView,
+    Happening,
+    Link,
+    LogLine,
+    PlanView,
+    Report,
+    Stats,
+    TraceStep,
+    View,
+)
 from gitopsd.runtime.whatif import Question
-from gitopsd.web.calls import Ask, Fault, Named
+from gitopsd.web.calls import Ask, Asked, Fault, Named
 
 T = TypeVar("T")
 
@@ -54,21 +66,51 @@ class SocketControl:
         """Have these planned, or all."""
         return await self._call("plan", Named(names=tuple(names)), PlanView)
 
-    async def approve(self, name: str, actor: str, reason: str, plan: str) -> Sequence[View]:
+    async def approve(
+        self, name: str, actor: str, reason: str, plan: str, until: datetime | None = None
+    ) -> Sequence[View]:
         """Approve the deletions that wait."""
-        return await self._call("approve", Ask(name=name, actor=actor, reason=reason, plan=plan), list[View])
+        asked = Ask(name=name, actor=actor, reason=reason, plan=plan, until=until)
+        return await self._call("approve", asked, list[View])
 
     async def suspend(self, name: str, actor: str, reason: str, until: datetime | None) -> Sequence[View]:
         """Leave these apps alone."""
         return await self._call("suspend", Ask(name=name, actor=actor, reason=reason, until=until), list[View])
 
-    async def resume(self, name: str) -> Sequence[View]:
+    async def resume(
+        self, name: str, actor: str = "", reason: str = "", until: datetime | None = None
+    ) -> Sequence[View]:
         """End a suspension."""
-        return await self._call("resume", Ask(name=name), list[View])
+        return await self._call("resume", Ask(name=name, actor=actor, reason=reason, until=until), list[View])
 
-    async def delete(self, name: str, token: str) -> Sequence[Report]:
+    async def delete(self, name: str, token: str, actor: str = "", reason: str = "") -> Sequence[Report]:
         """Delete apps."""
-        return await self._call("delete", Ask(name=name, token=token), list[Report])
+        return await self._call("delete", Ask(name=name, token=token, actor=actor, reason=reason), list[Report])
+
+    async def why(self, name: str) -> Sequence[Sequence[Link]]:
+        """What these objects wait for."""
+        return await self._call("why", Ask(name=name), list[list[Link]])
+
+    async def trace(self, name: str) -> Sequence[TraceStep]:
+        """Where an object comes from."""
+        return await self._call("trace", Ask(name=name), list[TraceStep])
+
+    async def history(self, names: Sequence[str], limit: int) -> Sequence[LedgerRow]:
+        """Rows of the ledger."""
+        return await self._call("history", Asked(names=tuple(names), limit=limit), list[LedgerRow])
+
+    async def events(self, names: Sequence[str], after: int, patience: float) -> Sequence[Happening]:
+        """What happened."""
+        asked = Asked(names=tuple(names), after=after, patience=patience)
+        return await self._call("events", asked, list[Happening])
+
+    async def logs(self, name: str, after: int) -> Sequence[LogLine]:
+        """Lines of the log."""
+        return await self._call("logs", Asked(names=(name,), after=after), list[LogLine])
+
+    async def stats(self) -> Stats:
+        """The daemon in numbers."""
+        return await self._call("stats", Named(), Stats)
 
     async def _call(self, verb: str, body: Any, kind: type[T]) -> T:
         import aiohttp  # 0.2 s that a verb without a daemon never needs

@@ -10,22 +10,25 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from gitopsd.cli import client, exits, options, output
+from gitopsd.cli.completion import NAME
 from gitopsd.cli.exits import Exit
 from gitopsd.config.chosen import Chosen
 from gitopsd.runtime.control import Control
 
 _REASON = click.option("--reason", default="", help="Why; kept with the decision.")
+_UNTIL = "A moment (2026-01-31T08:00:00Z) or a time from now (8h)."
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=NAME)
 @click.option("--plan", default="", metavar="DIGEST", help="Approve only the plan with this digest.")
+@click.option("--until", metavar="TIME", callback=options.moment, help=f"The approval lapses then. {_UNTIL}")
 @_REASON
 @options.cluster
-def approve(chosen: Chosen, name: str, *, plan: str, reason: str) -> None:
+def approve(chosen: Chosen, name: str, *, plan: str, until: datetime | None, reason: str) -> None:
     """Approve the deletions of the app NAME that wait for it, and carry them out.
 
-    `gitopsd diff NAME` shows what waits. An approval holds for exactly that plan.
+    `gitopsd diff NAME` shows what waits. An approval holds for exactly that plan, and is kept in the cluster with who and why.
 
     \b
     Examples:
@@ -34,14 +37,14 @@ def approve(chosen: Chosen, name: str, *, plan: str, reason: str) -> None:
     """
 
     async def ask(control: Control) -> Exit:
-        await control.approve(name, _actor(), reason, plan)
+        await control.approve(name, _actor(), reason, plan, until)
         return await _reconciled(control, name)
 
     _decide(chosen, name, ask)
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=NAME)
 @click.option(
     "--for",
     "duration",
@@ -49,16 +52,20 @@ def approve(chosen: Chosen, name: str, *, plan: str, reason: str) -> None:
     callback=options.duration,
     help="Resume by itself after this time, for example 8h.",
 )
+@click.option("--until", metavar="TIME", callback=options.moment, help=f"Resume by itself then. {_UNTIL}")
 @_REASON
 @options.cluster
-def suspend(chosen: Chosen, name: str, *, duration: timedelta | None, reason: str) -> None:
+def suspend(chosen: Chosen, name: str, *, duration: timedelta | None, until: datetime | None, reason: str) -> None:
     """Leave the app NAME alone until it is resumed; kept in the cluster beside its inventory, with who, why, until when.
 
     \b
     Examples:
       gitopsd suspend ks/apps --for 8h --reason "incident 42"
+      gitopsd suspend ks/apps --until 2026-01-31T08:00:00Z
     """
-    until = datetime.now(UTC) + duration if duration else None
+    if duration and until:
+        raise click.UsageError("--for and --until say the same thing; give one of them")
+    until = datetime.now(UTC) + duration if duration else until
 
     async def ask(control: Control) -> Exit:
         found = await control.suspend(name, _actor(), reason, until)
@@ -70,10 +77,12 @@ def suspend(chosen: Chosen, name: str, *, duration: timedelta | None, reason: st
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=NAME)
+@click.option("--until", metavar="TIME", callback=options.moment, help=f"Suspend it again then. {_UNTIL}")
+@_REASON
 @options.cluster
-def resume(chosen: Chosen, name: str) -> None:
-    """End the suspension of the app NAME, and reconcile it.
+def resume(chosen: Chosen, name: str, *, until: datetime | None, reason: str) -> None:
+    """End the suspension of the app NAME, and reconcile it. One in its declaration stays.
 
     \b
     Examples:
@@ -81,17 +90,18 @@ def resume(chosen: Chosen, name: str) -> None:
     """
 
     async def ask(control: Control) -> Exit:
-        await control.resume(name)
+        await control.resume(name, _actor(), reason, until)
         return await _reconciled(control, name)
 
     _decide(chosen, name, ask)
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=NAME)
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@_REASON
 @options.cluster
-def delete(chosen: Chosen, name: str, *, yes: bool) -> None:
+def delete(chosen: Chosen, name: str, *, yes: bool, reason: str) -> None:
     """Delete the orphan NAME, an app whose declaration is gone, with all that it owns.
 
     A declared app is refused, as its declaration brings it back: remove that first, or set gitopsd.io/delete: confirmed there.
@@ -108,7 +118,7 @@ def delete(chosen: Chosen, name: str, *, yes: bool) -> None:
         output.tree(found)
         if not yes and all(branch.view.phase == "orphaned" for branch in found):  # else it is refused anyway
             click.confirm("Delete this, and the objects below it?", abort=True)
-        reports = await control.delete(name, uuid.uuid4().hex)
+        reports = await control.delete(name, uuid.uuid4().hex, _actor(), reason)
         for report in reports:
             output.report(report)
         output.views([report.view for report in reports], "table")

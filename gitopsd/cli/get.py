@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from gitopsd.cli import client, exits, options, output
+from gitopsd.cli.completion import NAME
 from gitopsd.cli.exits import Exit
 from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen, Loaded
@@ -16,7 +17,7 @@ from gitopsd.store import Store
 
 
 @click.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=NAME)
 @options.OUTPUT
 @options.cluster
 def get(chosen: Chosen, names: tuple[str, ...], *, output: str) -> None:

@@ -21,19 +21,27 @@ VERBS = {
     "approve": ("decisions", "Approve deletions that wait"),
     "build": ("build", "Render a folder and print the manifests"),
     "check": ("check", "Check settings, objects, credentials and cluster rights: what would go wrong"),
+    "completion": ("completion", "Print the completion script of a shell"),
     "delete": ("decisions", "Delete an app with what it applied"),
     "demo": ("demo", "Show the main job on the embedded sandbox"),
     "diff": ("diff", "Show what a reconcile would change now"),
+    "events": ("past", "Show what happens in the daemon, live"),
     "get": ("get", "List objects and how they are"),
+    "history": ("past", "List what changed something, and who decided what"),
+    "import": ("importing:imports", "Make Flux objects of what other tools keep: aks, flux, argocd"),
+    "logs": ("past", "Show the daemon's log lines about one object"),
     "plan": ("plan", "Show what any revision, branch or local folder would change"),
     "plugins": ("plugins", "List plugins and what they offer"),
     "reconcile": ("reconcile", "Reconcile now: named objects, or everything once"),
     "resume": ("decisions", "End a suspension"),
     "run": ("run", "Run the daemon"),
     "schema": ("schema", "Print the JSON Schema of the objects, for editors"),
+    "stats": ("stats", "Show the daemon in numbers"),
     "store": ("store", "Look after the local store"),
     "suspend": ("decisions", "Leave an app alone for a while"),
+    "trace": ("inquiries", "Say where an object in a cluster comes from"),
     "tree": ("tree", "Show what was applied, as a tree with health"),
+    "why": ("inquiries", "Say what an object waits for, and what would unblock it"),
 }
 GROUP = "gitopsd.commands"
 
@@ -55,7 +63,8 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The verb of this name, imported now."""
         if cmd_name in VERBS:
-            command: click.Command = getattr(import_module(f"gitopsd.cli.{VERBS[cmd_name][0]}"), cmd_name)
+            module, _, function = VERBS[cmd_name][0].partition(":")
+            command: click.Command = getattr(import_module(f"gitopsd.cli.{module}"), function or cmd_name)
             return command
         for entry in _plugins():
             if entry.name == cmd_name:

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,9 +19,9 @@ from gitopsd.cli.exits import Exit
 from gitopsd.config.chosen import Chosen
 from gitopsd.daemon.compose import Mode
 from gitopsd.model.errors import GitopsdError
+from gitopsd.model.masking import Secrets
 from gitopsd.plugin import SpecError, spec
 from gitopsd.runtime import log
-from gitopsd.runtime.masking import Secrets
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,6 +43,17 @@ _CLUSTER = (
 )
 OUTPUT = click.option(
     "-o", "--output", type=click.Choice(["table", "json", "yaml", "name"]), default="table", help="How to print."
+)
+MACHINE = click.option(
+    "-o", "--output", "shape", type=click.Choice(["table", "json", "yaml"]), default="table", help="How to print."
+)
+LINES = click.option(
+    "-o",
+    "--output",
+    "shape",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    help="Text, or one JSON object a line.",
 )
 
 OFFLINE = click.option(
@@ -111,6 +122,27 @@ def mode(*, write: bool = True, watch: bool = True, work: bool = True, actor: st
     secrets = Secrets()
     logger = log.make(sys.stderr, json=False, secrets=secrets, level=logging.WARNING)
     return Mode(write=write, watch=watch, work=work, actor=actor, log=logger, secrets=secrets)
+
+
+def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    """The time that an option was given: a moment with its zone, or a duration from now on."""
+    if value is None:
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        span = duration(ctx, param, value)
+        return datetime.now(UTC) + span if span is not None else None
+    if found.tzinfo is None:
+        raise click.BadParameter(f"{value!r} says no time zone; write 2026-01-31T08:00:00Z", ctx, param)
+    if found <= datetime.now(UTC):
+        raise click.BadParameter(f"{value!r} is over", ctx, param)
+    return found.astimezone(UTC)
+
+
+def looking() -> Mode:
+    """How a command runs that only looks."""
+    return mode(write=False, watch=False)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, Exit]]) -> None:

@@ -74,7 +74,7 @@ def _table(found: Sequence[View]) -> None:
             view.ref.namespace,
             _name(view.ref),
             *([_name(view.parent) if view.parent else ""] if parents else ()),
-            _short(view.revision),
+            short(view.revision),
             str(view.suspended),
             _ready(view),
             view.message.removeprefix(f"{view.ref}: "),
@@ -96,7 +96,12 @@ def _ready(view: View) -> Text:
     return Text(word, style={"True": "green", "False": "red"}.get(word, "yellow"))
 
 
-def _short(revision: str) -> str:
+def line(value: Any) -> str:
+    """Plain values as JSON on one line."""
+    return msgspec.json.encode(value).decode()
+
+
+def short(revision: str) -> str:
     """A revision with its digest cut to what people read: main@sha1:1a2b3c4d."""
     head, colon, digest = revision.rpartition(":")
     return f"{head}{colon}{digest[:8]}" if colon and len(digest) > 12 else revision
@@ -134,7 +139,7 @@ def _label(view: View) -> Text:
     told = "" if view.ready else view.message.removeprefix(f"{view.ref}: ")
     words: list[str | Text] = [Text(str(view.ref), style="bold"), _ready(view)]
     words.extend(
-        Text(word, style="dim") for word in (_short(view.revision), "suspended" if view.suspended else "") if word
+        Text(word, style="dim") for word in (short(view.revision), "suspended" if view.suspended else "") if word
     )
     if view.warnings:
         words.append(Text(f"! {'; '.join(view.warnings)}", style="yellow"))

@@ -7,13 +7,14 @@ import sys
 import click
 
 from gitopsd.cli import client, options, output_plan, tally
+from gitopsd.cli.completion import NAME
 from gitopsd.cli.exits import Exit
 from gitopsd.config.chosen import Chosen
 from gitopsd.runtime.whatif import Question
 
 
 @click.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=NAME)
 @click.option(
     "--revision",
     "revisions",

@@ -10,6 +10,7 @@ import anyio
 import click
 
 from gitopsd.cli import client, exits, options, output
+from gitopsd.cli.completion import NAME
 from gitopsd.cli.exits import Exit
 from gitopsd.cli.progress import Progress
 from gitopsd.config import chosen as choice
@@ -22,7 +23,7 @@ from gitopsd.runtime.view import Report, View
 
 
 @click.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=NAME)
 @click.option("--once", is_flag=True, help="Everything that is declared, once, in dependency order; for CI.")
 @click.option("--read-only", is_flag=True, help="With --once: send no write; say what would change.")
 @click.option(

@@ -15,8 +15,9 @@ from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen, Loaded
 from gitopsd.daemon import serve
 from gitopsd.daemon.compose import Mode
+from gitopsd.model.masking import Secrets
 from gitopsd.runtime import log
-from gitopsd.runtime.masking import Secrets
+from gitopsd.runtime.lines import Lines
 from gitopsd.runtime.service_manager import ServiceManager, watchdog_seconds
 
 
@@ -42,12 +43,13 @@ async def _run(chosen: Chosen) -> Exit:
     loaded = choice.load(chosen)
     secrets = Secrets()
     level = logging.getLevelName(loaded.settings.log.level.upper())
-    logger = log.make(sys.stderr, json=_machine_reads(loaded), secrets=secrets, level=level)
+    lines = Lines()
+    logger = log.make(sys.stderr, json=_machine_reads(loaded), secrets=secrets, level=level, lines=lines)
     log.adopt_standard(logger)
     for problem in loaded.declared.warnings:
         logger.warning("configuration", problem=str(problem))
     manager = ServiceManager(os.environ.get("NOTIFY_SOCKET", ""), logger)
-    mode = Mode(log=logger, secrets=secrets)
+    mode = Mode(log=logger, secrets=secrets, lines=lines)
     await serve.run(loaded, mode, manager, watchdog_seconds(os.environ, os.getpid()))
     return Exit.READY
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from gitopsd.cli import client, options, output
+from gitopsd.cli.completion import NAME
 from gitopsd.cli.exits import Exit
 from gitopsd.config.chosen import Chosen
 from gitopsd.runtime.control import Control
@@ -14,7 +15,7 @@ from gitopsd.runtime.view import Branch
 
 
 @click.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=NAME)
 @options.OUTPUT
 @options.cluster
 def tree(chosen: Chosen, names: tuple[str, ...], *, output: str) -> None:

@@ -78,6 +78,12 @@ def load(chosen: Chosen, *, known: Registry | None = None) -> Loaded:
     return replace(loaded, declared=replace(declared, clusters=_clusters(loaded)))
 
 
+def without_files(chosen: Chosen) -> Loaded:
+    """No files at all, only the cluster that was named: for looking into it. Raises `UsageError`."""
+    loaded = Loaded(chosen=chosen, paths=(), registry=registry.load(), declared=DeclaredSet())
+    return replace(loaded, declared=replace(loaded.declared, clusters=_clusters(loaded)))
+
+
 def need_cluster(loaded: Loaded) -> None:
     """Raise `UsageError` when no cluster was named in any way."""
     if not loaded.declared.clusters:

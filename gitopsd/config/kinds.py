@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from gitopsd.config import mentions
@@ -14,6 +15,7 @@ from gitopsd.plugin import (
     AppIntent,
     Declared,
     Digest,
+    Hold,
     Intent,
     ObjectRef,
     SourceIntent,
@@ -23,6 +25,9 @@ from gitopsd.plugin import (
     keys,
 )
 from gitopsd.plugin.registry import Registry
+
+SUSPEND = ("metadata", "annotations", keys.SUSPEND)
+_TIME = "2026-01-31T08:00:00Z"
 
 
 def known(registry: Registry, group: str, kind: str) -> bool:
@@ -91,6 +96,7 @@ def _with_annotations(intent: Intent, declared: Declared) -> Intent:
     return replace(
         intent,
         depends_on=tuple(dict.fromkeys((*intent.depends_on, *refs))),
+        hold=_hold(annotations),
         warnings=(*intent.warnings, *_strange(annotations)),
     )
 
@@ -100,6 +106,20 @@ def _dependencies(text: str, namespace: str) -> Iterable[ObjectRef]:
         return [ObjectRef.parse(part, namespace=namespace) for part in text.split(",") if part.strip()]
     except ValueError as error:
         raise SpecError(f"{error}; write KIND/NAMESPACE/NAME, several with commas between", path=DEPENDS_ON) from error
+
+
+def _hold(annotations: Mapping[str, str]) -> Hold | None:
+    """`gitopsd.io/suspend`: `true`, or the time until which it holds."""
+    text = annotations.get(keys.SUSPEND, "false")
+    if text in {"true", "false"}:
+        return Hold(reason=annotations.get(keys.REASON, "")) if text == "true" else None
+    try:
+        until = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise SpecError(f"{text!r} is neither true nor a time; write it as {_TIME}", path=SUSPEND) from error
+    if until.tzinfo is None:
+        raise SpecError(f"{text!r} says no time zone; write it as {_TIME}", path=SUSPEND)
+    return Hold(reason=annotations.get(keys.REASON, ""), until=until)
 
 
 def _strange(annotations: Mapping[str, str]) -> Iterable[str]:

@@ -73,7 +73,7 @@ def _targets(intent: Intent) -> Iterable[ObjectRef]:
         case AppIntent():
             return dict.fromkeys((intent.source, *intent.depends_on))
         case SourceIntent():
-            return intent.depends_on
+            return dict.fromkeys((*intent.reads, *intent.depends_on))
     return ()
 
 

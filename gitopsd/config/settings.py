@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated, Literal
 
 from msgspec import Meta, field
@@ -19,6 +20,8 @@ AbsolutePath = Annotated[str, Meta(pattern=r"^(/.*)?$", description=_PATH)]
 GroupKind = Annotated[
     str, Meta(pattern=r"^([a-z0-9.-]+/)?[A-Z][A-Za-z0-9]*$", description="GROUP/KIND, of the core group KIND")
 ]
+_SECRET_NAME = r"^(([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$"
+Cidr = Annotated[str, Meta(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", description="a network as CIDR, such as 10.0.0.0/8")]
 Count = Annotated[int, Meta(ge=1, le=1000)]
 
 
@@ -74,6 +77,15 @@ class Plugins(Spec, frozen=True, kw_only=True):
     """Names of plugins (see `gitopsd plugins`) that are not loaded."""
 
 
+class RemoteResources(Spec, frozen=True, kw_only=True):
+    """From where kustomizations may have content fetched that they name by its address, beside their source."""
+
+    hosts: tuple[str, ...] = ()
+    """Names of hosts, with `*` for any part of one (`github.com`, `*.example.org`, `*`); empty: from nowhere."""
+    http: bool = False
+    """Also over http, where nobody can tell who answers."""
+
+
 class Log(Spec, frozen=True, kw_only=True):
     """What is logged, and in which form."""
 
@@ -81,6 +93,19 @@ class Log(Spec, frozen=True, kw_only=True):
     """`auto` is JSON under systemd and in containers, else for people."""
     level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe messages that are shown."""
+
+
+class Network(Spec, frozen=True, kw_only=True):
+    """Where sources may be fetched from. Clusters and the proxies of the environment are not meant."""
+
+    private_addresses: bool = True
+    """False: public addresses only; private, link-local (metadata services) and loopback ones are refused after each look-up."""
+    allowed_networks: tuple[Cidr, ...] = ()
+    """Networks, as CIDR, that are allowed all the same."""
+
+    def __post_init__(self) -> None:
+        for network in self.allowed_networks:
+            ipaddress.ip_network(network, strict=False)
 
 
 class Gc(Spec, frozen=True, kw_only=True):
@@ -92,6 +117,21 @@ class Gc(Spec, frozen=True, kw_only=True):
     """Content that nothing refers to is kept this long, at least 10m."""
     keep: Count = 3
     """Revisions of each source that are kept, the current one included, for plans and rollbacks."""
+
+
+class Decryption(Spec, frozen=True, kw_only=True):
+    """How encrypted files are opened, for every app that does not say so itself."""
+
+    provider: str = ""
+    """Decryptor (see `gitopsd plugins`) for every app without one of its own, `sops`; empty: only where an app asks for it."""
+    secret: Annotated[str, Meta(pattern=_SECRET_NAME, description="a Secret as [NAMESPACE/]NAME")] = ""
+    """Secret with the keys, as [NAMESPACE/]NAME; also tried where an app's own do not open a file."""
+    verify_mac: bool = True
+    """Refuse files that were changed since they were encrypted; Flux takes them."""
+
+    def __post_init__(self) -> None:
+        if self.secret and not self.provider:
+            raise ValueError("secret is set without a provider; set provider: sops")
 
 
 class Settings(Spec, frozen=True, kw_only=True):
@@ -125,16 +165,22 @@ class Settings(Spec, frozen=True, kw_only=True):
     """Kinds, as GROUP/KIND or KIND, that every app writes in a stage of their own: after definitions and classes, before all else."""
     additive_ready_expr: bool = False
     """A `readyExpr` comes on top of the built-in test of a dependency instead of replacing it (Flux's AdditiveCELDependencyCheck)."""
+    decryption: Decryption = field(default_factory=Decryption)
+    """How encrypted files are opened, for every app that does not say so itself."""
     limits: Limits = field(default_factory=Limits)
     """How much happens at once."""
     retry: Retry = field(default_factory=Retry)
     """Back-off after failures."""
     safety: Safety = field(default_factory=Safety)
     """Rules against deletion by accident."""
+    remote_resources: RemoteResources = field(default_factory=RemoteResources)
+    """Remote resources of kustomizations."""
     plugins: Plugins = field(default_factory=Plugins)
     """Which plugins are used."""
     log: Log = field(default_factory=Log)
     """Logging."""
+    network: Network = field(default_factory=Network)
+    """Where sources may be fetched from."""
     gc: Gc = field(default_factory=Gc)
     """The store's garbage collection."""
 

@@ -10,7 +10,7 @@ import os
 import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -24,27 +24,35 @@ from gitopsd.config import chosen as choice
 from gitopsd.config import places
 from gitopsd.config.chosen import Loaded
 from gitopsd.config.credentials import FileCredentials
+from gitopsd.config.documents import NAMESPACE
 from gitopsd.config.settings import Settings
 from gitopsd.daemon import connect
 from gitopsd.daemon.masked import MaskedCredentials
+from gitopsd.model.declared import Decryption, ValuesRef
 from gitopsd.model.errors import GitopsdError, HeldElsewhere
+from gitopsd.model.masking import Secrets
 from gitopsd.model.outcome import Outcome
 from gitopsd.plugin.context import Context, Work
+from gitopsd.plugin.egress import Egress
 from gitopsd.plugin.http import Http, Proxies
+from gitopsd.plugin.roles import Closing
 from gitopsd.reconcile import render
+from gitopsd.reconcile.remotes import Reach
 from gitopsd.reconcile.world import Limits, Safety, Slots
-from gitopsd.runtime import garbage, intake
+from gitopsd.runtime import contained, garbage, intake
 from gitopsd.runtime.backoff import Backoff
 from gitopsd.runtime.blind import Blind
 from gitopsd.runtime.due import Pace
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.masking import Secrets
+from gitopsd.runtime.lines import Lines
 from gitopsd.runtime.parts import Parts
 from gitopsd.runtime.processes import Processes, WorkerPool
 from gitopsd.store import Store
 
 T = TypeVar("T")
 LOCK = "gitopsd.lock"
+PLATFORM = ("AZURE_",)
+"""Variables of the environment by which clouds tell a process who it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +71,8 @@ class Mode:
     log: FilteringBoundLogger
     secrets: Secrets
     """Values that are masked in every line of the log; credentials join them when they are read."""
+    lines: Lines | None = None
+    """The latest lines of the log, where somebody may ask for them."""
 
 
 async def engaged(
@@ -87,10 +97,14 @@ async def engaged(
             try:
                 ended.append(await body(engine))
             except GitopsdError as error:
+                error.args = (mode.secrets.masked(str(error)),)
                 ended.append(error)
             finally:
                 with anyio.CancelScope(shield=True):
                     await engine.stop()
+                    for source in loaded.registry.sources.values():
+                        if isinstance(source, Closing):
+                            await source.close()
                 pool.close()
                 quick.close()
             tasks.cancel_scope.cancel()
@@ -113,7 +127,7 @@ def _engine(
     ctx = _context(loaded, mode, store, pools, lambda: made[0])
     retry = settings.retry
     parts = Parts(
-        registry=loaded.registry,
+        registry=replace(loaded.registry, health=contained.rules(loaded.registry, mode.log)),
         store=store,
         ctx=ctx,
         safety=_safety(settings, mode),
@@ -121,11 +135,14 @@ def _engine(
         slots=Slots(
             fetch=anyio.CapacityLimiter(settings.limits.fetches), render=anyio.CapacityLimiter(settings.limits.renders)
         ),
+        reach=Reach(hosts=settings.remote_resources.hosts, plain=settings.remote_resources.http),
         additive_ready=settings.additive_ready_expr,
+        decryption=_decryption(settings),
         mirror=watches or Blind(),
         watches=watches,
+        lookups=connect.lookups(lambda: made[0], store.key(), mode.log) if mode.watch else None,
         connect=connect.connecting(
-            loaded, connect.actor(settings, loaded.state, write=mode.write), ctx, lambda: made[0], watches
+            loaded, connect.actor(settings, loaded.state, write=mode.write), ctx, lambda: made[0]
         ),
         pace=Pace(
             jitter=settings.interval_jitter_percent / 100,
@@ -138,6 +155,16 @@ def _engine(
     )
     made.append(Engine(tasks, parts))
     return made[0]
+
+
+def _decryption(settings: Settings) -> Decryption:
+    """How every app's files are opened that does not say so itself."""
+    asked, keys = settings.decryption, None
+    if asked.secret:
+        namespace, _, name = asked.secret.rpartition("/")
+        field, namespace = "Settings decryption.secret", namespace or NAMESPACE
+        keys = ValuesRef(kind="Secret", namespace=namespace, name=name, field=field, optional=True)
+    return Decryption(provider=asked.provider, keys=keys, verify=asked.verify_mac)
 
 
 def _safety(settings: Settings, mode: Mode) -> Safety:
@@ -163,10 +190,9 @@ def _context(
         systemd=places.credentials(environment),
     )
     return Context(
-        http=Http(
-            proxies=_proxies(environment),
-            ca_file=environment.get("SSL_CERT_FILE", ""),
-            user_agent=f"gitopsd/{__version__}",
+        http=http(
+            environment,
+            Egress(private=loaded.settings.network.private_addresses, allowed=loaded.settings.network.allowed_networks),
         ),
         work=pools[0],
         quick=pools[1],
@@ -174,8 +200,21 @@ def _context(
         intake=store,
         now=lambda: datetime.now(UTC),
         log=mode.log,
-        cache=lambda name: _folder(loaded.state / "plugins" / name),
+        cache=lambda name: private(loaded.state / "plugins" / name),
+        platform={name: value for name, value in environment.items() if name.startswith(PLATFORM)},
         conceal=mode.secrets.add,
+        issue=connect.issuing(engine, mode.secrets.add),
+        masked=mode.secrets.masked,
+    )
+
+
+def http(environment: Mapping[str, str], egress: Egress | None = None) -> Http:
+    """The way to the network that the environment describes; without an egress every address may be connected to."""
+    return Http(
+        proxies=_proxies(environment),
+        ca_file=environment.get("SSL_CERT_FILE", ""),
+        user_agent=f"gitopsd/{__version__}",
+        egress=egress or Egress(),
     )
 
 
@@ -184,10 +223,13 @@ def _proxies(environment: Mapping[str, str]) -> Proxies:
         return environment.get(name.lower()) or environment.get(name, "")
 
     exempt = tuple(rule.strip() for rule in value("NO_PROXY").split(",") if rule.strip())
-    return Proxies(http=environment.get("http_proxy", ""), https=value("HTTPS_PROXY"), no_proxy=exempt)
+    return Proxies(
+        http=environment.get("http_proxy", ""), https=value("HTTPS_PROXY"), all=value("ALL_PROXY"), no_proxy=exempt
+    )
 
 
-def _folder(path: Path) -> Path:
+def private(path: Path) -> Path:
+    """The folder, made for its owner only where it is missing."""
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     return path
 
@@ -196,6 +238,7 @@ def _processes(tasks: TaskGroup, loaded: Loaded, log: FilteringBoundLogger) -> W
     limits = loaded.settings.limits
     packages = {"gitopsd", *(type(r).__module__.partition(".")[0] for r in loaded.registry.renderers.values())}
     packages |= {type(s).__module__.partition(".")[0] for s in loaded.registry.sources.values()}
+    packages |= {type(d).__module__.partition(".")[0] for d in loaded.registry.decryptors.values()}
     return WorkerPool(
         tasks,
         Processes(count=limits.renders, memory=int(limits.worker_memory)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -16,19 +16,22 @@ from structlog.typing import FilteringBoundLogger
 from gitopsd.config.chosen import SANDBOX, Loaded
 from gitopsd.config.problems import shown
 from gitopsd.config.settings import Settings
+from gitopsd.daemon import masked
 from gitopsd.model import digest
-from gitopsd.model.errors import Misconfigured
-from gitopsd.plugin.context import Context
+from gitopsd.model.declared import SecretKey
+from gitopsd.model.errors import Misconfigured, NotReady
+from gitopsd.plugin.context import AccountToken, Context, Issue
 from gitopsd.plugin.roles import Actor, Target
 from gitopsd.plugin.spec import SpecError
 from gitopsd.reconcile import health
 from gitopsd.runtime.clusters import Connect, Route
 from gitopsd.runtime.engine import Engine
+from gitopsd.runtime.lookups import Lookups
 from gitopsd.runtime.watches import Watches
 
 SINK = "kubernetes"
-SECRET = "kubeconfigSecret"
-"""The access by a kubeconfig in a Secret."""
+SECRET, CONFIG = "kubeconfigSecret", "kubeconfigConfigMap"
+"""The accesses by what an app brings along: a kubeconfig in a Secret, or a ConfigMap that describes one."""
 CATCH_UP = 5.0
 """Seconds that the watches of a cluster get to show what is there, before apps ask for it themselves."""
 
@@ -44,19 +47,27 @@ def watches(engine: Callable[[], Engine], log: FilteringBoundLogger) -> Watches:
     )
 
 
-def connecting(
-    loaded: Loaded, actor: Actor, ctx: Context, engine: Callable[[], Engine], watches: Watches | None
-) -> Connect:
+def lookups(engine: Callable[[], Engine], key: bytes, log: FilteringBoundLogger) -> Lookups:
+    """An eye on what renders read from clusters."""
+    return Lookups(
+        wake=lambda app, reason: engine().scheduler.wake(app, reason),  # noqa: PLW0108 - the engine does not exist yet
+        key=key,
+        log=log,
+        rng=random.Random(),
+    )
+
+
+def connecting(loaded: Loaded, actor: Actor, ctx: Context, engine: Callable[[], Engine]) -> Connect:
     """What opens a declared cluster by its name, and lets others act in it."""
 
     async def connect(route: Route, serve: Callable[[Target], Awaitable[None]]) -> None:
         if route.user:
             own = await engine().clusters.at(replace(route, user=""))
             if loaded.chosen.offline:  # an empty sandbox grants nobody anything
-                await _watched(own, watches, serve)
+                await _watched(own, engine(), serve)
                 return
             async with own.acting_as(route.user, str(route)) as target:
-                await _watched(target, watches, serve)
+                await _watched(target, engine(), serve)
             return
         way, spec = _way(route, loaded, engine())
         access = loaded.registry.accesses.get(way)
@@ -66,9 +77,9 @@ def connecting(
         try:
             async with (
                 access.open(route.cluster, spec, ctx) as line,
-                sink.connect(line, actor, ctx) as target,
+                sink.connect(masked.access(line, ctx.conceal), actor, ctx) as target,
             ):
-                await _held(target, actor, engine(), watches, serve)
+                await _held(target, actor, engine(), serve)
         except SpecError as error:
             raise _unfit(error, route, engine()) from error
 
@@ -77,8 +88,8 @@ def connecting(
 
 def _way(route: Route, loaded: Loaded, engine: Engine) -> tuple[str, Mapping[str, Any]]:
     """The access and its spec. A cluster that was named for this run is the only one, whatever apps bring along."""
-    secret = route.kubeconfig
-    if secret is None:
+    brought = route.kubeconfig
+    if brought is None:
         cluster = engine.files.clusters[route.cluster]
         return cluster.access, cluster.spec
     if loaded.chosen.offline:
@@ -86,7 +97,28 @@ def _way(route: Route, loaded: Loaded, engine: Engine) -> tuple[str, Mapping[str
     if loaded.chosen.sandbox or loaded.chosen.context:
         named = "--sandbox" if loaded.chosen.sandbox else "--context"
         raise Misconfigured(f"{route}: a kubeConfig is not followed while {named} names the only cluster")
-    return SECRET, {"namespace": secret.namespace, "name": secret.name, "key": secret.key}
+    if isinstance(brought, SecretKey):
+        return SECRET, {"namespace": brought.namespace, "name": brought.name, "key": brought.key}
+    return CONFIG, {"namespace": brought.namespace, "name": brought.name}
+
+
+def issuing(engine: Callable[[], Engine], conceal: Callable[[bytes], None]) -> Issue:
+    """Tokens of service accounts, from the one declared cluster: that is where Flux's objects would be."""
+
+    async def issue(namespace: str, account: str, audiences: Sequence[str]) -> AccountToken:
+        names = sorted(engine().files.clusters)
+        if len(names) != 1:
+            known = ", ".join(names) or "none"
+            raise NotReady(
+                f"ServiceAccount/{namespace}/{account}: which cluster issues its token? That is asked of the only declared "
+                f"one (declared: {known})"
+            )
+        target = await engine().clusters.target(names[0])
+        token = await target.token(namespace, account, audiences)
+        conceal(token.value.encode())
+        return token
+
+    return issue
 
 
 def _unfit(error: SpecError, route: Route, engine: Engine) -> Misconfigured:
@@ -98,23 +130,23 @@ def _unfit(error: SpecError, route: Route, engine: Engine) -> Misconfigured:
     return Misconfigured(f"{cluster.place}: Cluster/{route.cluster}: {where}: {error}")
 
 
-async def _held(
-    target: Target, actor: Actor, engine: Engine, watches: Watches | None, serve: Callable[[Target], Awaitable[None]]
-) -> None:
+async def _held(target: Target, actor: Actor, engine: Engine, serve: Callable[[Target], Awaitable[None]]) -> None:
     """Be the one actor, know what is recorded, watch it, and only then let the apps at it."""
     async with AsyncExitStack() as held:
         if not actor.read_only:
             await held.enter_async_context(target.lease())
         await engine.loaded(target, await target.inventories())
-        await _watched(target, watches, serve)
+        await _watched(target, engine, serve)
 
 
-async def _watched(target: Target, watches: Watches | None, serve: Callable[[Target], Awaitable[None]]) -> None:
-    if watches is None:
+async def _watched(target: Target, engine: Engine, serve: Callable[[Target], Awaitable[None]]) -> None:
+    watches, lookups = engine.parts.watches, engine.parts.lookups
+    if watches is None or lookups is None:
         await serve(target)
         return
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(watches.follow, target)
+        tasks.start_soon(lookups.follow, target)
         await watches.caught_up(target.access.cluster, CATCH_UP)
         await serve(target)
 

@@ -31,7 +31,7 @@ async def run(loaded: Loaded, mode: Mode, manager: ServiceManager, watchdog: flo
 
     async def serve(engine: Engine) -> None:
         reloading = _Reloading(engine, loaded, log)
-        control = ControlSocket(LocalControl(engine), loaded.socket)
+        control = ControlSocket(LocalControl(engine, mode.lines), loaded.socket)
         await control.start()
         try:
             async with anyio.create_task_group() as tasks:
@@ -89,6 +89,7 @@ async def _collect_garbage(loaded: Loaded, engine: Engine, log: FilteringBoundLo
     gc = loaded.settings.gc
     while True:
         await anyio.sleep(gc.interval.total_seconds())
+        engine.forget_unread()
         try:
             report = await anyio.to_thread.run_sync(engine.world.store.gc, gc.grace, engine.world.ctx.now())
         except GitopsdError as error:

@@ -169,6 +169,8 @@ class Change:
     """It may be re-created where a field of it cannot be changed in place."""
     drifted: bool = False
     """Skipped although somebody changed it: its app leaves drift alone. Whether it is as expected stays an open question."""
+    unread: bool = False
+    """Refused or held because it could not be looked at: nobody knows whether it is there, or how it looks."""
     estimated: bool = False
     """No dry run was allowed: what the server would make of it is not known."""
 

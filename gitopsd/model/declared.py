@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -94,6 +94,18 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A suspension in the declaration itself, by annotation: why, and until when."""
+
+    reason: str = ""
+    until: datetime | None = None
+
+    def holds(self, now: datetime) -> bool:
+        """False once its time is over."""
+        return self.until is None or now < self.until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceIntent:
     """A source to keep up to date. `spec` is the plugin's own frozen value; `content` digests what decides the content."""
 
@@ -103,7 +115,15 @@ class SourceIntent:
     interval: timedelta
     timeout: timedelta
     depends_on: tuple[ObjectRef, ...] = ()
+    reads: tuple[ObjectRef, ...] = ()
+    """Sources of its namespace that it takes its content from, through `Context.sources`: it begins after the first, waits until
+    there is something to read in each, and hears of what is new."""
+    blends: bool = False
+    """What it reads is in its content as it stands: another revision there is other content here. Else its revision says what it took."""
+    bare: bool = False
+    """It has no content of its own: it is ready as it stands, for the sources that read it."""
     suspended: bool = False
+    hold: Hold | None = None
     unsupported: tuple[str, ...] = ()
     """Fields that are set and not served yet: the object stalls and is never fetched."""
     warnings: tuple[str, ...] = ()
@@ -129,6 +149,17 @@ class SecretKey:
 
     def __str__(self) -> str:
         return f"Secret/{self.namespace}/{self.name}" + (f"[{self.key}]" if self.key else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigName:
+    """A ConfigMap."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"ConfigMap/{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +193,17 @@ class ValuesRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decryption:
+    """How what is encrypted in an app's tree is opened: by which decryptor, with the keys of which Secret."""
+
+    provider: str = ""
+    """'' leaves it, and the keys, to what is set for all apps."""
+    keys: ValuesRef | None = None
+    verify: bool | None = None
+    """Whether content that was changed since it was encrypted is refused. None: the setting decides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppIntent:
     """An app to keep equal to its source: what to render, where to apply it, and how careful to be."""
 
@@ -174,6 +216,8 @@ class AppIntent:
     """JSON value for the renderer, crosses into a worker process; part of the render's cache key."""
     values: tuple[ValuesRef, ...] = ()
     """What is looked up for the renderer: among the declared files first, then in the target."""
+    decryption: Decryption | None = None
+    """None: as the settings say for all apps."""
     interval: timedelta
     retry_interval: timedelta
     timeout: timedelta
@@ -186,9 +230,10 @@ class AppIntent:
     health_checks: tuple[HealthCheck, ...] = ()
     health_expressions: tuple[HealthExpression, ...] = ()
     suspended: bool = False
+    hold: Hold | None = None
     cluster: str | None = None
-    kubeconfig: SecretKey | None = None
-    """Where the way to the app's cluster is kept, when it is not a declared one."""
+    kubeconfig: SecretKey | ConfigName | None = None
+    """Where the way to the app's cluster is kept, when it is not a declared one: a kubeconfig, or what describes one."""
     act_as: str = ""
     """Who sees and changes the app's objects, in the cluster's words; '' for gitopsd's own identity."""
     policy: Policy = Policy()

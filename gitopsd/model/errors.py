@@ -19,6 +19,9 @@ Anything outside the tree is a bug: it is logged with its traceback, retried, an
 
 from __future__ import annotations
 
+import copy
+from typing import Self
+
 
 class GitopsdError(Exception):
     """The base of every error that gitopsd raises on purpose.
@@ -31,6 +34,12 @@ class GitopsdError(Exception):
     def __init__(self, message: str, *, reason: str | None = None) -> None:
         super().__init__(message)
         self.reason = reason or self.default_reason
+
+    def about(self, what: str) -> Self:
+        """The same error with what it is about at the front of its message."""
+        named = copy.copy(self)
+        named.args = (f"{what}: {self}",)
+        return named
 
 
 class NotReady(GitopsdError):  # noqa: N818 - the name is the state, as every error here
@@ -81,6 +90,10 @@ class Conflict(Transient):
 
 class Rejected(Retrying):
     """The other side understood the request and refused it, or a render failed on this content."""
+
+
+class NothingThere(Rejected):
+    """The other side was asked, and answered that there is nothing at the address."""
 
 
 class HeldElsewhere(GitopsdError):  # noqa: N818

@@ -20,7 +20,7 @@ class Owned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspension:
-    """Who suspended an app, when, why, and until when."""
+    """Who suspended an app, from when on, why, and until when."""
 
     actor: str
     since: datetime
@@ -36,6 +36,11 @@ class Approval:
     actor: str
     at: datetime
     reason: str = ""
+    until: datetime | None = None
+
+    def holds(self, now: datetime) -> bool:
+        """False once its time is over."""
+        return self.until is None or now < self.until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,8 @@ class Inventory:
     token: str = ""
 
     def held(self, now: datetime) -> Suspension | None:
-        """The suspension that is in force."""
-        ended = self.suspension is not None and self.suspension.until is not None and self.suspension.until <= now
-        return None if ended else self.suspension
+        """The suspension that is in force: begun, and not over."""
+        found = self.suspension
+        if found is None or found.since > now or (found.until is not None and found.until <= now):
+            return None
+        return found

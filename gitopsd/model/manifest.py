@@ -9,6 +9,7 @@ from typing import Any
 from gitopsd.model import digest as digests
 from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ResourceId
+from gitopsd.model.remote import Remote
 
 Body = Mapping[str, Any]
 
@@ -77,6 +78,8 @@ class Read:
     path: str
     listing: bool = False
     digest: Digest | None = None
+    remote: Remote | None = None
+    """Where it was looked at, when that is not the render's own tree."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +111,7 @@ class Outline:
     @classmethod
     def of(cls, intent: Digest, rendered: Rendered) -> Outline:
         """The outline of what was rendered under this intent."""
-        reads = [[read.path, read.listing, read.digest] for read in rendered.reads]
+        reads = [[read.path, read.listing, read.digest, *_elsewhere(read)] for read in rendered.reads]
         objects = [[str(m.id), m.version, m.digest] for m in rendered.manifests]
         return cls(
             key=digests.of_value([intent, reads]),
@@ -117,3 +120,12 @@ class Outline:
             reads=rendered.reads,
             warnings=rendered.warnings,
         )
+
+    @property
+    def remotes(self) -> tuple[Remote, ...]:
+        """The other places that were looked at, sorted."""
+        return tuple(sorted({read.remote for read in self.reads if read.remote is not None}))
+
+
+def _elsewhere(read: Read) -> list[str]:
+    return [read.remote.sort, read.remote.url, read.remote.revision] if read.remote else []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -89,6 +89,17 @@ class Outcome:
     """Seconds that the other side asked us to stay away, or until a suspension ends."""
     trace: str = ""
     """Traceback of an unexpected error, for the log only."""
+
+    def masked(self, mask: Callable[[str], str]) -> Outcome:
+        """The same with everything in it that is written for people put through `mask`."""
+        verdicts = {id: replace(verdict, message=mask(verdict.message)) for id, verdict in self.health.items()}
+        return replace(
+            self,
+            message=mask(self.message),
+            warnings=tuple(map(mask, self.warnings)),
+            trace=mask(self.trace),
+            health=verdicts,
+        )
 
     @property
     def changed(self) -> Mapping[Action, int]:

@@ -83,3 +83,5 @@ class Artifact:
     metadata: Mapping[str, str] = field(default_factory=dict)
     verified: str = ""
     """What was verified with which key, in the words of the kind's status; '' where nothing was asked for."""
+    made_of: tuple[Artifact, ...] = ()
+    """The artifacts of other sources that are part of it."""

@@ -1,6 +1,6 @@
 """The public API of gitopsd: everything that a plugin may import, and nothing else of the package is.
 
-Types come from here; functions and constants through the submodules `cel`, `digest`, `keys`, `spec`, `tree`, `yaml`.
+Types come from here; functions and constants through the submodules `cel`, `digest`, `egress`, `http`, `keys`, `spec`, `tree`, `yaml`.
 `__all__` is the contract: it only grows within a major version.
 """
 
@@ -25,11 +25,14 @@ from gitopsd.model.declared import (
     AppIntent,
     Atomic,
     Broken,
+    ConfigName,
     Declared,
+    Decryption,
     Deletion,
     DriftPolicy,
     HealthCheck,
     HealthExpression,
+    Hold,
     Intent,
     Place,
     Policy,
@@ -46,6 +49,7 @@ from gitopsd.model.errors import (
     GitopsdError,
     HeldElsewhere,
     Misconfigured,
+    NothingThere,
     NotReady,
     Rejected,
     Retrying,
@@ -60,19 +64,28 @@ from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Approval, Inventory, Owned, Suspension
 from gitopsd.model.manifest import Body, Manifest, Read, Rendered, Stage
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase, Step
+from gitopsd.model.remote import Remote
+from gitopsd.model.rights import Need
 from gitopsd.model.tree import Artifact, Changes, Entry, File, Folder, Link, Node, Revision
-from gitopsd.plugin import cel, http, keys, spec, tree
-from gitopsd.plugin.context import Context, Credentials, Work
+from gitopsd.plugin import cel, egress, http, keys, spec, tree
+from gitopsd.plugin.context import AccountToken, Context, Credentials, Upstream, Work
+from gitopsd.plugin.decryption import Keys, Lock, Locked, Opened
 from gitopsd.plugin.hooks import hookimpl
 from gitopsd.plugin.http import Http, Proxies, Tls
 from gitopsd.plugin.roles import (
     Access,
     Actor,
+    AnyAddress,
     AnyFolder,
     AnyRevision,
+    Closing,
     ClusterAccess,
+    Decryptor,
+    Fetching,
     HealthRule,
     Kind,
+    Lister,
+    Preflight,
     Qualified,
     Renderer,
     Sink,
@@ -81,13 +94,15 @@ from gitopsd.plugin.roles import (
     Versioned,
 )
 from gitopsd.plugin.spec import Spec, SpecError
-from gitopsd.plugin.tree import Content, Intake, Objects, PathError, Stored, Tree
+from gitopsd.plugin.tree import Content, Intake, Objects, PathError, RemoteNeeded, Remotes, Stored, Tree
 
 __all__ = [
     "Access",
+    "AccountToken",
     "Action",
     "Actor",
     "Adopt",
+    "AnyAddress",
     "AnyFolder",
     "AnyRevision",
     "AppIntent",
@@ -99,18 +114,23 @@ __all__ = [
     "Broken",
     "Change",
     "Changes",
+    "Closing",
     "ClusterAccess",
+    "ConfigName",
     "Conflict",
     "Content",
     "Context",
     "Credentials",
     "Declared",
+    "Decryption",
+    "Decryptor",
     "Deletion",
     "Digest",
     "DriftPolicy",
     "Engine",
     "Entry",
     "Explanation",
+    "Fetching",
     "FieldChange",
     "File",
     "Folder",
@@ -120,20 +140,28 @@ __all__ = [
     "HealthExpression",
     "HealthRule",
     "HeldElsewhere",
+    "Hold",
     "Http",
     "Intake",
     "Intent",
     "Inventory",
+    "Keys",
     "Kind",
     "LedgerRow",
     "Link",
+    "Lister",
     "Live",
+    "Lock",
+    "Locked",
     "Manifest",
     "Misconfigured",
+    "Need",
     "Node",
     "NotReady",
+    "NothingThere",
     "ObjectRef",
     "Objects",
+    "Opened",
     "Ours",
     "Outcome",
     "Owned",
@@ -143,11 +171,15 @@ __all__ = [
     "Place",
     "Plan",
     "Policy",
+    "Preflight",
     "Proxies",
     "Qualified",
     "Read",
     "Rehearsal",
     "Rejected",
+    "Remote",
+    "RemoteNeeded",
+    "Remotes",
     "Rendered",
     "Renderer",
     "ResourceId",
@@ -174,6 +206,7 @@ __all__ = [
     "Unmanaged",
     "Unserved",
     "Unsupported",
+    "Upstream",
     "UsageError",
     "ValuesRef",
     "Verdict",
@@ -183,6 +216,7 @@ __all__ = [
     "WriteMode",
     "cel",
     "digest",
+    "egress",
     "hookimpl",
     "http",
     "keys",

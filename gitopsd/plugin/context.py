@@ -6,12 +6,16 @@ its `Context`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from gitopsd.model.declared import SourceIntent
+from gitopsd.model.errors import NotReady
+from gitopsd.model.identity import ObjectRef
+from gitopsd.model.tree import Artifact
 from gitopsd.plugin.http import Http
 from gitopsd.plugin.tree import Intake
 
@@ -49,6 +53,34 @@ class Credentials(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountToken:
+    """A token of a service account, and when it ends."""
+
+    value: str = field(repr=False)
+    expires: datetime
+
+
+Issue = Callable[[str, str, Sequence[str]], Awaitable[AccountToken]]
+"""Ask the cluster where gitopsd's own objects are for a new token: namespace, service account, audiences.
+
+Raises `NotReady` where there is no such cluster, else as requests to a cluster do.
+"""
+
+
+async def _nobody(namespace: str, account: str, audiences: Sequence[str]) -> AccountToken:
+    raise NotReady(f"ServiceAccount/{namespace}/{account}: there is no cluster that could issue a token for it")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """A declared source as another one may see it: what it asks for, and what of it is stored; None without an artifact."""
+
+    intent: SourceIntent
+    artifact: Artifact | None
+    generation: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """Passed to every plugin call. `cache(name)` is a private folder that may vanish between runs (mode 0700)."""
 
@@ -61,5 +93,14 @@ class Context:
     now: Callable[[], datetime]
     log: FilteringBoundLogger
     cache: Callable[[str], Path]
+    platform: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What the platform says of this process's own identity in a cloud: its environment's variables that begin with `AZURE_`."""
+    sources: Mapping[ObjectRef, Upstream] = field(default_factory=dict, repr=False)
+    """The sources of the same namespace, the own one too: for a source whose intent `reads` another one, empty for all others."""
     conceal: Callable[[bytes], None] = field(default=lambda value: None)
-    """Masks a secret value in every log line from now on: for what did not come through `credentials`, which do it themselves."""
+    """Masks a secret value from now on, in log lines and in whatever becomes of an attempt: for what did not come through
+    `credentials`, which do it themselves."""
+    masked: Callable[[str], str] = field(default=str)
+    """A text with every such value masked."""
+    issue: Issue = _nobody
+    """Tokens of service accounts, masked as credentials are."""

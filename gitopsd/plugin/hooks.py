@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from gitopsd.plugin.roles import ClusterAccess, HealthRule, Kind, Renderer, Sink, Source
+from gitopsd.plugin.roles import ClusterAccess, Decryptor, HealthRule, Kind, Renderer, Sink, Source
 
 PROJECT = "gitopsd"
 
@@ -41,6 +41,11 @@ def gitopsd_sources() -> Iterable[Source]:  # type: ignore[empty-body]  # as abo
 @hookspec
 def gitopsd_renderers() -> Iterable[Renderer]:  # type: ignore[empty-body]  # as above
     """What makes manifests of a tree."""
+
+
+@hookspec
+def gitopsd_decryptors() -> Iterable[Decryptor]:  # type: ignore[empty-body]  # as above
+    """What opens encrypted files."""
 
 
 @hookspec

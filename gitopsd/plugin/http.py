@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gitopsd.model.errors import Misconfigured
+from gitopsd.plugin import egress
+from gitopsd.plugin.egress import Egress, Guard
 
 if TYPE_CHECKING:
     import aiohttp
 
 _MEMORY = Path("/dev/shm")
+_PORTS = {"http": 80, "https": 443, "ssh": 22}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +42,21 @@ class Tls:
 class Proxies:
     """Proxy addresses by scheme and the hosts that need none, as in the usual environment variables."""
 
-    http: str = ""
-    https: str = ""
+    http: str = field(default="", repr=False)
+    https: str = field(default="", repr=False)
+    all: str = field(default="", repr=False)
+    """For what is neither, as ssh."""
     no_proxy: tuple[str, ...] = ()
+
+    @classmethod
+    def everywhere(cls, address: str) -> Proxies:
+        """One proxy for all URLs."""
+        return cls(http=address, https=address, all=address)
 
     def for_url(self, url: str) -> str:
         """The proxy to use for this URL; '' for a direct connection."""
         parts = urlsplit(url)
-        proxy = self.https if parts.scheme == "https" else self.http
+        proxy = {"https": self.https, "http": self.http}.get(parts.scheme, self.all)
         host = parts.hostname or ""
         return "" if not proxy or any(_exempt(host, parts.port, rule) for rule in self.no_proxy) else proxy
 
@@ -75,14 +85,28 @@ class Http:
     proxies: Proxies = Proxies()
     ca_file: str = ""
     user_agent: str = "gitopsd"
+    egress: Egress = field(default_factory=Egress)
+    own_proxies: bool = True
+    """The proxies are the operator's: what the setting about addresses says is not about them."""
 
     def session(
-        self, *, tls: Tls | None = None, limit: int = 16, headers: dict[str, str] | None = None, timeout: float = 60.0
+        self,
+        *,
+        tls: Tls | None = None,
+        limit: int = 16,
+        headers: dict[str, str] | None = None,
+        timeout: float = 60.0,
+        proxy: str = "",
+        anywhere: bool = False,
     ) -> aiohttp.ClientSession:
-        """A session with a connection pool of its own; the caller closes it. `timeout` in seconds for a whole request."""
+        """A session with a connection pool of its own; the caller closes it. `timeout` in seconds for a whole request.
+
+        `proxy` is the SOCKS proxy of the whole session; one for http is given to each request. `anywhere`: the setting about
+        addresses does not hold, as for clusters, which the user chose by their own address.
+        """
         import aiohttp  # 0.3 s that worker processes and short commands never need
 
-        connector = aiohttp.TCPConnector(limit=limit, ssl=self.trust(tls or Tls()))
+        connector = self._connector(limit, self.trust(tls or Tls()), proxy, anywhere)
         return aiohttp.ClientSession(
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(timeout, 10.0)),
@@ -91,13 +115,33 @@ class Http:
             trust_env=False,
         )
 
+    def _connector(self, limit: int, trust: ssl.SSLContext, proxy: str, anywhere: bool) -> aiohttp.TCPConnector:
+        import aiohttp
+
+        if is_socks(proxy):
+            from gitopsd.plugin import socks
+
+            bounds = Egress() if self.own_proxies else self.egress
+            return socks.connector(proxy, bounds, limit=limit, ssl=trust)
+        if anywhere or self.egress.private:
+            return aiohttp.TCPConnector(limit=limit, ssl=trust)
+        exempt = frozenset(egress.hosts(self.proxies.http, self.proxies.https) if self.own_proxies else ())
+        guard = Guard(self.egress, exempt)
+        return aiohttp.TCPConnector(limit=limit, ssl=trust, socket_factory=guard.socket, resolver=guard.resolver())
+
     def trust(self, tls: Tls) -> ssl.SSLContext:
         """The TLS context of these settings. Raises `Misconfigured` for certificates that do not parse."""
         return _trust(self.ca_file, tls)
 
     def proxy(self, url: str) -> str | None:
-        """The proxy for this URL as aiohttp takes it."""
-        return self.proxies.for_url(url) or None
+        """The proxy for this URL as aiohttp takes it with each request: a SOCKS proxy belongs to the session."""
+        found = self.proxies.for_url(url)
+        return None if is_socks(found) else found or None
+
+    def socks(self, url: str) -> str:
+        """The SOCKS proxy for this URL, for the session; '' for none."""
+        found = self.proxies.for_url(url)
+        return found if is_socks(found) else ""
 
 
 @lru_cache(maxsize=64)
@@ -121,10 +165,19 @@ def _trust(ca_file: str, tls: Tls) -> ssl.SSLContext:
     return context
 
 
+def is_socks(proxy: str) -> bool:
+    """True for the address of a SOCKS proxy."""
+    return proxy.startswith(("socks5://", "socks5h://"))
+
+
 def same_origin(one: str, other: str) -> bool:
     """True when credentials given for one URL may be sent to the other: same scheme, host and port."""
-    a, b = urlsplit(one), urlsplit(other)
-    return (a.scheme, a.hostname, a.port) == (b.scheme, b.hostname, b.port)
+    return _origin(one) == _origin(other)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 def _load_client_certificate(context: ssl.SSLContext, tls: Tls) -> None:

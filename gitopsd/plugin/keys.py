@@ -20,7 +20,12 @@ CLUSTER = "gitopsd.io/cluster"
 DELETE = "gitopsd.io/delete"
 DEPENDS_ON = "gitopsd.io/depends-on"
 DRIFT = "gitopsd.io/drift"
+REASON = "gitopsd.io/reason"
+SOPS_MAC = "gitopsd.io/sops-mac"
 STAGE_KINDS = "gitopsd.io/stage-kinds"
 SUBSTITUTE = "gitopsd.io/substitute"
-DECLARED = frozenset({ADOPT, APPROVE, ATOMIC, CLUSTER, DELETE, DEPENDS_ON, DRIFT, STAGE_KINDS, SUBSTITUTE})
+SUSPEND = "gitopsd.io/suspend"
+DECLARED = frozenset(
+    {ADOPT, APPROVE, ATOMIC, CLUSTER, DELETE, DEPENDS_ON, DRIFT, REASON, SOPS_MAC, STAGE_KINDS, SUBSTITUTE, SUSPEND}
+)
 """All that a declared object may carry; another key of our group is most likely misspelt."""

@@ -15,7 +15,7 @@ import pluggy
 
 from gitopsd.model.errors import UsageError
 from gitopsd.plugin import hooks
-from gitopsd.plugin.roles import ClusterAccess, HealthRule, Kind, Renderer, Sink, Source
+from gitopsd.plugin.roles import AnyAddress, ClusterAccess, Decryptor, HealthRule, Kind, Renderer, Sink, Source
 
 GROUP = "gitopsd"
 
@@ -41,13 +41,20 @@ class Registry:
     unserved: frozenset[tuple[str, str]] = frozenset()
     sources: Mapping[str, Source] = field(default_factory=dict)
     renderers: Mapping[str, Renderer] = field(default_factory=dict)
+    decryptors: Mapping[str, Decryptor] = field(default_factory=dict)
     sinks: Mapping[str, Sink] = field(default_factory=dict)
     accesses: Mapping[str, ClusterAccess] = field(default_factory=dict)
     health: Mapping[tuple[str, str], HealthRule] = field(default_factory=dict)
+    addresses: Mapping[str, AnyAddress] = field(default_factory=dict)
+    """The sources that serve addresses which renders ask for, by the sort of address."""
 
     def kind_named(self, kind: str) -> Kind | None:
         """The served kind of this name, whatever its group."""
         return next((k for (_, name), k in self.kinds.items() if name == kind), None)
+
+    def offered_by(self, role: str, name: Any) -> str:
+        """The plugin that offers this; '?' for none."""
+        return next((p.name for p in self.plugins if _shown(name) in p.offers.get(role, ())), "?")
 
     def failures(self) -> str:
         """Which plugins did not load, for the end of a message about something that nobody offers; '' for none."""
@@ -63,8 +70,12 @@ def load(*, disabled: Collection[str] = (), found: Iterable[EntryPoint] | None =
     asked = [_asked(manager, entry, disabled) for entry in entries]
     tables: dict[str, dict[Any, Any]] = {role: _index(role, asked) for role in _ROLES}
     unserved = {pair for offer in asked for pair in offer.unserved}
+    addresses = {s.serves: s for s in tables["sources"].values() if isinstance(s, AnyAddress)}
     return Registry(
-        plugins=tuple(offer.row for offer in asked), unserved=frozenset(unserved - set(tables["kinds"])), **tables
+        plugins=tuple(offer.row for offer in asked),
+        unserved=frozenset(unserved - set(tables["kinds"])),
+        addresses=addresses,
+        **tables,
     )
 
 
@@ -72,6 +83,7 @@ _ROLES: Mapping[str, Callable[[Any], Any]] = {
     "kinds": lambda kind: (kind.group, kind.kind),
     "sources": lambda source: source.kind,
     "renderers": lambda renderer: renderer.name,
+    "decryptors": lambda decryptor: decryptor.name,
     "sinks": lambda sink: sink.name,
     "accesses": lambda access: access.name,
     "health": lambda rule: (rule.group, rule.kind),

@@ -1,8 +1,8 @@
 """What a plugin can be. Typed protocols without policy: a role says how, the core decides whether and when.
 
 A plugin module registers objects of these roles through the hooks of `gitopsd.plugin.hooks`; each role has a conformance
-suite in `gitopsd.plugin.conformance`. Roles of the design that nothing calls yet (verifier, decryptor, notifier) are added
-together with their first caller.
+suite in `gitopsd.plugin.conformance`. Roles of the design that nothing calls yet (verifier, notifier) are added together with
+their first caller.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from anyio.streams.memory import MemoryObjectReceiveStream
 
@@ -22,10 +22,15 @@ from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Body, Manifest, Rendered, Stage
 from gitopsd.model.outcome import Outcome
+from gitopsd.model.remote import Remote
+from gitopsd.model.rights import Need
 from gitopsd.model.tree import Artifact, Revision
-from gitopsd.plugin.context import Context
+from gitopsd.plugin.context import AccountToken, Context
+from gitopsd.plugin.decryption import Keys, Lock, Opened
 from gitopsd.plugin.http import Tls
-from gitopsd.plugin.tree import Stored, Tree
+from gitopsd.plugin.tree import Remotes, Stored, Tree
+
+T = TypeVar("T")
 
 
 class Kind(Protocol):
@@ -87,8 +92,44 @@ class AnyFolder(Protocol):
         ...
 
 
+@runtime_checkable
+class AnyAddress(Source, Protocol):
+    """What a source may offer beside its role: content at addresses that renders ask for, without a declaration."""
+
+    serves: str
+    """The `sort` of addresses that it takes."""
+
+    def address(self, remote: Remote, ref: ObjectRef) -> SourceIntent:
+        """The address as something to resolve and fetch; `ref` stands for it in messages. Raises `Rejected`. Pure.
+
+        `resolve` raises `NothingThere` where the other side answers so.
+        """
+        ...
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """What a source may offer beside its role: it keeps connections open between its calls, and ends them when told."""
+
+    async def close(self) -> None:
+        """End them. The source may be used again afterwards."""
+        ...
+
+
 Values = Mapping[str, bytes]
 """The data of a ConfigMap or Secret by key."""
+
+
+class Fetching(Protocol):
+    """What `gitopsd build` hands to its verbs as click's context object: renders with what they need from elsewhere."""
+
+    def rendered(self, make: Callable[[Remotes], T], hosts: Sequence[str], *, plain: bool) -> T:
+        """What `make` gives, called again, with more, each time that it raises `RemoteNeeded`.
+
+        Only from these hosts (`*` stands for any part of a name), by http only where it is `plain`. Raises as `make` does,
+        and as sources do.
+        """
+        ...
 
 
 class Renderer(Protocol):
@@ -106,6 +147,40 @@ class Renderer(Protocol):
         `values` are what the intent's `values` name, in that order; None for an optional one that is not there. They may be
         secret: no message may repeat one.
         """
+        ...
+
+
+class Decryptor(Protocol):
+    """Opens encrypted files while they are read out of a tree; what is opened is in memory only.
+
+    A class without constructor arguments: it is instantiated again in a worker process, where it has no `Context`. `version`
+    changes when its results may. No message may hold a value or a key.
+    """
+
+    name: str
+    """What an app calls it (`decryption.provider` of a Flux Kustomization)."""
+    version: str
+
+    def seals(self, path: str, data: bytes) -> bool:
+        """Whether the file at this path is for it to open. Quick, asked for every file that is read."""
+        ...
+
+    def seals_object(self, body: Body) -> bool:
+        """Whether an object that was rendered is still encrypted."""
+        ...
+
+    def open(
+        self, path: str, data: bytes, keys: Sequence[Keys], unlocked: Mapping[str, bytes], *, verify: bool
+    ) -> Opened:
+        """The file as it was. Raises `Rejected` naming file and key, and `Locked` where a service has to be asked first.
+
+        `unlocked` is what services made of locks, by their ids; nothing for one that a service did not open. `verify`:
+        refuse what was changed since it was encrypted.
+        """
+        ...
+
+    async def unlock(self, lock: Lock, keys: Sequence[Keys], ctx: Context) -> bytes:
+        """Ask the service, in the daemon. Raises `Rejected` or `Transient` naming service and key."""
         ...
 
 
@@ -150,6 +225,8 @@ class Actor:
     """Requests in flight to this target."""
     stage_kinds: frozenset[tuple[str, str]] = frozenset()
     """(group, kind) of objects that have a stage of their own in every app."""
+    silence: float = 90.0
+    """Seconds without a byte after which a watch counts as dead; servers say something at least once a minute."""
 
 
 class Sink(Protocol):
@@ -186,6 +263,10 @@ class Target(Protocol):
 
     def lease(self) -> AbstractAsyncContextManager[None]:
         """Be the one actor of this instance here, while the context lasts. Raises `HeldElsewhere` naming the holder."""
+        ...
+
+    async def proof(self) -> str:
+        """What this very cluster alone can tell: nobody guesses it who may not read our records there. '' before there is any."""
         ...
 
     def acting_as(self, user: str, name: str) -> AbstractAsyncContextManager[Target]:
@@ -275,8 +356,30 @@ class Target(Protocol):
         """Why it is not healthy, in one sentence from its pods or events, and whether that means that it has failed."""
         ...
 
+    async def token(self, namespace: str, account: str, audiences: Sequence[str]) -> AccountToken:
+        """A new token of a service account, good for these audiences; the own identity must be allowed to ask for it."""
+        ...
+
     async def rights(self, kinds: Collection[tuple[str, str, str]]) -> Sequence[str]:
         """Sentences about what this identity may not do; empty when it may do everything it needs."""
+        ...
+
+
+@runtime_checkable
+class Preflight(Protocol):
+    """What a target may offer beside its role: which of the rights that plans need are missing, asked beforehand."""
+
+    async def denied(self, needs: Collection[Need]) -> Sequence[str]:
+        """A sentence for each kind and namespace with what this identity may not do there; empty when it may do it all."""
+        ...
+
+
+@runtime_checkable
+class Lister(Protocol):
+    """What a target may offer beside its role: all objects of a kind, for imports."""
+
+    async def listed(self, group: str, version: str, kind: str) -> Sequence[Body]:
+        """Every object of the kind, without managedFields; none where the server does not know it. `version` '' is the preferred one."""
         ...
 
 

@@ -4,26 +4,39 @@
 so no path can escape, and everything that was looked at is recorded, misses included. What an unchanged record means is
 decided by `Tree.unchanged`. Behind it stands any `Objects`: the store, or a folder for `gitopsd build`.
 
-It must not know where bytes come from, nor what they mean.
+A tree may lead to trees of other places (`remote`), which were fetched before; what is looked at there is recorded like the
+rest. It must not know where bytes come from, nor what they mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from gitopsd.model.digest import Digest, of_value
 from gitopsd.model.errors import Rejected
 from gitopsd.model.manifest import Read
+from gitopsd.model.remote import Remote
 from gitopsd.model.tree import Changes, Entry, File, Folder, Link, Node
 
 MAX_LINKS = 40
 MAX_DEPTH = 100
 
 
+Reveal = Callable[[str, bytes], bytes]
+
+
 class PathError(Rejected):
     """A path that is missing, of the wrong sort, leaves the tree, or loops. The message names it."""
+
+
+class RemoteNeeded(Exception):  # noqa: N818 - no error: whoever asked for a render fetches these, and asks again
+    """A render cannot go on without what is at these addresses."""
+
+    def __init__(self, remotes: Iterable[Remote]) -> None:
+        self.remotes = tuple(remotes)
+        super().__init__(", ".join(map(str, self.remotes)))
 
 
 class Objects(Protocol):
@@ -78,21 +91,30 @@ class Intake(Objects, Protocol):
 
 
 class Tree:
-    """A read-only view of one root, recording every look at it. Not shared between renders."""
+    """A read-only view of one root, recording every look at it. Not shared between renders.
 
-    def __init__(self, objects: Objects, root: Digest) -> None:
+    `reveal(path, data)` is what lies over it: an encrypted file reads as what it was, in memory only. `remotes` is what was
+    fetched from elsewhere; None where nothing may be.
+    """
+
+    def __init__(
+        self, objects: Objects, root: Digest, *, reveal: Reveal | None = None, remotes: Remotes | None = None
+    ) -> None:
         self._objects = objects
+        self._reveal = reveal
+        self._remotes = remotes
         self.root = root
         self._reads: dict[tuple[str, bool], Digest | None] = {}
         self._parents: dict[str, Folder] = {"": Folder(digest=root)}
         """Directories that were walked to without a link on the way: most look-ups are beside one another."""
 
-    def read(self, path: str) -> bytes:
-        """The bytes of a file. Raises `PathError` when there is none."""
+    def read(self, path: str, *, sealed: bool = False) -> bytes:
+        """The bytes of a file, opened where it is encrypted; `sealed`: as they are. Raises `PathError` when there is none."""
         entry = self.find(path)
         if not isinstance(entry, File):
             raise PathError(f"{path}: {'is a directory' if isinstance(entry, Folder) else 'no such file'}")
-        return self._objects.blob(entry.digest)
+        data = self._objects.blob(entry.digest)
+        return data if sealed or self._reveal is None else self._reveal(path, data)
 
     def list(self, path: str = "") -> Mapping[str, Entry]:
         """The entries of a directory by name, links not followed. Raises `PathError` when there is none."""
@@ -113,15 +135,45 @@ class Tree:
         return entry
 
     @property
+    def reaches(self) -> bool:
+        """Whether it may lead to other places at all."""
+        return self._remotes is not None
+
+    def remote(self, remote: Remote) -> Tree | None:
+        """The tree of another place; None where nothing is there.
+
+        Raises `RemoteNeeded` for what was not fetched yet, `Rejected` where nothing may be.
+        """
+        self.need([remote])
+        assert self._remotes is not None
+        return self._remotes.tree(remote)
+
+    def need(self, remotes: Iterable[Remote]) -> None:
+        """Say what is going to be asked for, so that all of it is fetched at once. Raises as `remote`."""
+        wanted = tuple(remotes)
+        if self._remotes is None and wanted:
+            raise Rejected(f"{wanted[0]}: nothing is fetched from other places here")
+        if missing := [it for it in wanted if self._remotes is not None and it not in self._remotes.roots]:
+            raise RemoteNeeded(missing)
+
+    @property
     def reads(self) -> tuple[Read, ...]:
-        """Everything looked at so far, sorted."""
+        """Everything looked at so far, sorted; what was looked at elsewhere comes last."""
+        return (*self.own_reads(), *(self._remotes.reads if self._remotes else ()))
+
+    def own_reads(self, remote: Remote | None = None) -> tuple[Read, ...]:
+        """The same without other places, noted as this place's."""
         return tuple(
-            Read(path=path, listing=listing, digest=digest) for (path, listing), digest in sorted(self._reads.items())
+            Read(path=path, listing=listing, digest=digest, remote=remote)
+            for (path, listing), digest in sorted(self._reads.items())
         )
 
     def unchanged(self, reads: Iterable[Read]) -> bool:
-        """True when every recorded look would see the same in this tree."""
-        return all(self._same(read) for read in reads)
+        """True when every recorded look would see the same in this tree, and in the places that it leads to."""
+        return all(self._same(read) if read.remote is None else self._same_elsewhere(read) for read in reads)
+
+    def _same_elsewhere(self, read: Read) -> bool:
+        return self._remotes is not None and self._remotes.same(read)
 
     def _same(self, read: Read) -> bool:
         try:
@@ -183,6 +235,39 @@ class Tree:
             walked.append((name, at))
             at = entry
         return at, plain
+
+
+class Remotes:
+    """What was fetched from other places: the roots by address, None where nothing was. One for all trees of a render."""
+
+    def __init__(self, objects: Objects, roots: Mapping[Remote, Digest | None]) -> None:
+        self.roots = roots
+        self._objects = objects
+        self._trees: dict[Remote, Tree | None] = {}
+
+    def tree(self, remote: Remote) -> Tree | None:
+        """The tree of an address that is known; that it was asked for is recorded."""
+        if remote not in self._trees:
+            root = self.roots[remote]
+            self._trees[remote] = tree = Tree(self._objects, root, remotes=self) if root is not None else None
+            if tree is not None:
+                tree.find("")
+        return self._trees[remote]
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """Everything looked at in all of them."""
+        found = sorted(self._trees.items())
+        nothing = {remote: (Read(path="", remote=remote),) for remote, tree in found if tree is None}
+        return tuple(r for at, tree in found for r in (tree.own_reads(at) if tree else nothing[at]))
+
+    def same(self, read: Read) -> bool:
+        """True when a look that was recorded for one of them would see the same."""
+        if read.remote is None or read.remote not in self.roots:
+            return False
+        root = self.roots[read.remote]
+        here = Tree(self._objects, root) if root is not None else None
+        return here.unchanged([replace(read, remote=None)]) if here else read.digest is None
 
 
 def normal(path: str) -> str:

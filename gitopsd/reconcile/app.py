@@ -98,11 +98,12 @@ async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.
     plan_only = world.safety.read_only
     removing = intent.ref in world.board.removals or intent.policy.delete_confirmed
     untouched = not removing and intent.ref not in world.board.despite
-    if intent.suspended and untouched:
+    if untouched and conclude.held_in_git(intent, run, world.ctx.now()):
         return conclude.suspended(run, world.ctx.now())
     with anyio.fail_after(intent.timeout.total_seconds()):
         target = await _connected(intent, run, world, removing=removing)
         run.inventory = await record.read(intent.ref, target, world)
+        run.warnings += record.left_behind(intent.ref, target.uid, world)
         run.suspension = run.inventory.held(world.ctx.now())
         if run.suspension and untouched:
             return conclude.suspended(run, world.ctx.now())
@@ -148,8 +149,8 @@ async def _made(intent: AppIntent, run: Run, world: World) -> tuple[Render, Arti
     artifact = require.artifact(intent, world.board.intents, world.board.artifacts, unserved)
     run.attempted = artifact.revision
     run.step = Step.RENDER
-    made, fresh = await render.current(intent, artifact, world)
-    run.rendered, run.warnings = made.outline.digest, (*intent.warnings, *made.outline.warnings)
+    made, fresh = await render.current(intent, artifact, world, anew=bool(run.token))
+    run.rendered, run.warnings = made.outline.digest, (*run.warnings, *made.outline.warnings)
     return made, artifact, fresh
 
 

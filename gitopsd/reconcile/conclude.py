@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gitopsd.model.change import Action, Plan, Result
-from gitopsd.model.declared import Declared
+from gitopsd.model.declared import AppIntent, Declared, SourceIntent
 from gitopsd.model.errors import GitopsdError, NotReady, Retrying, Stalling
 from gitopsd.model.health import Verdict
 from gitopsd.model.identity import ObjectRef, ResourceId
@@ -32,6 +32,8 @@ class Run:
     attempted: Revision | None = None
     applied: Revision | None = None
     artifact: Artifact | None = None
+    content: str = ""
+    """What a source that has no content of its own stands at."""
     fetched: bool = False
     inventory: Inventory | None = None
     plan: Plan | None = None
@@ -53,6 +55,14 @@ class Run:
 def ready(run: Run, now: datetime) -> Outcome:
     """All that was asked for is so."""
     return _outcome(run, Phase.READY, now, message=_done(run))
+
+
+def held_in_git(intent: AppIntent | SourceIntent, run: Run, now: datetime) -> bool:
+    """Whether its declaration suspends it; the run learns why, and until when."""
+    hold = intent.hold if intent.hold and intent.hold.holds(now) else None
+    if hold is not None and not intent.suspended:
+        run.suspension = Suspension(actor=str(run.declared.place), since=now, reason=hold.reason, until=hold.until)
+    return intent.suspended or hold is not None
 
 
 def suspended(run: Run, now: datetime) -> Outcome:
@@ -142,6 +152,8 @@ def _outcome(
 def _done(run: Run) -> str:
     if run.artifact is not None and run.plan is None and run.inventory is None and not run.rendered:
         return f"stored artifact for revision '{run.artifact.revision}'"
+    if run.applied is not None and run.applied.digest == run.content:
+        return "ready for the sources that read it; it has no content of its own"
     return f"Applied revision: {run.applied}"
 
 

@@ -51,6 +51,8 @@ def after(written: Inventory, changes: Iterable[Change], results: Mapping[Resour
 
 
 def _leaves(change: Change, result: Result | None, entry: Owned, app: ObjectRef) -> bool:
+    if change.unread:
+        return False
     match change.action:
         case Action.DELETE:
             return result is not None and result.error is None

@@ -40,9 +40,7 @@ class Judge:
 
     def at_sight(self, id: ResourceId, sight: Sight | None) -> Verdict:
         """What a watch's bookkeeping tells: not enough for an expression, which is asked of the object itself."""
-        if sight is None:
-            return health.assess(self.rules, None)
-        if self._expression(id) is not None:
+        if sight is None or self._expression(id) is not None:
             return Verdict(health=Health.UNKNOWN, message="not looked at yet")
         return sight.verdict
 

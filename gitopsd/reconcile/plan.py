@@ -38,6 +38,10 @@ class Ground:
     adopt: Adopt
     atomic: Atomic
     live: Mapping[ResourceId, Live]
+    unread: Mapping[ResourceId, GitopsdError] = field(default_factory=dict)
+    """What could not be looked at, and why."""
+    refused: ResourceId | None = None
+    """Of an earlier stage that was refused: of this one nothing new is written."""
     standing: frozenset[ResourceId] = frozenset()
     """Just as they were applied, as watches show: they were not asked for."""
     applied: Mapping[ResourceId, Applied] = field(default_factory=dict)
@@ -60,12 +64,25 @@ def differing(manifests: Iterable[Manifest], ground: Ground) -> tuple[Manifest, 
 
 
 def wanted(manifests: Sequence[Manifest], ground: Ground) -> tuple[Change, ...]:
-    """One change per manifest, in order. Under `Atomic.STAGE` one failed rehearsal turns every write of the stage back."""
+    """One change per manifest, in order.
+
+    Under `Atomic.STAGE` one failed rehearsal, or one object that cannot be looked at, turns every write of the stage back that
+    is not only to put back what was applied already: a stage is not to be half new.
+    """
     changes = tuple(_settled(m, ground) or _rehearsed(m, ground) for m in manifests)
-    failed = next((r for m in manifests if (r := ground.rehearsals.get(m.id)) and _failed(r, ground)), None)
-    if ground.atomic is Atomic.OBJECT or failed is None:
+    if ground.atomic is Atomic.OBJECT:
         return changes
-    return tuple(_turned_back(change, failed) for change in changes)
+    culprit = ground.refused or _culprit(changes, ground)
+    return changes if culprit is None else tuple(_turned_back(change, culprit, ground) for change in changes)
+
+
+def _culprit(changes: Iterable[Change], ground: Ground) -> ResourceId | None:
+    """The first object for whose sake the whole stage is refused."""
+    for change in changes:
+        rehearsal = ground.rehearsals.get(change.id)
+        if change.unread or (rehearsal is not None and _failed(rehearsal, ground)):
+            return change.id
+    return None
 
 
 def _settled(manifest: Manifest, ground: Ground) -> Change | None:
@@ -77,8 +94,14 @@ def _settled(manifest: Manifest, ground: Ground) -> Change | None:
         return Change(id=id, action=action, reason=reason, manifest=manifest, live=live, drifted=drifted)
 
     def refused(error: GitopsdError) -> Change:
-        named = type(error)(f"{ground.app}: {id}: {error}", reason=error.reason)
-        return Change(id=id, action=Action.REFUSE, reason=str(error), manifest=manifest, live=live, error=named)
+        return Change(
+            id=id,
+            action=Action.REFUSE,
+            reason=str(error),
+            manifest=manifest,
+            live=live,
+            error=error.about(f"{ground.app}: {id}"),
+        )
 
     if treatment.mode is WriteMode.IGNORE:
         return change(Action.SKIP, treatment.why)
@@ -87,16 +110,15 @@ def _settled(manifest: Manifest, ground: Ground) -> Change | None:
         return refused(Misconfigured(f"{holder} wants it too; an object can belong to one app only", reason=CONTESTED))
     if id in ground.standing:
         return change(Action.UNCHANGED)
+    if error := ground.unread.get(id):
+        return replace(refused(error), unread=True)
     if treatment.mode is WriteMode.CREATE_ONLY and live is not None:
         return change(Action.SKIP, treatment.why)
     if live is None:
         left = _left_gone(manifest, ground)
         return change(Action.SKIP, left, drifted=True) if left else None
-    if live.terminating:
-        return refused(Transient("it is being deleted; it is applied again once it is gone"))
-    foreign = _foreign(live, ground)
-    if foreign:
-        return refused(Misconfigured(foreign, reason=FOREIGN))
+    if obstacle := _obstacle(live, ground):
+        return refused(obstacle)
     applied = ground.applied.get(id)
     as_applied = live.owner == Ours(app=ground.app) and applied == Applied(manifest=manifest.digest, mark=live.mark)
     if as_applied and not live.yields:
@@ -132,6 +154,13 @@ def _left_gone(manifest: Manifest, ground: Ground) -> str:
 
 def _left(ground: Ground, what: str) -> str:
     return f"{what}; left so, as gitopsd.io/drift is {ground.drift}"
+
+
+def _obstacle(live: Live, ground: Ground) -> GitopsdError | None:
+    if live.terminating:
+        return Transient("it is being deleted; it is applied again once it is gone")
+    foreign = _foreign(live, ground)
+    return Misconfigured(foreign, reason=FOREIGN) if foreign else None
 
 
 def _foreign(live: Live, ground: Ground) -> str:
@@ -170,12 +199,13 @@ def _rehearsed(manifest: Manifest, ground: Ground) -> Change:
     change = _compared(change, manifest, rehearsal, shown=ground.shown)
     if live.owner != Ours(app=ground.app):
         return replace(change, action=Action.ADOPT, reason=_adopted_from(live))
-    if rehearsal is None or rehearsal.body is None:
-        return _not_rehearsed(change)
-    if not change.fields and rehearsal.mark == live.mark:
+    answer = rehearsal if rehearsal is not None and rehearsal.body is not None else None
+    if answer is not None and not change.fields and answer.mark == live.mark:
         return replace(change, action=Action.UNCHANGED, before=None, ours=None, after=None)
     if ground.drift is DriftPolicy.WARN and _drifted(manifest, ground):
         return replace(change, action=Action.SKIP, reason=_left(ground, "somebody changed it"), drifted=True)
+    if answer is None:
+        return _not_rehearsed(change)
     return replace(change, action=Action.UPDATE, reason="" if change.fields else "field ownership only")
 
 
@@ -253,10 +283,16 @@ def _adopted_from(live: Live) -> str:
             return f"taken over from {', '.join(managers) or 'nobody'}"
 
 
-def _turned_back(change: Change, failed: Rehearsal) -> Change:
-    if not change.action.writes:
+def _turned_back(change: Change, culprit: ResourceId, ground: Ground) -> Change:
+    if not change.action.writes or _puts_back(change, ground):
         return change
-    return replace(change, action=Action.HOLD, reason=f"nothing of this stage is written: {failed.id} was refused")
+    return replace(change, action=Action.HOLD, reason=f"nothing of this stage is written: {culprit} was refused")
+
+
+def _puts_back(change: Change, ground: Ground) -> bool:
+    """True for a write that states nothing but what was applied last, since somebody changed or removed that."""
+    assert change.manifest is not None
+    return change.action in {Action.CREATE, Action.UPDATE} and _drifted(change.manifest, ground)
 
 
 def of(app: ObjectRef, cluster_uid: str, changes: Iterable[Change]) -> Plan:

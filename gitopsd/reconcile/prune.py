@@ -1,7 +1,7 @@
 """PURE. Which of the objects that an app wants no more are deleted now, held, let go, or refused until approved.
 
 The rules, in this order: an object that is gone, or no longer carries this app's owner labels, is let go; a marker on the
-live object keeps it; an object that another app wants moves there; an app that reads the same source and has not rendered
+live object keeps it; an object that another app wants moves there; one that cannot be looked at is held; an app that reads the same source and has not rendered
 this revision yet holds it; a deletion over the budget, with collateral, or of a volume needs an approval.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from gitopsd.model.change import Action, Change, Live, Ours
 from gitopsd.model.declared import PLAIN, Treatment, WriteMode
+from gitopsd.model.errors import GitopsdError
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory, Owned
 
@@ -26,6 +27,8 @@ class Ground:
     app: ObjectRef
     enabled: bool
     live: Mapping[ResourceId, Live]
+    unread: Mapping[ResourceId, GitopsdError] = field(default_factory=dict)
+    """What could not be looked at, and why."""
     treatments: Mapping[ResourceId, Treatment] = field(default_factory=dict)
     movers: Mapping[ResourceId, ObjectRef] = field(default_factory=dict)
     """Apps that want an id now."""
@@ -61,7 +64,8 @@ def _decide(owned: Owned, ground: Ground) -> Change:
         return Change(id=id, action=action, reason=reason, live=live, deletion=True)
 
     child = id in ground.children
-    if live is None and not child:
+    unread = ground.unread.get(id)
+    if live is None and not child and unread is None:
         return change(Action.SKIP, "it is gone already")
     if not ground.enabled:
         return change(Action.SKIP, "prune is off: it stays and is not tracked any more")
@@ -73,6 +77,9 @@ def _decide(owned: Owned, ground: Ground) -> Change:
     mover = ground.movers.get(id)
     if mover is not None:
         return change(Action.SKIP if id in ground.tracked else Action.HOLD, f"moves to {mover}")
+    if unread is not None:
+        held = change(Action.HOLD, f"it cannot be looked at: {unread}")
+        return replace(held, error=unread.about(f"{ground.app}: {id} is not deleted yet"), unread=True)
     if ground.waiting:
         return change(Action.HOLD, f"held: {ground.waiting[0]} has not rendered this revision yet")
     if live is not None and live.terminating:

@@ -9,10 +9,12 @@ from gitopsd.model.errors import Conflict
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.inventory import Inventory
 from gitopsd.plugin.roles import Target
-from gitopsd.reconcile import inventory
+from gitopsd.reconcile import children, inventory
 from gitopsd.reconcile.world import World
 
 TRIES = 5
+SHOWN = 3
+"""Objects that a message names."""
 
 
 async def read(app: ObjectRef, target: Target, world: World) -> Inventory:
@@ -56,4 +58,23 @@ def _current(record: Inventory, world: World) -> Inventory:
 
 def _kept(record: Inventory, world: World) -> Inventory:
     world.board.inventories[record.app] = record
+    world.board.records.setdefault(record.app, {})[record.cluster_uid] = record
     return record
+
+
+def left_behind(app: ObjectRef, cluster_uid: str, world: World) -> tuple[str, ...]:
+    """What is said of objects that the app applied to other clusters, before it went where it is now."""
+    others = [it for uid, it in sorted(world.board.records.get(app, {}).items()) if uid != cluster_uid]
+    return tuple(said for record in others if (said := _left(record, world)))
+
+
+def _left(record: Inventory, world: World) -> str:
+    owned = sorted(id for id in record.owned if not children.is_declared(id, world.registry))
+    if not owned:
+        return ""
+    names = ", ".join(map(str, owned[:SHOWN])) + (", ..." if len(owned) > SHOWN else "")
+    cluster = world.board.names.get(record.cluster_uid, record.cluster_uid)
+    return (
+        f"{len(owned)} objects that it applied to the cluster {cluster} are left there: {names}; nobody looks after them: "
+        "delete them by hand, or name that cluster again"
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from gitopsd.model.change import Action, Change, Live, Result
 from gitopsd.model.declared import AppIntent, Deletion, HealthCheck, Treatment
@@ -16,7 +17,7 @@ from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest
 from gitopsd.model.outcome import Phase, Step
 from gitopsd.plugin.roles import Target
-from gitopsd.reconcile import apply, children, inventory, plan, prune, record
+from gitopsd.reconcile import apply, children, inventory, look, plan, prune, record
 from gitopsd.reconcile.claims import HOME
 from gitopsd.reconcile.conclude import Run
 from gitopsd.reconcile.prune import Budget, Ground
@@ -46,7 +47,7 @@ async def pruned(
     note_holds(run, world)
     if _others(intent, run, world, ending=ending) != others:  # its news came while the cluster was asked
         world.wake(intent.ref, "an app that it waited for has rendered")
-    approved = _approved(plan.of(intent.ref, target.uid, changes).digest, intent, owned)
+    approved = _approved(plan.of(intent.ref, target.uid, changes).digest, intent, owned, world.ctx.now())
     changes = prune.budgeted(changes, owned, ground, budget, approved=approved)
     if not plan_only:
         await _delete(changes, run, target, world)
@@ -87,6 +88,7 @@ async def removed(intent: AppIntent, run: Run, target: Target, world: World) -> 
         raise
     world.memory.forget(intent.ref)
     board = world.board
+    board.records.get(intent.ref, {}).pop(target.uid, None)
     for table in (board.inventories, board.renders, board.standing, board.holding):
         table.pop(intent.ref, None)
 
@@ -142,7 +144,7 @@ async def _all_deleted(intent: AppIntent, run: Run, target: Target, world: World
     run.inventory = await record.written(
         run.inventory, lambda i: inventory.after(i, changes, run.results), target, world
     )
-    error = _first(run.results.values())
+    error = _first(run.results.values()) or _unread(changes)
     if error is not None:
         raise error
     waiting = [c for c in changes if c.action is Action.HOLD and c.reason != prune.TERMINATING]
@@ -183,13 +185,14 @@ async def _ground(
 ) -> Ground:
     unwanted = [entry for id, entry in owned.owned.items() if id not in wanted]
     ours = {id: _objects(id, world) for id in owned.owned if children.is_declared(id, world.registry)}
-    live = await target.observe([(e.id, e.version) for e in unwanted if e.id not in ours])
+    seen = await look.at([(e.id, e.version) for e in unwanted if e.id not in ours], target)
     movers = _movers(intent.ref, (e.id for e in unwanted), target, world)
     return Ground(
         app=intent.ref,
         enabled=intent.prune or ending,
-        live=live,
-        treatments={**_treatments(intent, live, world), **_treatments_of_children(intent, ours, world)},
+        live=seen.live,
+        unread=seen.unread,
+        treatments={**_treatments(intent, seen.live, world), **_treatments_of_children(intent, ours, world)},
         movers=movers,
         tracked=_tracked(movers, world),
         waiting=waiting,
@@ -289,8 +292,8 @@ async def _budget(changes: Sequence[Change], target: Target, world: World) -> Bu
     return Budget(mass_deletion=world.safety.mass_deletion, volumes=world.safety.volumes, collateral=collateral)
 
 
-def _approved(digest: str, intent: AppIntent, owned: Inventory) -> bool:
-    return digest in intent.policy.approved or any(a.plan == digest for a in owned.approvals)
+def _approved(digest: str, intent: AppIntent, owned: Inventory, now: datetime) -> bool:
+    return digest in intent.policy.approved or any(a.plan == digest and a.holds(now) for a in owned.approvals)
 
 
 async def _delete(changes: Sequence[Change], run: Run, target: Target, world: World) -> None:
@@ -341,9 +344,13 @@ def complain(intent: AppIntent, run: Run) -> None:
             f"gitopsd.io/approve: {run.plan.digest}",
             reason=NOT_APPROVED,
         )
-    error = _first(run.results.values())
+    error = _first(run.results.values()) or _unread(run.plan.changes)
     if error is not None:
         raise error
+
+
+def _unread(changes: Iterable[Change]) -> GitopsdError | None:
+    return next((c.error for c in changes if c.deletion and c.unread), None)
 
 
 def _first(results: Iterable[Result]) -> GitopsdError | None:

@@ -1,93 +1,74 @@
 """Tree and intent to manifests, once per content.
 
 A render records everything that it looked at. As long as a newer tree shows the same at those places, under the same intent,
-the earlier result stands: no worker process is asked, and none of its objects is read. The worker process also stores what
-it made. Sets that hold Secrets are never stored; they are kept in memory. Large sets are decoded in a thread, object by
-object: all at once they would hold the loop up.
-
-Where the store finds content damaged or gone, the artifact leaves service and its source fetches it again; once for each
-content in a row, so that a failing disk keeps nobody busy.
+the earlier result stands: no worker process is asked, and none of its objects is read. Sets that hold Secrets, or what was
+encrypted, are never stored; they are kept in memory. What a render needs from services or from elsewhere it says instead of an
+answer; that is asked for, and it is asked again. Large sets are decoded in a thread, object by object: all at once they would hold
+the loop up.
 """
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from datetime import timedelta
 
 import msgspec
 from anyio import to_thread
+from msgspec import structs
 
 from gitopsd.model import digest
 from gitopsd.model.declared import AppIntent
 from gitopsd.model.digest import Digest
-from gitopsd.model.errors import Misconfigured, NotReady, Transient
-from gitopsd.model.identity import ObjectRef
-from gitopsd.model.manifest import Manifest, Outline
+from gitopsd.model.errors import Misconfigured, Rejected
+from gitopsd.model.manifest import Manifest
 from gitopsd.model.tree import Artifact
 from gitopsd.plugin.roles import Renderer
-from gitopsd.plugin.tree import Tree
-from gitopsd.reconcile import values
-from gitopsd.reconcile.values import Found
+from gitopsd.plugin.tree import Objects, Remotes, Tree
+from gitopsd.reconcile import decryption, lost, rendering, values
+from gitopsd.reconcile.decryption import Opening
+from gitopsd.reconcile.remotes import Roots
+from gitopsd.reconcile.rendering import Answer, Needed, Order, Waiting
+from gitopsd.reconcile.unsealing import Unseal
+from gitopsd.reconcile.values import Found, Looked
 from gitopsd.reconcile.world import Render, World
-from gitopsd.store import Store
 
-JOB = "gitopsd.reconcile.render:job"
-LOST = frozenset({"ContentDamaged", "ContentMissing"})
+MAX_ROUNDS = 1000
+"""Times that one render may begin again, since services had to be asked for keys, or other places for content."""
 SMALL = 64 * 1024
 """Bytes of an answer that the loop decodes itself, in well under a millisecond."""
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker process is asked to render. `renderer` is `module:Class`, `key` keys the digests of Secrets."""
+async def current(
+    app: AppIntent, artifact: Artifact, world: World, *, anew: bool = False
+) -> tuple[Render, tuple[Manifest, ...] | None]:
+    """What the app's render of this artifact wants, and the manifests where they had to be made or are at hand.
 
-    app: ObjectRef
-    renderer: str
-    intent: Digest
-    tree: Digest
-    spec: dict[str, Any]
-    values: tuple[dict[str, bytes] | None, ...]
-    secret: bool
-    """Values from a Secret are among them: then whatever is made may hold one, and is treated as a Secret."""
-    hidden: tuple[str, ...]
-    """These values, for plans."""
-    key: bytes
-    keep: bool
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What it made: the outline, and the objects one by one."""
-
-    outline: Outline
-    sensitive: bool
-    manifests: tuple[bytes, ...]
-
-
-_MANIFEST = msgspec.msgpack.Decoder(Manifest)
-
-
-async def current(app: AppIntent, artifact: Artifact, world: World) -> tuple[Render, tuple[Manifest, ...] | None]:
-    """What the app's render of this artifact wants, and the manifests where they had to be made or are at hand."""
+    `anew`: what it reads from elsewhere is asked for again.
+    """
     renderer = _renderer(app, world)
-    found = await values.found(app, world)
-    intent = _intent(renderer, app, found, world)
+    found, opening = await _looked_up(app, world)
+    intent = _intent(renderer, app, found, opening, world)
     last = world.board.renders.get(app.ref) or _stored(app, artifact, intent, world)
-    with _fetched_again(app, world):
+    hidden = frozenset(found.hidden) | _hidden(app, world)
+    wanted = last.outline.remotes if last else ()
+    roots = await world.elsewhere.roots(wanted, timedelta() if anew else app.interval / 2)
+    with lost.fetched_again(app.ref, [app.source], world, wanted):
         if (
             last is not None
             and last.intent == intent
-            and Tree(world.store, artifact.tree).unchanged(last.outline.reads)
+            and _tree(world.store, artifact.tree, roots).unchanged(last.outline.reads)
         ):
-            return replace(last, revision=artifact.revision, tree=artifact.tree), None
-        answer, manifests = await _made(renderer, intent, app, artifact, found, world)
+            return replace(last, revision=artifact.revision, tree=artifact.tree, hidden=hidden), None
+        answer, manifests = await _made(
+            _order(renderer, intent, app, artifact, found, opening, world), app, opening, roots, world
+        )
     made = Render(
         intent=intent,
         revision=artifact.revision,
         tree=artifact.tree,
         outline=answer.outline,
         kept=manifests if answer.sensitive or not world.store.remembers else None,
+        hidden=hidden,
     )
     return made, manifests
 
@@ -99,13 +80,32 @@ async def manifests(app: AppIntent, artifact: Artifact, render: Render, world: W
     stored = await to_thread.run_sync(world.store.rendered, render.outline.key)
     if stored is not None:
         return stored
-    found = await values.found(app, world)
-    with _fetched_again(app, world):
-        return (await _made(_renderer(app, world), render.intent, app, artifact, found, world))[1]
+    found, opening = await _looked_up(app, world)
+    wanted = render.outline.remotes
+    roots = await world.elsewhere.roots(wanted, app.interval)
+    with lost.fetched_again(app.ref, [app.source], world, wanted):
+        order = _order(_renderer(app, world), render.intent, app, artifact, found, opening, world)
+        return (await _made(order, app, opening, roots, world))[1]
 
 
-def _intent(renderer: Renderer, app: AppIntent, found: Found, world: World) -> Digest:
-    parts = [renderer.name, renderer.version, app.spec, *found.known_by(world.store.key())]
+async def _looked_up(app: AppIntent, world: World) -> tuple[Found, Opening | None]:
+    """The app's values and keys; what was asked of a cluster for them is followed there, even where something is missing."""
+    looked: Looked = {}
+    try:
+        return await values.found(app, world, looked), await decryption.found(app, world, looked)
+    finally:
+        world.looked_up(app.ref, looked)
+
+
+def _intent(renderer: Renderer, app: AppIntent, found: Found, opening: Opening | None, world: World) -> Digest:
+    key = world.store.key()
+    parts = [
+        renderer.name,
+        renderer.version,
+        app.spec,
+        *found.known_by(key),
+        *(opening.known_by(key) if opening else ()),
+    ]
     return digest.of_secret(parts, world.store.key()) if _hidden(app, world) else digest.of_value(parts)
 
 
@@ -114,76 +114,74 @@ def _hidden(app: AppIntent, world: World) -> frozenset[str]:
     return world.board.declared[app.ref].hidden
 
 
-@contextmanager
-def _fetched_again(app: AppIntent, world: World) -> Iterator[None]:
-    """Let the source fetch again what is found lost. Raises `NotReady` then, so that its news wakes the app."""
-    try:
-        yield
-    except Transient as error:
-        before = world.board.outcomes.get(app.ref)
-        if error.reason not in LOST or (before is not None and str(error) in before.message):
-            raise
-        world.board.artifacts.pop(app.source, None)
-        world.wake(app.source, str(error))
-        raise NotReady(f"{app.ref}: waits for {app.source}: {error}", reason=error.reason) from error
+def _tree(objects: Objects, root: Digest, roots: Roots | None) -> Tree:
+    return Tree(objects, root, remotes=None if roots is None else Remotes(objects, roots))
 
 
 async def _made(
-    renderer: Renderer, intent: Digest, app: AppIntent, artifact: Artifact, found: Found, world: World
+    order: Order, app: AppIntent, opening: Opening | None, roots: Roots | None, world: World
 ) -> tuple[Answer, tuple[Manifest, ...]]:
+    for _ in range(MAX_ROUNDS):
+        order = structs.replace(order, remotes=None if roots is None else tuple(roots.items()))
+        match await _asked(order, world):
+            case Answer() as answer, manifests:
+                for value in answer.concealed:
+                    world.ctx.conceal(value)
+                return answer, manifests
+            case Needed(remotes=needed), _:
+                roots = await world.elsewhere.roots({*(roots or ()), *needed}, app.interval / 2)
+            case Waiting(locks=locks), _:
+                assert opening is not None  # else nothing is locked
+                assert order.unseal is not None  # as above
+                more = await decryption.unlocked(locks, opening, world)
+                order = structs.replace(order, unseal=replace(order.unseal, unlocked={**order.unseal.unlocked, **more}))
+    raise Rejected(f"{app.ref}: what it needs from services and other places leads on and on")
+
+
+def _order(
+    renderer: Renderer,
+    intent: Digest,
+    app: AppIntent,
+    artifact: Artifact,
+    found: Found,
+    opening: Opening | None,
+    world: World,
+) -> Order:
     inherited = _hidden(app, world)
-    order = Order(
+    return Order(
         app=app.ref,
-        renderer=f"{type(renderer).__module__}:{type(renderer).__qualname__}",
+        renderer=_named(renderer),
         intent=intent,
         tree=artifact.tree,
+        remotes=None,
         spec=dict(app.spec),
         values=tuple(None if data is None else dict(data) for data in found.data),
         secret=bool(found.secrets or inherited),
         hidden=(*found.hidden, *inherited),
         key=world.store.key(),
         keep=world.store.remembers,
+        unseal=_unseal(opening),
+        decryptors=tuple(map(_named, world.registry.decryptors.values())),
     )
+
+
+async def _asked(order: Order, world: World) -> tuple[Answer | Waiting | Needed, tuple[Manifest, ...]]:
     async with world.slots.render:
         reply = await world.ctx.work.run(
-            JOB, msgspec.msgpack.encode(order), timeout=world.limits.render_timeout.total_seconds()
+            rendering.JOB, msgspec.msgpack.encode(order), timeout=world.limits.render_timeout.total_seconds()
         )
-    return _read(reply) if len(reply) <= SMALL else await to_thread.run_sync(_read, reply)
+    return rendering.read(reply) if len(reply) <= SMALL else await to_thread.run_sync(rendering.read, reply)
 
 
-def _read(reply: bytes) -> tuple[Answer, tuple[Manifest, ...]]:
-    answer = msgspec.msgpack.decode(reply, type=Answer)
-    return answer, tuple(map(_MANIFEST.decode, answer.manifests))
+def _unseal(opening: Opening | None) -> Unseal | None:
+    if opening is None:
+        return None
+    return Unseal(decryptor=_named(opening.decryptor), keys=opening.keys, verify=opening.verify)
 
 
-def job(payload: bytes, store: Store) -> bytes:
-    """Render in a worker process, and store the set where it is to be kept: `Order` in, `Answer` out."""
-    order = msgspec.msgpack.decode(payload, type=Order)
-    module, _, name = order.renderer.partition(":")
-    renderer: Renderer = getattr(importlib.import_module(module), name)()
-    tree = Tree(store, order.tree)
-    rendered = renderer.render(tree, order.spec, order.values)
-    keyed = tuple(_keyed(m, order) if order.secret or m.secret else m for m in rendered.manifests)
-    rendered = replace(rendered, manifests=keyed, reads=tree.reads)
-    outline = Outline.of(order.intent, rendered)
-    sensitive = rendered.sensitive or order.secret
-    if order.keep and not sensitive:
-        store.keep_rendered(rendered, outline, app=order.app, intent=order.intent)
-    objects = tuple(map(msgspec.msgpack.encode, keyed))
-    return msgspec.msgpack.encode(Answer(outline=outline, sensitive=sensitive, manifests=objects))
-
-
-def _keyed(manifest: Manifest, order: Order) -> Manifest:
-    """The manifest of an object that may hold secrets."""
-    hidden = frozenset(value for value in order.hidden if _holds(manifest.body, value))
-    return replace(manifest, digest=digest.of_secret(manifest.body, order.key), hidden=hidden)
-
-
-def _holds(value: Any, text: str) -> bool:
-    if isinstance(value, str):
-        return text in value
-    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
-    return any(_holds(part, text) for part in parts)
+def _named(made: object) -> str:
+    """How a worker process finds the class of this object."""
+    return f"{type(made).__module__}:{type(made).__qualname__}"
 
 
 def _renderer(app: AppIntent, world: World) -> Renderer:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
+from gitopsd.model import digest
 from gitopsd.model.declared import AppIntent, Declared, Intent, SourceIntent
 from gitopsd.model.errors import NotReady
 from gitopsd.model.identity import ObjectRef
@@ -27,6 +29,30 @@ def artifact(
     if found is None:
         raise NotReady(f"{app.ref}: {app.source} has no artifact yet")
     return found
+
+
+def upstream(
+    source: SourceIntent,
+    intents: Mapping[ObjectRef, Intent],
+    artifacts: Mapping[ObjectRef, Artifact],
+    outcomes: Mapping[ObjectRef, Outcome],
+) -> SourceIntent:
+    """The source as what it reads makes it. Raises `NotReady` naming the first that gives nothing to read."""
+    for ref in source.reads:
+        intent, outcome = intents.get(ref), outcomes.get(ref)
+        if intent is None:
+            raise NotReady(
+                f"{source.ref}: {ref} is not declared; declare it or correct the reference", reason="NotFound"
+            )
+        if isinstance(intent, SourceIntent) and intent.bare:
+            if outcome is None or outcome.phase not in {Phase.READY, Phase.SUSPENDED}:
+                raise NotReady(f"{source.ref}: {ref} is not ready")
+        elif ref not in artifacts:
+            raise NotReady(f"{source.ref}: {ref} has no artifact yet", reason="NoArtifact")
+    if not source.blends:
+        return source
+    parts = [[str(ref), str(artifacts[ref].revision), artifacts[ref].tree] for ref in source.reads]
+    return replace(source, content=digest.of_value([source.content, parts]))
 
 
 def dependencies(

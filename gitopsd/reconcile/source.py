@@ -6,7 +6,9 @@ sees a tree that is not whole.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
+from datetime import datetime
 
 import anyio
 from structlog.contextvars import bound_contextvars
@@ -16,8 +18,9 @@ from gitopsd.model.errors import GitopsdError, Misconfigured, Transient, Unsuppo
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Step
 from gitopsd.model.tree import Artifact, Revision
+from gitopsd.plugin.context import Context, Upstream
 from gitopsd.plugin.roles import Source
-from gitopsd.reconcile import conclude, require
+from gitopsd.reconcile import conclude, lost, require
 from gitopsd.reconcile.conclude import Run
 from gitopsd.reconcile.world import World
 
@@ -30,10 +33,11 @@ async def attempt(ref: ObjectRef, world: World, *, token: str = "") -> Outcome:
     run.artifact = world.store.artifact(ref)
     if run.artifact is not None:  # whatever comes now, what was stored last goes on serving the apps
         world.board.artifacts[ref] = run.artifact
-    if intent.suspended:
+    if conclude.held_in_git(intent, run, world.ctx.now()):
         return conclude.suspended(run, world.ctx.now())
     try:
-        with anyio.fail_after(intent.timeout.total_seconds()):
+        reading = lost.fetched_again(ref, intent.reads, world) if intent.reads else nullcontext()
+        with anyio.fail_after(intent.timeout.total_seconds()), reading:
             await _steps(intent, run, world)
     except TimeoutError:
         late = Transient(f"{ref}: not finished within {intent.timeout.total_seconds():g} s at step {run.step}")
@@ -50,8 +54,13 @@ def _failed(run: Run, error: GitopsdError, world: World) -> Outcome:
     outcome, kept = conclude.failed(run, error, world.ctx.now()), run.artifact
     if kept is None:
         return outcome
-    service = f"{kept.revision}, stored {kept.stored:%Y-%m-%dT%H:%M:%SZ}, stays in service"
+    since = world.board.confirmed.get(run.declared.ref, kept.stored)
+    service = f"{kept.revision}, stored {_time(kept.stored)}, stays in service, stale since {_time(since)}"
     return replace(outcome, message=f"{outcome.message}; {service}")
+
+
+def _time(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 async def _steps(intent: SourceIntent, run: Run, world: World) -> None:
@@ -60,26 +69,54 @@ async def _steps(intent: SourceIntent, run: Run, world: World) -> None:
         raise Unsupported(f"{intent.ref}: {', '.join(intent.unsupported)}: not served yet; remove to go on")
     run.step = Step.REQUIRE
     require.dependencies(intent, "", world.board.intents, world.board.declared, world.board.outcomes)
-    source = _plugin(intent, world)
+    intent = require.upstream(intent, world.board.intents, world.board.artifacts, world.board.outcomes)
+    if intent.bare:
+        _as_it_stands(intent, run, world)
+        return
+    source, ctx = _plugin(intent, world), _context(intent, world)
     run.step = Step.RESOLVE
-    revision = await source.resolve(intent, world.ctx)
+    revision = await source.resolve(intent, ctx)
     run.attempted = revision
     if run.artifact is None or not _current(run.artifact, revision, intent):
         with bound_contextvars(revision=str(revision)):
-            run.artifact = await _fetched(source, intent, revision, run, world)
+            run.artifact = await _fetched(source, intent, revision, run, world, ctx)
     run.applied = revision
     world.board.artifacts[intent.ref] = run.artifact
+    world.board.confirmed[intent.ref] = world.ctx.now()
+
+
+def _as_it_stands(intent: SourceIntent, run: Run, world: World) -> None:
+    """Nothing is fetched; another declaration is news to those who read it."""
+    run.artifact = None
+    world.board.artifacts.pop(intent.ref, None)
+    run.content = intent.content
+    run.attempted = run.applied = Revision(digest=intent.content)
+
+
+def _context(intent: SourceIntent, world: World) -> Context:
+    """For a source that reads another one: with the sources of its namespace."""
+    if not intent.reads:
+        return world.ctx
+    board = world.board
+    beside = {
+        ref: Upstream(intent=found, artifact=board.artifacts.get(ref), generation=board.declared[ref].generation)
+        for ref, found in board.intents.items()
+        if isinstance(found, SourceIntent) and ref.namespace == intent.ref.namespace
+    }
+    return replace(world.ctx, sources=beside)
 
 
 def _current(artifact: Artifact, revision: Revision, intent: SourceIntent) -> bool:
     return artifact.revision == revision and artifact.spec == intent.content
 
 
-async def _fetched(source: Source, intent: SourceIntent, revision: Revision, run: Run, world: World) -> Artifact:
+async def _fetched(
+    source: Source, intent: SourceIntent, revision: Revision, run: Run, world: World, ctx: Context
+) -> Artifact:
     run.step = Step.FETCH
     base = run.artifact if run.artifact and run.artifact.spec == intent.content else None
     async with world.slots.fetch:
-        stored = await source.fetch(intent, revision, base, world.ctx)
+        stored = await source.fetch(intent, revision, base, ctx)
     run.step = Step.PUT
     artifact = Artifact(
         source=intent.ref,
@@ -90,11 +127,17 @@ async def _fetched(source: Source, intent: SourceIntent, revision: Revision, run
         stored=world.ctx.now(),
         spec=intent.content,
         verified=stored.verified,
+        made_of=_made_of(intent, ctx),
         metadata=stored.metadata,
     )
     world.store.refer(artifact, keep=world.limits.keep)
     run.fetched = True
     return artifact
+
+
+def _made_of(intent: SourceIntent, ctx: Context) -> tuple[Artifact, ...]:
+    parts = [ctx.sources[ref].artifact for ref in intent.reads] if intent.blends else []
+    return tuple(replace(part, made_of=()) for part in parts if part is not None)
 
 
 def _plugin(intent: SourceIntent, world: World) -> Source:

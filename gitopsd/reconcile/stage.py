@@ -3,6 +3,8 @@
 An object that the app never wrote is most often not there. Where a stage is rehearsed anyway, the dry run itself tells that
 (it would create), so that only those that exist are observed too, before anything is decided: a first apply needs two
 requests per object, not three.
+
+Between passes over thousands of objects the loop gets a turn (`checkpoint`), so that none of it waits for them all.
 """
 
 from __future__ import annotations
@@ -10,16 +12,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from anyio.lowlevel import checkpoint
+
 from gitopsd.model import digest
-from gitopsd.model.change import Action, Applied, Change, Live
+from gitopsd.model.change import Action, Applied, Change
 from gitopsd.model.declared import AppIntent, Atomic, Treatment
 from gitopsd.model.errors import GitopsdError, Misconfigured, Rejected, Retrying
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.manifest import Manifest, Stage
 from gitopsd.model.outcome import Step
 from gitopsd.plugin.roles import Target
-from gitopsd.reconcile import apply, plan
+from gitopsd.reconcile import apply, look, plan
 from gitopsd.reconcile.conclude import Run
+from gitopsd.reconcile.look import Look
 from gitopsd.reconcile.plan import Ground
 from gitopsd.reconcile.world import World
 
@@ -37,28 +42,35 @@ async def all_of(
     *,
     plan_only: bool,
 ) -> tuple[Change, ...]:
-    """Every stage in order, up to the first that was turned back; what went wrong is in `first_error`."""
+    """Every stage in order; after one that was refused only drift is put back. What went wrong is in `first_error`."""
     manifests = _under_rules(intent, manifests, world)
+    await checkpoint()
     applied = world.memory.applied(target.uid, intent.ref)
     new = _never_written(intent, manifests, run, plan_only=plan_only)
     standing = _standing(intent, manifests, run, target, world)
-    live = await _observed((m for m in manifests if m.id not in new | standing), run, target)
+    await checkpoint()
+    seen = await _observed([m for m in manifests if m.id not in new and m.id not in standing], run, target)
+    if seen.unread and len(seen.unread) == len(manifests):
+        raise next(iter(seen.unread.values()))
+    refused: ResourceId | None = None
     changes: tuple[Change, ...] = ()
     namespaces = frozenset(m.id.name for m in manifests if m.id.kind == "Namespace" and not m.id.group)
     for stage in target.stages(manifests, intent.policy.stage_kinds):
-        ground = _treated(_ground(intent, live, standing, applied, taken, world), stage, intent, world)
-        ground = replace(ground, shown=plan_only)
-        if ground.atomic is Atomic.STAGE or plan_only:
+        ground = _treated(_ground(intent, seen, standing, applied, taken, world), stage, intent, world)
+        ground = replace(ground, shown=plan_only, refused=refused)
+        await checkpoint()
+        if refused is None and (ground.atomic is Atomic.STAGE or plan_only):
             ground = await _rehearsed(ground, stage, new, intent, run, target, world)
         if plan_only and any(answer.waits for answer in ground.rehearsals.values()):
             ground = replace(ground, coming=_coming(intent, world))
         planned = plan.wanted(stage.manifests, replace(ground, namespaces=namespaces))
+        await checkpoint()
         changes += planned
         if plan_only:
             continue
         await _written(stage, planned, run, target, world)
-        if ground.atomic is Atomic.STAGE and blocked(planned, run):
-            break
+        if refused is None and ground.atomic is Atomic.STAGE:
+            refused = next((c.id for c in planned if blocked([c], run)), None)
     return changes
 
 
@@ -117,16 +129,15 @@ def _standing(
     )
 
 
-async def _observed(manifests: Iterable[Manifest], run: Run, target: Target) -> Mapping[ResourceId, Live]:
+async def _observed(manifests: Iterable[Manifest], run: Run, target: Target) -> Look:
     """Live state, as the cluster has it now."""
     run.step = Step.OBSERVE
-    unknown = [(manifest.id, manifest.version) for manifest in manifests]
-    return await target.observe(unknown) if unknown else {}
+    return await look.at([(manifest.id, manifest.version) for manifest in manifests], target)
 
 
 def _ground(
     intent: AppIntent,
-    live: Mapping[ResourceId, Live],
+    seen: Look,
     standing: frozenset[ResourceId],
     applied: Mapping[ResourceId, Applied],
     taken: Mapping[ResourceId, ObjectRef],
@@ -136,7 +147,8 @@ def _ground(
         app=intent.ref,
         adopt=intent.policy.adopt or world.safety.adopt,
         atomic=intent.policy.atomic or Atomic.STAGE,
-        live=live,
+        live=seen.live,
+        unread=seen.unread,
         standing=standing,
         applied=applied,
         taken=taken,
@@ -176,10 +188,13 @@ async def _rehearsed(
     if unsure:
         found = await _observed(unsure, run, target)
         run.step = Step.REHEARSE
-        ground = _treated(replace(ground, live={**ground.live, **found}), stage, intent, world)
-        there = [m for m in unsure if m.id in found]
+        all_seen = Look(live=ground.live, unread=ground.unread).and_then(found)
+        ground = _treated(replace(ground, live=all_seen.live, unread=all_seen.unread), stage, intent, world)
+        there = [m for m in unsure if m.id in found.live]
         answers = {**answers, **await apply.rehearsed(plan.differing(there, ground), ground, target)}
+    await checkpoint()
     differing = {m.id for m in plan.differing(stage.manifests, ground)}
+    await checkpoint()
     return replace(ground, rehearsals={id: answer for id, answer in answers.items() if id in differing})
 
 
@@ -229,15 +244,22 @@ def keep_marks(run: Run, changes: Iterable[Change], target: Target, world: World
     marks = {c.id: applied for c in changes if not c.deletion and (applied := _mark(c, run, known))}
     gone = [c.id for c in changes if c.deletion or c.id not in marks]
     world.memory.keep_applied(target.uid, app, marks, gone)
-    left = [change.id for change in changes if change.drifted]
+    left = [change.id for change in changes if change.drifted or _left_as_it_is(change, marks)]
     world.mirror.expect(app, target.access.cluster, {id: applied.mark for id, applied in marks.items()}, left)
+
+
+def _left_as_it_is(change: Change, marks: Mapping[ResourceId, Applied]) -> bool:
+    """True for a held object that looks otherwise than it was applied: that is known, and no reason to look again."""
+    if change.action is not Action.HOLD or change.id not in marks:
+        return False
+    return change.live is None or change.live.mark != marks[change.id].mark
 
 
 def _mark(change: Change, run: Run, known: Mapping[ResourceId, Applied]) -> Applied | None:
     if change.manifest is None:
         return None
-    if change.drifted:  # as it should look: it stays drifted, and Git's next change of it is told from this one
-        return known.get(change.id)
+    if change.drifted or change.unread or change.action is Action.HOLD:
+        return known.get(change.id)  # as applied last: drift from that is seen, and Git's next change told from it
     if change.action is Action.UNCHANGED and change.live is not None:
         return Applied(manifest=change.manifest.digest, mark=change.live.mark)
     if change.action is Action.UNCHANGED:

@@ -1,7 +1,8 @@
 """The values that a render asks for, looked up anew each time: among the declared files and secrets first, then in the target.
 
 They travel to the worker process as plain values and take part in what the render is known by, through a keyed digest, so
-that nothing can be guessed from it. What comes from a Secret is masked in the log from the moment that it is read.
+that nothing can be guessed from it. What comes from a Secret is masked in the log from the moment that it is read. What was
+read from a target is told to the world, with a keyed digest of it: whoever follows it there wakes the app when it changes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gitopsd.model import digest
+from gitopsd.model.change import Live
 from gitopsd.model.declared import AppIntent, ValuesRef
+from gitopsd.model.digest import Digest
 from gitopsd.model.errors import Misconfigured, NotReady, Rejected
 from gitopsd.model.identity import ResourceId
 from gitopsd.plugin.context import UNREADABLE
@@ -21,6 +24,10 @@ from gitopsd.reconcile.world import World
 
 MISSING = "ValuesNotFound"
 LEAST_HIDDEN = 4
+VERSION = "v1"
+"""Of ConfigMaps and Secrets."""
+Looked = dict[tuple[str, ResourceId], Digest]
+"""What was asked of a cluster, by its name, and what it held there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +50,24 @@ class Found:
         return (digest.of_secret(plain, key),) if plain else ()
 
 
-async def found(app: AppIntent, world: World) -> Found:
-    """Look up every reference of the app. Raises `NotReady` for a missing one that is not optional, naming its field."""
-    data = [await _one(ref, app, world) for ref in app.values]
+async def found(app: AppIntent, world: World, looked: Looked) -> Found:
+    """Look up every reference of the app. Raises `NotReady` for a missing one that is not optional, naming its field.
+
+    What is asked of a target is noted in `looked`.
+    """
+    data = [await one(ref, app, world, looked) for ref in app.values]
     pairs = zip(app.values, data, strict=True)
     secrets = tuple(value for ref, values in pairs if ref.secret and values for value in values.values())
     return Found(data=tuple(data), secrets=secrets)
 
 
-async def _one(ref: ValuesRef, app: AppIntent, world: World) -> Values | None:
+def held(live: Live | None, key: bytes) -> Digest:
+    """What stands for all that a render could read of a ConfigMap or Secret in a target."""
+    return digest.of_secret(None if live is None else live.body.get("data"), key)
+
+
+async def one(ref: ValuesRef, app: AppIntent, world: World, looked: Looked) -> Values | None:
+    """What this reference holds; None for an optional one that is not there. Raises and notes as `found`."""
     look = world.ctx.credentials.secret if ref.secret else world.ctx.credentials.config
     try:
         return await look(ref.namespace, ref.name)
@@ -60,7 +76,9 @@ async def _one(ref: ValuesRef, app: AppIntent, world: World) -> Values | None:
             raise
         missing = str(error)
     target = await world.target(app)
-    data = await _in_target(ref, app, target)
+    live = await _in_target(ref, app, target)
+    looked[target.access.cluster, _id(ref)] = held(live, world.store.key())
+    data = None if live is None else _data(live, ref)
     if data is None and not ref.optional:
         where = f"there is none in {target.access.cluster} either"
         raise NotReady(f"{app.ref}: {ref.field}: {missing}; {where}", reason=MISSING)
@@ -69,14 +87,18 @@ async def _one(ref: ValuesRef, app: AppIntent, world: World) -> Values | None:
     return data
 
 
-async def _in_target(ref: ValuesRef, app: AppIntent, target: Target) -> Values | None:
-    identity = ResourceId(group="", kind=ref.kind, namespace=ref.namespace, name=ref.name)
+async def _in_target(ref: ValuesRef, app: AppIntent, target: Target) -> Live | None:
     try:
-        live = (await target.observe({(identity, "v1")})).get(identity)
+        return (await target.observe({(_id(ref), VERSION)})).get(_id(ref))
     except Rejected as error:
         raise Rejected(f"{app.ref}: {ref.field}: {ref} cannot be read: {error}", reason=error.reason) from error
-    if live is None:
-        return None
+
+
+def _id(ref: ValuesRef) -> ResourceId:
+    return ResourceId(group="", kind=ref.kind, namespace=ref.namespace, name=ref.name)
+
+
+def _data(live: Live, ref: ValuesRef) -> Values:
     data = live.body.get("data")
     texts = {key: value for key, value in data.items() if isinstance(value, str)} if isinstance(data, Mapping) else {}
     return _decoded(texts, ref) if ref.secret else {key: value.encode() for key, value in texts.items()}

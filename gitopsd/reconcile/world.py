@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import anyio
 
 from gitopsd.model.change import Applied, Sight
-from gitopsd.model.declared import Adopt, AppIntent, Declared, HealthCheck, Intent, SourceIntent
+from gitopsd.model.declared import Adopt, AppIntent, Declared, Decryption, HealthCheck, Intent, SourceIntent
 from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory
@@ -25,6 +25,7 @@ from gitopsd.plugin.context import Context
 from gitopsd.plugin.registry import Registry
 from gitopsd.plugin.roles import Target
 from gitopsd.reconcile.claims import Claims
+from gitopsd.reconcile.remotes import Elsewhere
 from gitopsd.store import Store
 
 
@@ -62,6 +63,8 @@ class Render:
     outline: Outline
     kept: tuple[Manifest, ...] | None = None
     """The manifests themselves, only where the set is not stored: it holds secrets, or a plan made it."""
+    hidden: frozenset[str] = field(default=frozenset(), repr=False)
+    """Values from Secrets that it was made with: what it lets go of may hold them, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +114,16 @@ class Board:
     declared: dict[ObjectRef, Declared] = field(default_factory=dict)
     intents: dict[ObjectRef, Intent] = field(default_factory=dict)
     artifacts: dict[ObjectRef, Artifact] = field(default_factory=dict)
+    confirmed: dict[ObjectRef, datetime] = field(default_factory=dict)
+    """When each source was last known to be at its artifact's revision."""
     outcomes: dict[ObjectRef, Outcome] = field(default_factory=dict)
     renders: dict[ObjectRef, Render] = field(default_factory=dict)
     standing: dict[ObjectRef, Standing] = field(default_factory=dict)
     inventories: dict[ObjectRef, Inventory] = field(default_factory=dict)
+    records: dict[ObjectRef, dict[str, Inventory]] = field(default_factory=dict)
+    """All records of an app that were seen, by the uid of their cluster: one for each cluster that it was ever applied to."""
+    names: dict[str, str] = field(default_factory=dict)
+    """What clusters are called, by their uid."""
     listed: set[str] = field(default_factory=set)
     """Uids of the clusters whose records were all read by their only actor: there, a record that is not known is not there."""
     holding: dict[ObjectRef, frozenset[ObjectRef]] = field(default_factory=dict)
@@ -173,15 +182,21 @@ class World:
     slots: Slots
     additive_ready: bool
     """An expression that says when a dependency is ready comes on top of the rule, instead of replacing it."""
+    decryption: Decryption = field(default_factory=Decryption)
+    """How encrypted files of every app are opened that does not say so itself."""
     board: Board
     statuses: Mapping[ObjectRef, Mapping[str, Any]]
     """The status of each declared object, in its kind's own words."""
     claims: Claims
+    elsewhere: Elsewhere
+    """What renders need beside their source."""
     mirror: Mirror
     target: Callable[[AppIntent], Awaitable[Target]]
     """Where the app's objects are, connected, as whoever acts for the app. Raises `Misconfigured` or `Transient`."""
     adopt_children: Callable[[ObjectRef, tuple[Manifest, ...]], tuple[str, ...]]
     """The declared objects among an app's manifests, after each render; answers with what is wrong with them."""
+    looked_up: Callable[[ObjectRef, Mapping[tuple[str, ResourceId], Digest]], object]
+    """All that an app's render asked clusters for, by cluster and object, with a keyed digest of what was there."""
     wake: Callable[[ObjectRef, str], object]
     progress: Callable[[Outcome], None]
     """An attempt is under way; shown, not stored."""

@@ -14,8 +14,8 @@ from anyio.abc import TaskGroup
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from gitopsd.model import digest
-from gitopsd.model.declared import AppIntent, Intent, SecretKey
-from gitopsd.model.errors import GitopsdError, Misconfigured, Transient
+from gitopsd.model.declared import AppIntent, ConfigName, Intent, SecretKey
+from gitopsd.model.errors import GitopsdError, Misconfigured, Rejected, Transient
 from gitopsd.plugin.context import Credentials
 from gitopsd.plugin.roles import Target
 
@@ -27,12 +27,12 @@ AGAIN = 5.0
 class Route:
     """A declared cluster, and who acts in it ('' for gitopsd's own identity, which alone has lease and records).
 
-    `kubeconfig`: the cluster is not declared but described there, as of `version`, a digest of the Secret's content.
+    `kubeconfig`: the cluster is not declared but described there, as of `version`, a digest of what it says.
     """
 
     cluster: str
     user: str = ""
-    kubeconfig: SecretKey | None = None
+    kubeconfig: SecretKey | ConfigName | None = None
     version: str = field(default="", repr=False)
 
     def __str__(self) -> str:
@@ -84,24 +84,47 @@ class Clusters:
         return tuple(line.target for route, line in self._lines.items() if line.target and not route.user)
 
     async def of(self, app: AppIntent) -> Target:
-        """Where an app goes, as whoever acts for it. A kubeconfig in a Secret is looked at each time: it may be a new one.
+        """Where an app goes, as whoever acts for it. What it brings along is looked at each time: it may be new.
 
-        Raises as `target`, and `NotReady` for a Secret that is not there.
+        Raises as `target`, and `NotReady` for a Secret or ConfigMap that is not there.
         """
-        secret = app.kubeconfig
-        if secret is None:
+        brought = app.kubeconfig
+        if brought is None:
             return await self.target(app.cluster, app.act_as)
-        data = await self._credentials.secret(secret.namespace, secret.name)
+        look = self._credentials.secret if isinstance(brought, SecretKey) else self._credentials.config
+        data = await look(brought.namespace, brought.name)
         version = digest.of_value({key: value.hex() for key, value in data.items()})
-        return await self.at(Route(cluster=str(secret), user=app.act_as, kubeconfig=secret, version=version))
+        return await self.at(Route(cluster=str(brought), user=app.act_as, kubeconfig=brought, version=version))
 
     def speaks_for(self, own: Target, app: Intent | None) -> bool:
         """Whether records found there count for the app.
 
         A cluster that an app brought along speaks for such apps only: whoever runs it could claim anything about others.
         """
-        secret = app.kubeconfig if isinstance(app, AppIntent) else None
-        return own.access.cluster == str(secret) if secret else own.access.cluster in self._ways
+        brought = app.kubeconfig if isinstance(app, AppIntent) else None
+        return own.access.cluster == str(brought) if brought else own.access.cluster in self._ways
+
+    async def unmask(self, own: Target) -> frozenset[SecretKey | ConfigName]:
+        """Tell a new target from one that is known and says that it is the same cluster; lines of impostors are cut.
+
+        A declared cluster is believed, what an app brought along must prove it: claims and records go by what a server says
+        of itself. Answers with what led to the impostors that were cut; raises `Rejected` where the new target is one.
+        """
+        cut: set[SecretKey | ConfigName] = set()
+        for route, line in tuple(self._lines.items()):
+            known = line.target
+            if known is None or known is own or route.user or known.uid != own.uid:
+                continue
+            if await known.proof() == await own.proof():
+                continue
+            if own.access.cluster not in self._ways:
+                raise Rejected(
+                    f"{own.access.cluster}: {own.access.server} says that it is the cluster {route}, and is another one"
+                )
+            if route.kubeconfig is not None and self._lines.pop(route, None) is not None:
+                line.scope.cancel()
+                cut.add(route.kubeconfig)
+        return frozenset(cut)
 
     @staticmethod
     def named(own: Target, app: Intent | None) -> str:

@@ -11,11 +11,24 @@ from typing import Protocol
 
 from gitopsd.model.change import Action, Change
 from gitopsd.model.identity import ObjectRef
-from gitopsd.model.outcome import Outcome
-from gitopsd.runtime import foreseen, forest, whatif
+from gitopsd.model.outcome import LedgerRow, Outcome
+from gitopsd.runtime import foreseen, forest, past, stats, trace, whatif, why
 from gitopsd.runtime.decisions import Decisions
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.view import Branch, ChangeView, ClusterView, PlanView, Report, View
+from gitopsd.runtime.lines import Lines
+from gitopsd.runtime.view import (
+    Branch,
+    ChangeView,
+    ClusterView,
+    Happening,
+    Link,
+    LogLine,
+    PlanView,
+    Report,
+    Stats,
+    TraceStep,
+    View,
+)
 from gitopsd.runtime.whatif import Question
 
 
@@ -42,28 +55,57 @@ class Control(Protocol):
         """What a reconcile of these apps, or of all, would do now; nothing is written."""
         ...
 
-    async def approve(self, name: str, actor: str, reason: str, plan: str) -> Sequence[View]:
-        """Approve the deletions that wait; `plan` '' means whatever waits now."""
+    async def approve(
+        self, name: str, actor: str, reason: str, plan: str, until: datetime | None = None
+    ) -> Sequence[View]:
+        """Approve the deletions that wait; `plan` '' means whatever waits now. Holds until then."""
         ...
 
     async def suspend(self, name: str, actor: str, reason: str, until: datetime | None) -> Sequence[View]:
         """Leave these apps alone until resumed."""
         ...
 
-    async def resume(self, name: str) -> Sequence[View]:
-        """End a suspension made by `suspend`."""
+    async def resume(
+        self, name: str, actor: str = "", reason: str = "", until: datetime | None = None
+    ) -> Sequence[View]:
+        """End a suspension made by `suspend`; after `until` it is suspended again."""
         ...
 
-    async def delete(self, name: str, token: str) -> Sequence[Report]:
+    async def delete(self, name: str, token: str, actor: str = "", reason: str = "") -> Sequence[Report]:
         """Delete these apps with what they applied, by their deletion policies."""
+        ...
+
+    async def why(self, name: str) -> Sequence[Sequence[Link]]:
+        """What the objects of this name wait for, a chain for each."""
+        ...
+
+    async def trace(self, name: str) -> Sequence[TraceStep]:
+        """Where an object in a cluster comes from."""
+        ...
+
+    async def history(self, names: Sequence[str], limit: int) -> Sequence[LedgerRow]:
+        """The latest rows of the ledger, the newest first; about the named objects only where some are named."""
+        ...
+
+    async def events(self, names: Sequence[str], after: int, patience: float) -> Sequence[Happening]:
+        """What happened after that number; waits up to `patience` seconds for something."""
+        ...
+
+    async def logs(self, name: str, after: int) -> Sequence[LogLine]:
+        """Lines of the log about the objects of this name."""
+        ...
+
+    async def stats(self) -> Stats:
+        """The process in numbers."""
         ...
 
 
 class LocalControl:
     """Answers from the engine in this process."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, lines: Lines | None = None) -> None:
         self._engine = engine
+        self._lines = lines
         self._decisions = Decisions(engine)
 
     async def clusters(self) -> Sequence[ClusterView]:
@@ -86,10 +128,12 @@ class LocalControl:
         """Plan without writing."""
         return await whatif.asked(self._engine, Question(names=tuple(names)), foreseen.view)
 
-    async def approve(self, name: str, actor: str, reason: str, plan: str) -> Sequence[View]:
+    async def approve(
+        self, name: str, actor: str, reason: str, plan: str, until: datetime | None = None
+    ) -> Sequence[View]:
         """Approve the deletions that wait."""
         for ref in self._engine.find(name):
-            await self._decisions.approve(ref, actor=actor, reason=reason, plan=plan)
+            await self._decisions.approve(ref, actor=actor, reason=reason, plan=plan, until=until)
         return await self.views([name])
 
     async def suspend(self, name: str, actor: str, reason: str, until: datetime | None) -> Sequence[View]:
@@ -98,15 +142,50 @@ class LocalControl:
             await self._decisions.suspend(ref, actor=actor, reason=reason, until=until)
         return await self.views([name])
 
-    async def resume(self, name: str) -> Sequence[View]:
+    async def resume(
+        self, name: str, actor: str = "", reason: str = "", until: datetime | None = None
+    ) -> Sequence[View]:
         """End a suspension."""
         for ref in self._engine.find(name):
-            await self._decisions.resume(ref)
+            await self._decisions.resume(ref, actor=actor, reason=reason, until=until)
         return await self.views([name])
 
-    async def delete(self, name: str, token: str) -> Sequence[Report]:
+    async def delete(self, name: str, token: str, actor: str = "", reason: str = "") -> Sequence[Report]:
         """Delete apps."""
-        return [self._done(await self._decisions.delete(ref, token)) for ref in self._engine.find(name)]
+        refs = self._engine.find(name)
+        return [self._done(await self._decisions.delete(ref, token, actor=actor, reason=reason)) for ref in refs]
+
+    async def why(self, name: str) -> Sequence[Sequence[Link]]:
+        """The chains of these objects."""
+        board = self._engine.board
+        return [why.chain(ref, self._look, board.intents, board.holding) for ref in self._engine.find(name)]
+
+    async def trace(self, name: str) -> Sequence[TraceStep]:
+        """From an object in a cluster to its source."""
+        return trace.of(name, self._engine.board.inventories, self._look, self._engine.board.intents)
+
+    async def history(self, names: Sequence[str], limit: int) -> Sequence[LedgerRow]:
+        """Rows of the ledger."""
+        await self._engine.written()
+        return past.rows(self._engine.parts.store, self._refs(names), limit)
+
+    async def events(self, names: Sequence[str], after: int, patience: float) -> Sequence[Happening]:
+        """The latest happenings."""
+        return await self._engine.happenings.after(after, frozenset(self._refs(names)), patience)
+
+    async def logs(self, name: str, after: int) -> Sequence[LogLine]:
+        """The latest lines."""
+        objects = {str(ref) for ref in self._engine.find(name)}
+        return self._lines.after(after, objects) if self._lines else ()
+
+    async def stats(self) -> Stats:
+        """The process in numbers."""
+        return stats.of(self._engine)
+
+    def _look(self, ref: ObjectRef) -> View | None:
+        """An object as the last run left it; None for one that nothing declares and that owns nothing."""
+        known = ref in self._engine.board.intents or ref in self._engine.board.inventories
+        return self._engine.last(ref) if known else None
 
     def _refs(self, names: Sequence[str]) -> list[ObjectRef]:
         return [ref for name in names for ref in self._engine.find(name)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from gitopsd.model.outcome import Outcome, Phase
+from gitopsd.model.outcome import Outcome, Phase, Step
 from gitopsd.runtime.wake import Reason
 
 
@@ -16,7 +16,14 @@ def news(previous: Outcome | None, outcome: Outcome) -> Reason | None:
         return Reason.DEPENDENCY
     if outcome.phase is Phase.READY and (previous.phase is not Phase.READY or outcome.applied != previous.applied):
         return Reason.DEPENDENCY
+    if outcome.phase is not Phase.READY and _cause(outcome) != _cause(previous):
+        return Reason.CAUSE
     return None
+
+
+def _cause(outcome: Outcome) -> tuple[Phase, Step | None, str]:
+    """Why an object is not ready, without what differs from one attempt to the next."""
+    return outcome.phase, outcome.step, outcome.reason
 
 
 def _artifact(outcome: Outcome) -> tuple[str, str, str, datetime] | None:

@@ -19,16 +19,18 @@ from gitopsd.model.errors import Misconfigured
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest
-from gitopsd.model.outcome import Outcome, Phase
+from gitopsd.model.outcome import LedgerRow, Outcome, Phase
 from gitopsd.plugin.roles import Target
 from gitopsd.reconcile import app, children, conclude, source
 from gitopsd.reconcile.claims import Claims
 from gitopsd.reconcile.conclude import Run
+from gitopsd.reconcile.remotes import Elsewhere
 from gitopsd.reconcile.world import Board, World
 from gitopsd.runtime import remembered, scheduled, views, warned
 from gitopsd.runtime.attempt import Attempt
 from gitopsd.runtime.clusters import Clusters
 from gitopsd.runtime.family import Family
+from gitopsd.runtime.happenings import Happenings
 from gitopsd.runtime.journal import Journal
 from gitopsd.runtime.parts import Parts
 from gitopsd.runtime.scheduled import Scheduled
@@ -48,6 +50,7 @@ class Engine:
         self._progress: dict[ObjectRef, Outcome] = {}
         self._only: set[ObjectRef] | None = None
         self.board = Board()
+        self.happenings = Happenings()
         self.family = Family(self.board, parts.registry, parts.store, self._journal if parts.persist else None)
         self.clusters = Clusters(tasks, parts.connect, parts.ctx.credentials)
         self.scheduler = Scheduler(
@@ -62,12 +65,17 @@ class Engine:
             limits=parts.limits,
             slots=parts.slots,
             additive_ready=parts.additive_ready,
+            decryption=parts.decryption,
             board=self.board,
             statuses=self._statuses,
             claims=Claims(),
+            elsewhere=Elsewhere(
+                registry=parts.registry, store=parts.store, ctx=parts.ctx, reach=parts.reach, fetches=parts.slots.fetch
+            ),
             mirror=parts.mirror,
             target=self.clusters.of,
             adopt_children=self._adopt_children,
+            looked_up=parts.lookups.note if parts.lookups else lambda _app, _looked: None,
             wake=lambda ref, _why: self._wake(ref),
             progress=self._progressed,
         )
@@ -112,8 +120,9 @@ class Engine:
         self._wake_holders(gone)
         for ref in gone & self.board.removals:
             self.scheduler.wake(ref, Reason.REQUEST)
-        for app_ref in [intent.ref for intent in self.board.apps() if intent.values] if again else ():
-            self.scheduler.wake(app_ref, Reason.VALUES)
+        for reader in self.board.apps() if again else ():
+            if reader.values or reader.kubeconfig or reader.decryption or self._parts.decryption.provider:
+                self.scheduler.wake(reader.ref, Reason.VALUES)
 
     def _orphan(self, ref: ObjectRef) -> frozenset[ObjectRef]:
         """Keep what an app owns without the app, or begin its end; answers with the heirs of its claims.
@@ -147,6 +156,8 @@ class Engine:
         self._journal.forget(ref)
         if self._parts.watches:
             self._parts.watches.forget(ref)
+        if self._parts.lookups:
+            self._parts.lookups.forget(ref)
 
     def _schedule(self) -> None:
         at_work = {ref: intent for ref, intent in self.board.intents.items() if ref not in self.family.remembered}
@@ -173,6 +184,8 @@ class Engine:
         self._employ({child for child in self.family.remembered if self.board.declared[child].parent == parent})
 
     def _adopt_children(self, parent: ObjectRef, manifests: tuple[Manifest, ...]) -> tuple[str, ...]:
+        if not self.family.concerns(parent, manifests):
+            return ()  # most apps: of a thousand, none should go through the other thousand
         broken = self.family.adopt(parent, manifests, self._declared)
         self._schedule()
         return broken
@@ -209,13 +222,16 @@ class Engine:
         return Outcome(ref=ref, phase=phase, generation=1, message=message, started=now, finished=now)
 
     def _progressed(self, outcome: Outcome) -> None:
+        outcome = outcome.masked(self._parts.ctx.masked)
         self._progress[outcome.ref] = outcome
+        self.happenings.outcome(outcome)
         self._parts.on_outcome(outcome)
 
     def _concluded(self, outcome: Outcome) -> None:
-        ref = outcome.ref
+        ref, outcome = outcome.ref, outcome.masked(self._parts.ctx.masked)
         self._progress.pop(ref, None)
         self.board.outcomes[ref] = outcome
+        self.happenings.outcome(outcome)
         row = conclude.ledger(outcome, cluster=self._cluster(ref), actor=self._parts.actor)
         status = self._status(outcome)
         if self._parts.persist:
@@ -226,6 +242,11 @@ class Engine:
         if outcome.phase is Phase.DELETED:
             self._ended(ref)
         self._employ_children(ref)
+
+    def record(self, decision: LedgerRow) -> None:
+        """A person decided something: it goes into the ledger, and who listens hears of it."""
+        self.happenings.decision(decision)
+        self._journal.note(decision.ref, status=None, row=decision)
 
     def _status(self, outcome: Outcome) -> Mapping[str, Any] | None:
         """The object's new status; None for one that has none."""
@@ -278,7 +299,14 @@ class Engine:
         return name or (known[0] if len(known) == 1 else "")
 
     async def loaded(self, target: Target, inventories: Iterable[Inventory]) -> None:
-        """A cluster was reached: take over what is recorded there, apps in the order of their names."""
+        """A cluster was reached: take over what is recorded there, apps in the order of their names.
+
+        Raises `Rejected` for a server that only says that it is a cluster which is known.
+        """
+        for impostor in await self.clusters.unmask(target):
+            for misled in [intent.ref for intent in self.board.apps() if intent.kubeconfig == impostor]:
+                self._pass_on(self.world.claims.release(misled))
+        self.board.names[target.uid] = target.access.cluster
         await self._journal.know(target.uid)
         found = sorted(
             (i for i in inventories if self.clusters.speaks_for(target, self.board.intents.get(i.app))),
@@ -292,6 +320,7 @@ class Engine:
             if inventory.cluster_uid != target.uid:
                 continue
             self.board.inventories[inventory.app] = inventory
+            self.board.records.setdefault(inventory.app, {})[target.uid] = inventory
             if self._parts.watches:
                 ours = [id for id in inventory.owned if not children.is_declared(id, self._parts.registry)]
                 route = self.clusters.named(target, self.board.intents.get(inventory.app))
@@ -307,6 +336,11 @@ class Engine:
         """In which version an app's objects are applied."""
         inventory = self.board.inventories.get(app)
         return {id: owned.version for id, owned in inventory.owned.items()} if inventory else {}
+
+    def forget_unread(self) -> None:
+        """Let go of what renders read from elsewhere once, and read no more."""
+        renders = self.board.renders.values()
+        self.world.elsewhere.forget_others({remote for render in renders for remote in render.outline.remotes})
 
     async def check_all(self, every: float) -> None:
         """The safety net below the watches: look at every app once in `every` seconds. Never returns."""
@@ -370,6 +404,10 @@ class Engine:
     async def keep_journal(self) -> None:
         """Write down what comes of objects, as it comes. Never returns."""
         await self._journal.run()
+
+    async def written(self) -> None:
+        """Have everything on the disk that was noted so far."""
+        await self._journal.flush()
 
     async def stop(self, grace: float = 10.0) -> None:
         """End all workers, running writes within `grace` seconds, and write down what came of them."""

@@ -40,10 +40,12 @@ class Family:
         """The objects that an app's render declares, sorted."""
         return tuple(sorted(self._of.get(parent, {})))
 
+    def concerns(self, parent: ObjectRef, manifests: Sequence[Manifest]) -> bool:
+        """Whether an app that declares these has children, or had any."""
+        return bool(manifests or self._kept.get(parent) or parent in self._of)
+
     def adopt(self, parent: ObjectRef, manifests: Sequence[Manifest], declared: DeclaredSet) -> tuple[str, ...]:
         """Put the declared objects among an app's manifests on the board; answers with what is wrong with them."""
-        if not manifests and not self._kept.get(parent) and parent not in self._of:
-            return ()
         self._keep(parent, [m.body for m in manifests if not m.hidden])
         found = home.children(
             [m.body for m in manifests],

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from gitopsd.model.change import Action, Change, FieldChange, Ours
 from gitopsd.model.declared import AppIntent, Declared
 from gitopsd.model.errors import UsageError
 from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.model.masking import Secrets
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.reconcile import children, diff, secrecy
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.masking import Secrets
 from gitopsd.runtime.view import ChangeView, ClusterView, FieldView, PlanView, Report, SourceView
 from gitopsd.runtime.whatif import Settled
 
@@ -103,12 +103,12 @@ def _report(ref: ObjectRef, settled: Settled) -> Report:
     outcome = engine.board.outcomes.get(ref)
     found = engine.view(ref)
     changes = outcome.plan.changes if outcome and outcome.plan else ()
-    secrets = _secrets(changes)
+    mask = _mask(changes, engine)
     cluster = next((c for c in engine.cluster_views() if c.name == found.cluster), ClusterView(name=found.cluster))
     moves = _moves(engine.board.outcomes.values())
-    planned = [_change(c, ref, engine, moves, secrets) for c in changes if c.action is not Action.UNCHANGED]
+    planned = [_change(c, ref, engine, moves, mask) for c in changes if c.action is not Action.UNCHANGED]
     return Report(
-        view=replace(found, document={}, due=None, message=secrets.masked(found.message)),
+        view=replace(found, document={}, due=None, message=mask(found.message)),
         cluster=cluster.name,
         server=cluster.server,
         context=cluster.context,
@@ -118,28 +118,29 @@ def _report(ref: ObjectRef, settled: Settled) -> Report:
     )
 
 
-def _secrets(changes: Iterable[Change]) -> Secrets:
-    """The values that no message of this plan may hold: a server's refusal may quote what it was sent."""
+def _mask(changes: Iterable[Change], engine: Engine) -> Callable[[str], str]:
+    """For the messages of this plan: a server's refusal may quote what it was sent."""
     secrets = Secrets()
     for change in changes:
         if change.error is not None and change.manifest is not None:
             for value in secrecy.values(change.manifest.body):
                 secrets.add(value)
-    return secrets
+    return lambda text: engine.parts.ctx.masked(secrets.masked(text))
 
 
-def _change(change: Change, app: ObjectRef, engine: Engine, moves: _Moves, secrets: Secrets) -> ChangeView:
+def _change(change: Change, app: ObjectRef, engine: Engine, moves: _Moves, mask: Callable[[str], str]) -> ChangeView:
     """One change as it is shown; what is deleted with the object as it is."""
     before, after, fields = change.before, change.after, change.fields
     if change.deletion and change.live is not None:
-        before = diff.compared(change.live.body, None).before
+        render = engine.board.renders.get(app)
+        before = diff.compared(change.live.body, None, hidden=render.hidden if render else frozenset()).before
     return ChangeView(
         action=str(change.action),
         kind=change.id.kind,
         namespace=change.id.namespace,
         name=change.id.name,
-        reason=secrets.masked(change.reason),
-        error=secrets.masked(str(change.error)) if change.error else "",
+        reason=mask(change.reason),
+        error=mask(str(change.error)) if change.error else "",
         fields=tuple(_field(f) for f in fields),
         moved_from=str(_giver(change, app) or ""),
         moved_to=str(moves.get((change.id, app), "")) if change.deletion else "",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from gitopsd.model.declared import AppIntent
 from gitopsd.model.identity import ObjectRef
-from gitopsd.reconcile import children
+from gitopsd.reconcile import children, look
 from gitopsd.runtime import views
 from gitopsd.runtime.engine import Engine
 from gitopsd.runtime.view import Branch, Leaf
@@ -38,5 +38,5 @@ async def _leaves(engine: Engine, ref: ObjectRef) -> tuple[Leaf, ...]:
     intent = engine.board.intents.get(ref)
     app = intent if isinstance(intent, AppIntent) else None
     target = await (engine.world.target(app) if app else engine.clusters.target(None))
-    live = await target.observe([(o.id, o.version) for o in owned])
-    return tuple(views.leaf(o.id, live.get(o.id), registry) for o in sorted(owned, key=lambda o: o.id))
+    seen = await look.at([(o.id, o.version) for o in owned], target)
+    return tuple(views.leaf(id, seen, registry) for id in sorted(o.id for o in owned))

@@ -154,7 +154,8 @@ class Journal:
             self._noted = anyio.Event()
             batch, self._waiting = self._waiting, _Waiting()
             try:
-                await to_thread.run_sync(self._write, batch)
+                with anyio.CancelScope(shield=True):  # whoever ends the writer now would take the batch along
+                    await to_thread.run_sync(self._write, batch)
             except GitopsdError as error:
                 self._put_back(batch)
                 self._log.error(

@@ -13,11 +13,17 @@ from typing import TextIO, cast
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from gitopsd.runtime.masking import Secrets
+from gitopsd.model.masking import Secrets
+from gitopsd.runtime.lines import Lines
 
 
-def make(stream: TextIO, *, json: bool, secrets: Secrets, level: int = logging.INFO) -> FilteringBoundLogger:
-    """A logger that writes lines of `level` and above to `stream`; colours only where the stream is a terminal."""
+def make(
+    stream: TextIO, *, json: bool, secrets: Secrets, level: int = logging.INFO, lines: Lines | None = None
+) -> FilteringBoundLogger:
+    """A logger that writes lines of `level` and above to `stream`; colours only where the stream is a terminal.
+
+    `lines` keeps the latest ones in memory, masked as they are written.
+    """
 
     def mask(logger: WrappedLogger, method: str, line: str) -> str:
         return secrets.masked(line)
@@ -26,9 +32,11 @@ def make(stream: TextIO, *, json: bool, secrets: Secrets, level: int = logging.I
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        *((lines.about,) if lines else ()),
         *(_for_machines() if json else _for_people(stream)),
         # The finished line is masked, so that nothing depends on where in it a value stands.
         cast("Processor", mask),
+        *((cast("Processor", lines.keep),) if lines else ()),
     ]
     logger = structlog.wrap_logger(
         structlog.WriteLogger(stream),

@@ -7,7 +7,7 @@ from typing import Any, cast
 from gitopsd.model.errors import Rejected
 from gitopsd.plugin.roles import Target
 
-_WRITES = frozenset({"apply", "delete", "remember", "discard", "lease", "acting_as"})
+_WRITES = frozenset({"apply", "delete", "remember", "discard", "lease", "acting_as", "token"})
 
 
 def only(target: Target) -> Target:

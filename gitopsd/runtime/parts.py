@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
+from gitopsd.model.declared import Decryption
 from gitopsd.model.outcome import Outcome
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.registry import Registry
+from gitopsd.reconcile.remotes import Reach
 from gitopsd.reconcile.world import Limits, Mirror, Safety, Slots
 from gitopsd.runtime.clusters import Connect
 from gitopsd.runtime.due import Pace
+from gitopsd.runtime.lookups import Lookups
 from gitopsd.runtime.watches import Watches
 from gitopsd.store import Store
 
@@ -26,9 +29,12 @@ class Parts:
     safety: Safety
     limits: Limits
     slots: Slots
+    reach: Reach
     additive_ready: bool
+    decryption: Decryption = field(default_factory=Decryption)
     mirror: Mirror
     watches: Watches | None
+    lookups: Lookups | None
     connect: Connect
     pace: Pace
     rng: Random

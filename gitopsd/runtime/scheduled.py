@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gitopsd.model.declared import AppIntent, Broken, Declared, Intent, SourceIntent, Unserved
+from gitopsd.model.declared import AppIntent, Declared, Intent, SourceIntent
 from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ObjectRef
 from gitopsd.runtime.due import Timing
@@ -13,7 +13,7 @@ from gitopsd.runtime.due import Timing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scheduled:
-    """One object with a worker. An app begins when its `source` has concluded once; `depends_on` only wakes it."""
+    """One object with a worker. It begins when its `source` has concluded once; `depends_on` only wakes it."""
 
     ref: ObjectRef
     spec: Digest
@@ -32,8 +32,8 @@ class Scheduled:
             spec=declared.spec,
             generation=declared.generation,
             timing=_timing(intent),
-            source=intent.source if isinstance(intent, AppIntent) else None,
-            depends_on=() if isinstance(intent, Unserved | Broken) else intent.depends_on,
+            source=_begins_after(intent),
+            depends_on=_depends_on(intent),
             closely=frozenset(intent.ready_expressions if isinstance(intent, AppIntent) else ()),
         )
 
@@ -53,6 +53,24 @@ def needed(every: Mapping[ObjectRef, Scheduled], refs: Iterable[ObjectRef]) -> I
             found[ref] = every[ref]
             todo.extend(every[ref].listens_to)
     return found.values()
+
+
+def _begins_after(intent: Intent) -> ObjectRef | None:
+    match intent:
+        case AppIntent():
+            return intent.source
+        case SourceIntent(reads=(first, *_)):
+            return first
+    return None
+
+
+def _depends_on(intent: Intent) -> tuple[ObjectRef, ...]:
+    match intent:
+        case AppIntent():
+            return intent.depends_on
+        case SourceIntent():
+            return (*intent.reads[1:], *intent.depends_on)
+    return ()
 
 
 def _timing(intent: Intent) -> Timing:

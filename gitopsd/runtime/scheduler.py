@@ -123,9 +123,10 @@ class Scheduler:
         time-out, and reads `outcomes` after it.
         """
         wanted = tuple(refs)
-        while not self._settled(wanted):
-            self._moved = anyio.Event()
-            await self._moved.wait()
+        while (restless := self._restless(wanted)) is not None:
+            while self._is_at_work(restless):  # all of them are looked at again only when this one rests, or is gone
+                self._moved = anyio.Event()
+                await self._moved.wait()
         return self.outcomes
 
     @property
@@ -220,8 +221,13 @@ class Scheduler:
         for answer in self._answers.pop((ref, token), ()):
             answer.give(outcome)
 
-    def _settled(self, refs: tuple[ObjectRef, ...]) -> bool:
-        return all(self._workers[ref].settled for ref in (self.closure(refs) if refs else self._workers))
+    def _restless(self, refs: tuple[ObjectRef, ...]) -> Worker | None:
+        """One that does not rest yet, of these and all that they wait for."""
+        workers = (self._workers[ref] for ref in (self.closure(refs) if refs else self._workers))
+        return next((worker for worker in workers if not worker.settled), None)
+
+    def _is_at_work(self, worker: Worker) -> bool:
+        return self._workers.get(worker.scheduled.ref) is worker and not worker.settled
 
     def _note(self) -> None:
         self._moved.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from gitopsd.model.identity import ObjectRef
@@ -147,3 +148,70 @@ class ClusterView:
     connected: bool = False
     offline: bool = False
     """An empty sandbox stands for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One object of a chain that waits: its state in a word, since when, what it says, what would unblock it."""
+
+    ref: ObjectRef
+    state: str
+    since: str = ""
+    message: str = ""
+    unblock: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceStep:
+    """One step from an object to where it comes from; `what` says how it belongs to the one before."""
+
+    what: str
+    name: str
+    place: str = ""
+    revision: str = ""
+    ready: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """Something that happened to an object; numbers only grow while a daemon runs."""
+
+    number: int
+    at: datetime
+    ref: ObjectRef
+    phase: str
+    message: str
+    revision: str = ""
+    changed: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One line of the daemon's log about an object, as it was written."""
+
+    number: int
+    object: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """A daemon in numbers. Sizes in bytes, times in seconds."""
+
+    version: str
+    uptime: float
+    memory: int
+    store: int
+    clusters: int
+    connected: int
+    sources: int
+    apps: int
+    children: int
+    objects: int
+    """Objects in clusters that apps own."""
+    phases: Mapping[str, int]
+    suspended: int
+    approvals: int
+    """Apps whose deletions wait for an approval."""

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from gitopsd.model.change import Live
 from gitopsd.model.declared import AppIntent, Broken, Declared, Deletion, Intent, SourceIntent, Unserved
-from gitopsd.model.errors import UsageError
+from gitopsd.model.errors import GitopsdError, UsageError
+from gitopsd.model.health import Health, Verdict
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.plugin import keys
 from gitopsd.plugin.registry import Registry
 from gitopsd.reconcile import health, secrecy
+from gitopsd.reconcile.look import Look
 from gitopsd.reconcile.world import Board
 from gitopsd.runtime import warned
 from gitopsd.runtime.view import Leaf, View
@@ -34,7 +35,7 @@ def of(ref: ObjectRef, board: Board, outcome: Outcome | None, status: Mapping[st
         ready=_READY.get(phase, False) if phase else None,
         message=_message(phase, outcome),
         reason=outcome.reason if outcome else "",
-        revision=_revision(outcome),
+        revision="" if isinstance(intent, SourceIntent) and intent.bare else _revision(outcome),
         app=isinstance(intent, AppIntent),
         suspended=_suspended(intent),
         counted=phase is not Phase.UNSERVED,
@@ -93,14 +94,17 @@ def _revision(outcome: Outcome | None) -> str:
     return str(outcome.artifact.revision) if outcome.artifact else str(outcome.attempted or "")
 
 
-def _suspended(intent: Intent | None) -> bool:
-    return isinstance(intent, AppIntent | SourceIntent) and intent.suspended
+def _suspended(intent: Intent | None, now: datetime | None = None) -> bool:
+    """By its own declaration. Without `now` a hold counts whose end nobody looked at."""
+    if not isinstance(intent, AppIntent | SourceIntent):
+        return False
+    return intent.suspended or (intent.hold is not None and (now is None or intent.hold.holds(now)))
 
 
 def suspended(ref: ObjectRef, board: Board, now: datetime) -> bool:
     """True when nobody is to touch it: by its own spec, or as recorded in the cluster."""
     recorded = board.inventories.get(ref)
-    return _suspended(board.intents.get(ref)) or (recorded is not None and recorded.held(now) is not None)
+    return _suspended(board.intents.get(ref), now) or (recorded is not None and recorded.held(now) is not None)
 
 
 def line(ref: ObjectRef, cluster: str, board: Board) -> Mapping[str, str]:
@@ -132,10 +136,15 @@ def _shown(declared: Declared) -> Mapping[str, Any]:
     return shown or {}
 
 
-def leaf(id: ResourceId, live: Live | None, registry: Registry) -> Leaf:
-    """An object in the cluster, with its health."""
-    verdict = health.assess(registry.health, live)
+def leaf(id: ResourceId, seen: Look, registry: Registry) -> Leaf:
+    """An object in the cluster, with its health, or what keeps it out of sight."""
+    hidden = seen.unread.get(id)
+    verdict = health.assess(registry.health, seen.live.get(id)) if hidden is None else _hidden(hidden)
     return Leaf(kind=id.kind, namespace=id.namespace, name=id.name, health=str(verdict.health), message=verdict.message)
+
+
+def _hidden(error: GitopsdError) -> Verdict:
+    return Verdict(health=Health.UNKNOWN, message=str(error))
 
 
 def find(name: str, refs: Iterable[ObjectRef], registry: Registry) -> tuple[ObjectRef, ...]:

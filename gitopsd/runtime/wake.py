@@ -18,10 +18,12 @@ class Reason(StrEnum):
     DUE = "due"
     SPEC = "spec changed"
     VALUES = "values changed"
-    """A ConfigMap or Secret that its render asks for."""
+    """A ConfigMap or Secret that its render, or the way to its cluster, asks for."""
     REVISION = "new revision"
     REQUEST = "requested"
     DEPENDENCY = "dependency moved"
+    CAUSE = "dependency fails otherwise"
+    """What it waits for is not ready for another reason than before; only what waits says why."""
     RELEASED = "released"
     """What it was refused before may be granted now: an approval was given, an object was let go by another app."""
     DRIFT = "drift"
@@ -32,9 +34,11 @@ class Reason(StrEnum):
 SUPERSEDES = frozenset({Reason.SPEC, Reason.VALUES, Reason.REVISION, Reason.REQUEST})
 """Reasons for which a health gate that is still open ends early: its answer is no longer asked for."""
 
+_ANY = frozenset(Reason) - {Reason.CAUSE}
 _RESTING = SUPERSEDES | {Reason.RELEASED}
 _HEEDED = {
-    Phase.READY: frozenset(Reason) - {Reason.DEPENDENCY},
+    Phase.READY: _ANY - {Reason.DEPENDENCY},
+    Phase.WAITING: frozenset(Reason),
     Phase.STALLED: _RESTING | {Reason.DRIFT},
     Phase.SUSPENDED: _RESTING,
     Phase.ORPHANED: _RESTING,
@@ -47,4 +51,4 @@ def heeded(reason: Reason, phase: Phase | None) -> bool:
     """True when an object in this phase (None: never attempted) acts on the wake. DUE is heeded always: it was asked for."""
     if phase is None or reason is Reason.DUE:
         return True
-    return reason in _HEEDED.get(phase, frozenset(Reason))
+    return reason in _HEEDED.get(phase, _ANY)

@@ -153,7 +153,9 @@ class Watches:
                 await anyio.sleep(every)
 
     def _cluster(self, name: str) -> _Cluster:
-        return self._clusters.setdefault(name, _Cluster())
+        if name not in self._clusters:  # asked for every object: no `setdefault`, which would make one each time
+            self._clusters[name] = _Cluster()
+        return self._clusters[name]
 
     async def _keep(self, target: Target, cluster: _Cluster, tasks: TaskGroup) -> None:
         open_now: dict[GroupKind, anyio.CancelScope] = {}

@@ -95,6 +95,7 @@ def _engine(tasks: TaskGroup, host: Engine, stand_ins: list[StandIn], on_outcome
                 registry=replace(parts.registry, sources={stand_in.kind: stand_in for stand_in in stand_ins}),
                 safety=replace(parts.safety, read_only=True),
                 watches=None,
+                lookups=None,
                 connect=_through(host, lambda: made[0]),
                 on_outcome=on_outcome,
                 persist=False,

@@ -48,6 +48,14 @@ def current(database: Database, source: ObjectRef) -> Artifact | None:
         return _DECODER.decode(row[0]) if row else None
 
 
+def sources(database: Database, kind: str) -> tuple[ObjectRef, ...]:
+    """The sources of this kind that have artifacts."""
+    query = "SELECT body FROM artifact WHERE id IN (SELECT max(id) FROM artifact WHERE source GLOB ? GROUP BY source)"
+    with database.read() as connection:
+        rows = connection.execute(query, (f"{kind}/*",)).fetchall()
+    return tuple(_DECODER.decode(body).source for (body,) in rows)
+
+
 def forget(connection: sqlite3.Connection, source: ObjectRef, now: int) -> None:
     """Drop all of a source's artifacts. Inside a write transaction."""
     _drop(connection, _rows(connection, str(source)), now)

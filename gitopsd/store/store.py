@@ -138,6 +138,10 @@ class Store:
         """The artifacts that are kept, the newest first."""
         return artifacts.history(self._cache, source)
 
+    def sources(self, kind: str) -> tuple[ObjectRef, ...]:
+        """The sources of this kind that have artifacts."""
+        return artifacts.sources(self._cache, kind)
+
     def forget(self, ref: ObjectRef) -> None:
         """Drop all that is known about a declared object that is gone: everything but its rows in the ledger."""
         with self._cache.write() as connection:

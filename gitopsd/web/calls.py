@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -22,6 +23,15 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     reason: str = ""
     plan: str = ""
     until: datetime | None = None
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A question about what was or happens: objects by name (none means all), from which number on, how long to wait."""
+
+    names: tuple[str, ...] = ()
+    after: int = 0
+    patience: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0.0
+    limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

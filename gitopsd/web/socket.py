@@ -8,7 +8,7 @@ only one that tells nothing, is `/healthz`.
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from aiohttp import web
 
 from gitopsd.model.errors import GitopsdError, UsageError
 from gitopsd.runtime.control import Control
-from gitopsd.web.calls import Ask, Fault, Named
+from gitopsd.runtime.view import LogLine
+from gitopsd.web.calls import Ask, Asked, Fault, Named
 
 MAX_BODY = 64 * 1024
 MODE = 0o600
@@ -64,14 +65,26 @@ def _application(control: Control) -> web.Application:
         "tree": (Named, lambda call: control.tree(call.names)),
         "reconcile": (Ask, lambda call: control.reconcile(call.name, call.token)),
         "plan": (Named, lambda call: control.plan(call.names)),
-        "approve": (Ask, lambda call: control.approve(call.name, call.actor, call.reason, call.plan)),
+        "approve": (Ask, lambda call: control.approve(call.name, call.actor, call.reason, call.plan, call.until)),
         "suspend": (Ask, lambda call: control.suspend(call.name, call.actor, call.reason, call.until)),
-        "resume": (Ask, lambda call: control.resume(call.name)),
-        "delete": (Ask, lambda call: control.delete(call.name, call.token)),
+        "resume": (Ask, lambda call: control.resume(call.name, call.actor, call.reason, call.until)),
+        "delete": (Ask, lambda call: control.delete(call.name, call.token, call.actor, call.reason)),
+        "why": (Ask, lambda call: control.why(call.name)),
+        "trace": (Ask, lambda call: control.trace(call.name)),
+        "history": (Asked, lambda call: control.history(call.names, call.limit)),
+        "events": (Asked, lambda call: control.events(call.names, call.after, call.patience)),
+        "logs": (Asked, lambda call: _logs(control, call)),
+        "stats": (Named, lambda _: control.stats()),
     }
     for name, (body, answer) in routes.items():
         application.router.add_post(f"/v1/{name}", _handler(body, answer))
     return application
+
+
+async def _logs(control: Control, call: Asked) -> Sequence[LogLine]:
+    """Lines about all objects that are named, in the order in which they were written."""
+    found = [line for name in call.names for line in await control.logs(name, call.after)]
+    return sorted(found, key=lambda line: line.number)
 
 
 async def _healthy(_: web.Request) -> web.Response:

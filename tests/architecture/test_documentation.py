@@ -19,7 +19,10 @@ from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.plugin import File, digest, keys, registry, yaml
 from gitopsd.store import Store
+from gitopsd_plugins.bucket.spec import BucketSpec
 from gitopsd_plugins.git.spec import RepositorySpec
+from gitopsd_plugins.helm.chart_spec import ChartSpec
+from gitopsd_plugins.helm.repository_spec import RepositorySpec as HelmRepositorySpec
 from gitopsd_plugins.kustomize.spec import KustomizationSpec
 from gitopsd_plugins.oci.spec import RepositorySpec as OciRepositorySpec
 
@@ -87,7 +90,15 @@ def test_every_field_of_a_served_kind_has_its_row(configuration, title, struct):
     assert {field.encode_name for field in msgspec.structs.fields(struct)} - documented == set()
 
 
-@pytest.mark.parametrize(("title", "struct"), [("OCIRepository", OciRepositorySpec)])
+SOURCES = [
+    ("OCIRepository", OciRepositorySpec),
+    ("Bucket", BucketSpec),
+    ("HelmRepository", HelmRepositorySpec),
+    ("HelmChart", ChartSpec),
+]
+
+
+@pytest.mark.parametrize(("title", "struct"), SOURCES)
 def test_every_field_of_a_source_has_its_row(root, title, struct):
     documented = set(rows(section((root / "docs" / "sources.md").read_text("utf-8"), title)))
     assert {field.encode_name for field in msgspec.structs.fields(struct)} - documented == set()

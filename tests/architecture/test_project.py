@@ -14,13 +14,16 @@ TOP = {
 ELSEWHERE = re.compile(r"(?<![\w}])/(work|root|Users)/\w|/opt/(?!gitopsd)\w|/home/(?!me/|user/|you/)\w+/")
 """Paths of a machine on which somebody worked."""
 API = """
-Access Action Actor Adopt AnyFolder AnyRevision AppIntent Approval Artifact Atomic Author Body Broken Change Changes ClusterAccess Conflict Content Context
-Credentials Declared Deletion Digest DriftPolicy Engine Entry Explanation FieldChange File Folder GitopsdError Health HealthCheck HealthExpression HealthRule
-HeldElsewhere Http Intake Intent Inventory Kind LedgerRow Link Live Manifest Misconfigured Node NotReady ObjectRef
-Objects Ours Outcome Owned Owner PathError Phase Place Plan Policy Proxies Qualified Read Rehearsal Rejected Rendered Renderer
-ResourceId Result Retrying Revision SecretKey Seen Sink Source SourceIntent Spec SpecError Stage Stalling Step Stored Suspension Target
-Tls Transient Treatment Tree Unmanaged Unserved Unsupported UsageError ValuesRef Verdict VerificationFailed Versioned Work WriteMode cel digest hookimpl http
-keys spec tree
+Access AccountToken Action Actor Adopt AnyAddress AnyFolder AnyRevision AppIntent Approval Artifact Atomic Author Body
+Broken Change Changes Closing ClusterAccess ConfigName Conflict Content Context Credentials Declared Decryption
+Decryptor Deletion Digest DriftPolicy Engine Entry Explanation Fetching FieldChange File Folder GitopsdError Health
+HealthCheck HealthExpression HealthRule HeldElsewhere Hold Http Intake Intent Inventory Keys Kind LedgerRow Link
+Lister Live Lock Locked Manifest Misconfigured Need Node NotReady NothingThere ObjectRef Objects Opened Ours Outcome
+Owned Owner PathError Phase Place Plan Policy Preflight Proxies Qualified Read Rehearsal Rejected Remote RemoteNeeded
+Remotes Rendered Renderer ResourceId Result Retrying Revision SecretKey Seen Sink Source SourceIntent Spec SpecError
+Stage Stalling Step Stored Suspension Target Tls Transient Treatment Tree Unmanaged Unserved Unsupported Upstream
+UsageError ValuesRef Verdict VerificationFailed Versioned Work WriteMode cel digest egress hookimpl http keys spec
+tree
 """.split()  # noqa: SIM905 - a list of literals would be a page long
 
 
@@ -39,7 +42,8 @@ def test_every_name_of_the_public_api_is_there():
 def test_the_hooks_are_those_that_the_registry_calls():
     found = {name for name in vars(hooks) if name.startswith("gitopsd_")}
     assert found == {
-        f"gitopsd_{role}" for role in ("kinds", "unserved", "sources", "renderers", "sinks", "accesses", "health")
+        f"gitopsd_{role}"
+        for role in ("kinds", "unserved", "sources", "renderers", "decryptors", "sinks", "accesses", "health")
     }
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import anyio
 import pytest
 import structlog
+from fakes.git_server import backend_server
 
 from gitopsd.plugin import Artifact, Context, Declared, Digest, Http, ObjectRef, Place, SourceIntent
 from gitopsd.runtime import intake
@@ -23,7 +24,6 @@ from gitopsd.runtime.processes import Processes, WorkerPool
 from gitopsd.store.store import Store
 from gitopsd_plugins.git.kind import GitRepository
 from gitopsd_plugins.git.source import GitSource
-from tests.fakes.git_server import backend_server
 
 FILES = 20_000
 TAGS = 500

@@ -32,6 +32,6 @@ def test_the_demo_shows_the_whole_main_job(tmp_path):
     assert "- delete ConfigMap/shop/banner" in plan
     assert "banner" not in pruned
     assert pruned.count(" Current") == 4
-    assert re.search(r"\d+ ms later it is put back", repaired)
+    assert re.search(r"\d+ ms later it is put back, and the shop is healthy again", repaired)
     assert len(re.findall(r"^  gitopsd ", repaired, re.M)) == 3
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("gitopsd-demo-")] == [], "it tidies up"

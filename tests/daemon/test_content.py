@@ -7,6 +7,7 @@ import sqlite3
 import pytest
 from fakes.world import SOURCE, World, app_ref, config_map, kustomization, maps
 
+from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.runtime.engine import Engine
 
@@ -44,6 +45,25 @@ async def test_damaged_content_is_fetched_again_and_the_app_goes_on(world: World
     assert await world.get("/api/v1/namespaces/other/configmaps/a")
 
 
+CHART = ObjectRef(kind="HelmChart", namespace="flux-system", name="web")
+
+
+async def test_damaged_content_that_a_chart_is_made_of_is_fetched_again(world: World) -> None:
+    world.repository.commit({"web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n"})
+    world.declare(
+        "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmChart\nmetadata: {name: web, namespace: flux-system}\n"
+        "spec: {interval: 1h, chart: web, sourceRef: {kind: GitRepository, name: repo}}\n"
+    )
+    async with world.engine() as engine:
+        await engine.once()
+        change(world, "UPDATE bytes SET data = 'x'")
+        first = await engine.reconcile(CHART, "now")
+        since = len(world.heard.outcomes) - 1
+        again = await world.heard.until(lambda o: o.ref == CHART and o.phase is Phase.READY, since)
+    assert (first.phase, first.reason) == (Phase.WAITING, "ContentDamaged")
+    assert str(again.applied) == "1.0.0"
+
+
 async def test_what_was_stored_last_serves_while_its_source_cannot_be_reached(world: World) -> None:
     head = world.repository.commit(maps("app", "a"))
     world.declare(kustomization("app"))
@@ -59,3 +79,4 @@ async def test_what_was_stored_last_serves_while_its_source_cannot_be_reached(wo
     assert failed.artifact is not None
     assert f"{failed.artifact.revision}, stored {failed.artifact.stored:%Y-%m-%dT%H:%M:%SZ}" in failed.message
     assert "stays in service" in failed.message
+    assert "stale since" in failed.message

@@ -20,9 +20,9 @@ from fakes.world import World, kustomization, maps, repository
 from gitopsd.daemon import compose, serve
 from gitopsd.daemon.compose import Mode
 from gitopsd.daemon.masked import MaskedCredentials
+from gitopsd.model.masking import Secrets
 from gitopsd.runtime import log
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.masking import Secrets
 from gitopsd_plugins.sandbox.cluster import Settings
 from gitopsd_plugins.sandbox.server import serve as sandbox
 

@@ -14,10 +14,10 @@ from gitopsd.config.settings import Safety as SafetySettings
 from gitopsd.config.settings import Settings
 from gitopsd.daemon import compose, connect
 from gitopsd.daemon.compose import Mode
+from gitopsd.model.masking import Secrets
 from gitopsd.model.outcome import Phase
 from gitopsd.runtime import log
 from gitopsd.runtime.decisions import Decisions
-from gitopsd.runtime.masking import Secrets
 from gitopsd.store import Store
 
 MODE = Mode(log=log.make(io.StringIO(), json=True, secrets=Secrets()), secrets=Secrets())

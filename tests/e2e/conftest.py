@@ -59,8 +59,12 @@ async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         async with sandboxed(tmp_path) as it:
             yield it
         return
-    cluster = RealCluster(request.getfixturevalue("control_plane"))
+    plane = request.getfixturevalue("control_plane")
+    cluster = RealCluster(plane, began=len(plane.audited("gitopsd/")))
     async with cluster.session() as http:
         repository = GitRepository(tmp_path / "repo.git")
-        settings = f"  instance: {uuid4().hex[:8]}\n"
-        yield World(folder=tmp_path, running=cluster, http=http, repository=repository, settings=settings)
+        yield (
+            it := World(folder=tmp_path, running=cluster, http=http, repository=repository, instance=uuid4().hex[:8])
+        )
+        ours = f"labelSelector=gitopsd.io/instance={it.instance}"
+        await it.send("DELETE", f"/api/v1/namespaces/default/configmaps?{ours}")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 from fakes.world import MERGE, SOURCE, World, app_ref, config_map, gone, kustomization, maps
 
 from gitopsd.model.outcome import Phase
 from gitopsd.plugin.conformance.scene import eventually
 from gitopsd.runtime.engine import Engine
+from gitopsd.runtime.flips import TIMES
 from gitopsd.runtime.wake import Reason
 from gitopsd.runtime.watches import Watches
 
 pytestmark = pytest.mark.asyncio
 
+STRATEGIC = "application/strategic-merge-patch+json"
 A = "/api/v1/namespaces/default/configmaps/a"
 B = "/api/v1/namespaces/default/configmaps/b"
 
@@ -75,6 +79,58 @@ async def test_a_job_that_was_removed_when_it_was_done_is_not_run_again(world: W
     assert (again.phase, again.changed) == (Phase.READY, {})
     created = [r for r in world.asked("PATCH") if r.path.endswith("/jobs/a") and "dryRun" not in r.query]
     assert len(created) == 1
+
+
+WEBHOOK = """
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: NAME}
+webhooks:
+- name: policy.example.org
+  failurePolicy: Ignore
+  sideEffects: None
+  admissionReviewVersions: [v1]
+  clientConfig: {url: "https://127.0.0.1:1/"}
+  rules: [{apiGroups: [no.such.group], apiVersions: [v1], operations: [CREATE], resources: [things]}]
+  namespaceSelector: {matchLabels: {checked: "true"}}
+"""
+
+
+async def test_who_rewrites_an_object_each_time_that_it_is_put_back_is_named_and_left_alone(
+    either: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Azure's admissions enforcer does so with the namespaceSelector of every webhook."""
+    name, either.level, told = f"enforced-{either.instance}", logging.WARNING, [""]
+    path = f"/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/{name}"
+    system = {"matchExpressions": [{"key": "control-plane", "operator": "DoesNotExist"}]}
+    enforced = {"webhooks": [{"name": "policy.example.org", "namespaceSelector": {**system, "matchLabels": None}}]}
+
+    async def enforce() -> None:
+        await either.send("PATCH", f"{path}?fieldManager=admissionsenforcer", enforced, STRATEGIC)
+
+    async def selector() -> object:
+        found = await either.get(path)
+        return found["webhooks"][0]["namespaceSelector"] if found else None
+
+    async def is_ours() -> bool:
+        return await selector() == {"matchLabels": {"checked": "true"}}
+
+    async def is_told() -> bool:
+        told[0] += capsys.readouterr().err
+        return "it is left alone for a while" in told[0] and "by=admissionsenforcer" in told[0]
+
+    either.repository.commit({"app/webhook.yaml": WEBHOOK.replace("NAME", name)})
+    either.declare(kustomization("app"))
+    async with either.engine(watch=True):
+        await either.until("app")
+        for _ in range(TIMES - 1):
+            await eventually(is_ours)
+            await enforce()
+        await eventually(is_ours)
+        await enforce()
+        await eventually(is_told)
+        assert await selector() == system
+    await either.send("DELETE", path)
 
 
 async def test_a_field_that_others_add_is_no_drift(world: World) -> None:
@@ -171,20 +227,20 @@ def parent(*children: str) -> dict[str, str]:
     return {f"parent/{name}.yaml": kustomization(name) for name in children}
 
 
-async def test_a_child_that_leaves_its_parents_render_ends_by_its_own_rules(world: World) -> None:
-    world.repository.commit({**parent("one", "two"), **maps("one", "a"), **maps("two", "b", "c")})
-    world.declare(kustomization("parent"))
-    async with world.engine() as engine:
+async def test_a_child_that_leaves_its_parents_render_ends_by_its_own_rules(either: World) -> None:
+    either.repository.commit({**parent("one", "two"), **maps("one", "a"), **maps("two", "b", "c")})
+    either.declare(kustomization("parent"))
+    async with either.engine() as engine:
         await engine.once()
-        assert await world.exists("a", "b", "c")
-        world.repository.commit({"parent/one.yaml": None})
+        assert await either.exists("a", "b", "c")
+        either.repository.commit({"parent/one.yaml": None})
         await engine.reconcile(SOURCE, "now")
         await engine.once()
         assert engine.board.outcomes[app_ref("parent")].phase is Phase.READY
         assert app_ref("one") not in engine.board.intents
-    assert not await world.exists("a")
-    assert await world.exists("b", "c")
-    assert world.deleted == [A]
+    assert not await either.exists("a")
+    assert await either.exists("b", "c")
+    assert either.deleted == [A]
 
 
 async def test_a_child_source_and_a_child_of_a_kind_not_served_leave_with_their_files(world: World) -> None:
@@ -208,22 +264,22 @@ async def test_a_child_source_and_a_child_of_a_kind_not_served_leave_with_their_
         assert {ref.name for ref in engine.board.intents} == {"repo", "parent"}
 
 
-async def test_a_child_with_most_of_the_objects_counts_with_all_of_them(world: World) -> None:
-    world.repository.commit(
+async def test_a_child_with_most_of_the_objects_counts_with_all_of_them(either: World) -> None:
+    either.repository.commit(
         {**parent("big", "s1", "s2", "s3"), **maps("big", "a", "b", "c", "d", "e", "f", "g")}
         | {**maps("s1", "x"), **maps("s2", "y"), **maps("s3", "z")}
     )
-    world.declare(kustomization("parent"))
-    async with world.engine() as engine:
+    either.declare(kustomization("parent"))
+    async with either.engine() as engine:
         await engine.once()
-        world.repository.commit({"parent/big.yaml": None})
+        either.repository.commit({"parent/big.yaml": None})
         await engine.reconcile(SOURCE, "now")
         await engine.once()
         refused = engine.board.outcomes[app_ref("parent")]
         assert refused.reason == "DeletionNotApproved"
         assert "deleting 7 of 10 objects" in refused.message
         assert app_ref("big") in engine.board.intents
-    assert world.deleted == []
+    assert either.deleted == []
 
 
 async def test_a_child_that_a_file_declares_too_is_left_to_the_file(world: World) -> None:

@@ -21,55 +21,55 @@ async def owner(world: World, name: str) -> str:
 @pytest.mark.parametrize(("first", "then"), [("left", "right"), ("right", "left")])
 @pytest.mark.parametrize("watch", [False, True])
 async def test_an_object_that_moves_in_one_commit_is_adopted_whoever_renders_first(
-    world: World, first: str, then: str, watch: bool
+    either: World, first: str, then: str, watch: bool
 ) -> None:
     after = f"[{{name: {first}}}]"
-    world.repository.commit({**maps("left", "x", "l1", "l2", "l3"), **maps("right", "r1")})
-    world.declare(kustomization(first), kustomization(then, f"dependsOn: {after}"))
-    async with world.engine(watch=watch) as engine:
-        await world.until("left")
-        await world.until("right")
-        before = await world.get("/api/v1/namespaces/default/configmaps/x")
-        head = world.repository.commit({**gone("left", "x"), **maps("right", "x")})
-        seen = len(world.heard.outcomes)
+    either.repository.commit({**maps("left", "x", "l1", "l2", "l3"), **maps("right", "r1")})
+    either.declare(kustomization(first), kustomization(then, f"dependsOn: {after}"))
+    async with either.engine(watch=watch) as engine:
+        await either.until("left")
+        await either.until("right")
+        before = await either.get("/api/v1/namespaces/default/configmaps/x")
+        head = either.repository.commit({**gone("left", "x"), **maps("right", "x")})
+        seen = len(either.heard.outcomes)
         await engine.reconcile(engine.find("repo")[0], "now")
-        await world.heard.until(
+        await either.heard.until(
             lambda o: o.ref == app_ref("right") and str(o.applied).endswith(head) and _tracks(o, "x"), seen
         )
         await engine.once()
         assert engine.board.outcomes[app_ref("left")].phase is Phase.READY
         assert not _tracks(engine.board.outcomes[app_ref("left")], "x")
-    after_move = await world.get("/api/v1/namespaces/default/configmaps/x")
+    after_move = await either.get("/api/v1/namespaces/default/configmaps/x")
     assert before is not None
     assert after_move is not None
     assert after_move["metadata"]["uid"] == before["metadata"]["uid"]
-    assert await owner(world, "x") == "right"
-    assert world.deleted == []
+    assert await owner(either, "x") == "right"
+    assert either.deleted == []
 
 
 def _tracks(outcome: object, name: str) -> bool:
     return any(id.name == name for id in outcome.inventory.owned)  # type: ignore[attr-defined]
 
 
-async def test_two_apps_that_want_one_object_leave_it_to_the_first_and_say_so(world: World) -> None:
-    world.repository.commit({**maps("left", "x"), **maps("right", "x", "y")})
-    world.declare(kustomization("left"), kustomization("right", "dependsOn: [{name: left}]"))
-    outcomes = await world.once()
+async def test_two_apps_that_want_one_object_leave_it_to_the_first_and_say_so(either: World) -> None:
+    either.repository.commit({**maps("left", "x"), **maps("right", "x", "y")})
+    either.declare(kustomization("left"), kustomization("right", "dependsOn: [{name: left}]"))
+    outcomes = await either.once()
     assert outcomes[app_ref("left")].phase is Phase.READY
     refused = outcomes[app_ref("right")]
     assert refused.phase is Phase.STALLED
     assert "ConfigMap/default/x" in refused.message
     assert "Kustomization/flux-system/left" in refused.message
-    assert await owner(world, "x") == "left"
-    assert await world.exists("y")
+    assert await owner(either, "x") == "left"
+    assert await either.exists("y")
 
 
-async def test_who_was_refused_an_object_gets_it_when_the_other_lets_go(world: World) -> None:
-    world.repository.commit({**maps("left", "x", "l"), **maps("right", "x", "y")})
-    world.declare(kustomization("left"), kustomization("right", "dependsOn: [{name: left}]"))
-    await world.once()
-    world.repository.commit(gone("left", "x"))
-    outcomes = await world.once()
+async def test_who_was_refused_an_object_gets_it_when_the_other_lets_go(either: World) -> None:
+    either.repository.commit({**maps("left", "x", "l"), **maps("right", "x", "y")})
+    either.declare(kustomization("left"), kustomization("right", "dependsOn: [{name: left}]"))
+    await either.once()
+    either.repository.commit(gone("left", "x"))
+    outcomes = await either.once()
     assert {o.phase for o in outcomes.values()} == {Phase.READY}
-    assert await owner(world, "x") == "right"
-    assert world.deleted == []
+    assert await owner(either, "x") == "right"
+    assert either.deleted == []

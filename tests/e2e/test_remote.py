@@ -1,9 +1,10 @@
-"""Apps that bring the way to their cluster along: a kubeconfig in a Secret."""
+"""Apps that bring the way to their cluster along: a kubeconfig in a Secret, or a ConfigMap that describes it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,11 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from fakes.world import MERGE, SOURCE, Heard, World, app_ref, kustomization, maps
+from aiohttp import web
+from fakes import proxy
+from fakes.proxy import Upstream
+from fakes.real_cluster import RealCluster
+from fakes.world import APPLY, MERGE, SOURCE, Heard, World, app_ref, kustomization, maps
 
 from gitopsd.config import chosen as choice
 from gitopsd.model.outcome import Phase
@@ -150,3 +155,163 @@ async def test_the_other_cluster_speaks_for_its_own_apps_only(world: World, remo
         uid = engine.board.inventories[app_ref("app")].cluster_uid
         assert engine.board.inventories[app_ref("here")].cluster_uid != uid
         assert {view.ref.name for view in engine.views()} == {"app", "here", "repo"}
+
+
+@asynccontextmanager
+async def posing(world: World, remote: Running) -> AsyncIterator[str]:
+    """The kubeconfig of another server, which says that it is the declared cluster."""
+    declared = await world.get("/api/v1/namespaces/kube-system")
+    assert declared is not None
+
+    async def lie(_: web.Request, upstream: Upstream) -> web.Response:
+        body = json.loads((await upstream()).body)  # type: ignore[arg-type]  # a whole answer
+        body["metadata"]["uid"] = declared["metadata"]["uid"]
+        return web.json_response(body)
+
+    async with proxy.proxy(remote.url) as it:
+        it.add(lie, method="GET", path="/namespaces/kube-system$")
+        yield secret(remote.kubeconfig().replace(remote.url, it.url))
+
+
+FOUND_OUT = "says that it is the cluster test, and is another one"
+
+
+async def test_a_server_that_poses_as_the_declared_cluster_is_found_out(world: World, remote: Running) -> None:
+    world.repository.commit({**maps("away", "a"), **maps("here", "a")})
+    async with posing(world, remote) as kubeconfig:
+        world.declare(kustomization("here"), away("away", "dependsOn: [{name: here}]"), kubeconfig)
+        outcomes = await world.once()
+    assert outcomes[app_ref("here")].phase is Phase.READY, outcomes[app_ref("here")].message
+    assert outcomes[app_ref("away")].phase is Phase.RETRYING
+    assert FOUND_OUT in outcomes[app_ref("away")].message
+    assert await in_remote(remote, "GET", MAP) is None
+
+
+async def test_one_that_posed_first_is_cut_off_and_what_it_claimed_is_free(world: World, remote: Running) -> None:
+    world.repository.commit({**maps("away", "a"), **maps("here", "a")})
+    async with posing(world, remote) as kubeconfig:
+        world.declare(away("away"), kubeconfig)
+        async with world.engine() as engine:
+            await world.until("away")
+            world.declare(kustomization("here"), away("away"), kubeconfig)
+            engine.declare(world.load().declared)
+            await world.until("here")
+            found_out = await engine.reconcile(app_ref("away"), "now")
+            assert FOUND_OUT in found_out.message
+    assert await world.exists("a")
+
+
+async def test_the_declared_cluster_by_another_way_is_the_same_one(world: World) -> None:
+    world.repository.commit({**maps("here", "a", "h"), **maps("way", "a", "w")})
+    world.declare(kustomization("here"), away("way", "dependsOn: [{name: here}]"), secret(world.running.kubeconfig()))
+    outcomes = await world.once()
+    assert outcomes[app_ref("here")].phase is Phase.READY, outcomes[app_ref("here")].message
+    assert outcomes[app_ref("way")].phase is Phase.STALLED
+    assert f"{app_ref('here')} wants it too" in outcomes[app_ref("way")].message
+    assert await world.exists("a", "h", "w")
+
+
+async def test_an_app_that_moves_to_another_cluster_says_what_it_leaves_behind(world: World, remote: Running) -> None:
+    (world.folder / "other").write_text(remote.kubeconfig())
+    other = (
+        "apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {name: other}\n"
+        f"spec: {{kubeconfig: {{path: {world.folder / 'other'}, context: sandbox}}}}\n"
+    )
+    world.repository.commit(maps("app", "a", "b"))
+    for cluster in ("test", "other"):
+        world.declare(kustomization("app", annotations=f"{{gitopsd.io/cluster: {cluster}}}"), other)
+        async with world.engine() as engine:
+            await engine.reached()
+            outcome = (await engine.once())[app_ref("app")]
+        assert outcome.phase is Phase.READY
+        assert bool(outcome.warnings) is (cluster == "other")
+    [warning] = outcome.warnings
+    assert "2 objects that it applied to the cluster test are left there: ConfigMap/default/a, " in warning
+    assert await world.exists("a", "b")
+    assert await in_remote(remote, "GET", MAP) is not None
+
+
+# --- by a ConfigMap that describes the way ------------------------------------------------------------------------------
+
+ISSUER = "https://kubernetes.default.svc"
+"""Who issues tokens on a real control plane, and takes them too."""
+ACCOUNT = "system:serviceaccount:flux-system:traveller"
+
+
+def described(cluster: World, *, provider: str = "generic") -> str:
+    """A ConfigMap that leads back to the same cluster, as another one that trusts its tokens."""
+    data = {"provider": provider, "address": cluster.running.url, "serviceAccountName": "traveller"}
+    if isinstance(cluster.running, RealCluster):
+        data |= {"audiences": ISSUER, "ca.crt": (cluster.running.plane.folder / "ca.crt").read_text()}
+    return (
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: remote, namespace: flux-system}\n"
+        f"data: {json.dumps(data)}\n"
+    )
+
+
+def by_config_map(name: str = "app") -> str:
+    return kustomization(name, "kubeConfig: {configMapRef: {name: remote}}", "retryInterval: 1s")
+
+
+@asynccontextmanager
+async def travelling(world: World) -> AsyncIterator[None]:
+    """A service account that may do everything; taken away again, since a real control plane is shared."""
+    rbac = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+    binding = {
+        "metadata": {"name": "traveller"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"kind": "ServiceAccount", "name": "traveller", "namespace": "flux-system"}],
+    }
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "flux-system"}}
+    await world.send("PATCH", "/api/v1/namespaces/flux-system?fieldManager=somebody", namespace, APPLY)
+    await world.send("POST", "/api/v1/namespaces/flux-system/serviceaccounts", {"metadata": {"name": "traveller"}})
+    await world.send("POST", rbac, binding)
+    try:
+        yield
+    finally:
+        await world.send("DELETE", f"{rbac}/traveller")
+        await world.send("DELETE", "/api/v1/namespaces/flux-system/serviceaccounts/traveller")
+
+
+async def test_a_token_that_the_declared_cluster_issues_opens_the_one_that_a_config_map_describes(
+    either: World,
+) -> None:
+    either.repository.commit(maps("app", "travelled"))
+    either.declare(by_config_map(), described(either))
+    async with travelling(either):
+        async with either.engine(watch=True) as engine:
+            await either.until("app")
+            assert engine.view(app_ref("app")).cluster == "ConfigMap/flux-system/remote"
+        found = await either.get("/api/v1/namespaces/default/configmaps/travelled")
+        assert found is not None
+        await either.send("DELETE", "/api/v1/namespaces/default/configmaps/travelled")
+
+
+async def test_it_is_the_account_of_the_config_map_that_acts_there(world: World) -> None:
+    world.repository.commit(maps("app", "a"))
+    world.declare(by_config_map(), described(world))
+    async with travelling(world):
+        assert (await world.app()).phase is Phase.READY
+    [created] = [r for r in world.asked("PATCH") if r.path.endswith("/configmaps/a") and "dryRun" not in r.query]
+    assert created.user == ACCOUNT
+
+
+async def test_a_provider_that_is_not_served_stalls_the_app_by_name_until_its_config_map_changes(world: World) -> None:
+    world.repository.commit({**maps("app", "a"), **maps("here", "h")})
+    world.declare(by_config_map(), kustomization("here"), described(world, provider="aws"))
+    async with travelling(world), world.engine() as engine:
+        outcome = await world.until("app", Phase.STALLED)
+        assert outcome.reason == "FeatureNotSupported"
+        assert "spec.kubeConfig.configMapRef: ConfigMap/flux-system/remote: provider aws" in outcome.message
+        await world.until("here")
+        world.declare(by_config_map(), kustomization("here"), described(world))
+        engine.declare(world.load().declared)
+        await world.until("app")
+
+
+async def test_a_plan_asks_for_no_token_and_says_so(world: World) -> None:
+    world.repository.commit(maps("app", "a"))
+    world.declare(by_config_map(), described(world))
+    async with travelling(world):
+        outcome = (await world.once(write=False))[app_ref("app")]
+    assert "serviceaccounts/traveller/token was not sent: gitopsd runs read-only" in outcome.message

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import anyio
 import pytest
-from fakes.world import RECORDS, SOURCE, World, app_ref, config_map, gone, kustomization, maps
+import pytest_asyncio
+from fakes.world import MERGE, RECORDS, SOURCE, World, app_ref, config_map, gone, kustomization, maps
 
 from gitopsd.config import reload
 from gitopsd.model.change import Action
@@ -106,15 +110,15 @@ EMPTY: dict[str, tuple[dict[str, Any], str, Phase]] = {
 
 
 @pytest.mark.parametrize("case", EMPTY)
-async def test_an_empty_or_failed_render_prunes_nothing(world: World, case: str) -> None:
+async def test_an_empty_or_failed_render_prunes_nothing(either: World, case: str) -> None:
     changes, words, phase = EMPTY[case]
-    await applied(world)
-    world.repository.commit(changes)
-    outcome = await world.app()
+    await applied(either)
+    either.repository.commit(changes)
+    outcome = await either.app()
     assert (outcome.phase, words in outcome.message) == (phase, True), outcome.message
     assert outcome.message.count("Kustomization/flux-system/app") >= 1
-    assert await world.exists(*FOUR)
-    assert world.deleted == []
+    assert await either.exists(*FOUR)
+    assert either.deleted == []
 
 
 async def test_another_holder_of_the_lease_is_left_alone(world: World) -> None:
@@ -220,28 +224,28 @@ async def test_an_object_of_another_engine_is_taken_over_where_the_user_says_so(
     assert ours["data"] == {"key": "value"}
 
 
-async def test_deleting_most_of_an_app_waits_for_an_approval_and_the_rest_goes_on(world: World) -> None:
-    await applied(world)
-    world.repository.commit({**gone("app", "a", "b", "c"), **maps("app", "new")})
-    outcome = await world.app()
+async def test_deleting_most_of_an_app_waits_for_an_approval_and_the_rest_goes_on(either: World) -> None:
+    await applied(either)
+    either.repository.commit({**gone("app", "a", "b", "c"), **maps("app", "new")})
+    outcome = await either.app()
     assert outcome.plan is not None
     assert (outcome.phase, outcome.reason) == (Phase.WAITING, "DeletionNotApproved")
     assert "deleting 3 of 4 objects is more than half of the app" in outcome.message
     assert outcome.plan.digest in outcome.message
-    assert await world.exists(*FOUR, "new")
-    assert world.deleted == []
+    assert await either.exists(*FOUR, "new")
+    assert either.deleted == []
 
 
-async def test_an_approved_deletion_is_carried_out_once(world: World) -> None:
-    await applied(world)
-    world.repository.commit(gone("app", "a", "b", "c"))
-    async with world.engine() as engine:
+async def test_an_approved_deletion_is_carried_out_once(either: World) -> None:
+    await applied(either)
+    either.repository.commit(gone("app", "a", "b", "c"))
+    async with either.engine() as engine:
         refused = (await engine.once())[app_ref("app")]
         assert refused.plan is not None
         assert await Decisions(engine).approve(app_ref("app"), actor="ada", reason="they go") == refused.plan.digest
         done = (await engine.once())[app_ref("app")]
     assert done.phase is Phase.READY, done.message
-    assert sorted(path.rpartition("/")[2] for path in world.deleted) == ["a", "b", "c"]
+    assert sorted(path.rpartition("/")[2] for path in either.deleted) == ["a", "b", "c"]
     assert done.inventory is not None
     assert done.inventory.approvals == ()
 
@@ -256,54 +260,63 @@ async def test_an_approval_of_another_plan_is_refused(world: World) -> None:
     assert world.deleted == []
 
 
-async def test_a_deletion_is_approved_in_git_by_the_plans_digest(world: World) -> None:
-    await applied(world)
-    world.repository.commit(gone("app", "a", "b", "c"))
-    refused = await world.app()
+async def test_a_deletion_is_approved_in_git_by_the_plans_digest(either: World) -> None:
+    await applied(either)
+    either.repository.commit(gone("app", "a", "b", "c"))
+    refused = await either.app()
     assert refused.plan is not None
-    world.declare(kustomization("app", annotations=f"{{gitopsd.io/approve: '{refused.plan.digest}'}}"))
-    assert (await world.app()).phase is Phase.READY
-    assert len(world.deleted) == 3
+    either.declare(kustomization("app", annotations=f"{{gitopsd.io/approve: '{refused.plan.digest}'}}"))
+    assert (await either.app()).phase is Phase.READY
+    assert len(either.deleted) == 3
 
 
-NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
+NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: SHOP}\n"
 CLAIM = (
-    "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data, namespace: shop}\n"
+    "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data, namespace: SHOP}\n"
     "spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n"
 )
 
 
-async def in_shop(world: World, files: dict[str, str]) -> None:
-    world.repository.commit({"app/ns.yaml": NAMESPACE, **files, **maps("app", "x1", "x2", "x3", "x4")})
+@pytest_asyncio.fixture
+async def shop(either: World) -> AsyncIterator[str]:
+    """The name of a namespace that the test's app brings along."""
+    name = f"shop-{uuid4().hex[:8]}"
+    yield name
+    if await either.get(f"/api/v1/namespaces/{name}") is not None:
+        await either.send("DELETE", f"/api/v1/namespaces/{name}")
+
+
+async def in_shop(world: World, shop: str, text: str) -> None:
+    """An app of a namespace, one object in it, and others elsewhere; then without these two."""
+    files = {"app/ns.yaml": NAMESPACE.replace("SHOP", shop), "app/own.yaml": text}
+    world.repository.commit({**files, **maps("app", "x1", "x2", "x3", "x4")})
     world.declare(kustomization("app"))
     assert (await world.app()).phase is Phase.READY
+    world.repository.commit(dict.fromkeys(files))
 
 
-async def test_a_namespace_that_would_take_others_objects_along_is_kept(world: World) -> None:
-    await in_shop(world, {"app/own.yaml": config_map("own", namespace="shop")})
-    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "precious", "namespace": "shop"}}
-    await world.send("POST", "/api/v1/namespaces/shop/configmaps", body)
-    world.repository.commit({"app/ns.yaml": None, "app/own.yaml": None})
-    outcome = await world.app()
+async def test_a_namespace_that_would_take_others_objects_along_is_kept(either: World, shop: str) -> None:
+    await in_shop(either, shop, config_map("own", namespace=shop))
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "precious", "namespace": shop}}
+    await either.send("POST", f"/api/v1/namespaces/{shop}/configmaps", body)
+    outcome = await either.app()
     assert (outcome.phase, outcome.reason) == (Phase.WAITING, "DeletionNotApproved")
-    assert "not in the plan: ConfigMap/shop/precious" in outcome.message
-    assert world.deleted == ["/api/v1/namespaces/shop/configmaps/own"]
+    assert f"not in the plan: ConfigMap/{shop}/precious" in outcome.message
+    assert either.deleted == [f"/api/v1/namespaces/{shop}/configmaps/own"]
 
 
-async def test_a_namespace_goes_with_what_is_in_the_plan(world: World) -> None:
-    await in_shop(world, {"app/own.yaml": config_map("own", namespace="shop")})
-    world.repository.commit({"app/ns.yaml": None, "app/own.yaml": None})
-    assert (await world.app()).phase is Phase.READY
-    assert world.deleted[-1] == "/api/v1/namespaces/shop"
+async def test_a_namespace_goes_with_what_is_in_the_plan(either: World, shop: str) -> None:
+    await in_shop(either, shop, config_map("own", namespace=shop))
+    assert (await either.app()).phase is Phase.READY
+    assert either.deleted[-1] == f"/api/v1/namespaces/{shop}"
 
 
-async def test_a_volume_is_kept_and_its_namespace_with_it(world: World) -> None:
-    await in_shop(world, {"app/claim.yaml": CLAIM})
-    world.repository.commit({"app/ns.yaml": None, "app/claim.yaml": None})
-    outcome = await world.app()
+async def test_a_volume_is_kept_and_its_namespace_with_it(either: World, shop: str) -> None:
+    await in_shop(either, shop, CLAIM.replace("SHOP", shop))
+    outcome = await either.app()
     assert outcome.reason == "DeletionNotApproved"
-    assert "PersistentVolumeClaim/shop/data" in outcome.message
-    assert world.deleted == []
+    assert f"PersistentVolumeClaim/{shop}/data" in outcome.message
+    assert either.deleted == []
 
 
 @pytest.mark.parametrize(
@@ -318,23 +331,24 @@ async def test_a_marked_object_is_never_pruned(world: World, marker: str) -> Non
     assert world.deleted == []
 
 
-async def test_without_prune_nothing_is_deleted(world: World) -> None:
-    await applied(world, "prune: false")
-    world.repository.commit(gone("app", "a"))
-    assert (await world.app()).phase is Phase.READY
-    assert await world.exists("a")
-    assert world.deleted == []
+async def test_without_prune_nothing_is_deleted(either: World) -> None:
+    await applied(either, "prune: false")
+    either.repository.commit(gone("app", "a"))
+    assert (await either.app()).phase is Phase.READY
+    assert await either.exists("a")
+    assert either.deleted == []
 
 
-async def test_an_object_that_lost_our_labels_is_let_go(world: World) -> None:
-    await applied(world)
+async def test_an_object_that_lost_our_labels_is_let_go(either: World) -> None:
+    await applied(either)
     path = "/api/v1/namespaces/default/configmaps/a"
     labels = {f"gitopsd.io/{key}": None for key in ("instance", "kind", "namespace", "name")}
-    await world.send("PATCH", path, {"metadata": {"labels": labels}}, "application/merge-patch+json")
-    world.repository.commit(gone("app", "a"))
-    assert (await world.app()).phase is Phase.READY
-    assert await world.exists("a")
-    assert world.deleted == []
+    await either.send("PATCH", path, {"metadata": {"labels": labels}}, MERGE)
+    either.repository.commit(gone("app", "a"))
+    assert (await either.app()).phase is Phase.READY
+    assert await either.exists("a")
+    assert either.deleted == []
+    await either.send("DELETE", path)  # nobody would find it by its labels
 
 
 async def test_an_app_is_left_alone_while_it_is_suspended_and_goes_on_when_it_is_resumed(world: World) -> None:
@@ -352,14 +366,34 @@ async def test_an_app_is_left_alone_while_it_is_suspended_and_goes_on_when_it_is
     assert len(world.deleted) == 1
 
 
-DELETIONS = {
-    "MirrorPrune": (True, 4),
-    "Delete": (False, 4),
-    "WaitForTermination": (False, 4),
-    "Orphan": (True, 0),
-}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What becomes of an app's objects when it is deleted."""
+
+    policy: str
+    prune: bool
+    kept: bool
+
+    @property
+    def app(self) -> str:
+        return f"{self.policy.lower()}-{str(self.prune).lower()}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(f"{self.app}-{number}" for number in range(4))
+
+    def declared(self, annotations: str) -> str:
+        spec = (f"prune: {str(self.prune).lower()}", f"deletionPolicy: {self.policy}")
+        return kustomization(self.app, *spec, annotations=annotations)
 
 
+ENDINGS = (
+    Ending(policy="MirrorPrune", prune=True, kept=False),
+    Ending(policy="MirrorPrune", prune=False, kept=True),
+    Ending(policy="Delete", prune=False, kept=False),
+    Ending(policy="WaitForTermination", prune=False, kept=False),
+    Ending(policy="Orphan", prune=True, kept=True),
+)
 CONFIRMED = "{gitopsd.io/delete: confirmed}"
 
 
@@ -374,35 +408,36 @@ async def test_a_declared_app_is_not_deleted_by_hand_as_its_declaration_would_br
     assert world.deleted == []
 
 
-@pytest.mark.parametrize("policy", DELETIONS)
-async def test_deleting_an_app_follows_its_deletion_policy(world: World, policy: str) -> None:
-    prune, expected = DELETIONS[policy]
-    await applied(world, f"prune: {str(prune).lower()}", f"deletionPolicy: {policy}")
-    world.declare(
-        kustomization("app", f"prune: {str(prune).lower()}", f"deletionPolicy: {policy}", annotations=CONFIRMED)
-    )
-    outcome = await world.app()
-    assert outcome.phase is Phase.DELETED, outcome.message
-    assert len(world.deleted) == expected
-    assert await world.exists(*FOUR) is (expected == 0)
-    assert await world.get(f"{RECORDS}configmaps/{RECORD}") is None
+async def test_deleting_an_app_follows_its_deletion_policy(either: World) -> None:
+    files = [maps(ending.app, *ending.names) for ending in ENDINGS]
+    either.repository.commit({name: text for some in files for name, text in some.items()})
+    for marks, phase in (("{}", Phase.READY), (CONFIRMED, Phase.DELETED)):
+        either.declare(*(ending.declared(marks) for ending in ENDINGS))
+        outcomes = await either.once()
+        assert {outcomes[app_ref(e.app)].phase for e in ENDINGS} == {phase}, [o.message for o in outcomes.values()]
+    for ending in ENDINGS:
+        assert [await either.exists(name) for name in ending.names] == [ending.kept] * 4, ending
+        record = f"inventory.{either.instance}.kustomization.flux-system.{ending.app}"
+        assert await either.get(f"{RECORDS}configmaps/{record}") is None
+    gone = [name for ending in ENDINGS if not ending.kept for name in ending.names]
+    assert sorted(path.rpartition("/")[2] for path in either.deleted) == sorted(gone)
 
 
-async def test_the_end_of_an_app_waits_for_what_ends_slowly_where_it_is_asked_to(world: World) -> None:
-    await applied(world, "deletionPolicy: WaitForTermination")
+async def test_the_end_of_an_app_waits_for_what_ends_slowly_where_it_is_asked_to(either: World) -> None:
+    await applied(either, "deletionPolicy: WaitForTermination")
     path = "/api/v1/namespaces/default/configmaps/a"
-    await world.send("PATCH", path, {"metadata": {"finalizers": ["example.com/slow"]}}, "application/merge-patch+json")
-    async with world.engine() as engine:
+    await either.send("PATCH", path, {"metadata": {"finalizers": ["example.com/slow"]}}, MERGE)
+    async with either.engine() as engine:
         await engine.once()
-        seen = len(world.heard.outcomes)
-        world.declare(kustomization("app", "deletionPolicy: WaitForTermination", annotations=CONFIRMED))
-        engine.declare(world.load().declared)
+        seen = len(either.heard.outcomes)
+        either.declare(kustomization("app", "deletionPolicy: WaitForTermination", annotations=CONFIRMED))
+        engine.declare(either.load().declared)
         with anyio.fail_after(10):
-            while not (found := await world.get(path)) or "deletionTimestamp" not in found["metadata"]:
+            while not (found := await either.get(path)) or "deletionTimestamp" not in found["metadata"]:
                 await anyio.lowlevel.checkpoint()
-        assert [o for o in world.heard.outcomes[seen:] if o.ref == app_ref("app")] == []
-        await world.send("PATCH", path, {"metadata": {"finalizers": None}}, "application/merge-patch+json")
-        await world.until("app", Phase.DELETED, since=seen)
+        assert [o for o in either.heard.outcomes[seen:] if o.ref == app_ref("app")] == []
+        await either.send("PATCH", path, {"metadata": {"finalizers": None}}, MERGE)
+        await either.until("app", Phase.DELETED, since=seen)
 
 
 async def test_a_plan_of_an_app_that_is_to_be_deleted_deletes_nothing(world: World) -> None:
@@ -416,7 +451,7 @@ async def test_a_plan_of_an_app_that_is_to_be_deleted_deletes_nothing(world: Wor
 
 
 async def test_a_plan_of_what_was_never_applied_shows_creates_and_writes_nothing(world: World) -> None:
-    shop = {"one/ns.yaml": NAMESPACE, "one/map.yaml": config_map("own", namespace="shop")}
+    shop = {"one/ns.yaml": NAMESPACE.replace("SHOP", "shop"), "one/map.yaml": config_map("own", namespace="shop")}
     world.repository.commit({**shop, **maps("two", "x")})
     world.declare(kustomization("one"), kustomization("two", "dependsOn: [{name: one}]"))
     outcomes = await world.once(write=False)
@@ -438,54 +473,54 @@ async def test_a_plan_shows_the_deletions_of_now_and_sends_none(world: World) ->
     assert world.deleted == []
 
 
-async def test_a_suspended_app_holds_back_the_deletion_of_what_it_may_want(world: World) -> None:
-    world.repository.commit({**maps("one", "a", "b", "c"), **maps("two", "x")})
-    world.declare(kustomization("one"), kustomization("two"))
-    await world.once()
-    world.declare(kustomization("one"), kustomization("two", "suspend: true"))
-    world.repository.commit({**gone("one", "a"), **maps("two", "a")})
-    outcomes = await world.once()
+async def test_a_suspended_app_holds_back_the_deletion_of_what_it_may_want(either: World) -> None:
+    either.repository.commit({**maps("one", "a", "b", "c"), **maps("two", "x")})
+    either.declare(kustomization("one"), kustomization("two"))
+    await either.once()
+    either.declare(kustomization("one"), kustomization("two", "suspend: true"))
+    either.repository.commit({**gone("one", "a"), **maps("two", "a")})
+    outcomes = await either.once()
     held = outcomes[app_ref("one")]
     assert held.phase is Phase.READY
     assert held.plan is not None
     [change] = [c for c in held.plan.changes if c.deletion]
     assert change.reason == f"held: {app_ref('two')} has not rendered this revision yet"
-    assert world.deleted == []
-    world.declare(kustomization("one"), kustomization("two"))
-    outcomes = await world.once()
+    assert either.deleted == []
+    either.declare(kustomization("one"), kustomization("two"))
+    outcomes = await either.once()
     assert {o.phase for o in outcomes.values()} == {Phase.READY}
-    assert world.deleted == []
-    assert await world.exists("a", "b", "c", "x")
+    assert either.deleted == []
+    assert await either.exists("a", "b", "c", "x")
 
 
-async def test_after_the_hold_timeout_a_held_deletion_waits_for_an_approval(world: World) -> None:
-    world.settings = "  holdTimeout: 0s\n"
-    world.repository.commit({**maps("one", "a", "b", "c"), **maps("two", "x")})
-    world.declare(kustomization("one"), kustomization("two"))
-    await world.once()
-    world.declare(kustomization("one"), kustomization("two", "suspend: true"))
-    world.repository.commit(gone("one", "a"))
-    outcome = (await world.once())[app_ref("one")]
+async def test_after_the_hold_timeout_a_held_deletion_waits_for_an_approval(either: World) -> None:
+    either.settings += "  holdTimeout: 0s\n"
+    either.repository.commit({**maps("one", "a", "b", "c"), **maps("two", "x")})
+    either.declare(kustomization("one"), kustomization("two"))
+    await either.once()
+    either.declare(kustomization("one"), kustomization("two", "suspend: true"))
+    either.repository.commit(gone("one", "a"))
+    outcome = (await either.once())[app_ref("one")]
     assert outcome.reason == "DeletionNotApproved"
     assert f"{app_ref('two')} may want it and has not rendered this revision for long" in outcome.message
-    assert world.deleted == []
+    assert either.deleted == []
 
 
-async def test_deleting_an_app_leaves_what_another_wants(world: World) -> None:
-    world.repository.commit({**maps("one", "a", "b"), **maps("two", "x")})
-    world.declare(kustomization("one"), kustomization("two"))
-    async with world.engine() as engine:
+async def test_deleting_an_app_leaves_what_another_wants(either: World) -> None:
+    either.repository.commit({**maps("one", "a", "b"), **maps("two", "x")})
+    either.declare(kustomization("one"), kustomization("two"))
+    async with either.engine() as engine:
         await engine.once()
-        world.repository.commit(maps("two", "a"))
+        either.repository.commit(maps("two", "a"))
         await engine.reconcile(SOURCE, "now")
         assert (await engine.once())[app_ref("two")].phase is Phase.STALLED
-        world.declare(kustomization("one", annotations=CONFIRMED), kustomization("two"))
-        engine.declare(world.load().declared)
+        either.declare(kustomization("one", annotations=CONFIRMED), kustomization("two"))
+        engine.declare(either.load().declared)
         outcomes = await engine.once()
         assert outcomes[app_ref("one")].phase is Phase.DELETED, outcomes[app_ref("one")].message
         assert outcomes[app_ref("two")].phase is Phase.READY, outcomes[app_ref("two")].message
-    assert [path.rpartition("/")[2] for path in world.deleted] == ["b"]
-    assert await world.exists("a", "x")
+    assert [path.rpartition("/")[2] for path in either.deleted] == ["b"]
+    assert await either.exists("a", "x")
 
 
 async def test_a_suspension_ends_when_its_time_has_come(world: World) -> None:

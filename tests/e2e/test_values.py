@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from pathlib import Path
 
+import anyio
 import msgspec
 import pytest
-from fakes.world import World, app_ref, config_map, kustomization
+from fakes.world import MERGE, PATIENCE, World, app_ref, config_map, kustomization
 
 from gitopsd.model.outcome import Phase
 from gitopsd.runtime import views
@@ -79,6 +81,83 @@ async def test_a_change_of_what_is_declared_wakes_the_app(world: World) -> None:
     assert await data(world) == {"region": "x-east"}
 
 
+async def put(world: World, kind: str, name: str, data: Mapping[str, str], *, method: str = "POST") -> None:
+    """A ConfigMap or Secret of the namespace flux-system, as somebody else makes or replaces it."""
+    path = f"/api/v1/namespaces/flux-system/{kind}s" + (f"/{name}" if method == "PUT" else "")
+    await world.send(method, path, {"metadata": {"name": name}, "data": data})
+
+
+def encoded(password: str) -> dict[str, str]:
+    return {"password": base64.b64encode(password.encode()).decode()}
+
+
+async def flux_system(world: World) -> None:
+    """The namespace, which tests on one control plane share, without what they look for in it."""
+    where = "/api/v1/namespaces/flux-system"
+    if await world.get(where) is None:
+        await world.send("POST", "/api/v1/namespaces", {"metadata": {"name": "flux-system"}})
+    for path in (f"{where}/configmaps/vars", f"{where}/secrets/login", MAP):
+        if await world.get(path) is not None:
+            await world.send("DELETE", path)
+
+
+async def until_data(world: World, expected: Mapping[str, str]) -> None:
+    """Wait, outcome by outcome, until the app's ConfigMap holds this."""
+    with anyio.fail_after(PATIENCE):
+        while (await world.get(MAP) or {}).get("data") != expected:
+            world.heard.news = anyio.Event()
+            with anyio.move_on_after(1):
+                await world.heard.news.wait()
+
+
+async def test_a_change_in_the_cluster_wakes_the_app_that_reads_it(either: World) -> None:
+    world = either
+    await flux_system(world)
+    await put(world, "configmap", "vars", {"region": "south"})
+    world.repository.commit({"app/a.yaml": config_map("a", region="x-${region}", login="${password:=none}")})
+    world.declare(kustomization("app", SUBSTITUTE))
+    async with world.engine(watch=True):
+        await world.until("app")
+        assert await data(world) == {"region": "x-south", "login": "none"}
+        await put(world, "configmap", "vars", {"region": "west"}, method="PUT")
+        await until_data(world, {"region": "x-west", "login": "none"})
+        await put(world, "secret", "login", encoded("first-one"))
+        await until_data(world, {"region": "x-west", "login": "first-one"})
+        await put(world, "secret", "login", encoded("second-one"), method="PUT")
+        await until_data(world, {"region": "x-west", "login": "second-one"})
+        await world.send("DELETE", "/api/v1/namespaces/flux-system/secrets/login")
+        await until_data(world, {"region": "x-west", "login": "none"})
+
+
+async def test_what_is_missing_wakes_the_app_when_it_comes(either: World) -> None:
+    world = either
+    await flux_system(world)
+    world.repository.commit({"app/a.yaml": config_map("a", region="x-${region}")})
+    world.declare(kustomization("app", SUBSTITUTE))
+    async with world.engine(watch=True):
+        await world.until("app", Phase.WAITING)
+        await put(world, "configmap", "vars", {"region": "south"})
+        await world.until("app")
+        assert await data(world) == {"region": "x-south"}
+
+
+async def test_nothing_is_asked_again_while_nothing_changes(world: World) -> None:
+    await flux_system(world)
+    await put(world, "configmap", "vars", {"region": "south"})
+    world.repository.commit({"app/a.yaml": config_map("a", region="x-${region}")})
+    world.declare(kustomization("app", SUBSTITUTE))
+    async with world.engine(watch=True) as engine:
+        await world.until("app")
+        await put(world, "secret", "login", encoded("unused"))
+        await world.until("app", since=len(world.heard.outcomes))
+        looked = len(world.heard.outcomes)
+        await put(world, "configmap", "others", {"region": "nowhere"})
+        metadata = {"metadata": {"labels": {"touched": "yes"}}}
+        await world.send("PATCH", "/api/v1/namespaces/flux-system/configmaps/vars", metadata, MERGE)
+        await engine.reconcile(app_ref("app"), "once more")
+        assert len(world.heard.outcomes) == looked + 1
+
+
 async def test_an_unchanged_value_renders_nothing_again(world: World) -> None:
     world.repository.commit({"app/a.yaml": config_map("a", region="x-${region}")})
     world.declare(kustomization("app", SUBSTITUTE), variables(region="north"))
@@ -148,4 +227,19 @@ async def test_a_child_that_holds_a_secret_value_is_on_no_disk_either(world: Wor
     )
     planned = await world.plan(revisions=["next"])
     assert [change.name for app in planned.apps for change in app.changes] == ["child", "a"]
+    assert PASSWORD not in repr(planned) + repr(msgspec.to_builtins(planned))
+
+
+async def test_a_plan_that_deletes_an_object_does_not_show_the_secret_values_in_it(world: World) -> None:
+    world.repository.commit(
+        {"app/a.yaml": config_map("a"), "app/b.yaml": config_map("b", note="x-${password}", region="${region}")}
+    )
+    world.declare(kustomization("app", SUBSTITUTE), variables(region="north"), login())
+    assert (await world.app()).phase is Phase.READY
+    world.repository.commit({"app/b.yaml": None}, branch="next")
+    planned = await world.plan(revisions=["next"])
+    (change,) = [change for app in planned.apps for change in app.changes]
+    assert (change.name, change.deletion) == ("b", True)
+    assert change.before is not None
+    assert change.before["data"] == {"note": "***", "region": "north"}
     assert PASSWORD not in repr(planned) + repr(msgspec.to_builtins(planned))

@@ -25,10 +25,10 @@ from gitopsd.config.chosen import Chosen
 from gitopsd.daemon import compose
 from gitopsd.daemon.compose import Mode
 from gitopsd.model.identity import ObjectRef
+from gitopsd.model.masking import Secrets
 from gitopsd.model.outcome import Outcome
 from gitopsd.plugin import yaml
 from gitopsd.runtime import log
-from gitopsd.runtime.masking import Secrets
 from gitopsd_plugins.sandbox.cluster import Settings
 from gitopsd_plugins.sandbox.journal import Request
 from gitopsd_plugins.sandbox.server import Running, serve

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 
-def self_signed(folder: Path, address: str = "127.0.0.1") -> tuple[Path, Path]:
-    """Writes `tls.crt` and `tls.key` into the folder, which is made."""
-    folder.mkdir(parents=True)
+def self_signed(folder: Path, address: str = "127.0.0.1", *, ca: bool = True) -> tuple[Path, Path]:
+    """Writes `tls.crt` and `tls.key` into the folder, which is made. Some clients take no `ca` for a server's own certificate."""
+    folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
     now = datetime.now(UTC)
@@ -28,7 +28,7 @@ def self_signed(folder: Path, address: str = "127.0.0.1") -> tuple[Path, Path]:
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
     files = folder / "tls.crt", folder / "tls.key"

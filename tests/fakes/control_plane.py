@@ -38,9 +38,10 @@ _AUDITED = """apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
-- {level: None, verbs: [get, list, watch]}
-- {level: Metadata}
 """
+_UNREAD = "- {level: None, verbs: [get, list, watch]}\n"
+_READ = "- {level: Metadata, verbs: [watch], omitStages: [RequestReceived, ResponseComplete]}\n"
+_REST = "- {level: Metadata, omitStages: [RequestReceived, ResponseStarted]}\n"
 
 
 def assets() -> Path:
@@ -125,6 +126,9 @@ class ControlPlane:
     port: int = 0
     controllers: bool = True
     """Whether kube-controller-manager runs too, where it is there."""
+    reads: bool = False
+    """Whether the audit log has reads too: a watch when it begins, all else when it is answered."""
+    _etcd: int = 0
     _authority: Authority = field(init=False)
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -152,14 +156,13 @@ class ControlPlane:
     def _start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._certificates()
-        self.port, etcd, peer, controllers = _free_ports(4)
+        self.port, self._etcd, peer, controllers = _free_ports(4)
         self._write_kubeconfig("admin")
         self._write_kubeconfig("controllers")
-        (self.folder / "audit-policy.yaml").write_text(_AUDITED)
-        self._launch("etcd", _etcd_flags(self.folder, etcd, peer))
-        _await(self._processes[-1], lambda: _answers(f"http://127.0.0.1:{etcd}/health"), self.folder)
-        self._launch("kube-apiserver", _api_server_flags(self.folder, self.port, etcd))
-        _await(self._processes[-1], lambda: self.api("/readyz"), self.folder)
+        (self.folder / "audit-policy.yaml").write_text(_AUDITED + (_READ if self.reads else _UNREAD) + _REST)
+        self._launch("etcd", _etcd_flags(self.folder, self._etcd, peer))
+        _await(self._processes[-1], lambda: _answers(f"http://127.0.0.1:{self._etcd}/health"), self.folder)
+        self.start_api_server()
         if self.controllers and os.access(self.binaries / "kube-controller-manager", os.X_OK):
             self._launch("kube-controller-manager", _controller_flags(self.folder, controllers))
             _await(
@@ -168,8 +171,20 @@ class ControlPlane:
                 self.folder,
             )
 
+    def stop_api_server(self) -> None:
+        """Until `start_api_server`; what it stored stays."""
+        process = next(p for p in self._processes if _name(p) == "kube-apiserver")
+        self._processes.remove(process)
+        _end(process)
+
+    def start_api_server(self) -> None:
+        """On the same port, and wait until it answers."""
+        self._launch("kube-apiserver", _api_server_flags(self.folder, self.port, self._etcd))
+        self._processes.insert(1, self._processes.pop())  # the controllers end before it, and etcd after it
+        _await(self._processes[1], lambda: self.api("/readyz"), self.folder)
+
     def audited(self, agent: str) -> Sequence[Mapping[str, Any]]:
-        """What the server logged of this user agent, in order; reads are not logged."""
+        """What the server logged of this user agent, in order; reads only with `reads`."""
         lines = (self.folder / "audit.log").read_text().splitlines()
         return [event for event in map(json.loads, lines) if event.get("userAgent", "").startswith(agent)]
 
@@ -196,12 +211,7 @@ class ControlPlane:
 
     def _stop(self) -> None:
         for process in reversed(self._processes):
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(20)
+            _end(process)
         self._processes.clear()
 
     def _write_kubeconfig(self, user: str) -> Path:
@@ -278,11 +288,24 @@ def _controller_flags(folder: Path, port: int) -> Sequence[str]:
     )
 
 
+def _name(process: subprocess.Popen[bytes]) -> str:
+    return Path(str(process.args[0])).name  # type: ignore[index]  # argv is a list here
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(20)
+
+
 def _await(process: subprocess.Popen[bytes], up: Callable[[], bool], folder: Path) -> None:
     deadline = time.monotonic() + _UP_WITHIN
     while not up():
         if process.poll() is not None or time.monotonic() > deadline:
-            log = folder / f"{Path(str(process.args[0])).name}.log"  # type: ignore[index]  # argv is a list here
+            log = folder / f"{_name(process)}.log"
             raise RuntimeError(f"it did not come up; the end of {log}:\n{log.read_text(errors='replace')[-2000:]}")
         time.sleep(0.1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,9 @@ class Submodule:
     commit: str
 
 
+Sign = Callable[[bytes], bytes]
+"""Makes a signature of an object's bytes."""
+
 Content = str | bytes | Link | Program | Submodule
 
 
@@ -47,14 +50,21 @@ class GitRepository:
     def url(self) -> str:
         return f"file://{self.path}"
 
-    def commit(self, changes: Mapping[str, Content | None], *, branch: str = "main", orphan: bool = False) -> str:
+    def commit(
+        self,
+        changes: Mapping[str, Content | None],
+        *,
+        branch: str = "main",
+        orphan: bool = False,
+        sign: Sign | None = None,
+    ) -> str:
         """Commit on a branch and return the commit's name."""
         self.files = {path: c for path, c in {**self.files, **changes}.items() if c is not None}
         with Repo(str(self.path)) as repo:
             entries = [(path.encode("utf-8", "surrogateescape"), *_entry(repo, c)) for path, c in self.files.items()]
-            return self.commit_tree(commit_tree(repo.object_store, entries), branch=branch, orphan=orphan)
+            return self.commit_tree(commit_tree(repo.object_store, entries), branch=branch, orphan=orphan, sign=sign)
 
-    def commit_tree(self, tree: bytes, *, branch: str = "main", orphan: bool = False) -> str:
+    def commit_tree(self, tree: bytes, *, branch: str = "main", orphan: bool = False, sign: Sign | None = None) -> str:
         """Commit a tree that is there already."""
         self.time += 60
         ref = f"refs/heads/{branch}".encode()
@@ -66,20 +76,26 @@ class GitRepository:
             commit.author_time = commit.commit_time = self.time
             commit.author_timezone = commit.commit_timezone = 0
             commit.message = b"a change"
+            if sign:
+                commit.gpgsig = sign(commit.as_raw_string()).strip()
             repo.object_store.add_object(commit)
             repo.refs[ref] = commit.id
             return commit.id.decode()
 
-    def tag(self, name: str, commit: str, *, annotated: bool = False) -> None:
+    def tag(self, name: str, commit: str, *, annotated: bool = False, sign: Sign | None = None, named: str = "") -> str:
+        """Tag a commit, and return what the ref names; `named` is what the tag object calls itself, where that differs."""
         with Repo(str(self.path)) as repo:
             target = commit.encode()
-            if annotated:
+            if annotated or sign:
                 tag = Tag()
-                tag.name, tag.tagger, tag.message = name.encode(), WHO, b"a release"
+                tag.name, tag.tagger, tag.message = (named or name).encode(), WHO, b"a release\n"
                 tag.object, tag.tag_time, tag.tag_timezone = (Commit, target), self.time, 0
+                if sign:
+                    tag.signature = sign(tag.as_raw_string())
                 repo.object_store.add_object(tag)
                 target = tag.id
             repo.refs[f"refs/tags/{name}".encode()] = target
+            return target.decode()
 
     def branch(self, name: str, commit: str) -> None:
         with Repo(str(self.path)) as repo:

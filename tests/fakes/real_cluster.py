@@ -1,8 +1,9 @@
-"""A real control plane where a whole-way test would have a sandbox: the same few things, without a journal."""
+"""A real control plane where a whole-way test would have a sandbox: the same few things; its audit log tells what was deleted."""
 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -15,11 +16,18 @@ class RealCluster:
 
     plane: ControlPlane
     context: str = "local"
+    began: int = 0
+    """Entries of the audit log that are older than the test."""
 
     @property
     def url(self) -> str:
         """Where the API server is."""
         return f"https://127.0.0.1:{self.plane.port}"
+
+    def deleted(self) -> Sequence[str]:
+        """The paths of what gitopsd deleted since then, in order."""
+        ours = self.plane.audited("gitopsd/")[self.began :]
+        return [event["requestURI"].partition("?")[0] for event in ours if event["verb"] == "delete"]
 
     def kubeconfig(self) -> str:
         """Of the administrator."""

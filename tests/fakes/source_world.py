@@ -1,4 +1,4 @@
-"""A source plugin in the middle of what it works with: the real store, jobs in a thread, Secrets by name."""
+"""What a source plugin works with, over the real store: jobs run in threads of this process, Secrets are in a dictionary."""
 
 from __future__ import annotations
 
@@ -18,29 +18,28 @@ from gitopsd.plugin import (
     Artifact,
     Context,
     Digest,
-    File,
     Folder,
     Http,
     Intake,
-    Link,
     NotReady,
     Revision,
     Source,
     SourceIntent,
     Stored,
 )
+from gitopsd.plugin.conformance.source import CountingIntake
 from gitopsd.store.store import Store
 
 
 @dataclass
 class ThreadWork:
-    """Runs jobs in a thread of this process, with the store that it was given. Remembers their names."""
+    """Runs jobs in a thread, with the store that it was given. Remembers their names."""
 
     intake: Intake
     jobs: list[str] = field(default_factory=list)
 
     async def run(self, job: str, payload: bytes, *, timeout: float, memory: int = 0) -> bytes:
-        self.jobs.append(job)
+        self.jobs.append(job.rpartition(":")[2])
         module, _, name = job.partition(":")
         function = getattr(importlib.import_module(module), name)
         return await anyio.to_thread.run_sync(partial(function, payload, self.intake))
@@ -63,21 +62,21 @@ class Secrets:
 
 @dataclass
 class SourceWorld:
-    """A source and everything that it works with. `concealed` is what it had masked."""
+    """A context and what stands behind it."""
 
     ctx: Context
     store: Store
-    source: Source
+    intake: CountingIntake
     work: ThreadWork
     secrets: Secrets
-    logs: list[Mapping[str, Any]]
-    concealed: list[bytes]
 
-    async def sync(self, intent: SourceIntent, base: Artifact | None = None) -> tuple[Revision, Stored]:
-        revision = await self.source.resolve(intent, self.ctx)
-        return revision, await self.source.fetch(intent, revision, base, self.ctx)
+    async def sync(self, source: Source, intent: SourceIntent, base: Artifact | None = None) -> tuple[Revision, Stored]:
+        """Resolve and fetch."""
+        revision = await source.resolve(intent, self.ctx)
+        return revision, await source.fetch(intent, revision, base, self.ctx)
 
     def artifact(self, intent: SourceIntent, revision: Revision, stored: Stored) -> Artifact:
+        """What the core would keep of a fetch."""
         return Artifact(
             source=intent.ref,
             revision=revision,
@@ -86,46 +85,43 @@ class SourceWorld:
             files=stored.files,
             stored=self.ctx.now(),
             spec=intent.content,
-            metadata=stored.metadata,
         )
 
-    def contents(self, digest: Digest, prefix: str = "") -> dict[str, bytes | str]:
-        """Path -> bytes of a file, or the target of a link as text."""
-        found: dict[str, bytes | str] = {}
-        for name, entry in self.store.node(digest).items():
-            match entry:
-                case Folder():
-                    found |= self.contents(entry.digest, f"{prefix}{name}/")
-                case File():
-                    found[prefix + name] = self.store.blob(entry.digest)
-                case Link():
-                    found[prefix + name] = entry.target
+    def files(self, tree: Digest, prefix: str = "") -> dict[str, bytes]:
+        """The regular files of a stored tree."""
+        found: dict[str, bytes] = {}
+        for name, entry in self.store.node(tree).items():
+            if isinstance(entry, Folder):
+                found |= self.files(entry.digest, f"{prefix}{name}/")
+            else:
+                found[prefix + name] = self.store.blob(entry.digest)
         return found
 
 
 @contextmanager
-def source_world(folder: Path, source: Source) -> Iterator[SourceWorld]:
-    """A world of its own in this folder."""
-    logs: list[Mapping[str, Any]] = []
-    concealed: list[bytes] = []
+def source_world(folder: Path) -> Iterator[SourceWorld]:
+    """A world over a store in this folder."""
 
-    def keep(logger: object, method: str, event: Mapping[str, Any]) -> Any:
-        logs.append({**event, "level": method})
+    def drop(logger: Any, method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
         raise structlog.DropEvent
 
     with Store.open(folder / "state") as store:
-        work, secrets = ThreadWork(store), Secrets()
+        intake = CountingIntake(store)
+        work, secrets = ThreadWork(intake), Secrets()
         ctx = Context(
             http=Http(),
             work=work,
             quick=work,
             credentials=secrets,
-            intake=store,
+            intake=intake,
             now=lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
-            log=structlog.wrap_logger(None, processors=[keep]),
-            cache=lambda name: folder / "cache" / name,
-            conceal=concealed.append,
+            log=structlog.wrap_logger(None, processors=[drop]),
+            cache=partial(_folder, folder / "cache"),
         )
-        yield SourceWorld(
-            ctx=ctx, store=store, source=source, work=work, secrets=secrets, logs=logs, concealed=concealed
-        )
+        yield SourceWorld(ctx=ctx, store=store, intake=intake, work=work, secrets=secrets)
+
+
+def _folder(parent: Path, name: str) -> Path:
+    made = parent / name
+    made.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return made

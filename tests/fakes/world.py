@@ -24,10 +24,10 @@ from gitopsd.config.chosen import Chosen, Loaded
 from gitopsd.daemon import compose
 from gitopsd.daemon.compose import Mode
 from gitopsd.model.identity import ObjectRef
+from gitopsd.model.masking import Secrets
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.runtime import foreseen, log, whatif
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.masking import Secrets
 from gitopsd.runtime.view import PlanView
 from gitopsd.runtime.whatif import Question
 from gitopsd_plugins.sandbox.journal import Request
@@ -124,9 +124,12 @@ class World:
     http: aiohttp.ClientSession
     repository: GitRepository
     settings: str = ""
+    instance: str = "default"
     through: str = ""
     """The URL under which gitopsd reaches the cluster, where that is not its own."""
     heard: Heard = field(default_factory=Heard)
+    level: int = logging.ERROR
+    """What the engine's log tells on the standard error output."""
 
     @property
     def config(self) -> Path:
@@ -137,9 +140,10 @@ class World:
         kubeconfig = self.folder / "kubeconfig"
         context = self.running.context if isinstance(self.running, RealCluster) else "sandbox"
         kubeconfig.write_text(self.running.kubeconfig().replace(self.running.url, self.through or self.running.url))
+        instance = "" if self.instance == "default" else f"  instance: '{self.instance}'\n"
         settings = (
             "apiVersion: gitopsd.io/v1alpha1\nkind: Settings\nmetadata: {name: settings}\n"
-            f"spec:\n  stateDir: {self.folder / 'state'}\n{self.settings}"
+            f"spec:\n  stateDir: {self.folder / 'state'}\n{instance}{self.settings}"
         )
         access = (
             f"apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {{name: {cluster}}}\n"
@@ -166,7 +170,7 @@ class World:
             await over.wait()
 
         secrets = Secrets()
-        logger = log.make(sys.stderr, json=False, secrets=secrets, level=logging.ERROR)
+        logger = log.make(sys.stderr, json=False, secrets=secrets, level=self.level)
         mode = Mode(write=write, watch=watch, log=logger, secrets=secrets)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(partial(compose.engaged, loaded or self.load(), mode, body, on_outcome=self.heard.note))
@@ -248,4 +252,6 @@ class World:
     @property
     def deleted(self) -> list[str]:
         """The paths of objects that gitopsd sent a DELETE for, its own records left out."""
-        return [request.path for request in self.asked("DELETE") if not request.path.startswith(RECORDS)]
+        real = self.running if isinstance(self.running, RealCluster) else None
+        sent = real.deleted() if real else [request.path for request in self.asked("DELETE")]
+        return [path for path in sent if not path.startswith(RECORDS)]

@@ -1,17 +1,12 @@
-"""Credentials that expire, leases that are lost, and two instances at once."""
+"""Credentials that expire, and leases that are lost."""
 
 from __future__ import annotations
-
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 import pytest
 from fakes import proxy
 from fakes.proxy import Proxy
-from fakes.world import SOURCE, Heard, World, app_ref, kustomization, maps
+from fakes.world import SOURCE, World, app_ref, kustomization, maps
 
 from gitopsd.model.outcome import Phase
 from gitopsd.plugin.conformance.scene import eventually
@@ -45,41 +40,6 @@ async def test_an_expired_token_is_read_again_from_its_file_and_nothing_is_lost(
         await world.until("app", at=oid)
     world.http.headers["Authorization"] = "Bearer the-next-one"  # type: ignore[index]
     assert await world.exists("a", "b")
-
-
-@asynccontextmanager
-async def second(world: World, folder: Path, settings: str = "") -> AsyncIterator[World]:
-    """Another gitopsd on the same cluster, with a state folder of its own."""
-    folder.mkdir()
-    yield replace(world, folder=folder, settings=settings, heard=Heard())
-
-
-async def test_two_instances_leave_each_others_objects_alone_and_say_whose_they_are(
-    world: World, tmp_path: Path
-) -> None:
-    world.repository.commit(maps("app", "a", "b"))
-    world.declare(kustomization("app"))
-    async with world.engine(watch=True), second(world, tmp_path / "two", "  instance: two\n") as other:
-        await world.until("app")
-        world.repository.commit(maps("app", "c"))  # which the first has not seen
-        other.declare(kustomization("app"))
-        outcome = await other.app()
-        assert outcome.phase is Phase.STALLED
-        assert "gitopsd instance default" in outcome.message
-        labels = (await world.get("/api/v1/namespaces/default/configmaps/a") or {})["metadata"]["labels"]
-        assert labels["gitopsd.io/instance"] == "default"
-    assert await world.exists("a", "b")
-
-
-async def test_a_second_process_of_the_same_instance_is_turned_away(world: World, tmp_path: Path) -> None:
-    world.repository.commit(maps("app", "a"))
-    world.declare(kustomization("app"))
-    async with world.engine(watch=True), second(world, tmp_path / "two") as other:
-        await world.until("app")
-        other.declare(kustomization("app"))
-        outcome = await other.app()
-    assert outcome.phase is Phase.RETRYING
-    assert "is run by" in outcome.message
 
 
 @pytest.mark.timeout(120)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 import anyio
 import pytest
@@ -11,9 +13,12 @@ from fakes.proxy import Proxy
 from fakes.world import MERGE, PATIENCE, World, config_map, kustomization
 
 from gitopsd.model.outcome import Phase
+from gitopsd.plugin import Access, Actor, Context
 from gitopsd.plugin.conformance.scene import eventually
 from gitopsd.runtime.engine import Engine
 from gitopsd.runtime.watches import Watches
+from gitopsd_plugins.kubernetes.sink import KubernetesSink
+from gitopsd_plugins.kubernetes.target import KubernetesTarget
 
 pytestmark = pytest.mark.asyncio
 
@@ -127,6 +132,32 @@ async def test_a_watch_that_stumbles_misses_nothing(world: World, faulty: Proxy,
         await world.send("PATCH", CRON_PATH, {"spec": {"schedule": "1 * * * *"}}, MERGE)
         await world.until("crons", since=seen)
         assert await schedule(world) == "0 * * * *"
+
+
+class Impatient(KubernetesSink):
+    """The sink, whose watches are taken for dead after one second."""
+
+    def connect(self, access: Access, actor: Actor, ctx: Context) -> AbstractAsyncContextManager[KubernetesTarget]:
+        return super().connect(access, replace(actor, silence=1.0), ctx)
+
+
+async def test_a_watch_that_falls_silent_is_replaced_and_what_it_missed_is_put_right(
+    world: World, faulty: Proxy
+) -> None:
+    declare(world)
+    plain = world.load()
+    registry = replace(plain.registry, sinks={"kubernetes": Impatient()})
+    async with world.engine(watch=True, loaded=replace(plain, registry=registry)) as engine:
+        await world.until("crons")
+        await until(lambda: mirror(engine).holds("test", [("batch", "CronJob")]))
+        silent = faulty.add(proxy.silence, path=GADGETS, watch=True, times=2)
+        world.running.cut_watches()
+        await until(lambda: silent.met > 0)
+        seen = len(world.heard.outcomes)
+        await world.send("PATCH", CRON_PATH, {"spec": {"schedule": "1 * * * *"}}, MERGE)
+        await world.until("crons", since=seen)
+        assert await schedule(world) == "0 * * * *"
+        assert silent.met == 2
 
 
 async def test_a_server_that_restarts_is_found_again_and_what_happened_meanwhile_is_put_right(

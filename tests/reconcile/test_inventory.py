@@ -47,6 +47,7 @@ AFTER: dict[str, tuple[Change, Result | None, bool | None]] = {
     "refused, never there": (wanted(Action.REFUSE), None, None),
     "refused, another's": (wanted(Action.REFUSE, FOREIGN), None, None),
     "refused, written by a run that died": (wanted(Action.REFUSE, live("a")), None, True),
+    "refused, out of sight": (replace(wanted(Action.REFUSE), unread=True), None, True),
     "skipped, another's": (wanted(Action.SKIP, FOREIGN), None, None),
     "skipped, written by a run that died": (wanted(Action.SKIP, live("a")), None, True),
     "deleted": (deletion("a"), OK, None),

@@ -92,3 +92,9 @@ async def test_the_message_is_what_the_object_says_about_itself() -> None:
     body = {"status": {"conditions": [{"type": "Ready", "status": "False", "message": "no disk"}]}}
     assert await verdict(body, expression("false")) == Verdict(health=Health.IN_PROGRESS, message="no disk")
     assert await verdict(body, expression("true", failed="true")) == Verdict(health=Health.FAILED, message="no disk")
+
+
+async def test_what_no_watch_has_shown_yet_is_not_known_rather_than_not_there() -> None:
+    async with pool() as work:
+        found = Judge(rules={health.ANY: Rule()}, expressions={}, work=work).at_sight(A, None)
+    assert (found.health, found.message) == (Health.UNKNOWN, "not looked at yet")

@@ -93,6 +93,17 @@ CASES: dict[str, tuple[Change, Action, str]] = {
         Action.SKIP,
         "marked",
     ),
+    "out of sight": (decided(unread={ID: Rejected("403")}), Action.REFUSE, "403"),
+    "out of sight, and to be ignored": (
+        decided(unread={ID: Rejected("403")}, treatments={ID: Treatment(mode=WriteMode.IGNORE, why="marked")}),
+        Action.SKIP,
+        "marked",
+    ),
+    "create only, out of sight": (
+        decided(unread={ID: Rejected("403")}, treatments={ID: Treatment(mode=WriteMode.CREATE_ONLY, why="marked")}),
+        Action.REFUSE,
+        "403",
+    ),
     "create only, there": (
         decided(SAME, treatments={ID: Treatment(mode=WriteMode.CREATE_ONLY, why="marked")}),
         Action.SKIP,
@@ -342,3 +353,45 @@ def test_a_plans_digest_names_its_deletions_and_nothing_else(gone: set[str], ref
     assert plan.of(APP, CLUSTER, [*writes, *reversed(deletions), *held]).digest == alone
     assert (plan.of(APP, CLUSTER, [*deletions, deletion("one-more")]).digest == alone) is False
     assert plan.of(APP, "another", deletions).digest != alone
+
+
+B = manifest("b", data={"key": "new"})
+AS_LAST = {A.id: Applied(manifest=A.digest, mark="m1"), B.id: Applied(manifest=B.digest, mark="m1")}
+EDITED = live("b", mark="m9", data={"key": "edited"})
+NEWER = {**AS_LAST, B.id: Applied(manifest=A.digest, mark="m1")}
+
+
+@pytest.mark.parametrize(
+    ("given", "action"),
+    [
+        ({"live": {B.id: EDITED}, "applied": AS_LAST}, Action.UPDATE),
+        ({"live": {}, "applied": AS_LAST}, Action.CREATE),
+        ({"live": {B.id: EDITED}, "applied": NEWER}, Action.HOLD),
+        ({"live": {B.id: EDITED}}, Action.HOLD),
+        ({"live": {}}, Action.HOLD),
+        ({"live": {B.id: EDITED}, "atomic": Atomic.OBJECT}, Action.UPDATE),
+        ({"live": {}, "atomic": Atomic.OBJECT}, Action.CREATE),
+    ],
+    ids=["edited", "removed", "edited, and Git too", "not known", "new", "edited, alone", "new, alone"],
+)
+def test_beside_what_is_out_of_sight_only_drift_is_put_back(given: dict[str, Any], action: Action) -> None:
+    hidden, seen = plan.wanted([A, B], ground(unread={A.id: Rejected("403")}, **given))
+    assert (hidden.action, hidden.unread, str(hidden.error)) == (Action.REFUSE, True, f"{APP}: {A.id}: 403")
+    assert seen.action is action
+    if action is Action.HOLD:
+        assert seen.reason == f"nothing of this stage is written: {A.id} was refused"
+
+
+def test_after_a_stage_that_was_refused_only_drift_is_put_back() -> None:
+    later = ground(refused=id_of("x"), live={A.id: live("a", mark="m9"), B.id: EDITED}, applied=NEWER)
+    assert [c.action for c in plan.wanted([A, B], later)] == [Action.UPDATE, Action.HOLD]
+
+
+@pytest.mark.parametrize(
+    "given", [{"atomic": Atomic.OBJECT}, {"refused": id_of("x")}], ids=["alone", "in a refused stage"]
+)
+def test_drift_that_is_only_to_be_told_is_not_written_without_a_rehearsal_either(given: dict[str, Any]) -> None:
+    seen = live("a", mark="m9", data={"key": "edited"})
+    found = decided(seen, applied=AS_LAST, drift=DriftPolicy.WARN, **given)
+    assert (found.action, found.drifted) == (Action.SKIP, True)
+    assert [field.path for field in found.fields] == ["data.key"]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gitopsd.model.change import Action, Change, Engine, Live, Ours, Unmanaged
 from gitopsd.model.declared import Treatment, WriteMode
+from gitopsd.model.errors import Rejected
 from gitopsd.reconcile import prune
 from gitopsd.reconcile.prune import Budget, Ground
 
@@ -29,10 +30,22 @@ def child(**given: Any) -> Change:
     return prune.unwanted(recorded(CHILD), frozenset(), replace(base, **given))[0]
 
 
+UNREAD = {ID: Rejected("403")}
 KEEP = {ID: Treatment(keep=True, why="kustomize.toolkit.fluxcd.io/prune: disabled")}
 CASES: dict[str, tuple[Change, Action, str]] = {
     "ours": (decided(live("a")), Action.DELETE, ""),
     "gone": (decided(), Action.SKIP, "it is gone already"),
+    "out of sight": (decided(unread=UNREAD), Action.HOLD, "it cannot be looked at: 403"),
+    "out of sight, prune is off": (
+        decided(unread=UNREAD, enabled=False),
+        Action.SKIP,
+        "prune is off: it stays and is not tracked any more",
+    ),
+    "out of sight, moved": (
+        decided(unread=UNREAD, movers={ID: OTHER}, tracked=frozenset({ID})),
+        Action.SKIP,
+        f"moves to {OTHER}",
+    ),
     "prune is off": (
         decided(live("a"), enabled=False),
         Action.SKIP,

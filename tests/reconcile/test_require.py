@@ -174,3 +174,44 @@ def may_go(app: AppIntent, apps: dict[ObjectRef, AppIntent], ready: dict[ObjectR
     except NotReady:
         return False
     return True
+
+
+READER = ObjectRef(kind="HelmChart", namespace="flux-system", name="web")
+
+
+@pytest.mark.parametrize(
+    ("intents", "artifacts", "outcomes", "words"),
+    [
+        ({}, {}, {}, "is not declared; declare it or correct the reference"),
+        ({SOURCE: source_intent()}, {}, {}, "has no artifact yet"),
+        ({SOURCE: replace(source_intent(), bare=True)}, {}, {}, "is not ready"),
+        (
+            {SOURCE: replace(source_intent(), bare=True)},
+            {SOURCE: ARTIFACT},
+            {SOURCE: outcome(Phase.STALLED)},
+            "is not ready",
+        ),
+    ],
+)
+def test_a_source_that_reads_another_waits_for_something_to_read(
+    intents: dict[Any, Any], artifacts: dict[Any, Any], outcomes: dict[Any, Any], words: str
+) -> None:
+    reader = replace(source_intent(), ref=READER, reads=(SOURCE,))
+    with pytest.raises(NotReady) as caught:
+        require.upstream(reader, intents, artifacts, outcomes)
+    assert str(caught.value) == f"{READER}: {SOURCE} {words}"
+
+
+@pytest.mark.parametrize(
+    ("found", "artifacts", "outcomes"),
+    [
+        (source_intent(), {SOURCE: ARTIFACT}, {SOURCE: outcome(Phase.RETRYING)}),
+        (replace(source_intent(), bare=True), {}, {SOURCE: outcome()}),
+    ],
+    ids=["the last artifact of one that fails now", "one that has no content of its own"],
+)
+def test_a_source_that_reads_another_takes_what_there_is(
+    found: Any, artifacts: dict[Any, Any], outcomes: dict[Any, Any]
+) -> None:
+    require.upstream(replace(source_intent(), reads=(SOURCE,)), {SOURCE: found}, artifacts, outcomes)
+    require.upstream(source_intent(), {}, {}, {})

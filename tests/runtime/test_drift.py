@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -169,3 +172,23 @@ def test_five_changes_within_a_minute_begin_a_pause_and_slow_ones_never_do() -> 
     assert fast.note("b", 41) is Pace.REPAIR
     assert fast.note("a", 40 + PAUSE) is Pace.REPAIR
     assert {slow.note("a", 20.0 * n) for n in range(50)} == {Pace.REPAIR}
+
+
+def test_an_object_that_is_watched_costs_less_than_a_kibibyte() -> None:
+    """In 1,000 apps of four objects; each id and sight is an object of its own, as a stream brings it."""
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        table = DriftTable()
+        table.hold(KIND, 0)
+        for number in range(1_000):
+            app = ObjectRef(kind="Kustomization", namespace=f"team-{number}", name="app")
+            names = [f"object-{number}-{n}" for n in range(4)]
+            table.expect(app, {id_of(name): f"{name:>64}" for name in names}, 0)
+            for name in names:
+                seen = replace(sight(f"{name:>64}"), owner=Ours(app=replace(app, name="app")))
+                assert table.seen(id_of(name), seen, 1) is None
+        cost = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert cost / 4_000 < 1024

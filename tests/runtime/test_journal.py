@@ -192,3 +192,16 @@ async def test_children_are_written_and_the_newer_ones_win_over_what_could_not_b
     journal.forget(OTHER)
     await journal.flush()
     assert disk.children == {REF: [{"name": "new"}]}
+
+
+async def test_what_is_about_to_be_written_is_not_lost_when_the_writer_is_cancelled() -> None:
+    disk = Disk()
+    journal = Journal(disk, structlog.get_logger())
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(journal.run)
+        await anyio.lowlevel.checkpoint()
+        journal.note(REF, status={"ready": True}, row=row("r1"))
+        await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
+    await journal.flush()
+    assert (disk.rows, disk.statuses) == ([row("r1")], {REF: {"ready": True}})

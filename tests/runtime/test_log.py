@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.contextvars import bound_contextvars
 
+from gitopsd.model.masking import MASK, Secrets
 from gitopsd.runtime import log
-from gitopsd.runtime.masking import MASK, Secrets
 
 SECRET = "s3cr3t/pass+word=="
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from types import TracebackType
 
@@ -157,6 +158,33 @@ async def test_a_dependant_is_woken_by_ready_not_by_polling() -> None:
 
         assert world.times(apps) == [0, 40]
         assert outcomes[apps.ref].phase is Phase.READY
+
+
+async def test_what_waits_hears_that_its_dependency_fails_otherwise_and_what_retries_does_not() -> None:
+    infra = app("infra")
+    waits, retries = app("waits", after=(infra,)), app("retries", after=(infra,))
+
+    async def gets_worse(attempt: Attempt) -> Outcome:
+        first = len(world.times(infra)) == 1
+        return outcome(attempt.ref, Phase.WAITING if first else Phase.STALLED)
+
+    async with World() as world:
+        world.steps[infra.ref] = gets_worse
+        for one, phase in ((waits, Phase.WAITING), (retries, Phase.RETRYING)):
+            world.steps[one.ref] = partial(_always, phase)
+        world.scheduler.declare([infra, waits, retries])
+        await world.scheduler.settle()
+        before = Counter(world.order)
+
+        world.scheduler.wake(infra.ref, Reason.REQUEST)
+        await world.scheduler.settle()
+
+        assert Counter(world.order) - before == {"infra": 1, "waits": 1}
+        assert world.reasons(waits)[-1] == {Reason.CAUSE}
+
+
+async def _always(phase: Phase, attempt: Attempt) -> Outcome:
+    return outcome(attempt.ref, phase)
 
 
 async def test_a_dependency_that_gets_ready_during_the_attempt_is_not_missed() -> None:

@@ -10,6 +10,7 @@ from gitopsd.plugin.http import Proxies
 from gitopsd.plugin.sources import access
 
 PLACE = "spec.proxySecretRef"
+_SCHEMES = ("http", "https", "socks5")
 
 
 async def routed(secret: tuple[str, str] | None, ctx: Context) -> Context:
@@ -26,10 +27,10 @@ async def routed(secret: tuple[str, str] | None, ctx: Context) -> Context:
         host, port = parts.hostname, parts.port
     except ValueError:
         host, port = None, None
-    if not host or parts.scheme not in {"http", "https"}:
-        raise access.wrong(f"{given.label}: address must be http:// or https:// and name a host")
+    if not host or parts.scheme not in _SCHEMES:
+        raise access.wrong(f"{given.label}: address must be http://, https:// or socks5:// and name a host")
     username, password = given.text("username", parts.username or ""), given.text("password", parts.password or "")
     login = f"{quote(username, safe='')}:{quote(password, safe='')}@" if username or password else ""
     name = f"[{host}]" if ":" in host else host
     whole = f"{parts.scheme}://{login}{name}" + (f":{port}" if port else "")
-    return replace(ctx, http=replace(ctx.http, proxies=Proxies(http=whole, https=whole)))
+    return replace(ctx, http=replace(ctx.http, proxies=Proxies.everywhere(whole), own_proxies=False))

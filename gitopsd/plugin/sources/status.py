@@ -19,12 +19,15 @@ _ORDER = (
     "Stalled",
     "Ready",
     "SourceVerified",
+    "IncludeUnavailable",
     "FetchFailed",
     "StorageOperationFailed",
     "ArtifactOutdated",
     "ArtifactInStorage",
 )
 _UNTOUCHED = {Phase.SUSPENDED, Phase.ORPHANED, Phase.UNSERVED, Phase.DELETED}
+_UNAVAILABLE = {"NotFound", "NoArtifact"}
+"""Reasons of a source that waits for others which it is made of."""
 _FETCHING = {Step.RESOLVE, Step.FETCH}
 
 
@@ -52,13 +55,14 @@ def after(
         "observedGeneration": _observed(outcome, previous),
         "conditions": _written(_conditions(outcome, previous, failed), outcome, previous),
     }
-    artifact = _artifact(outcome.artifact) if outcome.artifact else previous.get("artifact")
-    if artifact:
+    if artifact := _kept(outcome, previous):
         found["artifact"] = artifact
     for name, value in observed.items():
         seen = value if outcome.phase is Phase.READY else previous.get(name)
         if seen is not None:
             found[name] = seen
+    if outcome.artifact and outcome.artifact.made_of:
+        found["includedArtifacts"] = [_artifact(part) for part in outcome.artifact.made_of]
     token = outcome.token or previous.get("lastHandledReconcileAt")
     if token:
         found["lastHandledReconcileAt"] = token
@@ -75,7 +79,8 @@ def _conditions(outcome: Outcome, previous: Mapping[str, Any], failed: str) -> C
     stored = _stored(outcome, previous)
     match outcome.phase:
         case Phase.READY:
-            return {"Ready": stored["ArtifactInStorage"], **stored} if stored else {}
+            ready = _Condition(status="True", reason="Succeeded", message=outcome.message)
+            return {"Ready": stored.get("ArtifactInStorage", ready), **stored}
         case Phase.PROGRESSING:
             message = outcome.message or "reconciliation in progress"
             return {
@@ -110,11 +115,10 @@ def _conditions(outcome: Outcome, previous: Mapping[str, Any], failed: str) -> C
 
 
 def _stored(outcome: Outcome, previous: Mapping[str, Any]) -> Conditions:
-    """The artifact of before stays in service whatever happens."""
-    revision = str(outcome.artifact.revision) if outcome.artifact else previous.get("artifact", {}).get("revision")
-    if not revision:
+    artifact = _kept(outcome, previous)
+    if not artifact:
         return {}
-    message = f"stored artifact for revision '{revision}'"
+    message = f"stored artifact for revision '{artifact['revision']}'"
     verified = outcome.artifact.verified if outcome.artifact else ""
     return {
         "ArtifactInStorage": _Condition(status="True", reason="Succeeded", message=message),
@@ -127,10 +131,23 @@ def _unverified(outcome: Outcome, wrong: _Condition) -> Conditions:
     return {"SourceVerified": _not(wrong)} if outcome.step is Step.VERIFY else {}
 
 
+def _kept(outcome: Outcome, previous: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The artifact of before stays in service whatever happens, unless the object needs none any more."""
+    if outcome.artifact:
+        return _artifact(outcome.artifact)
+    found: Mapping[str, Any] = {} if outcome.phase is Phase.READY else previous.get("artifact", {})
+    return found
+
+
 def _failed(outcome: Outcome, wrong: _Condition) -> Conditions:
-    if outcome.step is Step.VERIFY:
-        return {}
-    return {"StorageOperationFailed" if outcome.step is Step.PUT else "FetchFailed": wrong}
+    match outcome.step:
+        case Step.VERIFY:
+            return {}
+        case Step.PUT:
+            return {"StorageOperationFailed": wrong}
+        case Step.REQUIRE if wrong.reason in _UNAVAILABLE:
+            return {"IncludeUnavailable": wrong}
+    return {"FetchFailed": wrong}
 
 
 def _outdated(outcome: Outcome) -> Conditions:

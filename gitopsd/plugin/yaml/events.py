@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
+from typing import BinaryIO
 
 from yaml import SafeLoader
 from yaml.error import MarkedYAMLError, YAMLError
@@ -50,8 +51,8 @@ def encoded(data: bytes | str, file: str) -> bytes:
         raise _unreadable(what, _SAVE, data[: error.start], file) from error
 
 
-def source(data: bytes) -> NextEvent:
-    """Start a parser over `data` (UTF-8, or UTF-16 with its mark) and return its events one by one."""
+def source(data: bytes | BinaryIO) -> NextEvent:
+    """Start a parser over `data` (UTF-8, or UTF-16 with its mark) and return its events one by one; a file is read in pieces."""
     try:
         from yaml._yaml import CParser
     except ImportError:

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from gitopsd.plugin import hookimpl
 
 UNSERVED = {
-    "source.toolkit.fluxcd.io": ("Bucket", "HelmChart", "HelmRepository"),
     "source.extensions.fluxcd.io": ("ArtifactGenerator",),
     "helm.toolkit.fluxcd.io": ("HelmRelease",),
     "notification.toolkit.fluxcd.io": ("Alert", "Provider", "Receiver"),

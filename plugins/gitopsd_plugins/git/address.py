@@ -16,7 +16,7 @@ from gitopsd.plugin import SpecError
 INVALID = "URLInvalid"
 """Flux's reason for an address that cannot be used."""
 
-_SCP = re.compile(r"^(?:([^/@:]+)@)?([^/@:]+):(?!//)(.+)$")
+SCP = re.compile(r"^(?:([^/@:]+)@)?([^/@:]+):(?!//)(.+)$")
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _SCHEMES = ("http", "https", "ssh", "file")
 
@@ -37,6 +37,11 @@ class Address:
         return self.url
 
     @property
+    def origin(self) -> str:
+        """The host that is asked, for messages and for what is kept by host."""
+        return self.host if self.port is None else f"{self.host}:{self.port}"
+
+    @property
     def local(self) -> bool:
         """True for a folder of this machine."""
         return self.scheme == "file"
@@ -51,15 +56,17 @@ def read(text: str, *, beside: Path | None) -> Address:
         return _folder(text, beside)
     if _CONTROL.search(text):
         raise _error(f"the url {_masked(text)!r} holds blanks or control characters")
-    scp = None if "://" in text else _SCP.match(text)
+    scp = None if "://" in text else SCP.match(text)
     if scp is not None:
         user, host, path = scp.group(1) or "git", scp.group(2), scp.group(3).lstrip("/")
         raise _error(f"the url {text!r} is the short form of ssh; write ssh://{user}@{host}/{path}")
     try:
         parts = urlsplit(text)
         port = parts.port
-    except ValueError as error:
-        raise _error(f"the url {_masked(text)!r} cannot be read: {error}") from error
+    except ValueError:  # it would quote what it took for a port, and that may be a password
+        raise _error(
+            f"the url {_masked(text)!r} cannot be read; a / : ? # or @ in a password is written %2F %3A %3F %23 %40"
+        ) from None
     if parts.scheme not in _SCHEMES or not parts.hostname:
         raise _error(f"the url {_masked(text)!r} must begin with https://, http:// or ssh:// and name a host")
     if parts.query or parts.fragment:
@@ -75,8 +82,16 @@ def read(text: str, *, beside: Path | None) -> Address:
         port=port,
         user=user,
         password=password if parts.scheme != "ssh" else "",
-        path=parts.path,
+        path=_shell_path(parts.path) if parts.scheme == "ssh" else parts.path,
     )
+
+
+def _shell_path(path: str) -> str:
+    """The path as the other side's program gets it; Git decodes it as well."""
+    found = unquote(path)
+    if re.search(r"[\x00-\x1f\x7f]", found):
+        raise _error(f"the path {path!r} holds control characters")
+    return found
 
 
 def _folder(text: str, beside: Path | None) -> Address:
@@ -96,7 +111,7 @@ def _folder(text: str, beside: Path | None) -> Address:
 
 def _masked(text: str) -> str:
     """An address that could not be read, without what may be credentials."""
-    return re.sub(r"//[^/]*@", "//***@", text)
+    return re.sub(r"//.*@", "//***@", text, flags=re.DOTALL)
 
 
 def _error(message: str) -> SpecError:

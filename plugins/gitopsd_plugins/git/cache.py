@@ -35,7 +35,9 @@ def held(root: Path, remote: Remote, *, complete: bool) -> Iterator[Path]:
     """The folder of a repository's cache, for this process alone; `complete` ones have no shallow history."""
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     opened = remote.access
-    value = [remote.address.url, opened.authorization, opened.user, opened.identity, opened.tls.key.hex(), complete]
+    # A token that changes by the hour is no other access.
+    who = opened.token or opened.authorization
+    value = [remote.address.url, who, opened.user, opened.identity, opened.tls.key.hex(), complete]
     name = digest.of_secret(value, _key(root)).rpartition(":")[2]
     _sweep(root)
     lock = root / f"{name}.lock"

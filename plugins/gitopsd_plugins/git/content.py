@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gitopsd.plugin import Changes, Content, Digest, Entry, File, Intake, Link, Rejected, Stored
 from gitopsd.plugin.sources import ignore
+from gitopsd.plugin.sources.ignore import Rules
 from gitopsd_plugins.git import listing
 from gitopsd_plugins.git.listing import SUBMODULE, Leaf, Listing
 from gitopsd_plugins.git.order import FetchOrder, FolderOrder, Limits
@@ -32,21 +34,50 @@ class Blobs(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guests:
+    """Files of other repositories, in the store already, by where they stand; and the texts of their ignore files."""
+
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    ignores: Mapping[str, str] = field(default_factory=dict)
+
+    def joined(self, other: Guests) -> Guests:
+        """Both; of what both hold the other's."""
+        return Guests(entries={**self.entries, **other.entries}, ignores={**self.ignores, **other.ignores})
+
+
+NOBODY = Guests()
+
+
+def entries(objects: Blobs, found: Listing, rules: Rules, limits: Limits, intake: Intake) -> Mapping[str, Entry]:
+    """A commit's files that these rules keep, brought into the store."""
+    kept = {path: leaf for path, leaf in found.leaves.items() if leaf.mode != SUBMODULE and not _out(path, rules)}
+    return _Reader(objects, intake, limits).entries(kept)
+
+
 def put(
-    objects: Blobs, order: FetchOrder | FolderOrder, found: Listing, base: Listing | None, intake: Intake
+    objects: Blobs,
+    order: FetchOrder | FolderOrder,
+    found: Listing,
+    base: Listing | None,
+    intake: Intake,
+    guests: Guests = NOBODY,
 ) -> Stored:
-    """Put a commit's files into the store, as changes against the base where its rules were the same."""
-    rules = ignore.rules(found.ignores, order.ignore)
+    """Put a commit's files into the store, as changes against the base where its rules were the same and nothing else joins."""
+    rules = ignore.rules({**found.ignores, **guests.ignores}, order.rules.ignore)
+    base = None if guests.entries else base
     changed, gone, against = _difference(found, base, order.tree if isinstance(order, FetchOrder) else "")
-    kept = {
-        path: leaf for path, leaf in changed.items() if leaf.mode != SUBMODULE and not rules.excludes(path.split("/"))
-    }
-    entries: dict[str, Entry | None] = {path: None for path in gone if not rules.excludes(path.split("/"))}
-    entries.update(_Reader(objects, intake, order.limits).entries(kept))
-    stored = intake.put(Changes(entries=entries, base=against))
+    new: dict[str, Entry | None] = {path: None for path in gone if not _out(path, rules)}
+    new.update(entries(objects, Listing(leaves=changed, ignores={}), rules, order.limits, intake))
+    new.update({path: entry for path, entry in guests.entries.items() if not _out(path, rules)})
+    stored = intake.put(Changes(entries=new, base=against))
     if stored.size > order.limits.total:
         raise Rejected(f"more than {order.limits.total >> 20} MiB of files; narrow spec.ignore", reason=FAILED)
     return stored
+
+
+def _out(path: str, rules: Rules) -> bool:
+    return rules.excludes(path.split("/"))
 
 
 def _difference(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -58,19 +58,22 @@ class FolderBlobs:
             raise Rejected(f"{place}: cannot be read: {error.strerror}") from error
 
 
-def read(folder: str, limits: Limits) -> tuple[Listing, FolderBlobs]:
-    """All that a commit of the folder would name. Raises `UsageError` for what is no folder, `Rejected` for its content."""
+def read(folder: str, limits: Limits, sparse: Sequence[str] = ()) -> tuple[Listing, FolderBlobs]:
+    """All that a commit of the folder would name, or what these paths name of it. Raises `UsageError` for what is no folder, `Rejected` for its content."""
     root = Path(folder)
     if not root.is_dir():
         raise UsageError(f"{folder}: no such folder")
     blobs = FolderBlobs(root.resolve())
     leaves: dict[str, Leaf] = {}
     for path, status in _files(root.resolve(), _rules(root.resolve())):
+        if sparse and not listing.within(path, sparse):
+            continue
         if len(leaves) >= limits.entries:
             raise Rejected(f"{folder}: more than {limits.entries} files")
         if status.st_size > limits.file:
             raise Rejected(f"{listing.shown(path)}: more than {limits.file >> 20} MiB; leave it out with spec.ignore")
         leaves[path] = blobs.leaf(path, status)
+    listing.check_found(leaves, sparse)
     ignores = {
         path.rpartition("/")[0]: blobs.blob(leaf.oid)[: ignore.MAX_BYTES].decode("utf-8", "replace")
         for path, leaf in leaves.items()

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 from dulwich.errors import NotGitRepository
 from dulwich.repo import Repo
 
-from gitopsd.plugin import Intake, Misconfigured, Rejected, Transient
-from gitopsd_plugins.git import cache, content, listing, order, transport
+from gitopsd.plugin import Intake, Misconfigured, Rejected
+from gitopsd_plugins.git import bring, cached, content, copies, listing, order, provenance, submodules, transport
 from gitopsd_plugins.git import folder as folders
 from gitopsd_plugins.git.address import Address
+from gitopsd_plugins.git.content import NOBODY, Guests
 from gitopsd_plugins.git.listing import Listing
 from gitopsd_plugins.git.objects import Damaged, GitObjects
-from gitopsd_plugins.git.order import Fetched, FetchOrder, FolderOrder, ListOrder, Malformed, Refused
+from gitopsd_plugins.git.order import Fetched, FetchOrder, FolderOrder, ListOrder
+from gitopsd_plugins.git.provenance import Subject
 from gitopsd_plugins.git.reference import FAILED, Advertised
-from gitopsd_plugins.git.transport import Connection
-
-MAX_HISTORY = 5_000_000
+from gitopsd_plugins.git.submodules import Nest
+from gitopsd_plugins.git.verification import TAGS
 
 
 def refs(payload: bytes, intake: Intake) -> bytes:
@@ -38,118 +38,89 @@ def refs(payload: bytes, intake: Intake) -> bytes:
 def fetch(payload: bytes, intake: Intake) -> bytes:
     """Run a `FetchOrder`: the commit's tree, in the store."""
     given = order.decode(payload, FetchOrder)
+    found = _once(given, intake, None)
+    if isinstance(found, Nest):
+        found = _once(given, intake, submodules.gather(found, intake))
+    assert isinstance(found, Fetched)  # with the submodules' files there is nothing more to wait for
+    return order.encode(found)
+
+
+def _once(given: FetchOrder, intake: Intake, guests: Guests | None) -> Fetched | Nest:
+    """The commit in the store, or what is needed to bring its submodules first, while no cache is held."""
     place = given.remote.address
     if place.local:
         with _local(place) as repo:
-            return order.encode(_from_folder(repo, given, intake))
-    root = Path(given.cache)
-    with cache.held(root, given.remote, complete=bool(given.branch)) as folder:
-        try:
-            return order.encode(_through_cache(folder, given, intake))
-        except (Damaged, Malformed):
-            # Whether the cache or the server is to blame shows without the cache.
-            cache.discard(folder)
-        try:
-            return order.encode(_through_cache(folder, given, intake))
-        except Damaged as error:
-            cache.discard(folder)
-            raise Rejected(f"{place} sent a commit that cannot be read: {error}", reason=FAILED) from error
+            return _from_folder(repo, given, intake, guests)
+    return cached.through(given, lambda repo, objects: _from_server(repo, objects, given, intake, guests))
 
 
 def folder(payload: bytes, intake: Intake) -> bytes:
     """Run a `FolderOrder`: the folder's files as a tree, in the store."""
     given = order.decode(payload, FolderOrder)
-    found, blobs = folders.read(given.folder, given.limits)
-    return order.encode(content.put(blobs, given, found, None, intake))
+    found, blobs = folders.read(given.folder, given.limits, given.rules.sparse)
+    copied = copies.gather(given.rules.copies, found.leaves, given.limits, intake)
+    return order.encode(content.put(blobs, given, found, None, intake, copied))
 
 
-def _from_folder(repo: Repo, given: FetchOrder, intake: Intake) -> Fetched:
+def _from_folder(repo: Repo, given: FetchOrder, intake: Intake, guests: Guests | None) -> Fetched | Nest:
     place = given.remote.address
     objects = GitObjects(repo)
     if not objects.has(given.commit):
         raise Rejected(f"commit {given.commit} not found at {place}; check spec.ref.commit", reason=FAILED)
     try:
         if given.branch:
-            _check_branch(
-                objects, given, _local_refs(repo, (f"refs/heads/{given.branch}",)).get(f"refs/heads/{given.branch}")
-            )
-        return _stored(objects, given, intake)
+            ref = f"refs/heads/{given.branch}"
+            bring.check_branch(objects, given, _local_refs(repo, (ref,)).get(ref))
+        tag = bring.annotated(given, _local_refs(repo, (given.ref,)).get(given.ref)) if _of_tag(given) else ""
+        return _stored(objects, given, intake, tag, guests)
     except Damaged as error:
         raise Rejected(f"{place} is damaged: {error}; `git fsck` there says more", reason=FAILED) from error
 
 
-def _through_cache(folder: Path, given: FetchOrder, intake: Intake) -> Fetched:
-    with cache.opened(folder, given.limits.cache) as repo:
-        objects = GitObjects(repo)
-        if given.branch:
-            _bring_branch(repo, objects, given)
-        elif not objects.has(given.commit):
-            _bring(repo, objects, given)
-        cache.remember(repo, given.commit)
-        return _stored(objects, given, intake)
-
-
-def _bring(repo: Repo, objects: GitObjects, given: FetchOrder) -> None:
-    """The commit alone; servers that refuse that give it as part of their branches' whole history."""
-    connection = transport.connect(given.remote)
-    haves = [oid for oid in dict.fromkeys((given.base, cache.last(repo))) if objects.has(oid)]
-    limit = given.limits.download
-    try:
-        connection.fetch(repo, (given.commit,), haves=haves, depth=1, ref=given.ref, limit=limit)
-    except Refused as refusal:
-        if given.ref:
-            connection.fetch(repo, (_tag(connection, given, refusal),), haves=(), depth=1, ref=given.ref, limit=limit)
-        else:
-            tips = {found.oid for found in connection.refs(("refs/heads/",)).values()}
-            connection.fetch(repo, tuple(sorted(tips)), haves=(), depth=None, ref="", limit=limit)
+def _from_server(
+    repo: Repo, objects: GitObjects, given: FetchOrder, intake: Intake, guests: Guests | None
+) -> Fetched | Nest:
+    if given.branch:
+        bring.branch(repo, objects, given)
+    tag = bring.tag(repo, objects, given) if _of_tag(given) else ""
     if not objects.has(given.commit):
-        raise Rejected(
-            f"commit {given.commit} not found at {given.remote.address}; check spec.ref.commit", reason=FAILED
-        )
+        bring.commit(repo, objects, given)
+    return _stored(objects, given, intake, tag, guests)
 
 
-def _tag(connection: Connection, given: FetchOrder, refusal: Refused) -> str:
-    """Servers of protocol 0 give a commit behind an annotated tag by the tag's own name only."""
-    found = connection.refs((given.ref,)).get(given.ref)
-    if found is None or found.commit != given.commit or not found.peeled:
-        raise Transient(f"{refusal}; the ref may have moved meanwhile", reason=FAILED) from refusal
-    return found.oid
+def _of_tag(given: FetchOrder) -> bool:
+    return given.verification is not None and given.verification.of_tag and given.ref.startswith(TAGS)
 
 
-def _bring_branch(repo: Repo, objects: GitObjects, given: FetchOrder) -> None:
-    """The branch with its history, since the commit has to be part of it."""
-    connection = transport.connect(given.remote)
-    ref = f"refs/heads/{given.branch}"
-    tip = connection.refs((ref,)).get(ref)
-    if tip is not None and not objects.has(tip.commit):
-        last = cache.last(repo)
-        haves = [last] if objects.has(last) else []
-        connection.fetch(repo, (tip.commit,), haves=haves, depth=None, ref=ref, limit=given.limits.download)
-    _check_branch(objects, given, tip)
-
-
-def _check_branch(objects: GitObjects, given: FetchOrder, tip: Advertised | None) -> None:
-    place = given.remote.address
-    if tip is None:
-        raise Rejected(f'branch "{given.branch}" not found at {place}; check spec.ref.branch', reason=FAILED)
-    todo, seen = [tip.commit], {tip.commit}
-    while todo:
-        commit = todo.pop()
-        if commit == given.commit:
-            return
-        for parent in objects.parents(commit):
-            if parent not in seen and len(seen) < MAX_HISTORY:
-                seen.add(parent)
-                todo.append(parent)
-    raise Rejected(
-        f'commit {given.commit} is not part of branch "{given.branch}" at {place}; check spec.ref', reason=FAILED
-    )
-
-
-def _stored(objects: GitObjects, given: FetchOrder, intake: Intake) -> Fetched:
-    found = listing.read(objects, given.commit, given.limits)
+def _stored(objects: GitObjects, given: FetchOrder, intake: Intake, tag: str, guests: Guests | None) -> Fetched | Nest:
+    verified = _verified(objects, given, tag)
+    found = listing.read(objects, given.commit, given.limits, given.rules.sparse)
+    if given.submodules and found.submodules and guests is None:
+        return Nest(order=given, found=found, modules=submodules.modules_of(objects, found))
+    inner = guests or NOBODY
+    copied = copies.gather(given.rules.copies, {*found.leaves, *inner.entries}, given.limits, intake)
     base = _base(objects, given)
-    return Fetched(stored=content.put(objects, given, found, base, intake), submodules=found.submodules)
+    stored = content.put(objects, given, found, base, intake, inner.joined(copied))
+    left_out = () if given.submodules else found.submodules
+    return Fetched(stored=stored, verified=verified, submodules=left_out)
+
+
+def _verified(objects: GitObjects, given: FetchOrder, tag: str) -> str:
+    if given.verification is None:
+        return ""
+    commit = objects.commit(given.commit).id.decode("ascii")
+    subject = Subject(
+        commit=commit,
+        raw_commit=objects.raw(commit),
+        tag=given.ref.removeprefix(TAGS) if given.ref.startswith(TAGS) else "",
+        tag_oid=tag,
+        raw_tag=objects.raw(tag) if tag else b"",
+    )
+    if tag and objects.commit(tag).id.decode("ascii") != commit:
+        raise Rejected(
+            f"{given.ref} at {given.remote.address} does not lead to the commit that the server says", reason=FAILED
+        )
+    return provenance.check(subject, given.verification)
 
 
 def _base(objects: GitObjects, given: FetchOrder) -> Listing | None:
@@ -157,7 +128,7 @@ def _base(objects: GitObjects, given: FetchOrder) -> Listing | None:
     if not given.tree or not objects.has(given.base):
         return None
     try:
-        return listing.read(objects, given.base, given.limits)
+        return listing.read(objects, given.base, given.limits, given.rules.sparse)
     except (Damaged, Rejected):
         return None
 

@@ -28,7 +28,14 @@ class GitRepository:
 
     def status(self, declared: Declared, outcome: Outcome, previous: Mapping[str, Any]) -> Mapping[str, Any]:
         """The status after this outcome."""
-        observed = {"observedIgnore": declared.document["spec"].get("ignore")}
+        asked = declared.document["spec"]
+        observed = {
+            "observedIgnore": asked.get("ignore"),
+            "sourceVerificationMode": _mode(asked),
+            "observedInclude": asked.get("include") or None,
+            "observedRecurseSubmodules": asked.get("recurseSubmodules") or None,
+            "observedSparseCheckout": asked.get("sparseCheckout") or None,
+        }
         return status.after(outcome, previous, failed=FAILED, observed=observed)
 
     def treatment(self, intent: AppIntent, id: ResourceId, body: Body) -> Treatment:
@@ -38,3 +45,11 @@ class GitRepository:
     def schema(self) -> Mapping[str, Any]:
         """JSON Schema of the whole document."""
         return msgspec.json.schema(Document)
+
+
+def _mode(spec: Mapping[str, Any]) -> str | None:
+    verify = spec.get("verify")
+    if not verify:
+        return None
+    mode = str(verify.get("mode", "HEAD"))
+    return "HEAD" if mode == "head" else mode

@@ -7,7 +7,7 @@ are limits or errors, and nothing here reads a file but the ignore files.
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -51,8 +51,8 @@ class Listing:
         return tuple(path for path, leaf in self.leaves.items() if leaf.mode == SUBMODULE)
 
 
-def read(objects: GitObjects, commit: str, limits: Limits) -> Listing:
-    """Everything a commit names. Raises `Rejected` for what no artifact may hold."""
+def read(objects: GitObjects, commit: str, limits: Limits, sparse: Sequence[str] = ()) -> Listing:
+    """Everything a commit names, or what these paths name of it. Raises `Rejected` for what no artifact may hold."""
     leaves: dict[str, Leaf] = {}
     entries = lru_cache(maxsize=1024)(objects.entries)  # a tree that is named a thousand times is read once
     todo = [("", objects.tree_of(commit), 0)]
@@ -67,11 +67,34 @@ def read(objects: GitObjects, commit: str, limits: Limits) -> Listing:
             count += 1
             if count > limits.entries:
                 raise Rejected(f"more than {limits.entries} files and folders in the repository", reason=FAILED)
+            path = prefix + name
+            if sparse and not _touches(path, sparse):
+                continue
             if stat.S_ISDIR(mode):
-                todo.append((f"{prefix}{name}/", child, depth + 1))
-            else:
-                leaves[prefix + name] = Leaf(mode=mode, oid=child)
+                todo.append((f"{path}/", child, depth + 1))
+            elif not sparse or within(path, sparse):
+                leaves[path] = Leaf(mode=mode, oid=child)
+    check_found(leaves, sparse)
     return Listing(leaves=leaves, ignores=dict(_ignores(objects, leaves)))
+
+
+def within(path: str, sparse: Sequence[str]) -> bool:
+    """Whether a path is one of these, or stands below one."""
+    return any(path == wanted or path.startswith(f"{wanted}/") for wanted in sparse)
+
+
+def _touches(path: str, sparse: Sequence[str]) -> bool:
+    """Whether a path may hold, or be held by, one of these."""
+    return within(path, sparse) or any(wanted.startswith(f"{path}/") for wanted in sparse)
+
+
+def check_found(leaves: Mapping[str, Leaf], sparse: Sequence[str]) -> None:
+    """Raise `Rejected` for the first of these paths that the commit does not hold: Git keeps no empty directories."""
+    for wanted in sparse:
+        if not any(within(path, (wanted,)) for path in leaves):
+            raise Rejected(
+                f"{shown(wanted)}: no such directory in the commit; check spec.sparseCheckout", reason=FAILED
+            )
 
 
 def _ignores(objects: GitObjects, leaves: Mapping[str, Leaf]) -> Iterator[tuple[str, str]]:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from gitopsd.plugin import Context, GitopsdError, Rejected, Transient, http
-from gitopsd.plugin.sources import access
+from gitopsd.plugin import Context, GitopsdError, Rejected, egress, http
+from gitopsd.plugin.sources import access, hosts
+from gitopsd.plugin.sources.hosts import HostFailed, Hosts
 from gitopsd_plugins.git import pktline
 from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
@@ -23,7 +24,6 @@ from gitopsd_plugins.git.reference import FAILED, Advertised
 if TYPE_CHECKING:
     import aiohttp
 
-MAX_BODY = 128 << 20
 MAX_REDIRECTS = 5
 MAX_KNOWN = 4096
 
@@ -42,19 +42,21 @@ class _Reply:
 class HttpRefs:
     """Lists refs over http. Remembers per address where it led to, when the server speaks protocol 2."""
 
-    def __init__(self) -> None:
+    def __init__(self, hosts: Hosts) -> None:
+        self._hosts = hosts
         self._modern: OrderedDict[str, str] = OrderedDict()
 
     async def list(
         self, place: Address, opened: Access, prefixes: Sequence[str], ctx: Context, timeout: float
     ) -> Mapping[str, Advertised]:
-        """The refs of these prefixes (older servers: all). Raises `Transient` or `Rejected` naming the address."""
+        """The refs of these prefixes (older servers: all). Raises `HostFailed` or `Rejected` naming the address."""
         import aiohttp  # heavy: not before there is something to ask
 
         key = place.url
         try:
-            async with ctx.http.session(tls=opened.tls, limit=1, timeout=timeout) as session:
-                return await self._listed(_Conversation(session, place, opened, ctx), key, prefixes)
+            through = ctx.http.socks(key)
+            async with ctx.http.session(tls=opened.tls, limit=1, timeout=timeout, proxy=through) as session:
+                return await self._listed(_Conversation(session, place, opened, ctx, self._hosts), key, prefixes)
         except GitopsdError:
             self._modern.pop(key, None)
             raise
@@ -77,7 +79,10 @@ class HttpRefs:
 class _Conversation:
     """The requests of one poll."""
 
-    def __init__(self, session: aiohttp.ClientSession, place: Address, opened: Access, ctx: Context) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, place: Address, opened: Access, ctx: Context, hosts: Hosts
+    ) -> None:
+        self._hosts = hosts
         self._session = session
         self._place = place
         self._opened = opened
@@ -113,9 +118,15 @@ class _Conversation:
                 if response.status in {301, 302, 303, 307, 308} and location and body is None:
                     url = redirected(self._place, urljoin(url, location))
                     continue
-                _check(response, self._place, self._opened)
+                self._check(response)
                 return _Reply(url=url, kind=response.content_type, body=await _read(response))
         raise Rejected(f"{self._place} redirects more than {MAX_REDIRECTS} times; check spec.url", reason=FAILED)
+
+    def _check(self, response: aiohttp.ClientResponse) -> None:
+        wait = hosts.pause(response.headers, self._ctx.now())
+        if response.status != 200:
+            raise refused(response.status, self._place, bool(self._opened.authorization), wait)
+        self._hosts.heed(self._place.origin, wait)
 
     def _headers(self, url: str, *, posts: bool) -> dict[str, str]:
         headers = {
@@ -147,19 +158,16 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     size = 0
     async for chunk in response.content.iter_chunked(1 << 16):
         size += len(chunk)
-        if size > MAX_BODY:
-            raise pktline.WireError(f"more than {MAX_BODY >> 20} MiB of refs")
+        if size > pktline.MAX_BODY:
+            raise pktline.WireError(f"more than {pktline.MAX_BODY >> 20} MiB of refs")
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-def _check(response: aiohttp.ClientResponse, place: Address, opened: Access) -> None:
-    if response.status != 200:
-        raise refused(response.status, place, bool(opened.authorization), response.headers.get("Retry-After", ""))
-
-
-def refused(status: int, place: Address, credentials: bool, retry_after: str = "") -> GitopsdError:
-    """What a status other than 200 means."""
+def refused(status: int, place: Address, credentials: bool, wait: float | None = None) -> GitopsdError:
+    """What a status other than 200 means; `wait` is how many seconds the answer asks to stay away."""
+    if status == 429 or status >= 500 or (status == 403 and wait is not None):
+        return HostFailed(f"{place} answered {status}; it is asked again later", reason=FAILED, retry_after=wait)
     if status in {401, 403} and credentials:
         return Rejected(f"{place} refused the credentials ({status}); check spec.secretRef", reason=access.FAILED)
     if status in {401, 403}:
@@ -169,17 +177,7 @@ def refused(status: int, place: Address, credentials: bool, retry_after: str = "
     if status == 404:
         hint = "" if credentials else ", and spec.secretRef if it is private"
         return Rejected(f"no repository at {place} (404); check spec.url{hint}", reason=FAILED)
-    if status == 429 or status >= 500:
-        return Transient(
-            f"{place} answered {status}; it is asked again later", reason=FAILED, retry_after=_seconds(retry_after)
-        )
     return Rejected(f"{place} answered {status}; check spec.url", reason=FAILED)
-
-
-def _seconds(retry_after: str) -> float | None:
-    if retry_after.isdigit():
-        return min(float(retry_after), 3600.0)
-    return None
 
 
 def _translated(error: Exception, place: Address, timeout: float) -> GitopsdError:
@@ -191,9 +189,11 @@ def _translated(error: Exception, place: Address, timeout: float) -> GitopsdErro
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
             return untrusted(place, str(error.__cause__ or error))
         case aiohttp.ClientConnectorDNSError():
-            return Transient(f"the host of {place} is not known; check spec.url and the name service", reason=FAILED)
+            return HostFailed(f"the host of {place} is not known; check spec.url and the name service", reason=FAILED)
+        case _ if forbidden := egress.why(error):
+            return out_of_bounds(place, forbidden)
         case TimeoutError():
-            return Transient(f"{place} did not answer within {timeout:g} s; see spec.timeout", reason=FAILED)
+            return HostFailed(f"{place} did not answer within {timeout:g} s; see spec.timeout", reason=FAILED)
         case _:
             return unreachable(place, error)
 
@@ -206,6 +206,11 @@ def untrusted(place: Address, why: str) -> GitopsdError:
     )
 
 
+def out_of_bounds(place: Address, why: str) -> GitopsdError:
+    """The way leads to an address that the settings forbid."""
+    return Rejected(f"{place}: {why}; see network.allowedNetworks", reason=FAILED)
+
+
 def unreachable(place: Address, error: BaseException) -> GitopsdError:
     """No connection, or one that broke."""
-    return Transient(f"{place} cannot be reached: {str(error)[:200] or type(error).__name__}", reason=FAILED)
+    return HostFailed(f"{place} cannot be reached: {str(error)[:200] or type(error).__name__}", reason=FAILED)

@@ -42,6 +42,10 @@ class GitObjects:
             oid = self._parsed(Tag, data).object[1].decode("ascii")
         raise Damaged(f"{oid} is not a commit")
 
+    def raw(self, oid: str) -> bytes:
+        """The bytes of an object, as it was signed."""
+        return self._read(oid)[1]
+
     def tree_of(self, commit: str) -> str:
         """The name of a commit's root tree."""
         tree: bytes = self.commit(commit).tree

@@ -11,10 +11,12 @@ from typing import TypeVar
 
 import msgspec
 
-from gitopsd.plugin import Context, Rejected, Stored
+from gitopsd.plugin import Context, Proxies, Rejected, Stored
+from gitopsd.plugin.egress import Egress
 from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.reference import Advertised
+from gitopsd_plugins.git.verification import Verification
 
 T = TypeVar("T")
 
@@ -33,10 +35,17 @@ class Remote:
 
     address: Address
     access: Access = field(repr=False)
-    proxy: str = field(default="", repr=False)
+    proxies: Proxies = field(default_factory=Proxies)
+    own_proxies: bool = True
+    egress: Egress = field(default_factory=Egress)
     ca_file: str = ""
     user_agent: str = "gitopsd"
     timeout: float = 60.0
+
+    @property
+    def proxy(self) -> str:
+        """The proxy on the way there; '' for none."""
+        return self.proxies.for_url(self.address.url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +68,25 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """A part of another source's tree that is copied in; `name` is that source's, for messages."""
+
+    name: str
+    tree: str
+    from_path: str
+    to_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What of a commit's files makes the artifact, and what comes to them: equal rules and commits, equal trees."""
+
+    ignore: str | None = None
+    sparse: tuple[str, ...] = ()
+    copies: tuple[Copy, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FetchOrder:
     """Bring one commit into the store. `base` is the commit behind `tree`, under the same rules; '' for none."""
 
@@ -69,7 +97,9 @@ class FetchOrder:
     """The full name of the ref that advertised the commit; '' where it was named itself."""
     branch: str = ""
     """The commit must be reachable from this branch."""
-    ignore: str | None = None
+    rules: Rules = Rules()
+    verification: Verification | None = None
+    submodules: bool = False
     base: str = ""
     tree: str = ""
     limits: Limits = Limits()
@@ -80,7 +110,7 @@ class FolderOrder:
     """Bring a local folder into the store as if it were a commit's files."""
 
     folder: str
-    ignore: str | None = None
+    rules: Rules = Rules()
     limits: Limits = Limits()
 
 
@@ -89,6 +119,7 @@ class Fetched:
     """What came of a `FetchOrder`. `submodules` are paths that were left out."""
 
     stored: Stored
+    verified: str = ""
     submodules: tuple[str, ...] = ()
 
 
@@ -97,7 +128,9 @@ def remote(place: Address, opened: Access, ctx: Context, timeout: float) -> Remo
     return Remote(
         address=place,
         access=opened,
-        proxy=ctx.http.proxy(place.url) or "",
+        proxies=ctx.http.proxies,
+        own_proxies=ctx.http.own_proxies,
+        egress=ctx.http.egress,
         ca_file=ctx.http.ca_file,
         user_agent=ctx.http.user_agent,
         # A silent server is noticed, and named, before the whole operation runs out of time.

@@ -5,13 +5,16 @@ Pure. Malformed input is one error, `WireError`; nothing here trusts a length or
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from gitopsd_plugins.git.reference import MAX_REFS, Advertised, is_oid
 
 AGENT = b"agent=gitopsd"
+FLUSH = b"0000"
+MAX_BODY = 128 << 20
+"""Bytes of one list of refs."""
 SERVICE = b"# service=git-upload-pack"
 
 
@@ -28,6 +31,8 @@ class Mark(Enum):
 
 
 Packet = bytes | Mark
+Reader = Callable[[int], bytes]
+"""Reads this many bytes, fewer at the end only."""
 
 
 def packets(data: bytes) -> Iterator[Packet]:
@@ -49,6 +54,26 @@ def packets(data: bytes) -> Iterator[Packet]:
             raise WireError(words(line[4:].decode("utf-8", "replace")))
         yield line
         at += length
+
+
+def until_flush(read: Reader) -> bytes:
+    """The packets of a stream up to the next flush, that included. Raises `WireError` for one that ends before."""
+    found = bytearray()
+    while True:
+        head = read(4)
+        found += head
+        if head == FLUSH:
+            return bytes(found)
+        try:
+            length = int(head, 16)
+        except ValueError:
+            raise WireError("a packet without a length" if head else "nothing") from None
+        body = read(length - 4) if length > 4 else b""
+        found += body
+        if length > 4 and len(body) < length - 4:
+            raise WireError("a packet that ends early")
+        if len(found) > MAX_BODY:
+            raise WireError(f"more than {MAX_BODY >> 20} MiB of refs")
 
 
 def words(said: str) -> str:

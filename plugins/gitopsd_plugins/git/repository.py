@@ -2,49 +2,169 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from gitopsd.plugin import Declared, SourceIntent, SpecError, digest, spec
+from gitopsd.plugin import (
+    Declared,
+    ObjectRef,
+    PathError,
+    Rejected,
+    Remote,
+    SourceIntent,
+    SpecError,
+    UsageError,
+    digest,
+    spec,
+    tree,
+)
 from gitopsd.plugin.sources import fields, semver
-from gitopsd_plugins.git import address, reference
+from gitopsd_plugins.git import address, reference, verification
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.reference import Wanted
-from gitopsd_plugins.git.spec import Document, RefSpec
+from gitopsd_plugins.git.spec import Document, RefSpec, RepositorySpec
+from gitopsd_plugins.git.spec import Include as IncludeSpec
+from gitopsd_plugins.git.spec import Verification as VerificationSpec
+from gitopsd_plugins.git.verification import Mode
 
+EVERYTHING = "!*"
+"""Ignore rules that leave nothing out."""
 FORMAT = 1
 """Grows when the same commit and rules would give another tree: then every artifact is fetched again."""
 
 
+Secret = tuple[str, str]
+"""The namespace and name of a Secret."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verify:
+    """Which signatures are asked for, and the Secret with the keys that count."""
+
+    mode: Mode
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Include:
+    """What of another repository's artifact is copied in, and where to; paths from the root without `.` and `..`."""
+
+    source: ObjectRef
+    from_path: str
+    to_path: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
-    """`secret` is (namespace, name), None without one."""
+    """A repository and what to bring of it; None for what is not asked for."""
 
     address: Address
     wanted: Wanted
-    secret: tuple[str, str] | None = None
+    secret: Secret | None = None
+    proxy: Secret | None = None
+    provider: str = "generic"
     ignore: str | None = field(default=None, repr=False)
+    verify: Verify | None = None
+    sparse: tuple[str, ...] = ()
+    """Directories to bring, from the root without `.` and `..`; all without any."""
+    include: tuple[Include, ...] = ()
+    submodules: bool = False
 
 
 def read(declared: Declared) -> SourceIntent:
     """Decode and check a document. Raises `SpecError` with the path of the first misfit."""
     found = spec.decode(declared.document, Document).spec
+    namespace = declared.ref.namespace
+    wanted = _wanted(found.ref or RefSpec())
     repository = Repository(
         address=address.read(found.url, beside=None if declared.parent else Path(declared.place.file).parent),
-        wanted=_wanted(found.ref or RefSpec()),
-        secret=(declared.ref.namespace, found.secret_ref.name) if found.secret_ref else None,
+        wanted=wanted,
+        secret=(namespace, found.secret_ref.name) if found.secret_ref else None,
+        proxy=(namespace, found.proxy_secret_ref.name) if found.proxy_secret_ref else None,
+        provider=found.provider,
         ignore=found.ignore,
+        verify=_verify(found.verify, wanted, namespace) if found.verify else None,
+        sparse=_sparse(found.sparse_checkout),
+        include=tuple(_include(index, include, declared.ref) for index, include in enumerate(found.include)),
+        submodules=found.recurse_submodules,
     )
     return SourceIntent(
         ref=declared.ref,
         spec=repository,
-        # The revision names the commit, and the commit names every byte: only the rules can change the tree beside it.
-        content=digest.of_value({"format": FORMAT, "ignore": found.ignore}),
+        content=digest.of_value(_rules(found)),
         interval=fields.interval(found.interval),
         timeout=fields.timeout(found.timeout),
+        reads=tuple(dict.fromkeys(include.source for include in repository.include)),
+        blends=bool(repository.include),
         suspended=found.suspend,
         unsupported=found.unsupported,
         warnings=found.warnings,
+    )
+
+
+def _rules(found: RepositorySpec) -> dict[str, Any]:
+    """What decides the tree and its standing beside the revision, which names the commit, and so every byte."""
+    rules: dict[str, Any] = {"format": FORMAT, "ignore": found.ignore}
+    if found.verify:
+        rules["verify"] = [found.verify.mode.upper(), found.verify.secret_ref.name]
+    if found.sparse_checkout:
+        rules["sparse"] = found.sparse_checkout
+    if found.include:
+        rules["include"] = [[i.repository.name, i.from_path, i.to_path] for i in found.include]
+    if found.recurse_submodules:
+        rules["submodules"] = True
+    return rules
+
+
+def _sparse(found: tuple[str, ...]) -> tuple[str, ...]:
+    paths = [_path(path, ("spec", "sparseCheckout", index)) for index, path in enumerate(found)]
+    return () if "" in paths else tuple(dict.fromkeys(paths))
+
+
+def _include(index: int, found: IncludeSpec, ref: ObjectRef) -> Include:
+    at = ("spec", "include", index)
+    to_path = _path(found.to_path or found.repository.name, (*at, "toPath"))
+    if not to_path:
+        raise SpecError("the root is taken by the repository itself; name a folder", path=(*at, "toPath"))
+    return Include(
+        source=replace(ref, name=found.repository.name),
+        from_path=_path(found.from_path, (*at, "fromPath")),
+        to_path=to_path,
+    )
+
+
+def _path(text: str, at: tuple[str | int, ...]) -> str:
+    try:
+        path = tree.normal(text)
+    except PathError as error:
+        raise SpecError(str(error), path=at) from error
+    if path.split("/")[0] == ".git":
+        raise SpecError(f"{text!r} is Git's own folder", path=at)
+    return path
+
+
+def _verify(found: VerificationSpec, wanted: Wanted, namespace: str) -> Verify:
+    mode: Mode = "HEAD" if found.mode == "head" else found.mode
+    if not verification.fits(mode, wanted):
+        raise SpecError(verification.NO_TAG, path=("spec", "verify", "mode"), reason=verification.INVALID_MODE)
+    return Verify(mode=mode, secret=(namespace, found.secret_ref.name))
+
+
+def of_address(remote: Remote, ref: ObjectRef) -> SourceIntent:
+    """An address that a render asks for. Raises `Rejected` for what is no address of a repository, or no revision of one."""
+    try:
+        place = address.read(remote.url, beside=None)
+        wanted = reference.asked(remote.revision or "HEAD")
+    except (SpecError, UsageError) as error:
+        raise Rejected(f"{ref}: {error}") from error
+    return SourceIntent(
+        ref=ref,
+        spec=Repository(address=place, wanted=wanted, ignore=EVERYTHING),
+        content=digest.of_value({"format": FORMAT, "ignore": EVERYTHING}),
+        interval=timedelta(),
+        timeout=timedelta(seconds=60),
     )
 
 

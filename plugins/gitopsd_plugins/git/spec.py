@@ -57,12 +57,7 @@ class RepositorySpec(Spec, frozen=True, kw_only=True):
     def unsupported(self) -> tuple[str, ...]:
         """Fields that are set to more than their default and not served yet."""
         found = {
-            "spec.verify": self.verify is not None,
-            "spec.include": bool(self.include),
-            "spec.recurseSubmodules": self.recurse_submodules,
-            "spec.sparseCheckout": bool(self.sparse_checkout),
-            "spec.proxySecretRef": self.proxy_secret_ref is not None,
-            "spec.provider": self.provider != "generic",
+            "spec.provider": self.provider == "aws",
             "spec.serviceAccountName": bool(self.service_account_name),
         }
         return tuple(name for name, used in found.items() if used)

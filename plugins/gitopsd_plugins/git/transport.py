@@ -10,6 +10,7 @@ import ssl
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
 
@@ -20,8 +21,10 @@ from dulwich.errors import ApplyDeltaError, ChecksumMismatch, GitProtocolError, 
 from dulwich.objects import ObjectID
 from dulwich.repo import Repo
 
-from gitopsd.plugin import GitopsdError, Http, Rejected, Transient, http
-from gitopsd_plugins.git import lsrefs, pktline
+from gitopsd.plugin import GitopsdError, Http, Rejected, egress, http
+from gitopsd.plugin.sources import hosts
+from gitopsd.plugin.sources.hosts import HostFailed
+from gitopsd_plugins.git import connections, lsrefs, pktline
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.order import Malformed, Refused, Remote
 from gitopsd_plugins.git.reference import FAILED, PEELED, Advertised
@@ -99,8 +102,7 @@ class OriginPool:
     def __init__(self, remote: Remote) -> None:
         opened = remote.access
         trust = Http(ca_file=remote.ca_file).trust(opened.tls)
-        options: dict[str, Any] = {"ssl_context": trust, "timeout": remote.timeout, "retries": False}
-        self._pool = urllib3.ProxyManager(remote.proxy, **options) if remote.proxy else urllib3.PoolManager(**options)
+        self._pool = connections.pool(remote, ssl_context=trust, timeout=remote.timeout, retries=False)
         self._remote = remote
         self.headers = {"User-Agent": f"git/{remote.user_agent}"}
 
@@ -143,8 +145,8 @@ class _Answer:
 
 def _check(response: Any, remote: Remote) -> None:
     if response.status != 200:
-        retry_after = response.headers.get("Retry-After", "")
-        raise lsrefs.refused(response.status, remote.address, bool(remote.access.authorization), retry_after)
+        wait = hosts.pause(response.headers, datetime.now(UTC))
+        raise lsrefs.refused(response.status, remote.address, bool(remote.access.authorization), wait)
 
 
 def _advertised(found: Mapping[Any, Any]) -> dict[str, Advertised]:
@@ -189,8 +191,10 @@ def _refused(place: Address, said: str) -> GitopsdError:
 
 
 def _network(place: Address, error: BaseException) -> GitopsdError:
+    if forbidden := egress.why(error):
+        return lsrefs.out_of_bounds(place, forbidden)
     if isinstance(error, (ssl.SSLError, urllib3.exceptions.SSLError)):
         return lsrefs.untrusted(place, str(error))
     if isinstance(error, (TimeoutError, urllib3.exceptions.TimeoutError)):
-        return Transient(f"{place} did not answer in time; see spec.timeout", reason=FAILED)
+        return HostFailed(f"{place} did not answer in time; see spec.timeout", reason=FAILED)
     return lsrefs.unreachable(place, error)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gitopsd.plugin import ClusterAccess, HealthRule, Sink, hookimpl
+from gitopsd_plugins.kubernetes.access.configmap import ConfigMapAccess
 from gitopsd_plugins.kubernetes.access.incluster import InClusterAccess
 from gitopsd_plugins.kubernetes.access.kubeconfig import KubeconfigAccess
 from gitopsd_plugins.kubernetes.access.secretconfig import SecretKubeconfigAccess
@@ -23,8 +24,8 @@ def gitopsd_sinks() -> Iterable[Sink]:
 
 @hookimpl
 def gitopsd_accesses() -> Iterable[ClusterAccess]:
-    """By kubeconfig, from a file or a Secret, and from inside a pod."""
-    return [KubeconfigAccess(), SecretKubeconfigAccess(), InClusterAccess()]
+    """By kubeconfig, from a file or a Secret, as a ConfigMap describes it, and from inside a pod."""
+    return [KubeconfigAccess(), SecretKubeconfigAccess(), ConfigMapAccess(), InClusterAccess()]
 
 
 @hookimpl

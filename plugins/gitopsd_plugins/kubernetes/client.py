@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -54,7 +55,7 @@ class Client:
         self._reading: set[aiohttp.ClientResponse] = set()
 
     async def __aenter__(self) -> Client:
-        self._session = self._ctx.http.session(tls=self._access.tls, limit=self._actor.concurrency)
+        self._session = self._ctx.http.session(tls=self._access.tls, limit=self._actor.concurrency, anywhere=True)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -149,7 +150,7 @@ class Client:
         if self.closed:
             raise self._closed()
         if self._streams is None:
-            self._streams = self._ctx.http.session(tls=self._access.tls, limit=0)
+            self._streams = self._ctx.http.session(tls=self._access.tls, limit=0, anywhere=True)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=silence)
         headers = await self._headers(JSON, None)
         try:
@@ -251,7 +252,13 @@ def _url(base: str, path: str, params: Mapping[str, str] | None) -> URL:
     """Encoded here, where paths are made of names that need little of it."""
     from yarl import URL
 
-    return URL(f"{base}{path}?{urlencode(params)}" if params else base + path, encoded=True)
+    return URL(f"{base}{path}?{_query(tuple(params.items()))}" if params else base + path, encoded=True)
+
+
+@lru_cache(maxsize=256)
+def _query(params: tuple[tuple[str, str], ...]) -> str:
+    """Kept, since a thousand writes have the same."""
+    return urlencode(params)
 
 
 async def _content(response: aiohttp.ClientResponse) -> bytes:

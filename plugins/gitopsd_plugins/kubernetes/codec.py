@@ -40,6 +40,7 @@ class _Approved(msgspec.Struct, omit_defaults=True):
     actor: str
     at: datetime
     reason: str = ""
+    until: datetime | None = None
 
 
 class _Record(msgspec.Struct, omit_defaults=True):
@@ -147,7 +148,7 @@ def _record(inventory: Inventory) -> _Record:
         suspended=None
         if suspension is None
         else _Suspended(suspension.actor, suspension.since, suspension.reason, suspension.until),
-        approvals=[_Approved(a.plan, a.actor, a.at, a.reason) for a in inventory.approvals],
+        approvals=[_Approved(a.plan, a.actor, a.at, a.reason, a.until) for a in inventory.approvals],
     )
 
 
@@ -163,7 +164,9 @@ def _inventory(record: _Record, token: str) -> Inventory:
         cluster_uid=record.cluster,
         owned=owned,
         suspension=None if s is None else Suspension(actor=s.actor, since=s.since, reason=s.reason, until=s.until),
-        approvals=tuple(Approval(plan=a.plan, actor=a.actor, at=a.at, reason=a.reason) for a in record.approvals),
+        approvals=tuple(
+            Approval(plan=a.plan, actor=a.actor, at=a.at, reason=a.reason, until=a.until) for a in record.approvals
+        ),
         token=token,
     )
 

@@ -51,6 +51,11 @@ class Lease:
             with anyio.move_on_after(5, shield=True):
                 await self._release()
 
+    async def uid(self) -> str:
+        """Of the Lease object, which the server made up; '' where there is none."""
+        found = await self._read()
+        return "" if found is None else str(found["metadata"].get("uid", ""))
+
     async def _acquire(self) -> None:
         found = await self._read()
         if found is not None and not self._is_mine(found):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from gitopsd.plugin import Actor, Body, Live, digest
 from gitopsd_plugins.kubernetes import owner as owners
 from gitopsd_plugins.kubernetes.discovery import Resource
@@ -38,7 +40,11 @@ def mark(body: Body, manager: str) -> str:
     """Digest of our hold on the object; '' while we own nothing of it."""
     metadata = body.get("metadata") or {}
     entry = own_entry(metadata.get("managedFields") or [], manager)
-    return digest.of_value([metadata.get("uid", ""), entry.get("fieldsV1"), entry.get("time")]) if entry else ""
+    if entry is None:
+        return ""
+    # of every object that is written, listed or watched: several times as fast as `of_value`, and these are plain strings
+    held = [metadata.get("uid", ""), entry.get("fieldsV1"), entry.get("time")]
+    return digest.of_bytes(msgspec.json.encode(held, order="deterministic"))
 
 
 def own_entry(entries: list[Mapping[str, Any]], manager: str) -> Mapping[str, Any] | None:

@@ -6,9 +6,9 @@ ours yet or not there: a list of metadata tells which, and only what is there is
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from gitopsd.plugin import Actor, Live, ResourceId, Versioned
+from gitopsd.plugin import Actor, Body, Live, ResourceId, Versioned
 from gitopsd_plugins.kubernetes import live as lives
 from gitopsd_plugins.kubernetes import owner, pages, refusal, tasks
 from gitopsd_plugins.kubernetes.client import METADATA_LIST, Client
@@ -52,6 +52,19 @@ async def one(client: Client, resource: Resource, actor: Actor, it: ResourceId) 
     if not reply.ok:
         raise refusal.error(reply, f"{it} could not be read")
     return lives.of(reply.body, resource, actor)
+
+
+async def every(client: Client, discovery: Discovery, kind: tuple[str, str, str]) -> Sequence[Body]:
+    """All objects of (group, version, kind), whosever they are; none of a kind that the server does not have."""
+    group, version, name = kind
+    resource = await discovery.find(group, name, version)
+    if resource is None:
+        return ()
+    listing = await pages.read(client, resource.path(), {})
+    if listing.refusal is not None:
+        raise refusal.error(listing.refusal, f"{resource.plural}.{group} could not be listed")
+    envelope = {"apiVersion": resource.api_version, "kind": resource.kind}
+    return [{**envelope, **{k: v for k, v in item.items() if k not in envelope}} for item in listing.items]
 
 
 async def _by_resource(discovery: Discovery, ids: Collection[Versioned]) -> Mapping[Resource, set[ResourceId]]:

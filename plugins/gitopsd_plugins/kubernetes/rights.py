@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from gitopsd.plugin import Actor
+from gitopsd.plugin import Actor, Need
 from gitopsd_plugins.kubernetes import client as clients
 from gitopsd_plugins.kubernetes import tasks
 from gitopsd_plugins.kubernetes.client import Client
@@ -43,6 +43,22 @@ async def missing(
             for group, plural, verbs in _RECORDS
             for verb in verbs
         ]
+    return _sentences(await _denied(client, questions))
+
+
+async def denied(client: Client, discovery: Discovery, needs: Collection[Need]) -> Sequence[str]:
+    """The same for exactly these verbs, kinds and namespaces. What the server does not know yet nobody can be asked about."""
+    questions = []
+    for need in needs:
+        resource = await discovery.find(need.group, need.kind, need.version) or discovery.kinds.find(
+            need.group, need.kind
+        )
+        if resource is not None:
+            namespace = need.namespace if resource.namespaced else ""
+            questions += [
+                _Question(group=need.group, plural=resource.plural, verb=verb, namespace=namespace)
+                for verb in need.verbs
+            ]
     return _sentences(await _denied(client, questions))
 
 

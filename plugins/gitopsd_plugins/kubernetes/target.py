@@ -10,13 +10,16 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from gitopsd.plugin import (
     Access,
+    AccountToken,
     Actor,
+    Body,
     Change,
     Explanation,
     HealthCheck,
     Inventory,
     Live,
     Manifest,
+    Need,
     ObjectRef,
     Qualified,
     Rehearsal,
@@ -27,7 +30,17 @@ from gitopsd.plugin import (
     Treatment,
     Versioned,
 )
-from gitopsd_plugins.kubernetes import collateral, explain, impersonation, observe, qualify, rights, settle, stages
+from gitopsd_plugins.kubernetes import (
+    accounts,
+    collateral,
+    explain,
+    impersonation,
+    observe,
+    qualify,
+    rights,
+    settle,
+    stages,
+)
 from gitopsd_plugins.kubernetes.client import Client
 from gitopsd_plugins.kubernetes.discovery import Discovery
 from gitopsd_plugins.kubernetes.feed import Feed, Namespaces
@@ -70,6 +83,10 @@ class KubernetesTarget:
         """Be the one actor of this instance here."""
         return self.leases.held()
 
+    async def proof(self) -> str:
+        """The uid of our lease."""
+        return await self.leases.uid()
+
     def stages(self, manifests: Sequence[Manifest], before: Collection[tuple[str, str]] = ()) -> tuple[Stage, ...]:
         """Definitions, classes, those asked for, the rest."""
         return stages.of(manifests, {*before, *self.actor.stage_kinds})
@@ -82,6 +99,10 @@ class KubernetesTarget:
         """Live state of these ids."""
         self.feed.namespaces.add({it.namespace for it, _ in ids})
         return await observe.observed(self.client, self.discovery, self.actor, ids)
+
+    async def listed(self, group: str, version: str, kind: str) -> Sequence[Body]:
+        """Every object of a kind."""
+        return await observe.every(self.client, self.discovery, (group, version, kind))
 
     async def rehearse(self, manifest: Manifest, app: ObjectRef, live: Live | None, treatment: Treatment) -> Rehearsal:
         """Dry run."""
@@ -139,9 +160,17 @@ class KubernetesTarget:
         """Why it is not healthy."""
         return await explain.of(self.client, live)
 
+    async def token(self, namespace: str, account: str, audiences: Sequence[str]) -> AccountToken:
+        """Of a service account."""
+        return await accounts.token(self.client, namespace, account, audiences, self.feed.ctx.now())
+
     async def rights(self, kinds: Collection[tuple[str, str, str]]) -> Sequence[str]:
         """What this identity may not do."""
         return await rights.missing(self.client, self.discovery, self.actor, kinds)
+
+    async def denied(self, needs: Collection[Need]) -> Sequence[str]:
+        """What of these rights is missing."""
+        return await rights.denied(self.client, self.discovery, needs)
 
     def _note(self, inventories: Sequence[Inventory]) -> None:
         self.feed.namespaces.add({it.namespace for inventory in inventories for it in inventory.owned})

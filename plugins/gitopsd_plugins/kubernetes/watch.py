@@ -1,7 +1,6 @@
 """One watch: a full list, then events, for ever. Whatever breaks it ends in a new list, and what vanished meanwhile is told too.
 
-It knows one resource, one namespace (or all) and one selector. Silence for 90 s is death (the server sends a bookmark every
-minute), 410 comes as an ERROR event inside a 200 answer, and DELETED may only mean that the object no longer matches the
+It knows one resource, one namespace (or all) and one selector. Silence is death (the server sends a bookmark every minute), 410 comes as an ERROR event inside a 200 answer, and DELETED may only mean that the object no longer matches the
 selector: it is read again before it is called gone.
 """
 
@@ -25,8 +24,6 @@ from gitopsd_plugins.kubernetes.discovery import Resource
 from gitopsd_plugins.kubernetes.lines import LineTooLong, Splitter
 from gitopsd_plugins.kubernetes.refusal import Reply
 
-SILENCE = 90.0
-"""Seconds without a byte after which a watch counts as dead."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 60.0
 _BLIND = 2
 """Failures in a row after which a watch says that it sees nothing."""
@@ -62,7 +59,6 @@ class Watch:
     out: MemoryObjectSendStream[Seen]
     namespace: str = ""
     expected: ResourceId | None = None
-    silence: float = SILENCE
     _known: set[ResourceId] = field(default_factory=set)
     _version: str = ""
     _told: bool = False
@@ -134,7 +130,7 @@ class Watch:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(random.randint(240, 300)),  # spread, so that not all end at once
         }
-        async with self.client.stream(self._path, params, silence=self.silence) as response:
+        async with self.client.stream(self._path, params, silence=self.actor.silence) as response:
             if response.status != 200:
                 reply = _reply(response.status, await response.content.read(65536))
                 raise self._refused(impersonation.explained(reply, self.client.access))

@@ -15,6 +15,7 @@ from typing import Any
 
 from gitopsd.plugin import Rejected, Tree
 from gitopsd_plugins.kustomize import (
+    address,
     config,
     crds,
     documents,
@@ -32,6 +33,7 @@ from gitopsd_plugins.kustomize.config import Config
 from gitopsd_plugins.kustomize.identity import text
 from gitopsd_plugins.kustomize.kustomization import Kustomization
 from gitopsd_plugins.kustomize.loader import Loader
+from gitopsd_plugins.kustomize.origins import Place
 from gitopsd_plugins.kustomize.resource import LOCAL, Resource
 from gitopsd_plugins.kustomize.resources import Resources
 from gitopsd_plugins.kustomize.typefacts import TypeFacts
@@ -89,10 +91,10 @@ class _Build:
     def read(self, loader: Loader, *, component: bool | None = False, tolerant: bool = False) -> Kustomization:
         self.read_so_far += 1
         if self.read_so_far > MAX_KUSTOMIZATIONS:
-            raise Rejected(f"{loader.root or '.'}: more than {MAX_KUSTOMIZATIONS} kustomizations are read in one build")
+            raise Rejected(f"{loader.here}: more than {MAX_KUSTOMIZATIONS} kustomizations are read in one build")
         name = loader.file()
         if not name:
-            raise Rejected(f"unable to find one of {', '.join(kustomization.NAMES)} in {loader.root or '.'}")
+            raise Rejected(f"unable to find one of {', '.join(kustomization.NAMES)} in {loader.here}")
         data, shown = loader.tree.read(loader.path(name)), loader.shown(name)
         found = kustomization.read(data, shown, component=component, tolerant=tolerant)
         if tolerant:
@@ -118,6 +120,7 @@ class _Build:
 
     def accumulate(self, resources: Resources, found: Kustomization, loader: Loader, settings: Config) -> Config:
         """Add what the kustomization makes; the result is the configuration with all that was added to it below."""
+        loader.need((*found.resources, *found.bases, *found.components))
         for field_name, entries in (("resources", found.resources), ("bases", found.bases)):
             for index, entry in enumerate(entries):
                 settings = self._add(resources, entry, loader, settings, (field_name, index))
@@ -135,7 +138,7 @@ class _Build:
                 below = loader.below(entry)
             settings = self.accumulate(resources, self.read(below, component=True), below, settings)
         if len(resources) > MAX_RESOURCES:
-            raise Rejected(f"{loader.root or '.'}: more than {MAX_RESOURCES} resources")
+            raise Rejected(f"{loader.here}: more than {MAX_RESOURCES} resources")
         self._transform(resources, found, loader, settings)
         for plugin in self._plugins(found.validators, loader, "validators"):
             with self._named(loader, "validators"):
@@ -149,10 +152,9 @@ class _Build:
         self, resources: Resources, entry: str, loader: Loader, settings: Config, place: tuple[str, int]
     ) -> Config:
         with self._named(loader, *place):
-            data = loader.read(entry) if entry and loader.is_file(entry) else None
-            below = loader.below(entry) if data is None else loader
-        if data is not None:
-            objects = documents.read(data, loader.shown(entry))
+            objects = _objects(entry, loader)
+            below = loader.below(entry) if objects is None else loader
+        if objects is not None:
             if self.metadata:
                 origins.set_file(objects, loader.origin_of(entry))
             resources.extend(objects)
@@ -202,7 +204,7 @@ class _Build:
                 self._add(found, entry, loader, config.EMPTY, (field_name, index))
         return found.items
 
-    def _file(self, loader: Loader) -> str:
+    def _file(self, loader: Loader) -> Place:
         """The kustomization file of a folder, from the built one on; a made-up one has the usual name."""
         return loader.origin_of(loader.file() or kustomization.NAMES[0])
 
@@ -214,6 +216,23 @@ class _Build:
         except Rejected as error:
             place = places.of(loader, field_name, index, self.own if loader.above is None else None)
             raise Rejected(f"{place}: {error}", reason=error.reason) from error
+
+
+def _objects(entry: str, loader: Loader) -> list[Resource] | None:
+    """The objects in a file; None for what is none, and therefore a folder or a repository.
+
+    What an URL leads to is a file if objects are in it. If not, a repository may still be meant, as kustomize has it.
+    """
+    if not address.is_url(entry):
+        return documents.read(loader.read(entry), loader.shown(entry)) if entry and loader.is_file(entry) else None
+    repository = address.repository(entry)
+    if repository is None:
+        return documents.read(loader.read(entry), loader.shown(entry))
+    data = None if repository.certain else loader.fetched(entry)
+    try:
+        return None if data is None else documents.read(data, loader.shown(entry))
+    except Rejected:
+        return None
 
 
 def _validate(resources: Resources, plugin: Resource, loader: Loader) -> None:

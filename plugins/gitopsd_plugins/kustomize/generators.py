@@ -16,9 +16,9 @@ _BEHAVIORS = {"": "", "unspecified": "", "create": "create", "merge": "merge", "
 
 
 def config_map(generator: Generator, shared: GeneratorOptions | None, loader: Loader) -> Resource:
-    """The ConfigMap; values that are not UTF-8 go to binaryData."""
+    """The ConfigMap; values that are not UTF-8 go to binaryData, encrypted files as they are."""
     body = _base("ConfigMap", generator)
-    for key, value in sorted(pairs.read(generator, loader).items()):
+    for key, value in sorted(pairs.read(generator, loader, sealed=True).items()):
         try:
             body.setdefault("data", {})[key] = value.decode()
         except UnicodeDecodeError:
@@ -30,7 +30,7 @@ def secret(generator: Generator, shared: GeneratorOptions | None, loader: Loader
     """The Secret; all values in base64, long ones in lines as kustomize folds them."""
     body = _base("Secret", generator)
     body["type"] = generator.type or "Opaque"
-    body["data"] = {key: _base64(value) for key, value in sorted(pairs.read(generator, loader).items())}
+    body["data"] = {key: _base64(value) for key, value in sorted(pairs.read(generator, loader, sealed=False).items())}
     return _finished(body, generator, shared)
 
 

@@ -14,7 +14,9 @@ from gitopsd.plugin import (
     AppIntent,
     Atomic,
     Body,
+    ConfigName,
     Declared,
+    Decryption,
     Deletion,
     ObjectRef,
     Outcome,
@@ -53,6 +55,7 @@ class KustomizationKind:
             renderer="kustomize",
             spec=overlay.value(overlay.of(found, strict=policy.strict(annotations))),
             values=_values(found, ref),
+            decryption=_decryption(found, ref, annotations),
             interval=interval,
             retry_interval=_duration(found.retry_interval, "retryInterval") if found.retry_interval else interval,
             timeout=max(_duration(found.timeout, "timeout") if found.timeout else interval - _LEAST, _LEAST),
@@ -108,7 +111,19 @@ def _values(found: KustomizationSpec, ref: ObjectRef) -> tuple[ValuesRef, ...]:
     )
 
 
-def _kubeconfig(found: KustomizationSpec, ref: ObjectRef, annotations: Mapping[str, str]) -> SecretKey | None:
+def _decryption(found: KustomizationSpec, ref: ObjectRef, annotations: Mapping[str, str]) -> Decryption | None:
+    """The app's own; an annotation may speak of the authentication code without one."""
+    asked, verify = found.decryption, policy.verify_mac(annotations)
+    if asked is None:
+        return None if verify is None else Decryption(verify=verify)
+    named = asked.secret_ref.name if asked.secret_ref else ""
+    keys = ValuesRef(kind="Secret", namespace=ref.namespace, name=named, field="spec.decryption.secretRef")
+    return Decryption(provider=asked.provider, keys=keys if named else None, verify=verify)
+
+
+def _kubeconfig(
+    found: KustomizationSpec, ref: ObjectRef, annotations: Mapping[str, str]
+) -> SecretKey | ConfigName | None:
     wanted = found.kube_config
     if wanted is None:
         return None
@@ -118,8 +133,10 @@ def _kubeconfig(found: KustomizationSpec, ref: ObjectRef, annotations: Mapping[s
         raise SpecError(
             f"names another cluster than the annotation {keys.CLUSTER}; remove one", path=("spec", "kubeConfig")
         )
-    secret = wanted.secret_ref
-    return SecretKey(namespace=ref.namespace, name=secret.name, key=secret.key) if secret else None
+    if wanted.secret_ref is not None:
+        return SecretKey(namespace=ref.namespace, name=wanted.secret_ref.name, key=wanted.secret_ref.key)
+    assert wanted.config_map_ref is not None  # one of the two, as said above
+    return ConfigName(namespace=ref.namespace, name=wanted.config_map_ref.name)
 
 
 def _service_account(found: KustomizationSpec, ref: ObjectRef) -> str:

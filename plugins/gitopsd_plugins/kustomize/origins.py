@@ -1,6 +1,6 @@
 """`buildMetadata`: where each object came from and what was done to it, noted in annotations on the way as kustomize does.
 
-Paths are relative to the folder that is built. The notes are kept as soon as the top kustomization asks for any of them,
+Paths are relative to the folder that is built, or to the repository that they are in. The notes are kept as soon as the top kustomization asks for any of them,
 because an object without an origin counts as made by whatever touches it first; what was not asked for is dropped at the
 end.
 """
@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gitopsd.plugin import Rejected, yaml
+from gitopsd_plugins.kustomize import address
 from gitopsd_plugins.kustomize.resource import Resource
 
 ORIGIN = "config.kubernetes.io/origin"
@@ -22,20 +24,45 @@ _OPTIONS = {"originAnnotations": ORIGIN, "transformerAnnotations": CHANGES}
 Origin = dict[str, Any]
 
 
-def joined(folder: str, relative: str) -> str:
-    """A path from the built folder on, taken textually as kustomize does; '' is that folder itself."""
-    found = posixpath.normpath(posixpath.join(folder, relative))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A path from the built folder on ('' is that folder itself), or in a repository at a revision."""
+
+    path: str = ""
+    repository: str = ""
+    revision: str = ""
+
+    @property
+    def elsewhere(self) -> Origin:
+        """What of it says that it is not here."""
+        found = {"repo": self.repository, "ref": self.revision}
+        return {key: value for key, value in found.items() if value}
+
+
+TOP = Place()
+
+
+def joined(folder: Place, relative: str) -> Place:
+    """Something named in a folder, taken textually as kustomize does."""
+    if found := address.repository(relative):
+        return Place(path=_clean(found.origin), repository=found.clone, revision=found.revision)
+    return replace(folder, path=_clean(posixpath.join(folder.path, relative)))
+
+
+def _clean(path: str) -> str:
+    found = posixpath.normpath(path)
     return "" if found == "." else found
 
 
-def of_file(path: str) -> Origin:
+def of_file(place: Place) -> Origin:
     """The origin of an object that stands in a file."""
-    return {"path": path}
+    return {"path": place.path, **place.elsewhere}
 
 
-def of_field(file: str, kind: str) -> Origin:
+def of_field(file: Place, kind: str) -> Origin:
     """The origin of what a field of the kustomization `file` makes, which is a built-in plugin of this kind."""
-    return {"configuredIn": file, "configuredBy": {"apiVersion": "builtin", "kind": kind}}
+    made_by = {"configuredIn": file.path, "configuredBy": {"apiVersion": "builtin", "kind": kind}}
+    return {**file.elsewhere, **made_by}
 
 
 def of_plugin(plugin: Resource) -> Origin | None:
@@ -46,14 +73,15 @@ def of_plugin(plugin: Resource) -> Origin | None:
     names = {"apiVersion": plugin.body.get("apiVersion"), "kind": plugin.kind, "name": plugin.name}
     if plugin.namespace:
         names["namespace"] = plugin.namespace
+    elsewhere = {key: own[key] for key in ("repo", "ref") if own.get(key)}
     where = {"configuredIn": own["path"]} if own.get("path") else {}
-    return {**where, "configuredBy": {key: value for key, value in names.items() if value}}
+    return {**elsewhere, **where, "configuredBy": {key: value for key, value in names.items() if value}}
 
 
-def set_file(resources: Iterable[Resource], path: str) -> None:
+def set_file(resources: Iterable[Resource], place: Place) -> None:
     """Note the file that objects were read from, whatever they say themselves."""
     for resource in resources:
-        _annotate(resource, ORIGIN, yaml.write(of_file(path)))
+        _annotate(resource, ORIGIN, yaml.write(of_file(place)))
 
 
 def set_maker(resources: Iterable[Resource], origin: Origin) -> None:

@@ -13,14 +13,14 @@ _VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _BOM = b"\xef\xbb\xbf"
 
 
-def read(generator: Generator, loader: Loader) -> dict[str, bytes]:
-    """All pairs. Raises `Rejected` naming generator, key and source; values are never shown."""
+def read(generator: Generator, loader: Loader, *, sealed: bool) -> dict[str, bytes]:
+    """All pairs; `sealed`: files that are encrypted stay so. Raises `Rejected` naming generator, key and source; values are never shown."""
     result: dict[str, bytes] = {}
     envs = (*generator.envs, *((generator.env,) if generator.env else ()))
     sources = (
-        *(pair for path in envs for pair in _env_file(loader.read(path), loader.shown(path))),
+        *(pair for path in envs for pair in _env_file(loader.read(path, sealed=sealed), loader.shown(path))),
         *map(_literal, generator.literals),
-        *(_file(source, loader) for source in generator.files),
+        *(_file(source, loader, sealed=sealed) for source in generator.files),
     )
     for key, value in sources:
         if not _KEY.fullmatch(key) or key == "." or key.startswith(".."):
@@ -40,13 +40,13 @@ def _literal(source: str) -> tuple[str, bytes]:
     return key, value.encode()
 
 
-def _file(source: str, loader: Loader) -> tuple[str, bytes]:
+def _file(source: str, loader: Loader, *, sealed: bool) -> tuple[str, bytes]:
     key, equals, path = source.partition("=")
     if not equals:
-        return source.rstrip("/").rpartition("/")[2], loader.read(source)
+        return source.rstrip("/").rpartition("/")[2], loader.read(source, sealed=sealed)
     if not key or not path or "=" in path:
         raise Rejected(f"invalid file source {source!r}, expected path or key=path")
-    return key, loader.read(path)
+    return key, loader.read(path, sealed=sealed)
 
 
 def _env_file(data: bytes, file: str) -> list[tuple[str, bytes]]:

@@ -31,6 +31,11 @@ def strict(annotations: Mapping[str, str]) -> bool:
     return _one_of(annotations, keys.SUBSTITUTE, {"strict": True, "lenient": False}) is not False
 
 
+def verify_mac(annotations: Mapping[str, str]) -> bool | None:
+    """Whether encrypted files that were changed since are refused; None leaves it to the setting."""
+    return _one_of(annotations, keys.SOPS_MAC, {"verify": True, "ignore": False})
+
+
 def cluster(annotations: Mapping[str, str]) -> str | None:
     """The name of the cluster that is meant; None for the only one."""
     if keys.CLUSTER not in annotations:

@@ -69,8 +69,8 @@ def _build(tree: Tree, overlay: Overlay) -> Built:
     try:
         return build.build_generated(tree, path, overlay.over(generated.for_folder(tree, path), exists))
     except Rejected as error:
-        if str(error).startswith("spec."):  # what was laid over is to blame, not the folder
-            raise
+        if str(error).startswith("spec.") or error.reason != Rejected.default_reason:
+            raise  # what was laid over is to blame, or what says so itself, not the folder
         raise Rejected(f"{error}; {generated.HINT}") from error
 
 

@@ -186,20 +186,7 @@ class Document(Spec, frozen=True, kw_only=True):
     status: Any = None
 
 
-UNSERVED = ("decryption",)
-
-
 def unserved(found: KustomizationSpec) -> tuple[str, ...]:
     """The fields that are set to more than their default and have no effect yet, by their full names."""
-    names = dict(zip(KustomizationSpec.__struct_fields__, KustomizationSpec.__struct_encode_fields__, strict=True))
-    fields = [f"spec.{names[name]}" for name in UNSERVED if _is_set(getattr(found, name))]
-    if found.kube_config is not None and found.kube_config.config_map_ref is not None:
-        fields.append("spec.kubeConfig.configMapRef")
-    return tuple(fields)
-
-
-def _is_set(value: Any) -> bool:
-    """A struct whose fields are all at their defaults says nothing."""
-    if isinstance(value, msgspec.Struct):
-        return any(_is_set(getattr(value, f)) for f in value.__struct_fields__)
-    return bool(value)
+    alone = found.decryption is not None and found.decryption.service_account_name
+    return ("spec.decryption.serviceAccountName",) if alone else ()

@@ -14,18 +14,6 @@ all imported from their modules, so that this package stays cheap to import. Ima
 `broken` never start: a Deployment of one exceeds its progress deadline, a Job of one fails. State lives in memory; with
 `persist` a clean end writes one snapshot, and the next start reads it.
 
-As a plugin it offers the access `sandbox` for `Cluster` objects, and the verb `gitopsd sandbox up`.
+As a plugin it offers the access `sandbox` for `Cluster` objects (cluster_access.py), and the verb `gitopsd sandbox up`. The server
+itself loads nothing of gitopsd until a request needs it, for YAML or rules in CEL: that is half of what a start would cost.
 """
-
-from __future__ import annotations
-
-from collections.abc import Iterable
-
-from gitopsd.plugin import ClusterAccess, hookimpl
-from gitopsd_plugins.sandbox.cluster_access import SandboxAccess
-
-
-@hookimpl
-def gitopsd_accesses() -> Iterable[ClusterAccess]:
-    """The embedded sandbox, used only where it is named."""
-    return [SandboxAccess()]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 from gitopsd_plugins.sandbox import fields, merge, owned
-from gitopsd_plugins.sandbox.compare import Difference, compare
+from gitopsd_plugins.sandbox.compare import Difference, compare, is_same
 from gitopsd_plugins.sandbox.fields import FieldSet
 from gitopsd_plugins.sandbox.owners import Owner
 from gitopsd_plugins.sandbox.schema import Json, Schema
@@ -77,12 +77,15 @@ def apply(live: Json, owners: Sequence[Owner], stated: Json, schema: Schema, wri
     changed: Json = merge.merge(live, stated, schema)
     if mine and mine.fields:
         changed = _pruned(changed, mine.fields, [*(owner.fields for owner in others), everything], schema)
-    whole = compare(live, changed, schema)
-    difference = _without_reset(whole, write.reset)
-    kept = _dispossessed(others, difference, force=write.force)
+    kept: Sequence[Owner] = ()
+    if others:
+        whole = compare(live, changed, schema)
+        kept = _dispossessed(others, _without_reset(whole, write.reset), force=write.force)
+        same = not (whole.added or whole.modified or whole.removed)
+    else:
+        same = is_same(live, changed, schema)
     if not ours:
         return changed, tuple(kept)
-    same = not (whole.added or whole.modified or whole.removed)
     entry = Owner(
         manager=write.manager,
         operation="Apply",

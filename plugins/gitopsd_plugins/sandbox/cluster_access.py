@@ -6,14 +6,14 @@ In a `Cluster` object: `sandbox: {}`, or with `persist` (a folder that keeps the
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 from msgspec import Meta
 
-from gitopsd.plugin import Access, Context, Misconfigured, Spec
+from gitopsd.plugin import Access, ClusterAccess, Context, Misconfigured, Spec, hookimpl
 from gitopsd.plugin.spec import decode
 
 
@@ -50,3 +50,9 @@ class SandboxAccess:
                 return headers
 
             yield Access(cluster=cluster, server=running.url, context="sandbox", headers=authenticate)
+
+
+@hookimpl
+def gitopsd_accesses() -> Iterable[ClusterAccess]:
+    """The embedded sandbox, used only where it is named."""
+    return [SandboxAccess()]

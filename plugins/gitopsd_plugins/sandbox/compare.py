@@ -30,6 +30,17 @@ def compare(old: Json, new: Json, schema: Schema) -> Difference:
     return Difference(*_map(old, new, schema))
 
 
+def is_same(old: Json, new: Json, schema: Schema) -> bool:
+    """Whether nothing differs, found out at the first field that does."""
+    nothing: Json = {}
+    for name in {**new, **old}:
+        before = {name: old[name]} if name in old else nothing
+        after = {name: new[name]} if name in new else nothing
+        if any(_map(before, after, schema)):
+            return False
+    return True
+
+
 _Sets = tuple[FieldSet, FieldSet, FieldSet]
 _NONE: _Sets = ({}, {}, {})
 
@@ -62,7 +73,9 @@ def _map(old: Json, new: Json, schema: Schema) -> _Sets:
     sets: _Sets = ({}, {}, {})
     for name, value in new.items():
         before = old.get(name, _MISSING)
-        if before is not value:
+        if before is _MISSING and not isinstance(value, dict | list):
+            sets[0][f"f:{name}"] = MEMBER
+        elif before is not value:
             _put(sets, f"f:{name}", before, value, schema.child(name) or ANY)
     for name, value in old.items():
         if name not in new:

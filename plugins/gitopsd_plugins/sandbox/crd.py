@@ -19,8 +19,9 @@ COLLECTION = ("apiextensions.k8s.io", "customresourcedefinitions")
 RULES = (
     "enum", "pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "minItems", "maxItems",
     "uniqueItems", "format", "minProperties", "maxProperties", "multipleOf", "anyOf", "oneOf", "allOf", "not",
+    "x-kubernetes-validations",
 )  # fmt: skip
-"""Keywords that are kept for `crd_rules.py`."""
+"""Keywords that are kept for `crd_rules.py` and `crd_expressions.py`."""
 
 
 def is_established(body: Json) -> bool:
@@ -83,7 +84,7 @@ def _resource(spec: Json, version: Json, stored_in: str) -> Resource:
         short_names=tuple(names.get("shortNames") or ()),
         categories=tuple(names.get("categories") or ()),
         subresources=_subresources(names["kind"], declared),
-        schema=root(((version.get("schema") or {}).get("openAPIV3Schema")) or {}),
+        own_schema=root(((version.get("schema") or {}).get("openAPIV3Schema")) or {}),
         storage_version=stored_in,
         custom=True,
         scale=scale,
@@ -116,6 +117,14 @@ def root(schema: Json) -> Schema:
 
 def node_of(schema: Json) -> Schema:
     """The node of one OpenAPI schema."""
+    node = _node(schema)
+    below = [*node.fields.values(), *([node.element] if node.element else [])]
+    if node.rules.get("x-kubernetes-validations") or any(each.has_expressions for each in below):
+        node.has_expressions = True
+    return node
+
+
+def _node(schema: Json) -> Schema:
     rules = {name: schema[name] for name in RULES if name in schema}
     nullable = bool(schema.get("nullable"))
     if schema.get("x-kubernetes-int-or-string"):

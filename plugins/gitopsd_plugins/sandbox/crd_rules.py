@@ -1,7 +1,6 @@
 """Checks custom resources by the rules of their schema: types, required fields, enumerations, bounds, patterns.
 
-It knows schemas and says where a value breaks one, in the API server's words. CEL rules (`x-kubernetes-validations`) are not
-evaluated: the sandbox accepts more than a real server there.
+It knows schemas and says where a value breaks one, in the API server's words. Rules in CEL are in `crd_expressions.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Whether the schema of a custom resource definition is structural: what it must say at each place, and what excludes what.
 
-It sees the schema as the definition has it and knows no objects. Rules about CEL expressions are left out.
+It sees the schema as the definition has it and knows no objects. Rules in CEL are judged in `crd_expression_rules.py`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from gitopsd_plugins.sandbox import causes
+from gitopsd_plugins.sandbox import causes, crd, crd_expression_rules, crd_expressions
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Cause
 
@@ -36,7 +36,8 @@ def of_root(schema: Json, path: str) -> Iterator[Cause]:
     yield from _node(schema, path)
 
 
-def _node(schema: Json, path: str) -> Iterator[Cause]:
+def _node(schema: Json, path: str, lost: str = "") -> Iterator[Cause]:
+    """What is wrong at a place and below; `lost` as in `crd_expression_rules.of_node`."""
     kind = schema.get("type", "")
     if kind and kind not in TYPES:
         yield causes.unsupported(f"{path}.type", kind, TYPES)
@@ -47,21 +48,24 @@ def _node(schema: Json, path: str) -> Iterator[Cause]:
         why = "must be a valid regular expression"
         yield causes.wrong(f"{path}.pattern", schema["pattern"], why)
     if kind == "array":
-        yield from _array(schema, path)
+        yield from _array(schema, path, lost)
     yield from _default(schema, path)
+    yield from crd_expression_rules.of_node(schema, path, lost)
+    if schema.get("x-kubernetes-map-type") == "atomic":
+        lost = lost or path
     for name, below in (schema.get("properties") or {}).items():
-        yield from _child(below, f"{path}.properties[{name}]", "for specified object fields")
+        yield from _child(below, f"{path}.properties[{name}]", "for specified object fields", lost)
     if isinstance(more := schema.get("additionalProperties"), dict):
-        yield from _child(more, f"{path}.additionalProperties", "for specified object fields")
+        yield from _child(more, f"{path}.additionalProperties", "for specified object fields", lost)
 
 
-def _child(schema: Json, path: str, where: str) -> Iterator[Cause]:
+def _child(schema: Json, path: str, where: str, lost: str) -> Iterator[Cause]:
     if not schema.get("type") and not any(schema.get(name) for name in _FREE):
         yield causes.required(f"{path}.type", f"must not be empty {where}")
-    yield from _node(schema, path)
+    yield from _node(schema, path, lost)
 
 
-def _array(schema: Json, path: str) -> Iterator[Cause]:
+def _array(schema: Json, path: str, lost: str) -> Iterator[Cause]:
     items = schema.get("items")
     if not isinstance(items, dict):
         yield causes.required(f"{path}.items", "must be specified")
@@ -73,7 +77,9 @@ def _array(schema: Json, path: str) -> Iterator[Cause]:
         if items.get("type") != "object":
             why = "must be object if parent array's x-kubernetes-list-type is map"
             yield causes.wrong(f"{path}.items.type", items.get("type", ""), why)
-    yield from _child(items, f"{path}.items", "for specified array items")
+    if schema.get("x-kubernetes-list-type") != "map":
+        lost = lost or path
+    yield from _child(items, f"{path}.items", "for specified array items", lost)
 
 
 def _default(schema: Json, path: str) -> Iterator[Cause]:
@@ -85,6 +91,14 @@ def _default(schema: Json, path: str) -> Iterator[Cause]:
         shown = f'"{_name(default)}"'
         why = f"Invalid value: {shown}:  in body must be of type {kind}: {shown}"
         yield Cause(f"{path}.default", "FieldValueTypeInvalid", why)
+    elif crd_expressions.KEYWORD in schema:
+        yield from _breaks_rules(default, schema, path)
+
+
+def _breaks_rules(default: Any, schema: Json, path: str) -> Iterator[Cause]:
+    """The rules in CEL of the place that a default breaks; none where the rules themselves are wrong, which is told already."""
+    if not list(crd_expression_rules.of_node(schema, path, "")):
+        yield from crd_expressions.of_value(default, crd.node_of(schema), f"{path}.default")
 
 
 def _name(value: Any) -> str:

@@ -13,6 +13,7 @@ from gitopsd_plugins.sandbox import (
     apply,
     bodies,
     conversion,
+    crd_expressions,
     crd_rules,
     defaults,
     filling,
@@ -75,6 +76,7 @@ def store(cluster: Cluster, call: Call, body: Json, held: Sequence[Owner] | None
     if not call.target.subresource:
         body = prepare.allocated(resource, body, cluster.addresses)
     found = validation.of_new(resource, body) + crd_rules.of(resource, body)
+    found += crd_expressions.of(resource, body, None, call.warnings, found)
     if found:
         raise status.invalid(resource.group, resource.kind, name, found)
     call.warnings.extend(object_warnings.of_new(resource.key, body))

@@ -6,6 +6,7 @@ cannot be named are refused with the API server's words; what to do with duplica
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -56,4 +57,9 @@ def _key(item: Json, key: str, schema: Schema) -> Any:
 
 
 def _text(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    return _quoted(value) if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+@lru_cache(maxsize=4096)
+def _quoted(text: str) -> str:
+    return msgspec.json.encode(text).decode()

@@ -128,13 +128,6 @@ def _notation(element: str) -> str:
     return f"[={text}]" if kind == "v" else f"[{text}]"
 
 
-def ordered(fields: FieldSet) -> FieldSet:
-    """The same set with its elements in a stable order, as the API server writes them."""
-    if not fields:
-        return fields
-    return {element: ordered(fields[element]) for element in sorted(fields)}
-
-
 def canonical(fields: FieldSet) -> FieldSet:
     """A set that a client wrote, with its list keys in our spelling. Raises ValueError when it is no field set."""
     if not isinstance(fields, dict):

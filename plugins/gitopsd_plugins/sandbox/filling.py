@@ -1,76 +1,136 @@
 """Fills in what is missing: defaults of schemas, and the small steps of which the defaults of kinds are made.
 
-Nothing is changed in place; parts that need nothing keep their identity, so that applying the same again costs little.
-It knows schemas and no kinds (`defaults.py`, `pod_defaults.py`).
+Nothing is changed in place; parts that need nothing keep their identity, so that applying the same again costs little. Most of a
+schema needs nothing, which is found out once for each (`Plan`). It knows schemas and no kinds (`defaults.py`, `pod_defaults.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from gitopsd_plugins.sandbox.schema import Json, Schema
 
 
 def fill(value: Any, schema: Schema) -> Any:
     """`value` with the defaults of its schema, everywhere below."""
-    if isinstance(value, list):
-        if schema.shape != "list" or schema.element is None or schema.element.shape in ("scalar", "any"):
-            return value
-        items = [fill(item, schema.element) for item in value]
-        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
-    if not isinstance(value, dict) or schema.shape != "map":
-        return value
-    result = value
-    for name, default in schema.defaults.items():
-        if name not in result:
-            result = {**result, name: _copy(default)}  # a null that is allowed counts as a value
-    for name, item in result.items():
-        if isinstance(item, dict | list):
-            below = schema.fields.get(name) or schema.element
-            if below is not None and (new := fill(item, below)) is not item:
-                result = {**result, name: new}
-    return result
+    return _carried_out("fill", value, schema)
 
 
 def zeroed(value: Any, schema: Schema) -> Any:
     """`value` with what Go writes for fields that nobody set, everywhere below."""
-    if isinstance(value, list):
-        if schema.element is None or schema.element.shape in ("scalar", "any"):
-            return value
-        items = [zeroed(item, schema.element) for item in value]
-        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
-    if not isinstance(value, dict) or schema.shape != "map":
-        return value
-    missing = {name: zero for name, zero in schema.zeros.items() if name not in value}
-    result = {**value, **missing} if missing else value
-    for name, item in value.items():
-        if isinstance(item, dict | list):
-            below = schema.fields.get(name) or schema.element
-            if below is not None and (new := zeroed(item, below)) is not item:
-                result = {**result, name: new}
-    return result
+    return _carried_out("zero", value, schema)
 
 
 def hollowed(value: Any, schema: Schema) -> Any:
     """`value` as it comes back from storage, which does not tell an empty list that is always written from none."""
-    if isinstance(value, list):
-        if schema.element is None or schema.element.shape in ("scalar", "any"):
+    return _carried_out("hollow", value, schema)
+
+
+def _carried_out(purpose: Purpose, value: Any, schema: Schema) -> Any:
+    plan = _plan(purpose, schema)
+    return value if plan is None else plan.carried_out(value)
+
+
+Purpose = Literal["fill", "zero", "hollow"]
+
+
+@dataclass(slots=True, eq=False)
+class Plan:
+    """What is to be done with values of one schema. It has the places below where there is something to do, and no others."""
+
+    added: Mapping[str, Any] = field(default_factory=dict)
+    """What fields get that are not there; a null counts as a value."""
+    emptied: tuple[str, ...] = ()
+    """Fields of which an empty list or map becomes null."""
+    below: dict[str, Plan | None] = field(default_factory=dict)
+    others: Plan | None = None
+    """For keys of a map that are not in `below`."""
+    items: Plan | None = None
+    """For the items of a list."""
+
+    def carried_out(self, value: Any) -> Any:
+        """The value after the plan; itself where nothing was to be done."""
+        if isinstance(value, dict):
+            return self._in_map(value)
+        if not isinstance(value, list) or self.items is None:
             return value
-        items = [hollowed(item, schema.element) for item in value]
-        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
-    if not isinstance(value, dict) or schema.shape != "map":
-        return value
-    result = value
-    for name, item in value.items():
-        if isinstance(item, dict | list):
-            below = schema.fields.get(name) or schema.element
-            is_nothing = not item and name in schema.zeros
-            new = None if is_nothing else hollowed(item, below) if below is not None else item
-            if new is not item:
-                result = {**result, name: new}
-    return result
+        items = [self.items.carried_out(item) for item in value]
+        return value if all(map(operator.is_, items, value)) else items
+
+    def _in_map(self, value: Json) -> Json:
+        result = value
+        for name, default in self.added.items():
+            if name not in result:
+                result = dict(value) if result is value else result
+                result[name] = _copy(default)
+        for name in self.emptied:
+            item = value.get(name)
+            if not item and isinstance(item, dict | list):
+                result = dict(value) if result is value else result
+                result[name] = None
+        below, others = self.below, self.others
+        for name, item in result.items():
+            plan = below.get(name, others)
+            if plan is not None and isinstance(item, dict | list) and (new := plan.carried_out(item)) is not item:
+                result = dict(value) if result is value else result
+                result[name] = new
+        return result
+
+
+@lru_cache(maxsize=1024)
+def _plan(purpose: Purpose, schema: Schema) -> Plan | None:
+    """The plan for values of a schema; None where there is nothing to do."""
+    nodes = _reachable(schema)
+    own = {node: _own(purpose, node) for node in nodes}
+    plans = {node: plan for node, plan in own.items() if plan.added or plan.emptied}
+    while more := [node for node in nodes if node not in plans and any(each in plans for each in nodes[node])]:
+        plans |= {node: own[node] for node in more}
+    for node, plan in plans.items():
+        _link(node, plan, plans)
+    return plans.get(schema)
+
+
+def _own(purpose: Purpose, schema: Schema) -> Plan:
+    """What is to be done at one place."""
+    if schema.shape != "map":
+        return Plan()
+    match purpose:
+        case "fill":
+            return Plan(added=schema.defaults)
+        case "zero":
+            return Plan(added=schema.zeros)
+    return Plan(emptied=tuple(name for name in schema.zeros if _may_be_empty(schema.child(name))))
+
+
+def _may_be_empty(schema: Schema | None) -> bool:
+    return schema is not None and schema.shape != "scalar"
+
+
+def _link(schema: Schema, plan: Plan, plans: Mapping[Schema, Plan]) -> None:
+    below = plans.get(schema.element) if schema.element is not None else None
+    if schema.shape == "list":
+        plan.items = below
+    elif schema.shape == "map":
+        plan.others = below
+        plan.below = {
+            name: plans.get(each) for name, each in schema.fields.items() if below is not None or each in plans
+        }
+
+
+def _reachable(schema: Schema) -> dict[Schema, list[Schema]]:
+    """All nodes from here on, with those directly below each."""
+    found: dict[Schema, list[Schema]] = {}
+    waiting = [schema]
+    while waiting:
+        node = waiting.pop()
+        if node not in found:
+            found[node] = [*node.fields.values(), *([node.element] if node.element is not None else [])]
+            waiting.extend(found[node])
+    return found
 
 
 def _copy(value: Any) -> Any:

@@ -7,8 +7,6 @@ from typing import Any
 
 import msgspec
 
-from gitopsd.plugin import yaml
-
 
 class YamlError(Exception):
     """The text is neither JSON nor YAML; the message says where it is wrong."""
@@ -23,6 +21,8 @@ def load_yaml(text: bytes) -> Any:
 
 
 def _yaml(text: bytes) -> Any:
+    from gitopsd.plugin import yaml  # here, because most clients send JSON, and a sandbox should start soon
+
     try:
         return yaml.read(text)
     except yaml.YamlError as error:

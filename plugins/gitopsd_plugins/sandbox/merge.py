@@ -26,14 +26,15 @@ def merge(live: Any, stated: Any, schema: Schema) -> Any:
 
 
 def _merge_map(live: Json, stated: Json, schema: Schema) -> Json:
-    result = dict(live)
+    result = live
     for name, value in stated.items():
         held = live.get(name)
-        if value is None:
-            if not isinstance(held, dict | list):
-                result[name] = None
-        else:
-            result[name] = merge(held, value, schema.child(name) or ANY) if held is not None else value
+        if value is None and isinstance(held, dict | list):
+            continue
+        new = merge(held, value, schema.child(name) or ANY) if held is not None and value is not None else value
+        if name not in live or not _is_kept(held, new):
+            result = dict(live) if result is live else result
+            result[name] = new
     return result
 
 
@@ -58,7 +59,12 @@ def _merge_list(live: list[Any], stated: list[Any], schema: Schema) -> list[Any]
                 pending = pending[position + 1 :]
                 shared.pop(0)
     result.extend(merged[each] for each in pending)
-    return result
+    return live if len(result) == len(live) and all(map(_is_kept, live, result)) else result
+
+
+def _is_kept(held: Any, new: Any) -> bool:
+    """Whether two values are one, or equal leaves."""
+    return new is held or (type(new) is type(held) and not isinstance(new, dict | list) and bool(new == held))
 
 
 def _named_items(items: list[Any], schema: Schema) -> list[tuple[str, Any]]:

@@ -1,14 +1,14 @@
 """What the API server warns of in an object that it accepts all the same.
 
 It knows where pods are inside of other kinds, and when a change is looked at; sentences are in `pod_warnings.py` and
-`services.py`.
+`services.py`, and `crd_expression_rules.py` tells of rules that the sandbox does not check.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from gitopsd_plugins.sandbox import pod_warnings, services
+from gitopsd_plugins.sandbox import crd, crd_expression_rules, pod_warnings, services
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.store import CollectionKey
 
@@ -40,6 +40,8 @@ _PODS: dict[CollectionKey, Callable[[Json], tuple[str, Json]]] = {
 
 def of_new(collection: CollectionKey, body: Json) -> list[str]:
     """The warnings of an object that is created."""
+    if collection == crd.COLLECTION:
+        return list(crd_expression_rules.unchecked(body))
     if collection == ("", "services"):
         return list(services.warnings(body))
     return list(pod_warnings.of(*_PODS[collection](body))) if collection in _PODS else []
@@ -49,6 +51,8 @@ def of_change(collection: CollectionKey, live: Json, body: Json) -> list[str]:
     """The warnings of a change; pods are not looked at again where the generation stays."""
     if collection == ("", "services"):
         return list(services.warnings(body))
+    if collection == crd.COLLECTION and live["spec"] != body["spec"]:
+        return list(crd_expression_rules.unchecked(body))
     if collection not in _PODS or collection == ("", "pods"):
         return []
     before, after = (each["metadata"].get("generation") for each in (live, body))

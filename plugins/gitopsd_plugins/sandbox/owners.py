@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gitopsd_plugins.sandbox import fields
-from gitopsd_plugins.sandbox.fields import FieldSet, canonical, ordered
+from gitopsd_plugins.sandbox.fields import FieldSet, canonical
 from gitopsd_plugins.sandbox.schema import Json
 
 
@@ -87,7 +87,7 @@ def _entry(owner: Owner) -> Json:
     entry: Json = {"manager": owner.manager, "operation": owner.operation, "apiVersion": owner.version}
     if owner.time:
         entry["time"] = owner.time
-    entry |= {"fieldsType": "FieldsV1", "fieldsV1": ordered(owner.fields)}
+    entry |= {"fieldsType": "FieldsV1", "fieldsV1": owner.fields}
     if owner.subresource:
         entry["subresource"] = owner.subresource
     return entry

@@ -39,7 +39,10 @@ class Resource:
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     subresources: dict[str, Subresource] = field(default_factory=dict)
-    schema: Schema = ANY
+    type_name: str = ""
+    """The type of a built-in resource's objects; '' for a custom one."""
+    own_schema: Schema = ANY
+    """The schema of a custom resource."""
     storage_version: str = ""
     """The version in which objects are kept; '' for this one."""
     custom: bool = False
@@ -50,6 +53,11 @@ class Resource:
     """The OpenAPI schema of a custom resource, as its definition has it."""
     selectable: tuple[str, ...] = ()
     """Fields, beside name and namespace, that a field selector may name."""
+
+    @property
+    def schema(self) -> Schema:
+        """What its objects look like. Those of built-in resources are made when they are first asked for."""
+        return type_table.table().schema(self.type_name) if self.type_name else self.own_schema
 
     @property
     def key(self) -> tuple[str, str]:
@@ -172,7 +180,7 @@ def _of_version(group: str, version: str, entries: Iterable[Json], storage: str)
             short_names=tuple(entry.get("shortNames", ())),
             categories=tuple(entry.get("categories", ())),
             subresources={sub.name: sub for sub in map(_subresource, below)},
-            schema=_schema(entry.get("group", group), entry.get("version", version), entry["kind"]),
+            type_name=_type_name(entry.get("group", group), entry.get("version", version), entry["kind"]),
             storage_version=storage,
             selectable=SELECTABLE.get((group, entry["name"]), ()),
         )
@@ -188,7 +196,5 @@ def _subresource(entry: Json) -> Subresource:
     )
 
 
-def _schema(group: str, version: str, kind: str) -> Schema:
-    table = type_table.table()
-    name = table.kinds.get("/".join(part for part in (group, version, kind) if part))
-    return table.schema(name) if name else ANY
+def _type_name(group: str, version: str, kind: str) -> str:
+    return type_table.table().kinds.get("/".join(part for part in (group, version, kind) if part), "")

@@ -45,6 +45,8 @@ class Schema:
     nullable: bool = False
     rules: Mapping[str, Any] = field(default_factory=dict)
     """Checks of a custom resource's schema: enum, pattern, minimum, maxLength, ..."""
+    has_expressions: bool = False
+    """Whether rules in CEL stand here or below."""
     type_name: str = ""
     """The built-in type that this node was made of, for example `io.k8s.api.core.v1.Container`."""
 

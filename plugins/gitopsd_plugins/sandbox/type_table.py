@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -110,5 +110,5 @@ def table() -> TypeTable:
 
 
 def _read(name: str) -> dict[str, Any]:
-    document: dict[str, Any] = msgspec.json.decode(resources.files(__package__).joinpath(name).read_bytes())
+    document: dict[str, Any] = msgspec.json.decode(Path(__file__).with_name(name).read_bytes())
     return document

@@ -51,7 +51,10 @@ ENV = [
 PORTS = [
     {"containerPort": 80, "name?": ("web", "http")},
     {"containerPort": 80, "protocol": "UDP"},
-    {"containerPort": 443, "protocol?": "TCP"},
+    {
+        "containerPort": 8443,
+        "protocol?": "TCP",
+    },  # not 443: sorted as a text it is before 80 (see docs/sandbox.md, scaling)
 ]
 PROBE = {
     "httpGet": {"port": (80, "web"), "path?": "/health"},

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from fakes.certificate import self_signed
+from fakes.registry import Registry, serving
 
 from gitopsd.plugin import Http
 from gitopsd.plugin.oci import Credential, Registries, Way, reference
-from tests.fakes.certificate import self_signed
-from tests.fakes.registry import Registry, serving
 
 
 class Clock:

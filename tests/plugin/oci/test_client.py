@@ -8,10 +8,10 @@ import ssl
 import tracemalloc
 
 import pytest
+from fakes.registry import EMPTY, INDEX, Answer, Registry, digest, layer, serving
 
 from gitopsd.plugin import Http, Proxies, Rejected, Tls, Transient, VerificationFailed
 from gitopsd.plugin.oci import Credential, Descriptor, NotFound, Way
-from tests.fakes.registry import EMPTY, INDEX, Answer, Registry, digest, layer, serving
 
 pytestmark = pytest.mark.asyncio
 

@@ -9,11 +9,11 @@ import ssl
 
 import aiohttp
 import pytest
+from fakes.docker_registry import docker_registry
+from fakes.registry import CONFIG, CONTENT, IMAGE, layer
 
 from gitopsd.plugin import Rejected, Tls
 from gitopsd.plugin.oci import Credential, Way
-from tests.fakes.docker_registry import docker_registry
-from tests.fakes.registry import CONFIG, CONTENT, IMAGE, layer
 
 pytestmark = pytest.mark.asyncio
 

@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
+from fakes.oci_world import source_world
+from fakes.registry import Answer, Registry, digest, layer, serving
 
 from gitopsd.plugin import (
     Declared,
@@ -25,8 +27,6 @@ from gitopsd.plugin.conformance.kind import KindSuite
 from gitopsd.plugin.conformance.source import FIRST, CountingIntake, SourceSuite, Upstream
 from gitopsd_plugins.external.kind import ExternalArtifact
 from gitopsd_plugins.external.source import ExternalSource
-from tests.fakes.registry import Answer, Registry, digest, layer, serving
-from tests.fakes.source_world import source_world
 
 REF = ObjectRef(kind="ExternalArtifact", namespace="flux-system", name="words")
 DATA = layer(FIRST)

@@ -10,9 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
 import anyio.to_thread
 import pytest
 import structlog
+from fakes.git_repository import GitRepository
 
 from gitopsd.plugin import (
     Artifact,
@@ -31,7 +33,6 @@ from gitopsd.plugin import (
 from gitopsd.store.store import Store
 from gitopsd_plugins.git.kind import GitRepository as Kind
 from gitopsd_plugins.git.source import GitSource
-from tests.fakes.git_repository import GitRepository
 
 REF = ObjectRef(kind="GitRepository", namespace="flux-system", name="app")
 
@@ -112,7 +113,9 @@ def world(tmp_path):
             log=structlog.wrap_logger(None, processors=[keep]),
             cache=lambda name: tmp_path / "cache" / name,
         )
-        yield World(ctx=ctx, store=store, source=GitSource(), work=work, secrets=secrets, logs=logs)
+        source = GitSource()
+        yield World(ctx=ctx, store=store, source=source, work=work, secrets=secrets, logs=logs)
+        anyio.run(source.close)
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import subprocess
 import sys
 
 import pytest
+from fakes.git_server import Behaviour, http_server
 
 from gitopsd_plugins.git import cache
 from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.order import Remote
-from tests.fakes.git_server import Behaviour, http_server
 
 FILES = {f"f{n}.yaml": "".join(f"{n * k * 7919 % 10007}\n" for k in range(200)) for n in range(20)}
 

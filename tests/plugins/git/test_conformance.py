@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
+from fakes.git_repository import GitRepository
+from fakes.git_server import Behaviour, http_server, ssh_server
 
 from gitopsd.plugin import Kind
 from gitopsd.plugin.conformance.kind import KindSuite
 from gitopsd.plugin.conformance.source import CountingIntake, SourceSuite, Upstream
 from gitopsd_plugins.git.kind import GitRepository as GitRepositoryKind
-from tests.fakes.git_repository import GitRepository
-from tests.fakes.git_server import Behaviour, http_server, ssh_server
 
 PASSWORD = "hush-hush"
 

@@ -7,13 +7,13 @@ import os
 import pytest
 from dulwich.objects import Blob, ShaFile, Tree
 from dulwich.repo import Repo
+from fakes.git_repository import Link, Submodule
+from fakes.git_server import http_server
 
 from gitopsd.plugin import Rejected
 from gitopsd_plugins.git import content, job, order
 from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.order import FetchOrder, Limits, Remote
-from tests.fakes.git_repository import Link, Submodule
-from tests.fakes.git_server import http_server
 
 
 def _tree(repo, *entries):

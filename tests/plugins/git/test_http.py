@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from fakes.git_server import Behaviour, http_server
 
 from gitopsd.plugin import Http, Proxies, Rejected, Transient
-from tests.fakes.git_server import Behaviour, http_server
 
 FILES = {"a.yaml": "a: 1\n"}
 TOKEN = "s3cr3t-t0ken"
@@ -143,7 +143,7 @@ async def test_contradictory_secret_is_named_without_its_values(world, read, key
     ],
 )
 async def test_status_decides_what_happens_next(world, repo, read, status, kind, words):
-    behaviour = Behaviour(status=status, headers={"Retry-After": "7"})
+    behaviour = Behaviour(status=status, headers={"Retry-After": "7"} if kind is Transient else {})
     with http_server(repo.path, behaviour) as server, pytest.raises(kind) as caught:
         await world.source.resolve(read({"url": server.url}), world.ctx)
 

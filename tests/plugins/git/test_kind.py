@@ -48,12 +48,7 @@ def test_defaults_are_those_of_flux(read):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("verify", {"mode": "HEAD", "secretRef": {"name": "keys"}}),
-        ("include", [{"repository": {"name": "x"}, "fromPath": "a", "toPath": "b"}]),
-        ("recurseSubmodules", True),
-        ("sparseCheckout", ["a"]),
-        ("proxySecretRef", {"name": "proxy"}),
-        ("provider", "azure"),
+        ("provider", "aws"),
         ("serviceAccountName", "robot"),
     ],
 )
@@ -260,6 +255,39 @@ def test_stalled_object_is_observed_and_not_reconciling(after):
         "Ready": ("False", "FeatureNotSupported"),
     }
     assert status["observedGeneration"] == 2
+
+
+VERIFY = {"verify": {"secretRef": {"name": "keys"}}}
+
+
+def test_verified_commit_is_said_with_its_key(after, artifact):
+    status = after(artifact=replace(artifact, verified="verified signature of\n\t- commit"), spec=VERIFY)
+
+    assert _conditions(status)["SourceVerified"] == ("True", "Succeeded")
+    assert status["sourceVerificationMode"] == "HEAD"
+
+
+def test_signature_that_fails_says_so_while_the_artifact_stays(after, artifact):
+    verified = replace(artifact, verified="verified signature of\n\t- commit")
+    failed = {"phase": Phase.STALLED, "step": Step.VERIFY, "reason": "InvalidCommitSignature", "message": "no"}
+    newer = Revision(name="main", digest="sha1:" + "b" * 40)
+
+    status = after(after(artifact=verified), minute=1, artifact=verified, attempted=newer, spec=VERIFY, **failed)
+
+    assert _conditions(status) == {
+        "Stalled": ("True", "InvalidCommitSignature"),
+        "Ready": ("False", "InvalidCommitSignature"),
+        "SourceVerified": ("False", "InvalidCommitSignature"),
+        "ArtifactOutdated": ("True", "NewRevision"),
+        "ArtifactInStorage": ("True", "Succeeded"),
+    }
+
+
+def test_missing_keys_are_a_failed_verification_and_no_failed_fetch(after):
+    status = after(phase=Phase.WAITING, step=Step.VERIFY, reason="VerificationError", message="no")
+
+    assert _conditions(status)["SourceVerified"] == ("False", "VerificationError")
+    assert "FetchFailed" not in _conditions(status)
 
 
 def test_running_attempt_is_unknown(after, artifact):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from dulwich import porcelain
+from fakes.git_server import Behaviour, http_server
 
 from gitopsd.plugin import AnyFolder, AnyRevision, Rejected, UsageError
 from gitopsd_plugins.git.source import GitSource
-from tests.fakes.git_server import Behaviour, http_server
 
 FILES = {"app/a.yaml": "a: 1\n"}
 

@@ -7,8 +7,7 @@ import shutil
 import subprocess
 
 import pytest
-
-from tests.fakes.git_server import backend_server
+from fakes.git_server import backend_server
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from fakes.git_repository import Link, Program, Submodule
+from fakes.git_server import Behaviour, http_server
 
-from gitopsd.plugin import File, Misconfigured, NotReady, Rejected, Revision, Transient
-from tests.fakes.git_repository import Link, Program, Submodule
-from tests.fakes.git_server import Behaviour, http_server
+from gitopsd.plugin import File, Misconfigured, NotReady, ObjectRef, Rejected, Remote, Revision, Transient
 
 FILES = {"app/deploy.yaml": "kind: Deployment\n", "app/with blank/x.yaml": "a: 1\r\n", "README.md": "# app\n"}
+ADDRESS = ObjectRef(kind="Remote", namespace="git", name="app")
 BYTES = {path: text.encode() for path, text in FILES.items()}
 
 
@@ -289,3 +290,29 @@ async def test_revision_text_survives(world, repo, read):
     revision = await world.source.resolve(read({"url": repo.url, "ref": {"branch": "main"}}), world.ctx)
 
     assert Revision.parse(str(revision)) == revision
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("revision", ["", "v1", "main", "refs/heads/main", "commit"])
+async def test_an_address_without_a_declaration_brings_all_files_of_a_revision(world, repo, contents, revision):
+    files = {"a.yaml": "x", "logo.jpg": "x", ".github/ci.yaml": "x", ".sourceignore": "a.yaml\n", ".gitignore": "b\n"}
+    commit = repo.commit(files)
+    repo.tag("v1", commit, annotated=True)
+    (repo.path / "HEAD").write_text("ref: refs/heads/main\n")
+    with http_server(repo.path) as server:
+        remote = Remote(sort="git", url=server.url, revision=commit if revision == "commit" else revision)
+        _, stored = await world.sync(world.source.address(remote, ADDRESS))
+
+    assert contents(world.store, stored.tree) == {path: text.encode() for path, text in files.items()}
+
+
+@pytest.mark.parametrize(
+    ("url", "revision", "message"),
+    [
+        ("file:///srv/app.git", "", "allowed only in declared files"),
+        ("https://h/a/b", "a..b", "neither a commit of 40 hex digits nor a name"),
+    ],
+)
+def test_an_address_that_cannot_be_one_is_refused(world, url, revision, message):
+    with pytest.raises(Rejected, match=message):
+        world.source.address(Remote(sort="git", url=url, revision=revision), ADDRESS)

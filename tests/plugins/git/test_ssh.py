@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from fakes.git_server import ssh_server
 
 from gitopsd.plugin import Rejected, Transient
-from tests.fakes.git_server import ssh_server
 
 SECRET = {"name": "key"}
 

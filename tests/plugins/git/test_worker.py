@@ -8,11 +8,11 @@ from dataclasses import replace
 import anyio
 import pytest
 import structlog
+from fakes.git_server import Behaviour, http_server
 
 from gitopsd.plugin import Rejected
 from gitopsd.runtime import intake
 from gitopsd.runtime.processes import Processes, WorkerPool
-from tests.fakes.git_server import Behaviour, http_server
 
 
 @asynccontextmanager

@@ -96,12 +96,11 @@ async def test_a_silent_watch_is_dead_and_the_next_one_goes_on_where_it_was(
     assert resource is not None
     watch = Watch(
         client=target.client,
-        actor=target.actor,
+        actor=replace(target.actor, silence=0.1),
         ctx=ctx,
         resource=resource,
         selector={"labelSelector": owner.selector(target.actor.instance)},
         out=send,
-        silence=0.1,
     )
 
     async def has_come_again() -> bool:

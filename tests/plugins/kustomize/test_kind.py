@@ -95,8 +95,7 @@ def test_health_checks_count_only_without_wait():
 @pytest.mark.parametrize(
     ("spec", "named"),
     [
-        ({"decryption": {"provider": "sops"}}, "spec.decryption"),
-        ({"kubeConfig": {"configMapRef": {"name": "x"}}}, "spec.kubeConfig.configMapRef"),
+        ({"decryption": {"provider": "sops", "serviceAccountName": "x"}}, "spec.decryption.serviceAccountName"),
     ],
 )
 def test_fields_that_are_not_served_are_named(spec, named):
@@ -438,9 +437,10 @@ def test_a_service_account_is_no_way_to_other_names(name):
         intent(serviceAccountName=name)
 
 
-def test_another_cluster_is_named_by_a_secret_of_the_apps_own_namespace():
+def test_another_cluster_is_named_by_a_secret_or_config_map_of_the_apps_own_namespace():
     assert str(intent(kubeConfig={"secretRef": {"name": "x"}}).kubeconfig) == "Secret/flux-system/x"
     assert str(intent(kubeConfig={"secretRef": {"name": "x", "key": "k"}}).kubeconfig) == "Secret/flux-system/x[k]"
+    assert str(intent(kubeConfig={"configMapRef": {"name": "x"}}).kubeconfig) == "ConfigMap/flux-system/x"
     assert intent().kubeconfig is None
 
 
@@ -456,3 +456,16 @@ def test_another_cluster_is_named_once(annotations, kube_config, words):
     with pytest.raises(SpecError, match=words) as caught:
         intent(annotations, kubeConfig=kube_config)
     assert caught.value.path == ("spec", "kubeConfig")
+
+
+def test_decryption_names_the_provider_and_the_secret_with_the_keys():
+    found = intent(decryption={"provider": "sops", "secretRef": {"name": "sops-age"}}).decryption
+    assert found is not None
+    assert (found.provider, str(found.keys), found.verify) == ("sops", "Secret/flux-system/sops-age", None)
+
+
+@pytest.mark.parametrize(("word", "verify"), [("ignore", False), ("verify", True)])
+def test_an_annotation_says_whether_what_was_changed_since_it_was_encrypted_is_refused(word, verify):
+    found = intent(annotations={"gitopsd.io/sops-mac": word}).decryption
+    assert found is not None
+    assert (found.provider, found.verify) == ("", verify)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from fakes.oci_world import source_world
+from fakes.registry import Registry, serving
 
 from gitopsd.plugin import Declared, Digest, ObjectRef, Place
 from gitopsd_plugins.oci.kind import OCIRepository
 from gitopsd_plugins.oci.source import OciSource
-from tests.fakes.registry import Registry, serving
-from tests.fakes.source_world import source_world
 
 REF = ObjectRef(kind="OCIRepository", namespace="flux-system", name="app")
 

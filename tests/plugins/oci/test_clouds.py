@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from fakes.registry import Answer, Registry, layer, serving
 
 from gitopsd.plugin import Misconfigured, Rejected, Transient
 from gitopsd_plugins.oci import aws
@@ -16,7 +17,6 @@ from gitopsd_plugins.oci.azure import Azure
 from gitopsd_plugins.oci.clouds import PROVIDERS, Clouds
 from gitopsd_plugins.oci.gcp import Gcp
 from gitopsd_plugins.oci.source import OciSource
-from tests.fakes.registry import Answer, Registry, layer, serving
 
 ANY = r"127(\.)0\.0\.1:([0-9]+)()"
 """The registry of the test as each cloud's own."""

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from fakes.certificate import self_signed
+from fakes.docker_registry import docker_registry
+from fakes.registry import Registry, layer, serving
 
 from gitopsd_plugins.oci.command import pull, push
-from tests.fakes.certificate import self_signed
-from tests.fakes.docker_registry import docker_registry
-from tests.fakes.registry import Registry, layer, serving
 
 LOGIN = ("ada", "hush-hush")
 ORIGIN = ("--source", "https://git.example.org/team/app", "--revision", "main@sha1:abc")

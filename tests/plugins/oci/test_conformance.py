@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
+from fakes.registry import layer
 
 from gitopsd.plugin import Kind
 from gitopsd.plugin.conformance.kind import KindSuite
 from gitopsd.plugin.conformance.source import CountingIntake, SourceSuite, Upstream
 from gitopsd_plugins.oci.kind import OCIRepository
-from tests.fakes.registry import layer
 
 PASSWORD = "hush-hush"
 

@@ -13,11 +13,11 @@ import urllib.request
 import anyio
 import pytest
 from click.testing import CliRunner
+from fakes.docker_registry import docker_registry
+from fakes.registry import IMAGE
 
 from gitopsd.plugin import VerificationFailed
 from gitopsd_plugins.oci.command import pull, push
-from tests.fakes.docker_registry import docker_registry
-from tests.fakes.registry import IMAGE
 
 FILES = {"a.yaml": b"a: 1\n", "deploy/b.yaml": b"b: 2\n", "deploy/run.sh": b"#!/bin/sh\n"}
 ORIGIN = ("--source", "https://git.example.org/team/app", "--revision", "main@sha1:abc")

@@ -7,10 +7,10 @@ import os
 import tarfile
 
 import pytest
+from fakes.certificate import self_signed
+from fakes.registry import Answer, Registry, digest, layer, serving
 
 from gitopsd.plugin import NotReady, Rejected, Revision, Transient, UsageError, VerificationFailed
-from tests.fakes.certificate import self_signed
-from tests.fakes.registry import Answer, Registry, digest, layer, serving
 
 pytestmark = pytest.mark.asyncio
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from fakes import cosign
+from fakes.registry import EMPTY, digest, layer
 
 from gitopsd.plugin import NotReady, Rejected, VerificationFailed
-from tests.fakes import cosign
-from tests.fakes.registry import EMPTY, digest, layer
 
 pytestmark = pytest.mark.asyncio
 

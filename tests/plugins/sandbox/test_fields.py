@@ -54,11 +54,6 @@ def test_arguments_are_never_changed(a: frozenset[Path], b: frozenset[Path]) -> 
     assert (read(left), read(right)) == (a, b)
 
 
-@given(members)
-def test_an_ordered_set_is_the_same_set(a: frozenset[Path]) -> None:
-    assert fields.ordered(made(a)) == made(a)
-
-
 @given(members, st.lists(names, min_size=1, max_size=3).map(tuple))
 def test_without_takes_a_path_and_all_below_it(a: frozenset[Path], path: Path) -> None:
     kept = frozenset(each for each in a if each[: len(path)] != path)

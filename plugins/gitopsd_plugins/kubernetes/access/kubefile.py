@@ -20,7 +20,7 @@ import msgspec
 from gitopsd.plugin import Misconfigured, yaml
 
 _MAX_FILE = 4 * 1024 * 1024
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class ClusterEntry(msgspec.Struct, frozen=True, rename="kebab"):
@@ -138,7 +138,7 @@ def _need_self_contained(chosen: Chosen, where: str) -> None:
         "client-key": user.client_key,
         "certificate-authority": entry.certificate_authority,
         "insecure-skip-tls-verify": entry.insecure_skip_tls_verify,
-        "a server without https": address.scheme == "http" and address.hostname not in _LOOPBACK,
+        "a server without https": address.scheme == "http" and address.hostname not in LOOPBACK,
     }
     if found := [name for name, there in refused.items() if there]:
         raise Misconfigured(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gitopsd.plugin import Body, HealthRule, Verdict
-from gitopsd_plugins.kubernetes.health import definitions, generic, jobs, pods, services, workloads
+from gitopsd_plugins.kubernetes.health import definitions, generic, jobs, pods, secrets, services, workloads
 
 
 @dataclass(slots=True)
@@ -37,4 +37,9 @@ ALL: tuple[HealthRule, ...] = (
     KindRule("", "Secret", services.always),
     KindRule("policy", "PodDisruptionBudget", services.always),
     KindRule("apiextensions.k8s.io", "CustomResourceDefinition", definitions.custom_resource_definition),
+    KindRule("bitnami.com", "SealedSecret", secrets.sealed_secret),
+    *(
+        KindRule("external-secrets.io", kind, secrets.external_secret)
+        for kind in ("ExternalSecret", "ClusterExternalSecret", "PushSecret", "SecretStore", "ClusterSecretStore")
+    ),
 )

@@ -54,6 +54,7 @@ class Controllers:
             self._removed.append(event)
         else:
             self._changed[event.collection, event.last.key] = None
+            self._add(registry.after_change(self._cluster, event.last))
         self._wake.set()
 
     async def _run(self) -> None:
@@ -93,7 +94,6 @@ class Controllers:
         stored = self._cluster.store.get(*key)
         if stored is None:
             return
-        self._add(registry.after_change(self._cluster, stored))
         for controller in registry.of(stored):
             stored = self._cluster.store.get(*key)
             if stored is None:

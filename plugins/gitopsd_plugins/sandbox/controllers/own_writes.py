@@ -12,7 +12,7 @@ from gitopsd_plugins.sandbox.call import Call, Target
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Refused
-from gitopsd_plugins.sandbox.store import CollectionKey, Stored, encode
+from gitopsd_plugins.sandbox.store import CollectionKey, Stored
 from gitopsd_plugins.sandbox.user import MASTERS, User
 
 CONTROLLER = User(name="system:kube-controller-manager", groups=(MASTERS, "system:authenticated"))
@@ -48,9 +48,9 @@ def create(cluster: Cluster, collection: CollectionKey, body: Json, manager: str
         return None
     namespace = body["metadata"].get("namespace", "")
     target = Target(resource=resource, namespace=namespace)
-    call = Call(verb="create", target=target, user=CONTROLLER, agent=manager, body=encode(body))
-    try:
-        written = creation.create(cluster, call)
+    call = Call(verb="create", target=target, user=CONTROLLER, agent=manager)
+    try:  # what a controller makes is made of stored objects: there is nothing to decode
+        written = creation.store(cluster, call, creation.named(call, body), None)
     except Refused:
         return None
     return written if isinstance(written, Stored) else None

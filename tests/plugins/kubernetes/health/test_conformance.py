@@ -32,6 +32,23 @@ BODIES: Mapping[tuple[str, str], Mapping[Health, Sequence[Body]]] = {
         Health.IN_PROGRESS: [_object("a/v1", "B", status=_condition("Ready", "False", message="not yet"))],
         Health.FAILED: [_object("a/v1", "B", status=_condition("Stalled", "True", message="no more"))],
     },
+    ("bitnami.com", "SealedSecret"): {
+        Health.CURRENT: [_object("bitnami.com/v1alpha1", "SealedSecret", status=_condition("Synced", "True"))],
+        Health.IN_PROGRESS: [_object("bitnami.com/v1alpha1", "SealedSecret")],
+        Health.FAILED: [
+            _object("bitnami.com/v1alpha1", "SealedSecret", status=_condition("Synced", "False", message="no key could decrypt"))
+        ],
+    },
+    **{
+        ("external-secrets.io", kind): {
+            Health.CURRENT: [_object("external-secrets.io/v1", kind, status=_condition("Ready", "True"))],
+            Health.IN_PROGRESS: [
+                _object("external-secrets.io/v1", kind),
+                _object("external-secrets.io/v1", kind, status=_condition("Ready", "False", message="no such store")),
+            ],
+        }
+        for kind in ("ExternalSecret", "ClusterExternalSecret", "PushSecret", "SecretStore", "ClusterSecretStore")
+    },
     ("apps", "Deployment"): {
         Health.CURRENT: [_object("apps/v1", "Deployment", ONE, DONE | _condition("Available", "True"))],
         Health.IN_PROGRESS: [_object("apps/v1", "Deployment", ONE, {})],

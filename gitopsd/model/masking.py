@@ -6,8 +6,8 @@ Masking is the last net, not the first: no message is built from a secret on pur
 from __future__ import annotations
 
 import base64
-import bisect
 import json
+from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
@@ -18,28 +18,42 @@ _MIN_LINE = 16
 
 
 class Secrets:
-    """The values registered so far. Each `masked` costs one search per form of each value."""
+    """The values registered so far. `masked` costs one look per character of the text, however many values there are."""
 
-    def __init__(self) -> None:
+    def __init__(self, values: Iterable[bytes | str] = ()) -> None:
         self._values: set[bytes] = set()
-        self._forms: list[str] = []
+        self._forms: dict[str, list[str]] = {}
+        """Every form, the longest first, by the characters that it begins with."""
+        for value in values:
+            self.add(value)
 
     def add(self, value: bytes | str) -> None:
         """Mask this value from now on, and its longer lines by themselves."""
-        content = value.encode() if isinstance(value, str) else value
+        content = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
         content = content.strip()
         if len(content) < MIN_LENGTH or content in self._values:
             return
         self._values.add(content)
-        for form in _forms(content) - set(self._forms):
-            bisect.insort(self._forms, form, key=lambda known: -len(known))
+        for form in _forms(content):
+            known = self._forms.setdefault(form[:MIN_LENGTH], [])
+            if form not in known:
+                known.append(form)
+                known.sort(key=len, reverse=True)
 
     def masked(self, text: str) -> str:
-        """The text with every form of every value replaced; longer forms first, so that no rest of one stays."""
-        for form in self._forms:
-            if form in text:
-                text = text.replace(form, MASK)
-        return text
+        """The text with every form of every value replaced; where several begin at one place, the longest."""
+        if not self._forms:
+            return text
+        shown: list[str] = []
+        at = begun = 0
+        while at <= len(text) - MIN_LENGTH:
+            known = self._forms.get(text[at : at + MIN_LENGTH], ())
+            found = next((form for form in known if text.startswith(form, at)), "")
+            if found:
+                shown += (text[begun:at], MASK)
+                begun = at + len(found)
+            at = begun if found else at + 1
+        return "".join((*shown, text[begun:])) if shown else text
 
 
 def _forms(content: bytes) -> set[str]:
@@ -47,7 +61,7 @@ def _forms(content: bytes) -> set[str]:
     lines = {line for line in text.splitlines() if len(line) >= _MIN_LINE}
     written = {text, *lines}
     written |= {json.dumps(form)[1:-1] for form in written} | {repr(form)[1:-1] for form in written}
-    written |= {quote(text, safe=""), quote_plus(text)}
+    written |= {quote(text, safe=""), quote(text), quote_plus(text)}
     return {form for form in written | _base64_forms(content) if len(form) >= MIN_LENGTH}
 
 

@@ -1,0 +1,89 @@
+"""How an app's encrypted files are opened: its own decryption, or that of the settings for all apps; keys anew at each use.
+
+Keys take part in what a render is known by, through a keyed digest: another key renders anew, without a restart. What only a
+service can open is asked for here, in the daemon, since a worker process has no `Context`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from gitopsd.model import digest
+from gitopsd.model.declared import AppIntent, Decryption, ValuesRef
+from gitopsd.model.errors import GitopsdError, Misconfigured
+from gitopsd.plugin.decryption import Keys, Lock
+from gitopsd.plugin.roles import Decryptor
+from gitopsd.reconcile import values
+from gitopsd.reconcile.values import Looked
+from gitopsd.reconcile.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What opens an app's files now."""
+
+    decryptor: Decryptor
+    keys: tuple[Keys, ...] = field(default=(), repr=False)
+    verify: bool = True
+
+    def known_by(self, key: bytes) -> tuple[str, ...]:
+        """What stands for it in a cache key: nothing can be guessed from it."""
+        plain = [[keys.place, {name: value.hex() for name, value in keys.values.items()}] for keys in self.keys]
+        how = [self.decryptor.name, self.decryptor.version, str(self.verify)]
+        return (*how, digest.of_secret(plain, key))
+
+
+def effective(own: Decryption | None, shared: Decryption) -> Decryption | None:
+    """The app's own where it has one, else that of the settings; None where neither asks for any. Pure."""
+    how = own if own is not None and own.provider else shared
+    verify = shared.verify if own is None or own.verify is None else own.verify
+    return replace(how, verify=verify) if how.provider else None
+
+
+async def found(app: AppIntent, world: World, looked: Looked) -> Opening | None:
+    """What opens the app's files; None where nothing is to be opened. Raises `NotReady` for a missing Secret of the app's own.
+
+    What is asked of a target is noted in `looked`.
+    """
+    how = effective(app.decryption, world.decryption)
+    if how is None:
+        return None
+    decryptor = world.registry.decryptors.get(how.provider)
+    if decryptor is None:
+        served = ", ".join(sorted(world.registry.decryptors)) or "none"
+        raise Misconfigured(
+            f"{app.ref}: no plugin decrypts {how.provider!r} (there is {served}){world.registry.failures()}"
+        )
+    keys = [await _keys(ref, app, world, looked) for ref in _refs(how, world.decryption)]
+    return Opening(decryptor=decryptor, keys=tuple(keys), verify=how.verify is not False)
+
+
+def _refs(how: Decryption, shared: Decryption) -> Sequence[ValuesRef]:
+    """The app's own keys are tried before those for all."""
+    found = (how.keys, shared.keys if shared.provider == how.provider else None)
+    return tuple(dict.fromkeys(ref for ref in found if ref is not None))
+
+
+async def _keys(ref: ValuesRef, app: AppIntent, world: World, looked: Looked) -> Keys:
+    """The keys for all apps may be missing: the message about a file that cannot be opened says so."""
+    held = await values.one(ref, app, world, looked)
+    return Keys(place=f"{ref} (not found)", values={}) if held is None else Keys(place=str(ref), values=held)
+
+
+async def unlocked(locks: Sequence[Lock], opening: Opening, world: World) -> Mapping[str, bytes]:
+    """What services make of these locks; nothing for one that a service did not open, if another did.
+
+    Raises the first error where none could be opened.
+    """
+    opened: dict[str, bytes] = {}
+    errors: list[GitopsdError] = []
+    for lock in locks:
+        try:
+            opened[lock.id] = await opening.decryptor.unlock(lock, opening.keys, world.ctx)
+        except GitopsdError as error:
+            errors.append(error)
+            opened[lock.id] = b""
+    if errors and not any(opened.values()):
+        raise errors[0]
+    return opened

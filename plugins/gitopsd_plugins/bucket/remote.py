@@ -1,0 +1,174 @@
+"""A bucket through obstore: listing and reading, with errors in gitopsd's words.
+
+What obstore says in its errors may hold addresses with signatures in them, so that no text of it is ever repeated: a status,
+a code and a few known words are picked out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from gitopsd.plugin import GitopsdError, Misconfigured, Rejected, Transient, egress
+from gitopsd.plugin.sources import access
+from gitopsd_plugins.bucket.index import Found, shown
+from gitopsd_plugins.bucket.order import Order
+from gitopsd_plugins.bucket.place import FAILED
+
+MISSING = "a Bucket needs the extra [bucket]; install gitopsd[bucket] (pip install 'gitopsd[bucket]')"
+CHUNK = 1 << 20
+
+_STATUS = re.compile(r"non-2xx status code: (\d{3})")
+_CODE = re.compile(r"<Code>([A-Za-z0-9]{1,64})</Code>")
+_PATH = re.compile(r'[Pp]ath "([^"\n]{1,1024})"')
+
+
+class Gone(Transient):
+    """An object that was listed is not there, or is another one by now."""
+
+
+class Remote:
+    """One bucket, opened for one order. Used from several threads."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        _check_host(order)
+        self._store = _opened(order)
+
+    def listing(self) -> Iterator[Found]:
+        """All objects whose names begin with the prefix's folders. Raises `Rejected` and `Transient` naming the bucket."""
+        count = 0
+        # obstore's prefixes are whole folders; the rest of a prefix is left to whoever looks at the names.
+        folder = self._order.prefix.rpartition("/")[0]
+        with _translated(self._order):
+            for chunk in self._store.list(folder or None, chunk_size=1000):
+                count += len(chunk)
+                if count > self._order.limits.objects:
+                    raise Rejected(f"more than {self._order.limits.objects} objects; narrow spec.prefix", reason=FAILED)
+                for meta in chunk:
+                    yield Found(name=meta["path"], etag=(meta["e_tag"] or "").strip('"'), size=meta["size"])
+
+    def read(self, name: str, etag: str = "", limit: int = 0) -> bytes:
+        """The bytes of one object, of exactly this version. Raises `Gone` where there is none, `Rejected` over `limit`."""
+        options = {"if_match": f'"{etag}"' if self._order.provider != "azure" else etag} if etag else None
+        data = bytearray()
+        with _translated(self._order, name):
+            for chunk in self._store.get(name, options=options).stream(min_chunk_size=CHUNK):
+                data += chunk
+                if len(data) > limit:
+                    raise Rejected(f"{shown(name)}: more bytes than it was listed with", reason=FAILED)
+        return bytes(data)
+
+
+def _opened(order: Order) -> Any:
+    try:
+        from obstore.exceptions import BaseError
+        from obstore.store import AzureStore, GCSStore, S3Store
+    except ImportError as error:
+        raise Misconfigured(MISSING, reason="FeatureNotSupported") from error
+    kinds: dict[str, Any] = {"gcp": GCSStore, "azure": AzureStore}
+    retry = {"max_retries": 2, "retry_timeout": timedelta(seconds=order.timeout / 2)}
+    try:
+        made: Any = kinds.get(order.provider, S3Store)(
+            order.bucket, config=dict(order.store), client_options=_client(order), retry_config=retry
+        )
+    except (BaseError, OSError, ValueError) as error:
+        raise Rejected(f"{order.place}: {_about_options(error)}", reason=access.FAILED) from None
+    return made
+
+
+def _check_host(order: Order) -> None:
+    """The library resolves names by itself, so that they are looked up here once more; a proxy does that for itself."""
+    if order.egress.private:
+        return
+    if not order.credentials and order.provider != "generic":
+        raise Rejected(
+            f"{order.place}: the machine's identity is asked for at a private address, which the setting "
+            "network.privateAddresses forbids; set spec.secretRef",
+            reason=FAILED,
+        )
+    if "proxy_url" in order.client:
+        return
+    try:
+        egress.check_host(urlsplit(order.url).hostname or "", order.egress)
+    except egress.ForbiddenAddress as error:
+        raise Rejected(f"{order.place}: {error}", reason=FAILED) from error
+    except OSError as error:
+        raise Transient(f"the host of {order.place} is not known; check spec.endpoint", reason=FAILED) from error
+
+
+def _client(order: Order) -> dict[str, Any]:
+    if not order.ca_file or "root_certificate" in order.client:
+        return dict(order.client)
+    return {**order.client, "root_certificate": Path(order.ca_file).read_bytes()}
+
+
+def _about_options(error: Exception) -> str:
+    if "ertificate" in str(error):
+        return "the CA certificates cannot be read; check spec.certSecretRef"
+    return "the credentials cannot be used; check the form of the keys in spec.secretRef"
+
+
+@contextmanager
+def _translated(order: Order, name: str = "") -> Iterator[None]:
+    from obstore.exceptions import BaseError
+
+    try:
+        yield
+    except (BaseError, OSError, ValueError) as error:
+        raise meaning(error, order, name) from None  # the cause's text may hold a signature
+
+
+def meaning(error: Exception, order: Order, name: str = "") -> GitopsdError:
+    """What an error of obstore's means."""
+    text = f"{error!s} {error!r}"
+    status = int(found.group(1)) if (found := _STATUS.search(text)) else 0
+    code = found.group(1) if (found := _CODE.search(text)) else ""
+    kind = type(error).__name__
+    if kind == "InvalidPathError":
+        bad = found.group(1) if (found := _PATH.search(text)) else name
+        return Rejected(
+            f"{order.place}: {shown(bad)}: a name that can be no path; rename the object or narrow spec.prefix",
+            reason=FAILED,
+        )
+    if kind == "PreconditionError" or (name and (kind == "FileNotFoundError" or status == 404)):
+        return Gone(f"{order.place}: {shown(name)} changed while it was read; it is asked again", reason=FAILED)
+    return _of_status(status, code, order) or _of_connection(text, order)
+
+
+def _of_status(status: int, code: str, order: Order) -> GitopsdError | None:
+    said = f"{status} {code}".strip()
+    if status in {401, 403}:
+        why = "refused the credentials" if order.credentials else "asks for credentials"
+        return Rejected(f"{order.place} {why} ({said}); check spec.secretRef", reason=access.FAILED)
+    if status == 404:
+        return Rejected(f"{order.place} not found ({said}); check spec.bucketName and spec.endpoint", reason=FAILED)
+    if status in {429, 500, 502, 503, 504}:
+        return Transient(f"{order.place} answered {said}; it is asked again later", reason=FAILED)
+    if status in {301, 307}:
+        return Rejected(f"{order.place} is elsewhere ({said}); check spec.region and spec.endpoint", reason=FAILED)
+    if status:
+        return Rejected(f"{order.place} answered {said}; check spec.endpoint and spec.region", reason=FAILED)
+    return None
+
+
+def _of_connection(text: str, order: Order) -> GitopsdError:
+    if "169.254.169.254" in text or "metadata" in text:
+        return Rejected(
+            f"{order.place}: this machine has no identity in the cloud; set spec.secretRef", reason=access.FAILED
+        )
+    if "TimedOut" in text or "timed out" in text:
+        return Transient(f"{order.place} did not answer within {order.timeout:g} s; see spec.timeout", reason=FAILED)
+    if "ertificate" in text or "UnknownIssuer" in text:
+        return Rejected(
+            f"the certificate of {order.place} is not trusted; put its CA as ca.crt into spec.certSecretRef",
+            reason=FAILED,
+        )
+    if "dns error" in text:
+        return Transient(f"the host of {order.place} is not known; check spec.endpoint", reason=FAILED)
+    return Transient(f"{order.place} cannot be reached; check spec.endpoint", reason=FAILED)

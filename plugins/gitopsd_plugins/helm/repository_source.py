@@ -1,0 +1,138 @@
+"""The HelmRepository source: the index, asked for with one small conditional request, and its charts into the store.
+
+The index lies in a file of the plugin's cache between polls; what of it is used is in the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from gitopsd.plugin import (
+    Artifact,
+    Context,
+    GitopsdError,
+    ObjectRef,
+    Revision,
+    SourceIntent,
+    Stored,
+    Transient,
+    digest,
+)
+from gitopsd_plugins.helm import cache, index_job, web
+from gitopsd_plugins.helm.repository import Repository
+from gitopsd_plugins.helm.web import Web
+
+MAX_INDEX = 256 << 20
+CACHE = "helm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What is in the file beside it, and how the server calls that."""
+
+    digest: str
+    etag: str = ""
+    modified: str = ""
+
+    @property
+    def condition(self) -> dict[str, str]:
+        if self.etag:
+            return {"If-None-Match": self.etag}
+        return {"If-Modified-Since": self.modified} if self.modified else {}
+
+
+class RepositorySource:
+    """Serves HelmRepository objects over http. Keeps files in its cache folder only."""
+
+    kind = "HelmRepository"
+
+    def __init__(self, web: Web) -> None:
+        self._web = web
+
+    async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
+        """The digest of the index; where the server says that it is the one of last time, nothing else is sent."""
+        repository: Repository = intent.spec
+        with _named(intent.ref):
+            login = await web.login(repository, ctx)
+            file = _file(intent, ctx)
+            known = await _known(file)
+            fresh = file.with_suffix(".new")
+            saved = await self._web.save(
+                repository.index,
+                login,
+                fresh,
+                ctx,
+                limit=MAX_INDEX,
+                # A silent server is noticed, and named, before the whole operation runs out of time.
+                timeout=intent.timeout.total_seconds() * 0.8,
+                known=known.condition if known else None,
+            )
+            if saved.status == web.UNCHANGED and known is not None:
+                cache.used(file, _note(file))
+                return Revision(digest=known.digest)
+            if saved.status == web.UNCHANGED:
+                raise Transient(f"{repository} says that an index is unchanged which it was not asked about")
+            found = _Known(digest=saved.digest, etag=saved.etag, modified=saved.modified)
+            await _keep(file, fresh, found)
+            return Revision(digest=saved.digest)
+
+    async def fetch(self, intent: SourceIntent, revision: Revision, base: Artifact | None, ctx: Context) -> Stored:
+        """Read the index in a worker process, chart by chart."""
+        file = _file(intent, ctx)
+        order = index_job.Order(file=str(file), revision=revision.digest)
+        with _named(intent.ref):
+            known = await _known(file)
+            if known is None or known.digest != revision.digest:
+                raise Transient("the index that was fetched is gone; it is fetched again")
+            timeout = intent.timeout.total_seconds()
+            answer = await ctx.work.run(
+                "gitopsd_plugins.helm.index_job:store", msgspec.msgpack.encode(order), timeout=timeout
+            )
+            return msgspec.msgpack.decode(answer, type=Stored)
+
+
+def _file(intent: SourceIntent, ctx: Context) -> Path:
+    """Of this object at this address alone: nobody else's credentials fetched it."""
+    name = digest.of_value([intent.ref.namespace, intent.ref.name, intent.spec.url]).rpartition(":")[2]
+    return ctx.cache(CACHE) / f"{name}.index"
+
+
+def _note(file: Path) -> Path:
+    return file.with_suffix(".json")
+
+
+async def _known(file: Path) -> _Known | None:
+    """What was kept last; None where one of the two files is gone or cannot be read."""
+    note = anyio.Path(_note(file))
+    try:
+        if not await anyio.Path(file).is_file():
+            return None
+        return msgspec.json.decode(await note.read_bytes(), type=_Known)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+async def _keep(file: Path, fresh: Path, found: _Known) -> None:
+    """The note goes first and comes last: a cut in between leaves no note, and the index is fetched again."""
+    cache.sweep(file.parent)
+    note = anyio.Path(_note(file))
+    await note.unlink(missing_ok=True)
+    await anyio.Path(fresh).replace(file)
+    await note.write_bytes(msgspec.json.encode(found))
+
+
+@contextmanager
+def _named(ref: ObjectRef) -> Iterator[None]:
+    """Put the object's name before the message of any error."""
+    try:
+        yield
+    except GitopsdError as error:
+        error.args = (f"{ref}: {error}",)
+        raise

@@ -1,0 +1,129 @@
+"""The source of single files: one GET tells whether the file is the same; what it holds is its revision.
+
+Redirects are followed, but never to an address without encryption when the first one has it, and never with credentials.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+import anyio.to_thread
+
+from gitopsd.plugin import (
+    Artifact,
+    Changes,
+    Content,
+    Context,
+    Intake,
+    NothingThere,
+    ObjectRef,
+    Rejected,
+    Remote,
+    Revision,
+    SourceIntent,
+    Stored,
+    Transient,
+    digest,
+)
+
+if TYPE_CHECKING:
+    import aiohttp
+
+MAX_FILE = 16 << 20
+MAX_REDIRECTS = 10
+NAME = "content"
+"""Of the one file in the tree."""
+TIMEOUT = timedelta(seconds=30)
+FORMAT = 1
+
+
+class FileSource:
+    """Serves addresses of files. Keeps nothing."""
+
+    kind = "RemoteFile"
+    serves = "file"
+
+    def address(self, remote: Remote, ref: ObjectRef) -> SourceIntent:
+        """The file at this address."""
+        if remote.revision:
+            raise Rejected(f"{ref}: a file has no revisions")
+        content = digest.of_value({"format": FORMAT, "url": remote.url})
+        return SourceIntent(ref=ref, spec=remote.url, content=content, interval=timedelta(), timeout=TIMEOUT)
+
+    async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
+        """What the file holds now. Raises `NothingThere`."""
+        return Revision(digest=digest.of_bytes(await _read(intent, ctx)))
+
+    async def fetch(self, intent: SourceIntent, revision: Revision, base: Artifact | None, ctx: Context) -> Stored:
+        """The file as the only one of a tree."""
+        data = await _read(intent, ctx)
+        if digest.of_bytes(data) != revision.digest:
+            raise Transient(f"{intent.ref}: changed while it was fetched; it is asked again")
+        return await anyio.to_thread.run_sync(_put, data, ctx.intake)
+
+
+def _put(data: bytes, intake: Intake) -> Stored:
+    (file,) = intake.add([Content(data=data)])
+    return intake.put(Changes(entries={NAME: file}))
+
+
+async def _read(intent: SourceIntent, ctx: Context) -> bytes:
+    import aiohttp  # 0.3 s that worker processes and short commands never need
+
+    try:
+        async with ctx.http.session(timeout=intent.timeout.total_seconds()) as session:
+            return await _followed(intent, session, ctx)
+    except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError) as error:
+        raise Rejected(
+            f"{intent.ref}: its certificate is not trusted: {str(error.__cause__ or error)[:200]}"
+        ) from error
+    except TimeoutError as error:
+        raise Transient(f"{intent.ref}: no answer within {intent.timeout.total_seconds():g} s") from error
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise Transient(f"{intent.ref}: cannot be reached: {type(error).__name__}") from error
+
+
+async def _followed(intent: SourceIntent, session: aiohttp.ClientSession, ctx: Context) -> bytes:
+    url: str = intent.spec
+    for _ in range(MAX_REDIRECTS + 1):
+        async with session.get(url, proxy=ctx.http.proxy(url), allow_redirects=False) as response:
+            location = response.headers.get("Location", "")
+            if response.status in {301, 302, 303, 307, 308} and location:
+                url = _redirected(intent, url, location)
+                continue
+            _check(intent, response.status)
+            return await _body(intent, response)
+    raise Rejected(f"{intent.ref}: redirects more than {MAX_REDIRECTS} times")
+
+
+def _redirected(intent: SourceIntent, url: str, location: str) -> str:
+    target = urljoin(url, location)
+    parts = urlsplit(target)
+    if parts.scheme not in {"http", "https"} or parts.username or parts.password:
+        raise Rejected(f"{intent.ref}: redirects to an address that cannot be used")
+    if parts.scheme == "http" and urlsplit(url).scheme == "https":
+        raise Rejected(f"{intent.ref}: redirects to http://{parts.hostname}, without encryption")
+    return target
+
+
+def _check(intent: SourceIntent, status: int) -> None:
+    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise Transient(f"{intent.ref}: the server answered {status}; it is asked again later")
+    if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        raise NothingThere(f"{intent.ref}: the server answered {status}")
+
+
+async def _body(intent: SourceIntent, response: aiohttp.ClientResponse) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_chunked(1 << 16):
+        size += len(chunk)
+        if size > MAX_FILE:
+            raise Rejected(
+                f"{intent.ref}: more than {MAX_FILE >> 20} MiB; copy what is needed of it into the repository"
+            )
+        chunks.append(chunk)
+    return b"".join(chunks)

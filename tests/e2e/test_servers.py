@@ -1,0 +1,136 @@
+"""Servers in trouble, whole-way: a real one that restarts, clocks that differ, and two instances on one cluster."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from fakes.control_plane import ControlPlane
+from fakes.git_repository import GitRepository
+from fakes.real_cluster import RealCluster
+from fakes.world import MERGE, SOURCE, Heard, World, app_ref, gone, kustomization, maps
+
+from gitopsd.model.outcome import Phase
+from gitopsd.plugin.conformance.scene import eventually
+from gitopsd.runtime.engine import Engine
+from gitopsd.runtime.watches import Watches
+from gitopsd_plugins.sandbox.cluster import Settings
+from gitopsd_plugins.sandbox.server import serve
+
+pytestmark = pytest.mark.asyncio
+
+
+async def is_put_back(world: World, name: str) -> None:
+    """An edit behind our back does not last."""
+    path = f"/api/v1/namespaces/default/configmaps/{name}"
+    await world.send("PATCH", f"{path}?fieldManager=somebody", {"data": {"key": "edited"}}, MERGE)
+
+    async def is_as_in_git() -> bool:
+        return ((await world.get(path)) or {})["data"] == {"key": "value"}
+
+    await eventually(is_as_in_git)
+
+
+async def is_watching(engine: Engine) -> None:
+    async def holds() -> bool:
+        mirror = engine.world.mirror
+        assert isinstance(mirror, Watches)
+        return mirror.holds("test", [("", "ConfigMap")])
+
+    await eventually(holds)
+
+
+@pytest.mark.timeout(180)
+async def test_a_real_server_that_restarts_is_found_again_and_nothing_is_lost(
+    control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    cluster = RealCluster(control_plane, began=len(control_plane.audited("gitopsd/")))
+    async with cluster.session() as http:
+        repository = GitRepository(tmp_path / "repo.git")
+        instance = uuid4().hex[:8]
+        world = World(folder=tmp_path, running=cluster, http=http, repository=repository, instance=instance)
+        repository.commit(maps("app", "r1", "r2", "r3"))
+        world.declare(kustomization("app", "retryInterval: 1s"))
+        async with world.engine(watch=True) as engine:
+            await world.until("app")
+            await is_watching(engine)
+            control_plane.stop_api_server()
+            try:
+                oid = repository.commit({**gone("app", "r3"), **maps("app", "r4")})
+                await engine.reconcile(SOURCE, "now")
+                failed = await world.until("app", Phase.RETRYING, at=oid)
+                assert "cannot be reached" in failed.message
+            finally:
+                control_plane.start_api_server()
+            await world.until("app", at=oid)
+            assert await world.exists("r1", "r2", "r4")
+            await is_watching(engine)
+            await is_put_back(world, "r1")
+        assert world.deleted == ["/api/v1/namespaces/default/configmaps/r3"]
+        await world.send(
+            "DELETE", f"/api/v1/namespaces/default/configmaps?labelSelector=gitopsd.io/instance={instance}"
+        )
+
+
+@pytest_asyncio.fixture(params=[-5, 5], ids=["the server is behind", "the server is ahead"])
+async def skewed(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    """A sandbox whose clock differs by hours."""
+    hours = timedelta(hours=request.param)
+    async with serve(settings=Settings(settling=0.01, clock=lambda: datetime.now(UTC) + hours)) as running:
+        headers = {"Authorization": f"Bearer {running.token}", "User-Agent": "somebody"}
+        async with aiohttp.ClientSession(headers=headers) as http:
+            yield World(folder=tmp_path, running=running, http=http, repository=GitRepository(tmp_path / "repo.git"))
+
+
+async def test_clocks_that_differ_by_hours_change_nothing(skewed: World) -> None:
+    skewed.repository.commit(maps("app", "a", "b", "c"))
+    skewed.declare(kustomization("app", "wait: true"))
+    async with skewed.engine(watch=True) as engine:
+        await skewed.until("app")
+        await is_watching(engine)
+        await is_put_back(skewed, "a")
+        oid = skewed.repository.commit(gone("app", "c"))
+        await engine.reconcile(SOURCE, "now")
+        await skewed.until("app", at=oid)
+    assert skewed.deleted == ["/api/v1/namespaces/default/configmaps/c"]
+    before = len(skewed.asked("PATCH"))
+    assert (await skewed.app()).phase is Phase.READY
+    assert len(skewed.asked("PATCH")) == before
+
+
+async def test_two_instances_at_once_leave_each_others_objects_alone(either: World, tmp_path: Path) -> None:
+    either.repository.commit(maps("app", "a", "b"))
+    either.declare(kustomization("app"))
+    (tmp_path / "two").mkdir()
+    other = replace(either, folder=tmp_path / "two", instance=f"{either.instance}2", heard=Heard())
+    async with either.engine(watch=True) as engine:
+        await either.until("app")
+        either.repository.commit(maps("app", "c"))  # which the first has not seen
+        other.declare(kustomization("app"))
+        outcome = await other.app()
+        assert outcome.phase is Phase.STALLED
+        assert f"gitopsd instance {either.instance}" in outcome.message
+        await is_watching(engine)
+        await is_put_back(either, "a")
+    assert await either.exists("a", "b", "c")
+    assert either.deleted == []
+    await either.send("DELETE", "/api/v1/namespaces/default/configmaps/c")
+
+
+async def test_a_second_process_of_the_same_instance_is_turned_away(either: World, tmp_path: Path) -> None:
+    either.repository.commit(maps("app", "a"))
+    either.declare(kustomization("app"))
+    (tmp_path / "two").mkdir()
+    other = replace(either, folder=tmp_path / "two", heard=Heard())
+    async with either.engine(watch=True):
+        await either.until("app")
+        other.declare(kustomization("app"))
+        outcome = (await other.once())[app_ref("app")]
+    assert outcome.phase is Phase.RETRYING
+    assert "is run by" in outcome.message

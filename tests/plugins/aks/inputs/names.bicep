@@ -1,0 +1,1 @@
+output namespace string = 'flux-system'

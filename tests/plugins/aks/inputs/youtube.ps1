@@ -1,0 +1,12 @@
+az k8s-configuration flux create `
+  --resource-group FluxDemo `
+  --cluster-name flux-aks `
+  --cluster-type managedClusters `
+  --name gitopsoperator `
+  --namespace aks-gitops-flux `
+  --scope cluster `
+  --url https://github.com/WolfgangOfner/Youtube `
+  --branch gitops-youtube `
+  --sync-interval 20s `
+  --kustomization name=infrastructure path="/Automate AKS Deployments with the Flux CD Extension/Infrastructure" prune=true `
+  --kustomization name=app path="./Automate AKS Deployments with the Flux CD Extension/App" prune=true dependsOn=["infrastructure"]

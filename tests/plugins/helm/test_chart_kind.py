@@ -1,0 +1,122 @@
+"""What a HelmChart document means, which mistakes are named, and its status in Flux's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import pytest
+
+from gitopsd.plugin import Artifact, Digest, Kind, ObjectRef, Outcome, Phase, Revision, SpecError, Step
+from gitopsd.plugin.conformance.kind import KindSuite
+from gitopsd_plugins.helm.chart_kind import HelmChart
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class TestHelmChart(KindSuite):
+    kind: ClassVar[Kind] = HelmChart()
+    document: ClassVar[Mapping[str, Any]] = {
+        "apiVersion": "source.toolkit.fluxcd.io/v1",
+        "kind": "HelmChart",
+        "metadata": {"name": "web", "namespace": "flux-system"},
+        "spec": {
+            "chart": "web",
+            "version": ">=1.0.0 <2",
+            "sourceRef": {"kind": "HelmRepository", "name": "charts", "apiVersion": "source.toolkit.fluxcd.io/v1"},
+            "interval": "10m",
+            "reconcileStrategy": "Revision",
+            "valuesFiles": ["values.yaml", "values-prod.yaml"],
+            "ignoreMissingValuesFiles": True,
+            "suspend": False,
+        },
+    }
+
+
+def test_chart_reads_the_source_that_it_names(chart):
+    intent = chart(sourceRef={"kind": "Bucket", "name": "apps"}, chart="./web/")
+
+    assert intent.reads == (ObjectRef(kind="Bucket", namespace="flux-system", name="apps"),)
+    assert intent.spec.name == "web"
+
+
+def test_version_alone_does_not_outdate_what_was_built(chart):
+    assert chart(version="1.x").content == chart(version="*").content
+    assert chart(valuesFiles=["a.yaml"]).content != chart().content
+
+
+def test_verification_is_not_served_and_old_fields_are_told(chart):
+    assert chart(verify={"provider": "cosign"}).unsupported == ("spec.verify",)
+    assert chart(valuesFile="a.yaml").spec.values_files == ("a.yaml",)
+    assert len(chart(valuesFile="a.yaml", accessFrom={}).warnings) == 2
+
+
+@pytest.mark.parametrize(
+    ("spec", "path", "words"),
+    [
+        ({"version": "newest"}, ("spec", "version"), "not a version constraint"),
+        ({"chart": "../web"}, ("spec", "chart"), "cannot be the name of a chart"),
+        ({"chart": ""}, ("spec", "chart"), "cannot be the name of a chart"),
+        (
+            {"chart": "../web", "sourceRef": {"kind": "GitRepository", "name": "x"}},
+            ("spec", "chart"),
+            "leaves the tree",
+        ),
+        ({"valuesFiles": ["a", "../../b"]}, ("spec", "valuesFiles", 1), "leaves the tree"),
+        ({"sourceRef": {"kind": "OCIRepository", "name": "x"}}, ("spec", "sourceRef", "kind"), "use Bucket"),
+        ({"reconcileStrategy": "Never"}, ("spec", "reconcileStrategy"), "use ChartVersion, Revision"),
+    ],
+)
+def test_mistake_is_named_with_its_place(chart, spec, path, words):
+    with pytest.raises(SpecError) as caught:
+        chart(**spec)
+
+    assert caught.value.path == path
+    assert words in str(caught.value)
+
+
+def after(document, spec, previous=None, **fields):
+    found = document("HelmChart", {"chart": "web", "sourceRef": {"kind": "HelmRepository", "name": "c"}, **spec})
+    artifact = Artifact(
+        source=found.ref,
+        revision=Revision(digest="1.0.0"),
+        tree=Digest("sha256:t"),
+        size=7,
+        files=1,
+        stored=AT,
+        spec=Digest("c"),
+    )
+    given = {"phase": Phase.READY, "artifact": artifact, **fields}
+    outcome = Outcome(ref=found.ref, generation=2, started=AT, finished=AT, **given)
+    return HelmChart().status(found, outcome, previous or {})
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason", "message"),
+    [
+        ({}, "ChartPullSucceeded", "pulled 'web' chart with version '1.0.0'"),
+        ({"valuesFiles": ["a"]}, "ChartPackageSucceeded", "packaged 'web' chart with version '1.0.0'"),
+        (
+            {"sourceRef": {"kind": "GitRepository", "name": "c"}},
+            "ChartPackageSucceeded",
+            "packaged 'web' chart with version '1.0.0'",
+        ),
+    ],
+)
+def test_ready_is_worded_as_flux_does(document, spec, reason, message):
+    status = after(document, spec)
+
+    assert {(c["type"], c["reason"], c["message"]) for c in status["conditions"]} == {
+        ("Ready", reason, message),
+        ("ArtifactInStorage", reason, message),
+    }
+    assert status["artifact"]["revision"] == "1.0.0"
+
+
+def test_what_is_wrong_with_a_chart_stands_under_build_failed(document):
+    status = after(document, {}, phase=Phase.RETRYING, step=Step.FETCH, reason="ValuesFilesError", message="no file")
+
+    found = {c["type"]: c["reason"] for c in status["conditions"]}
+    assert found["BuildFailed"] == "ValuesFilesError"
+    assert found["Ready"] == "ValuesFilesError"
