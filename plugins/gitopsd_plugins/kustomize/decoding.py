@@ -1,4 +1,5 @@
-"""Decoding configuration the way Go's YAML and JSON libraries do it: names are taken in any case, nulls say nothing.
+"""Decoding configuration the way Go's YAML and JSON libraries do it: names are taken in any case, null is what the type
+begins with: nothing for a known field, the empty text or object in a list or map.
 
 Plugin configurations are read *leniently*, as kustomize reads them: unknown fields are passed over, and a number or
 boolean where a text belongs becomes that text.
@@ -30,21 +31,30 @@ def _fitted(value: Any, kind: Any, lenient: bool) -> Any:
     arguments = [a for a in get_args(kind) if a not in {type(None), Ellipsis}]
     match get_origin(kind), value:
         case origin, list() if origin is tuple:
-            return [_fitted(item, arguments[0], lenient) for item in value]
+            return [_element(item, arguments[0], lenient) for item in value]
         case origin, dict() if origin is dict:
-            return {key: _fitted(item, arguments[1], lenient) for key, item in value.items() if item is not None}
+            return {key: _element(item, arguments[1], lenient) for key, item in value.items()}
         case origin, _ if origin not in {tuple, dict} and len(arguments) == 1:
             return _fitted(value, arguments[0], lenient)
     return value
+
+
+def _element(value: Any, kind: Any, lenient: bool) -> Any:
+    if value is None and kind is str:
+        return ""
+    if value is None and isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return {}
+    return _fitted(value, kind, lenient)
 
 
 def _struct(value: dict[str, Any], kind: type[msgspec.Struct], lenient: bool) -> dict[str, Any]:
     known = _fields(kind)
     fitted: dict[str, Any] = {}
     for key, item in value.items():
-        if item is not None and (field := known.get(key.lower())):
+        field = known.get(key.lower())
+        if field is not None and item is not None:
             fitted[field[0]] = _fitted(item, field[1], lenient)
-        elif item is not None and not lenient:
+        elif field is None and not lenient:
             fitted[key] = item
     return fitted
 

@@ -113,7 +113,7 @@ def _documents(content: bytes | str, source: str) -> list[yaml.Document]:
 def _parsed(content: bytes | str, source: str) -> Loaded:
     found = _documents(content, source)
     if found and isinstance(found[0].value, list):
-        return Loaded(source, operations=_operations(found, source))
+        return Loaded(source, operations=tuple(jsonpatch.operations(found[0].value, source)))
     return Loaded(source, objects=tuple(documents.read(content, source)))
 
 
