@@ -13,7 +13,7 @@ content in a row, so that a failing disk keeps nobody busy.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -90,19 +90,20 @@ async def current(
     `anew`: what it reads from elsewhere is asked for again.
     """
     renderer = _renderer(app, world)
-    found = await values.found(app, world)
-    intent = _intent(renderer, app, found, world)
-    last = world.board.renders.get(app.ref) or _stored(app, artifact, intent, world)
-    hidden = frozenset(found.hidden) | _hidden(app, world)
+    last = world.board.renders.get(app.ref)
+    found = None
+    if last is None or last.intent != await _at_sight(renderer, app, world):
+        found = await values.found(app, world)
+        last = last or _stored(app, artifact, _intent(renderer, app, found.known_by, world), world)
     wanted = last.outline.remotes if last else ()
     roots = await world.elsewhere.roots(wanted, timedelta() if anew else app.interval / 2)
     with _fetched_again(app, wanted, world):
-        if (
-            last is not None
-            and last.intent == intent
-            and _tree(world.store, artifact.tree, roots).unchanged(last.outline.reads)
-        ):
+        same = found is None or (last and last.intent == _intent(renderer, app, found.known_by, world))
+        if last and same and _tree(world.store, artifact.tree, roots).unchanged(last.outline.reads):
+            hidden = last.hidden if found is None else _all_hidden(found, app, world)
             return replace(last, revision=artifact.revision, tree=artifact.tree, hidden=hidden), None
+        found = found or await values.found(app, world)
+        intent = _intent(renderer, app, found.known_by, world)
         answer, manifests = await _made(renderer, intent, app, artifact, found, roots, world)
     made = Render(
         intent=intent,
@@ -110,7 +111,7 @@ async def current(
         tree=artifact.tree,
         outline=answer.outline,
         kept=manifests if answer.sensitive or not world.store.remembers else None,
-        hidden=hidden,
+        hidden=_all_hidden(found, app, world),
     )
     return made, manifests
 
@@ -129,8 +130,14 @@ async def manifests(app: AppIntent, artifact: Artifact, render: Render, world: W
         return (await _made(_renderer(app, world), render.intent, app, artifact, found, roots, world))[1]
 
 
-def _intent(renderer: Renderer, app: AppIntent, found: Found, world: World) -> Digest:
-    parts = [renderer.name, renderer.version, app.spec, *found.known_by(world.store.key())]
+async def _at_sight(renderer: Renderer, app: AppIntent, world: World) -> Digest | None:
+    """The intent by what is followed of the values; None where they must be asked for."""
+    known = await values.known(app, world)
+    return None if known is None else _intent(renderer, app, known, world)
+
+
+def _intent(renderer: Renderer, app: AppIntent, known: Sequence[Digest], world: World) -> Digest:
+    parts = [renderer.name, renderer.version, app.spec, *known]
     return digest.of_secret(parts, world.store.key()) if _hidden(app, world) else digest.of_value(parts)
 
 
@@ -141,6 +148,10 @@ def _hidden(app: AppIntent, world: World) -> frozenset[str]:
 
 def _tree(objects: Objects, root: Digest, roots: Roots | None) -> Tree:
     return Tree(objects, root, remotes=None if roots is None else Remotes(objects, roots))
+
+
+def _all_hidden(found: Found, app: AppIntent, world: World) -> frozenset[str]:
+    return frozenset(found.hidden) | _hidden(app, world)
 
 
 @contextmanager
