@@ -89,3 +89,32 @@ def test_a_subject_without_a_name_is_named_also_when_no_name_changes(built):
     binding = "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: b}\nsubjects: [{kind: ServiceAccount}]\n"
     with pytest.raises(Rejected, match="has no 'name' field"):
         built({"kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": binding})
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        "namePrefix: ~",
+        "NAMEPREFIX: []",
+        "varReference: [{path: 3, kind: X}]",
+        "varReference: [{path: spec/x, kind: }, ~]",
+        "nameReference: [{kind: Deployment, fieldSpecs: ~}]",
+    ],
+)
+def test_configurations_are_read_by_the_types_of_their_fields(built, configuration):
+    assert len(built({**files("configurations: [c.yaml]\n"), "c.yaml": configuration})) == 1
+
+
+@pytest.mark.parametrize(
+    ("configuration", "message"), [("foo: bar", "unknown field 'foo'"), ("[]", "Expected `object`")]
+)
+def test_configurations_that_are_none_are_refused(built, configuration, message):
+    with pytest.raises(Rejected, match=message):
+        built({**files("configurations: [c.yaml]\n"), "c.yaml": configuration})
+
+
+def test_infinity_is_no_value_that_a_replacement_can_put_anywhere(built):
+    target = "targets: [{select: {kind: ConfigMap}, fieldPaths: [spec.n], options: {create: true}}]"
+    number = {**files(f"replacements: [{{sourceValue: '.inf', {target}}}]\n"), "a.yaml": MAP + "spec: {n: }\n"}
+    with pytest.raises(Rejected, match=r"'\.inf' is no number"):
+        built(number)
