@@ -118,3 +118,42 @@ def test_infinity_is_no_value_that_a_replacement_can_put_anywhere(built):
     number = {**files(f"replacements: [{{sourceValue: '.inf', {target}}}]\n"), "a.yaml": MAP + "spec: {n: }\n"}
     with pytest.raises(Rejected, match=r"'\.inf' is no number"):
         built(number)
+
+
+def test_annotations_are_texts_as_they_are_spelled_and_labels_what_they_stand_for(built):
+    metadata = "{name: x, %s: {a: 1.10, b: 0x1F, c: True, d: 2001-01-01, e: '1.10', f: 3}}"
+    made = {}
+    for field in ("annotations", "labels"):
+        item = "{apiVersion: v1, kind: ConfigMap, metadata: %s}" % (metadata % field)
+        listed = f"---\napiVersion: v1\nkind: List\nitems:\n- {item}\n"
+        (body,) = built({"kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": listed})
+        made[field] = body["metadata"][field]
+    assert made["annotations"] == {"a": "1.10", "b": "0x1F", "c": "True", "d": "2001-01-01", "e": "1.10", "f": "3"}
+    assert made["labels"] == {"a": 1.1, "b": 31, "c": True, "d": "2001-01-01T00:00:00Z", "e": "1.10", "f": 3}
+    assert {type(value) for value in (*made["annotations"].values(), *made["labels"].values())} == {
+        str,
+        float,
+        int,
+        bool,
+    }
+
+
+@pytest.mark.parametrize("how", ["{path: p.yaml}", "{path: p.yaml, target: {kind: ConfigMap}}"])
+def test_a_patch_brings_annotations_as_they_are_spelled(built, how):
+    patch = MAP.replace("labels: {old: l}", "annotations: {a: 1.10}")
+    (body,) = built({**files(f"patches: [{how}]\n"), "p.yaml": patch})
+    assert body["metadata"]["annotations"] == {"a": "1.10"}
+
+
+def test_a_number_in_a_label_is_one_where_a_replacement_reads_it(built):
+    target = "targets: [{select: {kind: ConfigMap}, fieldPaths: [data.k]}]"
+    numbered = MAP.replace("labels: {old: l}", "labels: {old: 1.10}")
+    replacement = f"replacements: [{{source: {{kind: ConfigMap, fieldPath: metadata.labels.old}}, {target}}}]\n"
+    (body,) = built({**files(replacement), "a.yaml": numbered})
+    assert (body["data"]["k"], body["metadata"]["labels"]["old"]) == ("1.1", 1.1)
+
+
+def test_null_in_an_annotation_is_the_word_for_it(built):
+    annotated = MAP.replace("labels: {old: l}", "annotations: {a: ~, b: 'null'}")
+    (body,) = built({"kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": annotated})
+    assert body["metadata"]["annotations"] == {"a": "~", "b": "null"}
