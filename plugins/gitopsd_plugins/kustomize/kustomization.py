@@ -230,9 +230,9 @@ class Kustomization(Spec, frozen=True, kw_only=True):
     validators: tuple[str, ...] = ()
     openapi: dict[str, str] = msgspec.field(default_factory=dict)
     build_metadata: tuple[str, ...] = ()
-    helm_globals: Any = None
-    helm_charts: Any = None
-    helm_chart_inflation_generator: Any = None
+    helm_globals: dict[str, Any] | None = None
+    helm_charts: tuple[dict[str, Any], ...] = ()
+    helm_chart_inflation_generator: tuple[dict[str, Any], ...] = ()
 
 
 _REFUSED = (

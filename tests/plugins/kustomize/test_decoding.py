@@ -35,6 +35,7 @@ def test_null_in_a_list_says_nothing(built, field):
         ("metadata: {foo: bar}", "unknown field 'foo'"),
         ("metadata: {name: 3}", "Expected `str`, got `int`"),
         ("resources: [~]", "an empty path"),
+        ("helmCharts: ''", "helmCharts: Expected `array`, got `str`"),
         ("openapi: {path: ~}", "openapi: path is empty"),
         ("commonLabels: {'': b}", "field metadata/labels: an empty key"),
         ("commonAnnotations: {'': b}", "field metadata/annotations: an empty key"),
