@@ -28,6 +28,7 @@ from gitopsd.reconcile.remotes import Elsewhere
 from gitopsd.reconcile.world import Board, World
 from gitopsd.runtime import remembered, scheduled, views, warned
 from gitopsd.runtime.attempt import Attempt
+from gitopsd.runtime.blind import Deaf
 from gitopsd.runtime.clusters import Clusters
 from gitopsd.runtime.family import Family
 from gitopsd.runtime.happenings import Happenings
@@ -75,7 +76,7 @@ class Engine:
             mirror=parts.mirror,
             target=self.clusters.of,
             adopt_children=self._adopt_children,
-            looked_up=parts.lookups.note if parts.lookups else lambda _app, _looked: None,
+            lookups=parts.lookups or Deaf(),
             wake=lambda ref, _why: self._wake(ref),
             progress=self._progressed,
         )

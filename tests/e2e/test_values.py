@@ -158,6 +158,22 @@ async def test_nothing_is_asked_again_while_nothing_changes(world: World) -> Non
         assert len(world.heard.outcomes) == looked + 1
 
 
+async def test_a_change_in_the_secrets_folder_wakes_the_app(world: World) -> None:
+    password = world.folder / "secrets.d" / "login" / "password"
+    password.parent.mkdir(parents=True)
+    password.write_text("first-one")
+    world.repository.commit({"app/a.yaml": config_map("a", login="${password}")})
+    world.declare(kustomization("app", SUBSTITUTE), variables(region="north"))
+    async with world.engine() as engine:
+        await world.until("app")
+        assert await data(world) == {"login": "first-one"}
+        since = len(world.heard.outcomes)
+        password.write_text("second-one")
+        engine.declare(world.load().declared)
+        await world.until("app", since=since)
+    assert await data(world) == {"login": "second-one"}
+
+
 async def test_an_unchanged_value_renders_nothing_again(world: World) -> None:
     world.repository.commit({"app/a.yaml": config_map("a", region="x-${region}")})
     world.declare(kustomization("app", SUBSTITUTE), variables(region="north"))
