@@ -6,23 +6,11 @@ import uuid
 from typing import Any
 
 import pytest
-from contract.wire import Json, Wire
+from contract.wire import DEFINITIONS, Json, Wire, definition
 
 pytestmark = [pytest.mark.contract, pytest.mark.asyncio]
 
-DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 ROOT = "spec.validation.openAPIV3Schema"
-
-
-def definition(group: str, schema: Json, plural: str = "things") -> Json:
-    versions = [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}]
-    names = {"kind": "Thing", "plural": plural}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{group}"},
-        "spec": {"group": group, "scope": "Cluster", "names": names, "versions": versions},
-    }
 
 
 def fresh() -> str:

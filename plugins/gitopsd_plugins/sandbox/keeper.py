@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from gitopsd_plugins.sandbox import persistence
 from gitopsd_plugins.sandbox.cluster import Cluster
@@ -26,8 +26,24 @@ LARGE = 64 << 20
 _log = logging.getLogger(__name__)
 
 
+@asynccontextmanager
+async def keeping(cluster: Cluster, folder: Path) -> AsyncIterator[Keeper]:
+    """Keep the cluster for as long as the context lasts; the caller holds the folder and has loaded what was there."""
+    keeper = Keeper(cluster, folder)
+    keeper.rewrite()
+    cluster.store.listeners.append(keeper.notice)
+    task = asyncio.create_task(keeper.run(), name="sandbox keeper")
+    try:
+        yield keeper
+    finally:
+        cluster.store.listeners.remove(keeper.notice)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        keeper.close()
+
+
 class Keeper:
-    """Keeps the cluster for as long as the context lasts; the caller holds the folder and has loaded what was there."""
+    """Writes the files of one folder."""
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self._cluster, self._folder = cluster, folder
@@ -35,21 +51,9 @@ class Keeper:
         self._wake = asyncio.Event()
         self._file = -1
         self._failed = False
-        self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Self:
-        self.rewrite()
-        self._cluster.store.listeners.append(self._notice)
-        self._task = asyncio.create_task(self._run(), name="sandbox keeper")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._cluster.store.listeners.remove(self._notice)
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+    def close(self) -> None:
+        """Write all of it for the last time. Raises OSError."""
         try:
             self.rewrite()
         finally:
@@ -72,11 +76,13 @@ class Keeper:
         except OSError as error:
             self._fail(error)
 
-    def _notice(self, event: Event) -> None:
+    def notice(self, event: Event) -> None:
+        """Note that an object changed."""
         self._changed[event.collection, event.last.key] = None
         self._wake.set()
 
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Write changes as they come."""
         while True:
             await self._wake.wait()
             await asyncio.sleep(MOMENT)

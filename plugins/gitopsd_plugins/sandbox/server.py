@@ -26,6 +26,7 @@ from aiohttp import web
 
 from gitopsd_plugins.sandbox import (
     impersonation,
+    keeper,
     kubeconfig,
     persistence,
     routes,
@@ -270,7 +271,7 @@ async def serve(
         running = Running(cluster=cluster, token=token or secrets.token_urlsafe(32))
         async with AsyncExitStack() as stack:
             if persist is not None:
-                running.keeper = await stack.enter_async_context(Keeper(cluster, persist))
+                running.keeper = await stack.enter_async_context(keeper.keeping(cluster, persist))
             await stack.enter_async_context(_listening(running, host, port, tls=tls))
             await stack.enter_async_context(Controllers(cluster))
             yield running
