@@ -141,3 +141,10 @@ async def test_a_folder_in_use_is_named(tmp_path: Path) -> None:
     async with SandboxAccess().open("here", spec, context()):
         with pytest.raises(Misconfigured, match="another sandbox runs"):
             await SandboxAccess().open("there", spec, context()).__aenter__()
+
+
+@pytest.mark.asyncio
+async def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Misconfigured, match=r"Cluster/here: .*file"):
+        await SandboxAccess().open("here", {"persist": str(tmp_path / "file")}, context()).__aenter__()
