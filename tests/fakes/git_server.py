@@ -48,6 +48,8 @@ class Behaviour:
     body: bytes | None = None
     kind: str = "application/x-git-upload-pack-advertisement"
     refuse_wants: bool = False
+    packed: bytes | None = None
+    """The answer to every fetch in protocol 2."""
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     """(method, path with query, Authorization header) in order."""
 
@@ -204,6 +206,8 @@ def _listed(repo: Repo, prefixes: tuple[bytes, ...]) -> Iterator[bytes]:
 
 
 def _packed(repo: Repo, lines: list[bytes], behaviour: Behaviour) -> bytes:
+    if behaviour.packed is not None:
+        return behaviour.packed
     words = [line.split(b" ") for line in lines]
     wants = [word[1] for word in words if word[0] == b"want"]
     haves = [word[1] for word in words if word[0] == b"have" and word[1] in repo.object_store]

@@ -11,20 +11,22 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, Any
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
 from dulwich.client import GitClient, Urllib3HttpGitClient
 from dulwich.config import StackedConfig
 from dulwich.errors import ApplyDeltaError, ChecksumMismatch, GitProtocolError, HangupException, NotGitRepository
-from dulwich.objects import ObjectID
+from dulwich.objects import ObjectID, RawObjectID
 from dulwich.repo import Repo
 
 from gitopsd.plugin import GitopsdError, Http, Rejected, egress, http
 from gitopsd.plugin.sources import hosts
 from gitopsd.plugin.sources.hosts import HostFailed
-from gitopsd_plugins.git import connections, lsrefs, pktline
+from gitopsd_plugins.git import connections, lsrefs, packs, pktline
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.order import Malformed, Refused, Remote
 from gitopsd_plugins.git.reference import FAILED, PEELED, Advertised
@@ -54,24 +56,27 @@ class Connection:
         Raises `Refused` where the server does not give it in this way, `Rejected` for a download over `limit` bytes.
         """
         with translated(self._remote), closing(self._client):
-            file, commit, abort = target.object_store.add_pack()
-            try:
-                result = self._client.fetch_pack(
-                    self._path.encode(),
-                    lambda refs, depth=None: [ObjectID(want.encode()) for want in wants],
-                    target.get_graph_walker([ObjectID(have.encode()) for have in haves]),
-                    _bounded(file, limit, self._remote.address),
-                    depth=depth,
-                    ref_prefix=[ref.encode()] if ref else [b"refs/heads/"],
-                )
-            except BaseException:
-                abort()
-                raise
-            commit()
+            folder = Path(target.object_store.pack_dir)
+            with NamedTemporaryFile(dir=folder, prefix="tmp_pack_", delete=False) as file:
+                pack = Path(file.name)
+                try:
+                    result = self._client.fetch_pack(
+                        self._path.encode(),
+                        lambda refs, depth=None: [ObjectID(want.encode()) for want in wants],
+                        target.get_graph_walker([ObjectID(have.encode()) for have in haves]),
+                        _bounded(file, limit, self._remote.address),
+                        depth=depth,
+                        ref_prefix=[ref.encode()] if ref else [b"refs/heads/"],
+                    )
+                    file.flush()
+                    if pack.stat().st_size:  # nothing came where nothing is missing
+                        packs.keep(pack, lambda name: target.object_store.get_raw(RawObjectID(name)))
+                finally:
+                    pack.unlink(missing_ok=True)
         target.update_shallow(result.new_shallow, result.new_unshallow)
 
 
-def _bounded(file: BinaryIO, limit: int, place: Address) -> Callable[[bytes], int]:
+def _bounded(file: IO[bytes], limit: int, place: Address) -> Callable[[bytes], int]:
     received = 0
 
     def write(data: bytes) -> int:
@@ -177,6 +182,8 @@ def translated(remote: Remote) -> Iterator[None]:
         raise _refused(place, str(error)) from error
     except (OSError, EOFError, urllib3.exceptions.HTTPError) as error:
         raise _network(place, error) from error
+    except packs.MalformedPack as error:
+        raise Malformed(f"{place} sent {error}", reason=FAILED) from error
     except (AssertionError, ValueError, KeyError, IndexError, zlib.error, ChecksumMismatch, ApplyDeltaError) as error:
         # dulwich's parsers end so on malformed input.
         raise Malformed(f"{place} sent what Git does not allow ({type(error).__name__})", reason=FAILED) from error
