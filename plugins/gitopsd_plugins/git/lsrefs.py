@@ -146,6 +146,11 @@ def redirected(place: Address, target: str) -> str:
     parts = urlsplit(target)
     if parts.scheme not in {"http", "https"} or parts.username or parts.password:
         raise Rejected(f"{place} redirects to an address that cannot be used; check spec.url", reason=FAILED)
+    if egress.of_the_link(parts.hostname or "") and not egress.of_the_link(place.host):
+        raise Rejected(
+            f"{place} redirects to {parts.hostname}, an address of this machine's own link; that is not followed",
+            reason=FAILED,
+        )
     if place.scheme == "https" and parts.scheme == "http":
         raise Rejected(
             f"{place} redirects to http://{parts.hostname}, without encryption; check spec.url", reason=FAILED

@@ -26,7 +26,7 @@ from dulwich.repo import Repo
 from gitopsd.plugin import GitopsdError, Http, Rejected, egress, http
 from gitopsd.plugin.sources import hosts
 from gitopsd.plugin.sources.hosts import HostFailed
-from gitopsd_plugins.git import connections, lsrefs, packs, pktline
+from gitopsd_plugins.git import connections, lsrefs, packs, pktline, reference
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.order import Malformed, Refused, Remote
 from gitopsd_plugins.git.reference import FAILED, PEELED, Advertised
@@ -46,7 +46,7 @@ class Connection:
         """The refs of these prefixes. Raises `Transient` or `Rejected` naming the address."""
         with translated(self._remote), closing(self._client):
             found = self._client.get_refs(self._path.encode(), ref_prefix=[prefix.encode() for prefix in prefixes])
-        return _advertised(found.refs)
+            return _advertised(found.refs)
 
     def fetch(
         self, target: Repo, wants: Sequence[str], *, haves: Sequence[str], depth: int | None, ref: str, limit: int
@@ -156,6 +156,9 @@ def _check(response: Any, remote: Remote) -> None:
 
 def _advertised(found: Mapping[Any, Any]) -> dict[str, Advertised]:
     names = {ref.decode("utf-8", "replace"): oid.decode("ascii") for ref, oid in found.items() if oid is not None}
+    for name in names:
+        if not reference.is_ref(name.removesuffix(PEELED)):
+            raise pktline.WireError(f"a ref with a name that Git does not allow ({pktline.words(name)[:60]!r})")
     return {
         name: Advertised(oid=oid, peeled=names.get(name + PEELED, ""))
         for name, oid in names.items()
@@ -182,7 +185,7 @@ def translated(remote: Remote) -> Iterator[None]:
         raise _refused(place, str(error)) from error
     except (OSError, EOFError, urllib3.exceptions.HTTPError) as error:
         raise _network(place, error) from error
-    except packs.MalformedPack as error:
+    except (packs.MalformedPack, pktline.WireError) as error:
         raise Malformed(f"{place} sent {error}", reason=FAILED) from error
     except (AssertionError, ValueError, KeyError, IndexError, zlib.error, ChecksumMismatch, ApplyDeltaError) as error:
         # dulwich's parsers end so on malformed input.
