@@ -37,6 +37,11 @@ class Egress:
     allowed: tuple[str, ...] = ()
     """Networks in CIDR form."""
 
+    def check_url(self, url: str) -> None:
+        """Raise `ForbiddenAddress` where a URL itself names an address out of bounds: behind a proxy nothing else is known."""
+        for host in hosts(url):
+            self.check(host)
+
     def check(self, address: str) -> None:
         """Raise `ForbiddenAddress` for an address out of bounds; a name is none."""
         if self.private:

@@ -106,6 +106,7 @@ class _Conversation:
 
     async def _request(self, method: str, url: str, body: bytes | None = None) -> _Reply:
         for _ in range(MAX_REDIRECTS + 1):
+            self._ctx.http.egress.check_url(url)
             async with self._session.request(
                 method,
                 url,

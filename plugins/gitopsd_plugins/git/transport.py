@@ -114,6 +114,7 @@ class OriginPool:
     def request(self, method: str, url: str, headers: dict[str, str] | None = None, **options: Any) -> Any:
         """Send one request; the answer's `geturl()` is where it came from in the end."""
         for _ in range(MAX_REDIRECTS + 1):
+            self._remote.egress.check_url(url)
             response = self._pool.request(
                 method, url, headers=self._with_access(url, headers), redirect=False, **options
             )

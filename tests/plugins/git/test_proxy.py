@@ -225,3 +225,15 @@ async def test_proxy_of_a_spec_may_not(world, repo, read, bounded, hidden, kind,
             await world.sync(read({"url": url, "ref": ref, "proxySecretRef": {"name": "proxy"}}))
 
     assert proxy.asked == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("ref", [{"branch": "main"}, {"commit": "a" * 40}])
+async def test_address_written_out_is_refused_behind_a_proxy_too(world, read, bounded, proxy, ref):
+    bounded(proxies=Proxies.everywhere(proxy.url))
+
+    for url in ("http://169.254.169.254/x", "http://10.1.2.3/x", "http://[::1]/x"):
+        with pytest.raises(Rejected, match="is no public address"):
+            await world.sync(read({"url": url, "ref": ref}))
+
+    assert proxy.asked == []
