@@ -54,6 +54,7 @@ def test_the_examples_are_those_that_the_documentation_promises():
         "base-overlays",
         "classic-tutorial",
         "infra-then-apps",
+        "oci-artifact",
         "one-app",
         "private-ssh",
         "several-clusters",
@@ -69,7 +70,8 @@ def test_every_file_says_first_what_it_shows(name):
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_declares_a_source_an_app_and_a_cluster(load, name):
     declared = load(name)
-    assert {ref.kind for ref in declared.objects} == {"GitRepository", "Kustomization"}
+    kinds = {ref.kind for ref in declared.objects}
+    assert kinds in ({"GitRepository", "Kustomization"}, {"OCIRepository", "Kustomization"})
     assert declared.clusters
     assert declared.warnings == ()
     assert [intent.unsupported for intent in declared.intents.values() if intent.unsupported] == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fakes import cosign
@@ -77,9 +76,28 @@ async def test_unsigned_artifact_changes_nothing(world: World, registry: Registr
 
     assert (done[REF].phase, done[REF].reason) == (Phase.STALLED, "VerificationError")
     assert f"latest@{signed}" in done[REF].message
+    with Store.open(world.folder / "state") as store:
+        conditions = {c["type"]: (c["status"], c["reason"]) for c in (store.status(REF) or {})["conditions"]}
+    assert conditions["SourceVerified"] == ("False", "VerificationError")
+    assert conditions["ArtifactInStorage"] == ("True", "Succeeded")
     assert done[app_ref("app")].phase is Phase.READY
     assert await world.exists("a")
     assert not await world.exists("b")
+
+
+async def test_plan_shows_what_another_tag_and_a_local_folder_would_change(world: World, registry: Registry) -> None:
+    registry.artifact(files(a=config_map("a")), tag="latest")
+    registry.artifact(files(a=config_map("a"), b=config_map("b")), tag="next")
+    world.declare(artifact(registry), login(registry), APP, source="")
+    assert (await world.app()).phase is Phase.READY
+    (world.folder / "work" / "app").mkdir(parents=True)
+    (world.folder / "work" / "app" / "c.yaml").write_text(config_map("a", other="value"))
+
+    other = await world.plan("app", revisions=["next"])
+    local = await world.plan("app", folders=[str(world.folder / "work")])
+
+    assert [(change.action, change.name) for app in other.apps for change in app.changes] == [("create", "b")]
+    assert [(change.action, change.name) for app in local.apps for change in app.changes] == [("update", "a")]
 
 
 async def test_login_is_nowhere_on_the_disk(world: World, registry: Registry) -> None:
@@ -98,7 +116,7 @@ async def test_metadata_of_the_artifact_is_kept(world: World, registry: Registry
     world.declare(artifact(registry), login(registry), APP, source="")
     await world.once()
 
-    with Store.open(Path(world.folder / "state")) as store:
+    with Store.open(world.folder / "state") as store:
         found = store.artifact(REF)
 
     assert found is not None

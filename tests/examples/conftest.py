@@ -18,6 +18,7 @@ from typing import Any
 import anyio
 import pytest
 from fakes.git_repository import GitRepository
+from fakes.registry import Registry, layer, serving
 
 from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen
@@ -88,6 +89,8 @@ class Example:
     """Where everything that is made for it lies."""
     url: str
     """Of the repository that stands for all of the example's."""
+    artifact: str
+    """Of the artifact that stands for all of the example's."""
     clusters: Mapping[str, Running] = field(default_factory=dict)
     """The sandboxes that stand for the clusters; what is not among them stays as declared."""
     environment: dict[str, str] = field(default_factory=dict)
@@ -109,6 +112,8 @@ class Example:
                 spec = {key: value for key, value in document["spec"].items() if key != "secretRef"}
                 secret = {"secretRef": {"name": self.secret}} if self.secret else {}
                 return {**document, "spec": {**spec, **secret, "url": self.url}}
+            case "OCIRepository":
+                return {**document, "spec": {**document["spec"], "url": self.artifact}}
             case "Cluster" if (name := document["metadata"]["name"]) in self.clusters:
                 kubeconfig = self.work / f"{name}.kubeconfig"
                 kubeconfig.write_text(self.clusters[name].kubeconfig())
@@ -185,15 +190,29 @@ def _content(folder: Path) -> dict[str, str]:
     beside = folder / "repository"
     if beside.exists():
         return {str(file.relative_to(beside)): file.read_text() for file in beside.rglob("*") if file.is_file()}
-    named = next(each for each in _documents(folder) if each["kind"] == "GitRepository")
+    named = next(each for each in _documents(folder) if each["kind"] in {"GitRepository", "OCIRepository"})
     return CONTENT[named["metadata"]["name"]]
 
 
+@pytest.fixture(scope="session")
+def artifact() -> Iterator[str]:
+    """The URL of what an example's artifacts hold: the files of podinfo, released and as a candidate."""
+    files = {name.removeprefix("kustomize/"): text.encode() for name, text in PODINFO.items()}
+    with serving(Registry()) as running:
+        running.artifact(layer(files), tag="6.7.1")
+        running.artifact(layer({"README.md": b"not released"}), tag="7.0.0-rc.1")
+        yield running.url
+
+
 @pytest.fixture
-def prepared(repository: Callable[[str], GitRepository], tmp_path: Path) -> Callable[[str], Example]:
+def prepared(repository: Callable[[str], GitRepository], artifact: str, tmp_path: Path) -> Callable[[str], Example]:
     """An example with its repository, and with the clusters that it declares."""
     return lambda name: Example(
-        folder=EXAMPLES / name, work=tmp_path, url=repository(name).url, environment={"HOME": str(tmp_path)}
+        folder=EXAMPLES / name,
+        work=tmp_path,
+        url=repository(name).url,
+        artifact=artifact,
+        environment={"HOME": str(tmp_path)},
     )
 
 

@@ -35,6 +35,7 @@ APPLIED = {
         }
     },
     "private-ssh": {"try-out": PRIVATE},
+    "oci-artifact": {"try-out": PODINFO},
 }
 ORDER = {
     "infra-then-apps": ["infra", "apps"],

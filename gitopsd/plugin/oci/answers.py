@@ -19,17 +19,17 @@ class NotFound(Rejected):
     """The registry does not have it."""
 
 
-def refused(response: aiohttp.ClientResponse, data: bytes, what: str, *, login: bool) -> GitopsdError:
-    """The error for a status that is not the one hoped for; `login` is whether there was one."""
+def refused(response: aiohttp.ClientResponse, data: bytes, what: str, *, login: bool, at: str) -> GitopsdError:
+    """The error for a status that is not the one hoped for; `login` is whether there was one, `at` where it is named."""
     status, said = response.status, _words(data)
     match status:
         case 401 | 403 if login:
             return Rejected(
-                f"{what}: the registry refused the login ({status}{said}); check spec.secretRef", reason=access.FAILED
+                f"{what}: the registry refused the login ({status}{said}); check {at}", reason=access.FAILED
             )
         case 401 | 403:
             return Rejected(
-                f"{what}: the registry asks for a login ({status}{said}); name one in spec.secretRef",
+                f"{what}: the registry asks for a login ({status}{said}); name one in {at}",
                 reason=access.FAILED,
             )
         case 404:

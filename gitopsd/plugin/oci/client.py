@@ -31,7 +31,8 @@ MAX_NESTED = 4
 MAX_SMALL = manifest.MAX_BYTES
 MAX_BLOB = 4 << 30
 
-_NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
+_SIZE = re.compile(r"[0-9]{1,15}")
+_NEXT = re.compile(r'<([^<>]*)>\s*;\s*rel="?next"?')
 
 
 class Registries:
@@ -43,13 +44,17 @@ class Registries:
     @asynccontextmanager
     async def open(self, repository: Repository, way: Way, ctx: Outside, *, timeout: float) -> AsyncIterator[Client]:
         """A client of one repository; `timeout` in seconds for each request. Errors of the network become our own."""
+        import aiohttp  # heavy: not before there is something to ask
+
         tls = replace(way.tls, insecure=True) if way.insecure and way.tls == Tls() else way.tls
-        with network.translated(str(repository), timeout=timeout, reason=FAILED, trust=_TRUST):
+        with network.translated(
+            str(repository), timeout=timeout, reason=FAILED, trust=f"; put its CA into {way.trust_at}"
+        ):
             async with ctx.http.session(tls=tls, timeout=timeout) as session:
                 connection = Connection(session, repository, way, ctx, self._memory)
                 try:
                     yield Client(connection, repository)
-                except Exception:
+                except (aiohttp.ClientError, OSError):
                     self._memory.origins.pop(connection.key, None)  # it may speak otherwise now
                     raise
 
@@ -171,7 +176,6 @@ class Client:
         return f"{self.repository}{'@' if ':' in ref else ':'}{ref}"
 
 
-_TRUST = "; put its CA as ca.crt into spec.certSecretRef"
 _ACCEPT = {"Accept": ", ".join(manifest.ACCEPTED)}
 
 

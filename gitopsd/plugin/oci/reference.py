@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 SCHEME = "oci://"
 
-_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?")
-_REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:[._/-]|__)[a-z0-9]+|-+[a-z0-9]+)*")
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::([0-9]{1,5}))?")
+_REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*")
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 _DOCKER_HUB = {"docker.io", "index.docker.io", "registry-1.docker.io"}
@@ -65,7 +65,8 @@ def read(text: str) -> Reference:
     rest, at, digest = text.removeprefix(SCHEME).partition("@")
     host, slash, path = rest.partition("/")
     path, colon, tag = path.partition(":")
-    if not _HOST.fullmatch(host) or not slash:
+    found = _HOST.fullmatch(host)
+    if not found or not slash or not 0 < int(found[1] or 443) < 65536:
         raise ReferenceFormatError(f"{text!r} names no registry; write it as {SCHEME}HOST/REPOSITORY")
     if "." not in host and ":" not in host and host != "localhost":
         # other clients take such a name for a repository of Docker Hub, whom nobody named

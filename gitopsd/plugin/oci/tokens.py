@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
@@ -30,7 +30,8 @@ _LIFETIME = 60
 """Seconds that a token lives where the service does not say."""
 _EARLY = timedelta(seconds=10)
 
-_PARAMETER = re.compile(r'([A-Za-z_]+)=(?:"([^"]*)"|([^\s,"]+))')
+# begins at words only, so that a long header is looked at once
+_PARAMETER = re.compile(r'(?<![A-Za-z_])([A-Za-z_]++)=(?:"([^"]*)"|([^\s,"]+))')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,11 @@ class Door:
     origin: str
     scope: str
     credential: Credential | None = field(repr=False)
+    login_at: str = "spec.secretRef"
+
+
+Proxy = Callable[[str], str | None]
+"""The proxy for a URL."""
 
 
 class Grants:
@@ -100,19 +106,18 @@ def challenge(headers: Sequence[str]) -> Challenge | None:
     return None
 
 
-async def grant(
-    session: aiohttp.ClientSession, wanted: Challenge, door: Door, now: datetime, proxy: str | None
-) -> Grant:
+async def grant(session: aiohttp.ClientSession, wanted: Challenge, door: Door, now: datetime, proxy: Proxy) -> Grant:
     """Meet a challenge. Raises `Rejected` where that needs a login that there is not, or the service says no."""
     login = door.credential or Credential()
     if login.bearer:
         return Grant(value=f"Bearer {login.bearer}")
     if wanted.scheme == "basic":
         if not login.username:
-            raise Rejected(f"{door.origin} asks for a login; name one in spec.secretRef", reason=access.FAILED)
+            raise Rejected(f"{door.origin} asks for a login; name one in {door.login_at}", reason=access.FAILED)
         return Grant(value=access.basic(login.username, login.password))
     # the service is named by the registry, so it is looked at as a redirect is
-    follow.target(door.origin, wanted.realm, reason=access.FAILED, how="sends for a token")
+    realm = follow.target(door.origin, wanted.realm, reason=access.FAILED, how="sends for a token")
+    wanted = replace(wanted, realm=realm)
     said = await _token(session, wanted, door, login, proxy)
     token = said.get("token") or said.get("access_token")
     if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
@@ -123,21 +128,23 @@ async def grant(
 
 
 async def _token(
-    session: aiohttp.ClientSession, wanted: Challenge, door: Door, login: Credential, proxy: str | None
+    session: aiohttp.ClientSession, wanted: Challenge, door: Door, login: Credential, proxy: Proxy
 ) -> Mapping[str, Any]:
     asked = {"service": wanted.service, "scope": door.scope or wanted.scope}
     if login.identity:
         form = {**asked, "grant_type": "refresh_token", "client_id": "gitopsd", "refresh_token": login.identity}
-        request = session.post(wanted.realm, data=form, proxy=proxy, allow_redirects=False)
+        request = session.post(wanted.realm, data=form, proxy=proxy(wanted.realm), allow_redirects=False)
     else:
         headers = {"Authorization": access.basic(login.username, login.password)} if login.username else {}
         joint = "&" if urlsplit(wanted.realm).query else "?"
         url = wanted.realm + joint + urlencode({name: value for name, value in asked.items() if value})
-        request = session.get(url, headers=headers, proxy=proxy, allow_redirects=False)
+        request = session.get(follow.exact(url), headers=headers, proxy=proxy(url), allow_redirects=False)
     async with request as response:
         body = await network.body(response, MAX_ANSWER, follow.place(wanted.realm), reason=access.FAILED)
         if response.status != 200:
-            raise answers.refused(response, body, follow.place(wanted.realm), login=door.credential is not None)
+            raise answers.refused(
+                response, body, follow.place(wanted.realm), login=door.credential is not None, at=door.login_at
+            )
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, msgspec.ValidationError) as error:

@@ -26,6 +26,8 @@ from gitopsd.plugin.sources import follow, network
 if TYPE_CHECKING:
     import aiohttp
 
+MAX_PAUSES = 1024
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
@@ -34,6 +36,9 @@ class Way:
     credential: Credential | None = field(default=None, repr=False)
     tls: Tls = field(default=Tls(), repr=False)
     insecure: bool = False
+    login_at: str = "spec.secretRef"
+    """Where the login is named, for messages; so is the CA at `trust_at`."""
+    trust_at: str = "ca.crt of spec.certSecretRef"
 
 
 class Outside(Protocol):
@@ -57,6 +62,12 @@ class Memory:
         self.grants = Grants()
         self.origins: dict[tuple[str, bool], str] = {}
         self.pauses: dict[str, datetime] = {}
+
+    def pause(self, host: str, until: datetime) -> None:
+        """Leave a host alone; what was noted longest ago makes room, since redirects may lead to any number of hosts."""
+        while len(self.pauses) >= MAX_PAUSES:
+            del self.pauses[next(iter(self.pauses))]
+        self.pauses[host] = until
 
 
 class Connection:
@@ -86,6 +97,7 @@ class Connection:
             origin=origin,
             scope=f"repository:{self._repository.name}:{'pull,push' if push else 'pull'}",
             credential=self._way.credential,
+            login_at=self._way.login_at,
         )
         challenged = False
         for _ in range(follow.MAX_REDIRECTS + 2):
@@ -109,7 +121,7 @@ class Connection:
         granted = self._memory.grants.get(door, self._ctx.now()) if http.same_origin(url, door.origin) else ""
         return self._session.request(
             method,
-            url,
+            follow.exact(url),
             headers={**headers, **({"Authorization": granted} if granted else {})},
             data=data,
             proxy=self._ctx.http.proxy(url),
@@ -120,19 +132,19 @@ class Connection:
         self._memory.grants.drop(door)
         wanted = tokens.challenge(response.headers.getall("WWW-Authenticate", []))
         if wanted is None:
-            raise answers.refused(response, b"", str(self._repository), login=door.credential is not None)
+            raise answers.refused(
+                response, b"", str(self._repository), login=door.credential is not None, at=self._way.login_at
+            )
         now = self._ctx.now()
-        self._memory.grants.keep(
-            door, await tokens.grant(self._session, wanted, door, now, self._ctx.http.proxy(wanted.realm))
-        )
+        self._memory.grants.keep(door, await tokens.grant(self._session, wanted, door, now, self._ctx.http.proxy))
 
     async def _check_answer(self, response: aiohttp.ClientResponse, what: str) -> None:
         if response.status < 300:
             return
         data = await network.body(response, 64 << 10, what, reason=FAILED)
-        error = answers.refused(response, data, what, login=self._way.credential is not None)
+        error = answers.refused(response, data, what, login=self._way.credential is not None, at=self._way.login_at)
         if isinstance(error, Transient) and error.retry_after:
-            self._memory.pauses[response.url.host or ""] = self._ctx.now() + timedelta(seconds=error.retry_after)
+            self._memory.pause(response.url.host or "", self._ctx.now() + timedelta(seconds=error.retry_after))
         raise error
 
     def _check_pause(self, url: str) -> None:

@@ -35,7 +35,7 @@ async def held(url: str, digest: str, ctx: Context, *, cache: str, timeout: floa
 async def _save(url: str, digest: str, path: Path, ctx: Context, timeout: float) -> None:
     async with ctx.http.session(limit=1, timeout=timeout) as session:
         for _ in range(follow.MAX_REDIRECTS + 1):
-            async with session.get(url, proxy=ctx.http.proxy(url), allow_redirects=False) as response:
+            async with session.get(follow.exact(url), proxy=ctx.http.proxy(url), allow_redirects=False) as response:
                 location = response.headers.get("Location")
                 if response.status in follow.REDIRECTS and location:
                     url = follow.target(url, location, reason=FAILED)

@@ -7,9 +7,13 @@ credentials, and nobody redirects there for a good reason.
 from __future__ import annotations
 
 import ipaddress
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from gitopsd.model.errors import Rejected
+
+if TYPE_CHECKING:
+    from yarl import URL
 
 MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -21,7 +25,7 @@ def target(url: str, location: str, *, reason: str, how: str = "redirects") -> s
     try:
         found = urljoin(url, location)
         old, new = urlsplit(url), urlsplit(found)
-        host = new.hostname or ""
+        host, _ = new.hostname or "", new.port
     except ValueError as error:
         raise Rejected(f"{place(url)} {how} to what is no URL", reason=reason) from error
     if new.scheme not in {"http", "https"} or not host or new.username is not None:
@@ -31,6 +35,13 @@ def target(url: str, location: str, *, reason: str, how: str = "redirects") -> s
     if host != old.hostname and link_local(host):
         raise Rejected(f"{place(url)} {how} to {host}, an address of this machine's own link", reason=reason)
     return found
+
+
+def exact(url: str) -> URL:
+    """A URL as it is to be sent: what signs an address is over its very letters, which a client would write in its own way."""
+    from yarl import URL
+
+    return URL(url, encoded=url.isascii() and url.isprintable() and " " not in url)
 
 
 def place(url: str) -> str:

@@ -35,7 +35,7 @@ async def pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 def retry_after(text: str, now: datetime) -> float | None:
     """The header's seconds or date, as seconds from now; None where it says nothing that can be read."""
-    if text.isdigit() and len(text) < 10:
+    if text.isascii() and text.isdigit() and len(text) < 10:
         return min(float(text), MAX_RETRY_AFTER)
     try:
         at = parsedate_to_datetime(text)
@@ -69,6 +69,6 @@ def translated(what: str, *, timeout: float, reason: str, trust: str = "") -> It
         raise Transient(f"{what}: cannot be reached: {why}", reason=reason) from error
     except aiohttp.ClientHttpProxyError as error:
         raise Transient(f"{what}: the proxy on the way answered {error.status}", reason=reason) from error
-    except aiohttp.ClientError as error:
+    except (aiohttp.ClientError, UnicodeError) as error:
         # the texts of these errors may hold whole URLs, with what signs them
         raise Transient(f"{what}: the connection broke ({type(error).__name__})", reason=reason) from error

@@ -200,9 +200,9 @@ def _decimal(data: bytes) -> int:
 
 
 def written(members: Iterable[tuple[Member, bytes]]) -> Iterator[bytes]:
-    """An archive of these entries, piece by piece: no times, no owners, modes normalised as Flux does."""
+    """An archive of these entries, piece by piece: no times, no owners, three modes, as Flux packs artifacts."""
     for member, data in members:
-        mode = 0o750 if member.sort is Sort.FOLDER else 0o700 if member.executable else 0o600
+        mode = 0o755 if member.sort is Sort.FOLDER or member.executable else 0o644
         letter = b"5" if member.sort is Sort.FOLDER else b"0"
         if len(member.name) > 100:
             records = _record(b"path", member.name)

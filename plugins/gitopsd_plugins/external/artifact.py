@@ -92,6 +92,7 @@ def _wanted(produced: Produced) -> Wanted:
     try:
         parts = urlsplit(produced.url)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.username is None
+        usable = usable and parts.port != 0
     except ValueError:
         usable = False
     if not usable:

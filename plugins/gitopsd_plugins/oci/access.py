@@ -7,14 +7,18 @@ from gitopsd.plugin.oci import Credential, Way, credentials
 from gitopsd.plugin.oci.credentials import CredentialError
 from gitopsd.plugin.sources import access
 from gitopsd.plugin.sources.access import Given
+from gitopsd_plugins.oci.clouds import Clouds
 from gitopsd_plugins.oci.repository import OciRepository
 
 
-async def read(repository: OciRepository, ctx: Context) -> Way:
+async def read(repository: OciRepository, clouds: Clouds, ctx: Context, timeout: float) -> Way:
     """The way to a repository. Raises `NotReady` for a missing Secret, `Rejected` for one that cannot be used."""
     login = await access.given(repository.login, ctx)
     trust = await access.given(repository.trust, ctx, "spec.certSecretRef")
-    return Way(credential=_credential(login, repository, ctx), tls=access.tls(trust), insecure=repository.insecure)
+    credential = _credential(login, repository, ctx)
+    if credential is None and repository.provider:
+        credential = await clouds.login(repository.provider, repository.place, ctx, timeout)
+    return Way(credential=credential, tls=access.tls(trust), insecure=repository.insecure)
 
 
 def _credential(given: Given, repository: OciRepository, ctx: Context) -> Credential | None:

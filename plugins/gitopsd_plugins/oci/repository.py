@@ -38,6 +38,8 @@ class OciRepository:
     copy: bool = False
     ignore: str | None = field(default=None, repr=False)
     insecure: bool = False
+    provider: str = ""
+    """The cloud that lends the login; '' for none. A login in a Secret comes before it."""
     login: Name | None = None
     trust: Name | None = None
     proxy: Name | None = None
@@ -57,6 +59,7 @@ def read(declared: Declared) -> SourceIntent:
         copy=layer.operation == "copy",
         ignore=found.ignore,
         insecure=found.insecure,
+        provider="" if found.provider == "generic" else found.provider,
         login=_name(namespace, found.secret_ref),
         trust=_name(namespace, found.cert_secret_ref),
         proxy=_name(namespace, found.proxy_secret_ref),

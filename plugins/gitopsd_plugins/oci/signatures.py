@@ -12,7 +12,7 @@ import msgspec
 
 from gitopsd.plugin import Context, Intake, Rejected, VerificationFailed
 from gitopsd.plugin.oci import Client, Descriptor, Manifest, NotFound
-from gitopsd.plugin.oci.manifest import FAILED
+from gitopsd.plugin.oci.manifest import EMPTY, FAILED
 from gitopsd.plugin.sources import access
 from gitopsd_plugins.oci import cosign
 from gitopsd_plugins.oci.cosign import KeyFormatError, Signed
@@ -55,15 +55,15 @@ def signer(payload: bytes, intake: Intake) -> bytes:
 
 
 async def _signatures(client: Client, digest: str) -> AsyncIterator[Signed]:
-    """Bundles first: where there are some, signatures of the older form do not count, as in cosign and Flux."""
+    """Bundles first: where one is a signature, those of the older form do not count, as in cosign and Flux."""
     referring = await client.referrers(digest)
-    bundles = [found for found in referring if found.artifact_type.startswith(cosign.BUNDLE)]
-    for referrer in _few(client, bundles):
-        manifest = await client.manifest(referrer.digest)
-        for layer in _few(client, manifest.layers):
-            if (signed := cosign.of_bundle(await client.blob(layer, limit=MAX_BYTES))) is not None:
-                yield signed
-    if bundles:
+    bundled = False
+    for layer in await _bundles(client, referring):
+        signed = cosign.of_bundle(await client.blob(layer, limit=MAX_BYTES))
+        if signed is not None and signed.digest:  # others are attestations
+            bundled = True
+            yield signed
+    if bundled:
         return
     for manifest in await _simple(client, digest, referring):
         for layer in _few(client, manifest.layers):
@@ -72,6 +72,14 @@ async def _signatures(client: Client, digest: str) -> AsyncIterator[Signed]:
                 signature = layer.annotations.get(cosign.SIGNATURE, "")
                 if (found := cosign.of_payload(payload, signature)) is not None:
                     yield found
+
+
+async def _bundles(client: Client, referring: Sequence[Descriptor]) -> Sequence[Descriptor]:
+    """The layers of referrers that hold bundles. A list behind a tag may not say what they are, so they are looked at."""
+    may_be = [r for r in referring if r.artifact_type in {"", EMPTY} or r.artifact_type.startswith(cosign.BUNDLE)]
+    manifests = [await client.manifest(referrer.digest) for referrer in _few(client, may_be)]
+    layers = [layer for manifest in manifests for layer in manifest.layers]
+    return _few(client, [layer for layer in layers if layer.media_type.startswith(cosign.BUNDLE)])
 
 
 async def _simple(client: Client, digest: str, referring: Sequence[Descriptor]) -> list[Manifest]:

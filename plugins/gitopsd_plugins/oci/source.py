@@ -28,6 +28,7 @@ from gitopsd.plugin.oci.manifest import FAILED
 from gitopsd.plugin.sources import archive, proxy, spool
 from gitopsd.plugin.sources.archive import ArchiveError, Unpacking
 from gitopsd_plugins.oci import access, signatures, tags
+from gitopsd_plugins.oci.clouds import Clouds
 from gitopsd_plugins.oci.repository import OciRepository, Wanted
 
 CACHE = "oci"
@@ -40,8 +41,9 @@ class OciSource:
 
     kind = "OCIRepository"
 
-    def __init__(self) -> None:
+    def __init__(self, clouds: Clouds | None = None) -> None:
         self._registries = Registries()
+        self._clouds = clouds or Clouds()
 
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
         """The artifact that the ref names now; no request where the spec names a digest."""
@@ -50,8 +52,8 @@ class OciSource:
         if wanted.digest:
             return Revision(digest=wanted.digest)
         with _named(intent.ref):
-            way, ctx = await self._way(repository, ctx)
             timeout = intent.timeout.total_seconds()
+            way, ctx = await self._way(repository, ctx, timeout)
             async with self._registries.open(repository.place, way, ctx, timeout=timeout) as client:
                 tag = await _newest(client, wanted, ctx, timeout) if wanted.semver else wanted.tag
                 try:
@@ -65,14 +67,13 @@ class OciSource:
         repository: OciRepository = intent.spec
         timeout = intent.timeout.total_seconds()
         with _named(intent.ref), spool.file(ctx, CACHE) as file:
-            way, routed = await self._way(repository, ctx)
+            way, routed = await self._way(repository, ctx, timeout)
             async with self._registries.open(repository.place, way, routed, timeout=timeout) as client:
-                if repository.keys:
-                    await signatures.check(client, revision.digest, repository.keys, ctx, timeout)
+                verified = await _verified(client, revision, repository, ctx, timeout)
                 manifest = await _manifest(client, revision)
                 await client.save(_layer(manifest, repository), file)
             stored = await _unpacked(file, repository, intent.ref, ctx, timeout)
-        return replace(stored, metadata=dict(manifest.annotations))
+        return replace(stored, metadata=dict(manifest.annotations), verified=verified)
 
     def at(self, intent: SourceIntent, revision: str) -> SourceIntent:
         """The same repository at a tag or a digest, or at both as a revision says it."""
@@ -83,8 +84,17 @@ class OciSource:
             raise UsageError(f"{revision!r} is neither a tag nor a digest such as sha256:...")
         return replace(intent, spec=replace(intent.spec, wanted=Wanted(digest=digest, tag=tag)))
 
-    async def _way(self, repository: OciRepository, ctx: Context) -> tuple[Way, Context]:
-        return await access.read(repository, ctx), await proxy.routed(repository.proxy, ctx)
+    async def folder(self, intent: SourceIntent, folder: Path, ctx: Context) -> Stored:
+        """A local folder as the artifact that `gitopsd push artifact` would make of it, under the same rules."""
+        timeout = intent.timeout.total_seconds()
+        with _named(intent.ref), spool.file(ctx, CACHE) as file:
+            order = msgspec.msgpack.encode((str(folder), str(file)))
+            await ctx.work.run("gitopsd_plugins.oci.packing:job", order, timeout=timeout)
+            return await _unpacked(file, intent.spec, intent.ref, ctx, timeout)
+
+    async def _way(self, repository: OciRepository, ctx: Context, timeout: float) -> tuple[Way, Context]:
+        routed = await proxy.routed(repository.proxy, ctx)
+        return await access.read(repository, self._clouds, routed, timeout), routed
 
 
 async def _newest(client: Client, wanted: Wanted, ctx: Context, timeout: float) -> str:
@@ -101,6 +111,14 @@ async def _newest(client: Client, wanted: Wanted, ctx: Context, timeout: float) 
             reason=FAILED,
         )
     return tag
+
+
+async def _verified(client: Client, revision: Revision, repository: OciRepository, ctx: Context, timeout: float) -> str:
+    """What was verified, in Flux's words; '' where no signature is asked for."""
+    if repository.keys is None:
+        return ""
+    key = await signatures.check(client, revision.digest, repository.keys, ctx, timeout)
+    return f"verified signature of revision {revision} by the key {key}"
 
 
 async def _manifest(client: Client, revision: Revision) -> Manifest:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import ssl
+import tracemalloc
 
 import pytest
 from fakes.registry import EMPTY, INDEX, Answer, Registry, digest, layer, serving
@@ -14,6 +16,14 @@ from gitopsd.plugin.oci import Credential, Descriptor, NotFound, Way
 pytestmark = pytest.mark.asyncio
 
 LAYER = layer({"a.yaml": b"a: 1\n"})
+
+
+@pytest.fixture
+def secure(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    with serving(Registry(), tls=context) as running:
+        yield running
 
 
 async def saved(client, ref, folder):
@@ -44,6 +54,26 @@ async def test_poll_is_one_request(registry, opened):
 
     assert found.digest == name
     assert registry.paths == ["HEAD /v2/team/app/manifests/v1"]
+
+
+async def test_host_that_speaks_plain_http_is_asked_for_tls_once(opened, secure, registry):
+    """What is remembered is of this host, and forgotten where the connection fails."""
+    registry.artifact(LAYER, tag="v1")
+    async with opened(registry) as client:
+        await client.head("v1")
+    with pytest.raises(NotFound):
+        async with opened(registry) as client:
+            await client.head("nope")
+    secure.artifact(LAYER, tag="v1")
+    registry.host, plain = secure.host, registry.host
+
+    with pytest.raises(Rejected, match="not trusted"):
+        async with opened(registry) as client:
+            await client.head("v1")
+
+    registry.host = plain
+    async with opened(registry) as client:
+        assert (await client.head("v1")).digest
 
 
 async def test_registry_that_says_no_digest_is_asked_for_the_manifest(registry, opened):
@@ -234,12 +264,13 @@ async def test_redirect_to_another_host_loses_the_login(registry, opened, ada, t
     name = registry.artifact(LAYER, tag="v1")
     with serving(Registry(), address="127.0.0.2") as elsewhere:
         elsewhere.rule("/bytes", Answer(body=LAYER))
-        registry.rule("GET .*blobs/", Answer(status=307, headers={"Location": f"http://{elsewhere.host}/bytes?sig=x"}))
+        signed = "/bytes?sig=a%2Fb%2Bc~%7E"
+        registry.rule("GET .*blobs/", Answer(status=307, headers={"Location": f"http://{elsewhere.host}{signed}"}))
 
         async with opened(registry, ada) as client:
             assert await saved(client, name, tmp_path) == LAYER
 
-        assert [request.authorization for request in elsewhere.requests] == [""]
+        assert [(request.path, request.authorization) for request in elsewhere.requests] == [(signed, "")]
 
 
 @pytest.mark.parametrize(
@@ -255,6 +286,7 @@ async def test_redirect_to_another_host_loses_the_login(registry, opened, ada, t
         ("file:///etc/passwd", "redirects to what is no http URL"),
         ("http://user:password@127.0.0.2/", "redirects to what is no http URL"),
         ("http://[x", "redirects to what is no URL"),
+        ("http://127.0.0.1:99999/", "redirects to what is no URL"),
     ],
 )
 async def test_redirect_that_nobody_should_follow_is_refused(registry, opened, location, message):
@@ -282,6 +314,52 @@ async def test_token_service_at_a_metadata_address_is_never_asked(registry, open
             Rejected, match=r"sends for a token to 169.254.169.254, an address of this machine's own link"
         ):
             await client.manifest("v1")
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("", "asks for a login"),
+        ("Negotiate", "asks for a login"),
+        ('Bearer service="x"', "asks for a login"),
+        ('Bearer realm="http://[x"', "sends for a token to what is no URL"),
+        ('Bearer realm="ldap://host/x"', "sends for a token to what is no http URL"),
+        ('Bearer realm="http://a..b/token"', "the connection broke|cannot be reached|not known"),
+        ("Bearer " + "a" * 7000, "asks for a login"),
+        ('Bearer realm="' * 400, "not found in the registry"),
+    ],
+)
+async def test_demand_that_cannot_be_met_is_refused(registry, opened, said, message):
+    registry.rule("manifests", Answer(status=401, headers={"WWW-Authenticate": said}))
+
+    with pytest.raises((Rejected, Transient), match=message):
+        async with opened(registry) as client:
+            await client.head("v1")
+
+
+@pytest.mark.parametrize("location", ["http://a..b/", "http://" + "a" * 70 + ".invalid/", "http://xn--a/"])
+async def test_redirect_to_a_host_that_cannot_be_is_transient(registry, opened, location):
+    registry.rule("manifests", Answer(status=302, headers={"Location": location}))
+
+    with pytest.raises(Transient):
+        async with opened(registry) as client:
+            await client.manifest("v1")
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "Retry-After", "Link", "Content-Type", "Docker-Content-Digest"])
+@pytest.mark.parametrize("value", ["\xb2", "9" * 5000, "<" * 5000, "-1", ""])
+async def test_strange_headers_are_read_or_refused_and_nothing_else(registry, opened, name, value):
+    registry.artifact(LAYER, tag="v1")
+    status = 429 if name == "Retry-After" else 200
+    registry.rule("HEAD", Answer(status=status, headers={"Docker-Content-Digest": digest(b"x"), name: value}))
+    registry.rule("tags", Answer(headers={name: value} if name == "Link" else {}, body=b'{"tags": null}'))
+
+    with contextlib.suppress(Rejected, Transient):
+        async with opened(registry) as client:
+            await client.head("v1")
+    async with opened(registry) as client:
+        with contextlib.suppress(Rejected, Transient):
+            assert await client.tags() == []
 
 
 async def test_link_of_a_page_to_another_host_loses_the_login(registry, opened, ada):
@@ -411,6 +489,21 @@ async def test_layer_over_the_limit_is_not_asked_for(registry, opened, tmp_path)
     assert registry.requests == []
 
 
+async def test_layer_is_never_whole_in_memory(registry, opened, tmp_path):
+    size = 64 << 20
+    registry.artifact(bytes(size), tag="v1")
+
+    async with opened(registry) as client:
+        found = await client.image("v1")
+        tracemalloc.start()
+        await client.save(found.layers[0], tmp_path / "layer")
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert (tmp_path / "layer").stat().st_size == size
+    assert peak < 8 << 20
+
+
 async def test_connection_that_breaks_in_a_layer_is_transient(registry, opened, tmp_path):
     registry.artifact(LAYER, tag="v1")
     registry.rule(
@@ -437,18 +530,10 @@ async def test_empty_config_counts_as_any_other_blob(registry, opened):
         assert await client.blob(Descriptor(media_type=EMPTY, digest=digest(b"{}"), size=2)) == b"{}"
 
 
-@pytest.fixture
-def secure(certificate):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
-    with serving(Registry(), tls=context) as running:
-        yield running
-
-
 async def test_registry_with_a_private_certificate_needs_its_ca(secure, opened, certificate):
     name = secure.artifact(LAYER, tag="v1")
 
-    with pytest.raises(Rejected, match=r"put its CA as ca.crt into spec.certSecretRef"):
+    with pytest.raises(Rejected, match=r"put its CA into ca.crt of spec.certSecretRef"):
         async with opened(secure) as client:
             await client.head("v1")
     async with opened(secure, Way(tls=trusting(certificate))) as client:

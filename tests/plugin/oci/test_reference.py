@@ -31,6 +31,8 @@ def test_parts_of_a_reference(text, host, path, tag, digest):
         ("ghcr.io/org/app", "does not begin with oci://"),
         ("oci://ghcr.io", "names no registry"),
         ("oci:///app", "names no registry"),
+        ("oci://ghcr.io:99999/app", "names no registry"),
+        ("oci://ghcr.io:0/app", "names no registry"),
         ("oci://user:secret@ghcr.io/app", "names no registry"),
         ("oci://registry/app", "give the host a domain or a port, or write docker.io/registry"),
         ("oci://ghcr.io/Org/app", "no name of a repository"),
@@ -40,6 +42,8 @@ def test_parts_of_a_reference(text, host, path, tag, digest):
         ("oci://ghcr.io/app:" + "x" * 129, "is no tag"),
         ("oci://ghcr.io/app@sha256:ab", "is no digest"),
         ("oci://ghcr.io/app?x=1", "no name of a repository"),
+        ("oci://ghcr.io/" + "a-" * 60 + "!", "no name of a repository"),
+        ("oci://ghcr.io/" + "a" * 256, "no name of a repository"),
     ],
 )
 def test_text_that_names_no_artifact_is_refused_in_words(text, message):

@@ -83,6 +83,7 @@ def test_nothing_is_polled_often():
         ({"url": "ftp://host/a"}, "url"),
         ({"url": "http://"}, "url"),
         ({"url": "http://[x"}, "url"),
+        ({"url": "http://host:99999/a"}, "url"),
         ({"url": "http://user:hush@host/a"}, "url"),
         ({"url": "file:///etc/passwd"}, "url"),
         ({"digest": "md5:ab"}, "digest"),

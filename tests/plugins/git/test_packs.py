@@ -9,11 +9,11 @@ import zlib
 
 import pytest
 from dulwich.repo import Repo
+from fakes.git_server import http_server
 
 from gitopsd.plugin import Rejected
 from gitopsd_plugins.git import packs
 from gitopsd_plugins.git.packs import MalformedPack
-from tests.fakes.git_server import http_server
 
 BLOB, OFS, REF = 3, 6, 7
 

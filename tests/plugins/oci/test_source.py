@@ -222,6 +222,20 @@ async def test_what_can_be_no_revision_is_refused(world, read, text):
         world.source.at(read(), text)
 
 
+async def test_plans_may_ask_for_a_local_folder(world, registry, read, tmp_path):
+    folder = tmp_path / "content"
+    for name, data in {**FILES, ".git/config": b"x", "logo.png": b"x", "c.txt": b"c"}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+    stored = await world.source.folder(read(ignore="*.txt"), folder, world.ctx)
+
+    assert world.contents(stored.tree) == FILES
+    assert registry.requests == []
+    with pytest.raises(UsageError, match="no such folder"):
+        await world.source.folder(read(), tmp_path / "nowhere", world.ctx)
+
+
 async def test_login_comes_from_the_secret_and_its_parts_are_masked(world, registry, read, docker_config):
     registry.login = "bearer"
     registry.artifact(ONE, tag="latest")

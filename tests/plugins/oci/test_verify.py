@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from fakes.registry import digest, layer
+from fakes import cosign
+from fakes.registry import EMPTY, digest, layer
 
 from gitopsd.plugin import NotReady, Rejected, VerificationFailed
-from tests.fakes import cosign
 
 pytestmark = pytest.mark.asyncio
 
@@ -42,6 +42,7 @@ async def test_good_signature_lets_the_artifact_in(world, registry, signed, key,
     _, stored = await world.sync(intent)
 
     assert stored.files == 1
+    assert stored.verified == f"verified signature of revision latest@{subject} by the key team.pub"
     assert [(log["event"], log["key"]) for log in world.logs] == [("signature verified", "team.pub")]
 
 
@@ -56,12 +57,13 @@ async def test_keys_of_every_sort_are_read(world, registry, read, form, sort):
     assert world.logs[-1]["key"] == "b.pub"
 
 
-async def test_bundle_is_found_by_the_tag_that_stands_in_for_referrers(world, registry, signed, key):
+@pytest.mark.parametrize("kind", [cosign.BUNDLE, EMPTY], ids=["said", "not said, as cosign writes it"])
+async def test_bundle_is_found_by_the_tag_that_stands_in_for_referrers(world, registry, signed, key, kind):
     subject, intent = signed
     registry.referrers = False
     cosign.bundle(registry, subject, key)
     bundle = list(registry.manifests)[-1]
-    registry.index((bundle, {"artifactType": cosign.BUNDLE}), tag=subject.replace(":", "-"))
+    registry.index((bundle, {"artifactType": kind}), tag=subject.replace(":", "-"))
 
     await world.sync(intent)
 
@@ -94,7 +96,14 @@ async def test_good_signature_of_another_artifact_is_refused(world, registry, si
 async def test_attestation_is_no_signature(world, registry, signed, key):
     cosign.bundle(registry, signed[0], key, predicate="https://spdx.dev/Document")
 
-    await refused(world, registry, signed[1], "none of its 1 signatures")
+    await refused(world, registry, signed[1], "is not signed")
+
+
+async def test_attestation_stands_in_the_way_of_no_signature(world, registry, signed, key):
+    cosign.bundle(registry, signed[0], key, predicate="https://spdx.dev/Document")
+    cosign.sign(registry, signed[0], key)
+
+    await world.sync(signed[1])
 
 
 async def test_older_signature_does_not_count_beside_a_bundle(world, registry, signed, key):
