@@ -178,8 +178,7 @@ async def _made(
         reply = await _asked(order, world)
         answer, manifests = _read(reply) if len(reply) <= SMALL else await to_thread.run_sync(_read, reply)
         if isinstance(answer, Answer):
-            for value in answer.concealed:
-                world.ctx.conceal(value)
+            _conceal(answer.concealed, world)
             return answer, manifests
         assert opening is not None  # else nothing is locked
         assert order.unseal is not None  # as above
@@ -187,6 +186,14 @@ async def _made(
         unseal = replace(order.unseal, unlocked={**order.unseal.unlocked, **more})
         order = msgspec.structs.replace(order, unseal=unseal)
     raise Misconfigured(f"{app.ref}: its files are encrypted with more than {MAX_ROUNDS} keys that services keep")
+
+
+def _conceal(values: Sequence[bytes], world: World) -> None:
+    """Have them masked from now on; a word in the name of a declared object is no secret, and messages are made of such names."""
+    names = "\0".join(map(str, world.board.declared)).encode()
+    for value in values:
+        if value not in names:
+            world.ctx.conceal(value)
 
 
 async def _asked(order: Order, world: World) -> bytes:
@@ -244,13 +251,13 @@ def _rendered(order: Order, overlay: Unsealing | None, store: Store) -> Answer:
         outline=outline,
         sensitive=sensitive,
         manifests=tuple(map(msgspec.msgpack.encode, keyed)),
-        concealed=(*unsealing.secrets_in(keyed), *(value.encode("utf-8", "replace") for value in hidden)),
+        concealed=(*unsealing.secrets_in(keyed), *(value.encode("utf-8", "surrogatepass") for value in hidden)),
     )
 
 
 def _telling(overlay: Unsealing | None, manifests: Sequence[Manifest]) -> list[str]:
-    """The texts that were encrypted, but for words and for names of objects: to hide those would hide everything else."""
-    names = {name for m in manifests for name in (m.id.name, m.id.namespace, m.id.kind, m.version)}
+    """The texts that were encrypted, but for short words and for what stands in names of objects."""
+    names = unsealing.named(manifests)
     found = sorted(overlay.values) if overlay else ()
     return [text for text in found if len(text) >= values.LEAST_HIDDEN and text not in names]
 

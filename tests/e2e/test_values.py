@@ -149,3 +149,15 @@ async def test_a_child_that_holds_a_secret_value_is_on_no_disk_either(world: Wor
     planned = await world.plan(revisions=["next"])
     assert [change.name for app in planned.apps for change in app.changes] == ["child", "a"]
     assert PASSWORD not in repr(planned) + repr(msgspec.to_builtins(planned))
+
+
+async def test_what_is_wrong_with_a_child_is_said_without_the_value_that_is_wrong(world: World) -> None:
+    child = kustomization("child", "interval: '${password}'", path="child")
+    world.repository.commit({"app/child.yaml": child})
+    world.declare(kustomization("app", SUBSTITUTE), variables(region="north"), login())
+    async with world.engine() as engine:
+        outcome = await world.heard.until(lambda o: o.ref == app_ref("app"))
+        broken = engine.board.intents[app_ref("child")]
+        assert "'***' is not a duration" in outcome.message
+        assert "'***' is not a duration" in getattr(broken, "message", "")
+        assert PASSWORD not in str(broken)

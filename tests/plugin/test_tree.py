@@ -186,3 +186,14 @@ def test_the_limit_on_depth_holds_wherever_the_look_begins() -> None:
     assert isinstance(used.find(f"{deep}/d"), Folder)
     with pytest.raises(PathError, match="deeper than 100"):
         used.read(f"{deep}/d/file")
+
+
+def test_what_lies_over_a_tree_is_read_and_what_is_under_it_is_recorded() -> None:
+    memory = Memory()
+    root = memory.put({"a.yaml": "sealed"})
+    over = Tree(memory, root, reveal=lambda path, data: f"{path}: {data.decode()} opened".encode())
+    assert over.read("a.yaml") == b"a.yaml: sealed opened"
+    assert over.read("a.yaml", sealed=True) == b"sealed"
+    plain = Tree(memory, root)
+    plain.read("a.yaml")
+    assert over.reads == plain.reads

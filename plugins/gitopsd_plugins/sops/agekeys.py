@@ -28,7 +28,7 @@ def opened(sealed: str, keys: Iterable[Key]) -> bytes:
     if not identities:
         raise Closed("there is no age key")
     try:
-        return bytes(pyrage.decrypt(sealed.encode(), identities))
+        return bytes(pyrage.decrypt(sealed.encode("utf-8", "replace"), identities))
     except pyrage.DecryptError:
         raise Closed(f"{', '.join(places)} does not open it") from None
 

@@ -59,7 +59,7 @@ def _typed(content: bytes, sort: str) -> Any:
         case "float":
             return float(text)
         case "bool":
-            return {"true": True, "false": False}[text.lower()] if text.lower() in ("true", "false") else text == "1"
+            return text.lower() in ("1", "t", "true")
         case "time":
             return Moment(text)
         case "comment":
@@ -80,7 +80,7 @@ class Code:
 
     def is_right(self, expected: str) -> bool:
         """Whether this is the code that the file carries."""
-        return hmac.compare_digest(self._hash.hexdigest().upper(), expected)
+        return hmac.compare_digest(self._hash.hexdigest().upper().encode(), expected.encode("utf-8", "replace"))
 
 
 def spelled(value: Any) -> bytes:
@@ -89,7 +89,15 @@ def spelled(value: Any) -> bytes:
         return b"True" if value else b"False"
     if isinstance(value, float):
         return decimal(value).encode()
-    return str(value).encode("utf-8", "surrogateescape")
+    return raw(str(value))
+
+
+def raw(text: str) -> bytes:
+    """The bytes of a text; those that were no UTF-8 are what they were, half a surrogate pair is a question mark."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
 
 
 def decimal(value: float) -> str:

@@ -20,7 +20,7 @@ def opened(sealed: str, keys: Iterable[Key]) -> bytes:
     for key in keys:
         places.append(key.place)
         for certificate in _certificates(key, library):
-            if (found := _tried(sealed.encode(), certificate, library)) is not None:
+            if (found := _tried(sealed.encode("utf-8", "replace"), certificate, library)) is not None:
                 return found
     if not places:
         raise Closed("there is no OpenPGP key")

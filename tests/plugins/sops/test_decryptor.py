@@ -184,6 +184,16 @@ def test_every_byte_counts(sealed: Files, keys: Sequence[Keys]) -> None:
         assert b"count: 5" in found
 
 
+def test_half_a_surrogate_pair_and_bytes_that_are_no_text_break_nothing(keys: Sequence[Keys], sealed: Files) -> None:
+    data = sealed["values.json"].replace(b'"sops":', b'"odd_unencrypted": "\\ud800", "sops":')
+    assert "mac" in refused(data, keys, "a.json")
+    assert b"odd_unencrypted" in opened(data, keys, "a.json", verify=False)
+    message = refused(
+        sealed["values.env"].replace(b"sops_age__list_0__map_enc=", b"sops_age__list_0__map_enc=\xff"), keys, "a.env"
+    )
+    assert message.encode()
+
+
 def _with_vault() -> bytes:
     return (
         b"a: ENC[AES256_GCM,data:AA==,iv:AA==,tag:AA==,type:str]\nsops:\n  hc_vault:\n"
