@@ -151,6 +151,19 @@ def test_a_missing_library_is_named_with_its_extra(
         opened(sealed[name], keys)
 
 
+def test_a_library_that_no_key_needs_may_be_missing(
+    sealed: Files, keys: Sequence[Keys], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyrage", None)
+    assert PASSWORD in opened(sealed["pgp-rsa.yaml"], only(keys, "rsa.asc"))
+    assert "there is no age key" in refused(sealed["age.yaml"], only(keys, "rsa.asc"))
+
+
+def test_an_empty_key_opens_nothing(sealed: Files) -> None:
+    empty = (Keys(place="Secret/a/b", values={"x.agekey": b"# nothing\n"}),)
+    assert "Secret/a/b[x.agekey] does not open it" in refused(sealed["age.yaml"], empty)
+
+
 def test_a_service_that_there_are_credentials_for_is_asked_before_anything_is_refused(keys: Sequence[Keys]) -> None:
     data = _with_vault()
     token = Keys(place="Secret/apps/vault", values={"sops.vault-token": b"s.token"})
