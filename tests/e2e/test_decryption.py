@@ -222,3 +222,11 @@ async def test_a_value_that_is_part_of_a_name_masks_no_name(world: World) -> Non
     world.declare(kustomization("app"), kustomization("shop-production"))
     outcomes = await world.once()
     assert outcomes[app_ref("shop-production")].message.startswith("Kustomization/flux-system/shop-production: ")
+
+
+async def test_what_is_set_for_all_apps_counts_for_their_children_too(world: World) -> None:
+    world.settings = "  decryption: {provider: sops, secret: shared}\n"
+    world.repository.commit({"app/child.yaml": kustomization("child"), "child/secret.yaml": SEALED})
+    world.declare(kustomization("app"), keys("identity.agekey", name="shared"))
+    assert ready((await world.once())[app_ref("child")])
+    assert (await held(world))["password"] == PASSWORD

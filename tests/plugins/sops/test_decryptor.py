@@ -159,6 +159,11 @@ def test_a_library_that_no_key_needs_may_be_missing(
     assert "there is no age key" in refused(sealed["age.yaml"], only(keys, "rsa.asc"))
 
 
+def test_a_post_quantum_identity_is_named_as_such(sealed: Files) -> None:
+    wrong = (Keys(place="Secret/a/b", values={"x.agekey": b"AGE-SECRET-KEY-PQ-1QQQ\n"}),)
+    assert "Secret/a/b[x.agekey]: line 1 is a post-quantum identity" in refused(sealed["age.yaml"], wrong)
+
+
 def test_an_empty_key_opens_nothing(sealed: Files) -> None:
     empty = (Keys(place="Secret/a/b", values={"x.agekey": b"# nothing\n"}),)
     assert "Secret/a/b[x.agekey] does not open it" in refused(sealed["age.yaml"], empty)
