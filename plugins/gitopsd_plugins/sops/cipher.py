@@ -13,9 +13,6 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from gitopsd_plugins.sops.document import Comment, Moment
 
 SEALED = re.compile(r"ENC\[AES256_GCM,data:(.*),iv:(.+),tag:(.+),type:(.+)\]")
@@ -34,6 +31,10 @@ def opened(text: str, key: bytes, path: tuple[str, ...]) -> Any:
 
 def opened_with(text: str, key: bytes, additional: str) -> Any:
     """The value that was sealed with this additional data. Raises `Damaged`."""
+    # 50 ms that whoever loads the plugin and opens nothing never needs
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     if not text:
         return ""
     found = SEALED.fullmatch(text)
