@@ -140,8 +140,7 @@ async def _made(
         order = structs.replace(order, remotes=None if roots is None else tuple(roots.items()))
         match await _asked(order, world):
             case Answer() as answer, manifests:
-                for value in answer.concealed:
-                    world.ctx.conceal(value)
+                _conceal(answer.concealed, world)
                 return answer, manifests
             case Needed(remotes=needed), _:
                 roots = await world.elsewhere.roots({*(roots or ()), *needed}, app.interval / 2)
@@ -173,6 +172,14 @@ def _order(
         unseal=_unseal(given.opening),
         decryptors=tuple(map(_named, world.registry.decryptors.values())),
     )
+
+
+def _conceal(values: Sequence[bytes], world: World) -> None:
+    """Have them masked from now on; a word in the name of a declared object is no secret, and messages are made of such names."""
+    names = "\0".join(map(str, world.board.declared)).encode()
+    for value in values:
+        if value not in names:
+            world.ctx.conceal(value)
 
 
 async def _asked(order: Order, world: World) -> tuple[Answer | Waiting | Needed, tuple[Manifest, ...]]:

@@ -259,3 +259,15 @@ async def test_a_plan_that_deletes_an_object_does_not_show_the_secret_values_in_
     assert change.before is not None
     assert change.before["data"] == {"note": "***", "region": "north"}
     assert PASSWORD not in repr(planned) + repr(msgspec.to_builtins(planned))
+
+
+async def test_what_is_wrong_with_a_child_is_said_without_the_value_that_is_wrong(world: World) -> None:
+    child = kustomization("child", "interval: '${password}'", path="child")
+    world.repository.commit({"app/child.yaml": child})
+    world.declare(kustomization("app", SUBSTITUTE), variables(region="north"), login())
+    async with world.engine() as engine:
+        outcome = await world.heard.until(lambda o: o.ref == app_ref("app"))
+        broken = engine.board.intents[app_ref("child")]
+        assert "'***' is not a duration" in outcome.message
+        assert "'***' is not a duration" in getattr(broken, "message", "")
+        assert PASSWORD not in str(broken)

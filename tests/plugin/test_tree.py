@@ -242,3 +242,14 @@ def test_trees_from_elsewhere_lead_on() -> None:
     with pytest.raises(RemoteNeeded):
         there.remote(PAGE)
     assert tree.remote(GIT) is there
+
+
+def test_what_lies_over_a_tree_is_read_and_what_is_under_it_is_recorded() -> None:
+    memory = Memory()
+    root = memory.put({"a.yaml": "sealed"})
+    over = Tree(memory, root, reveal=lambda path, data: f"{path}: {data.decode()} opened".encode())
+    assert over.read("a.yaml") == b"a.yaml: sealed opened"
+    assert over.read("a.yaml", sealed=True) == b"sealed"
+    plain = Tree(memory, root)
+    plain.read("a.yaml")
+    assert over.reads == plain.reads
