@@ -40,7 +40,7 @@ def made(found: Found, *, tenancy: bool) -> Import:
     """
     kept, notes = _distinct(found.resources)
     enforced = tenancy and found.settings.get(ENFORCE, "true").lower() != "false"
-    result = _Made(notes=[*found.notes, *notes])
+    result = _Made(notes=[*found.notes, *notes, *_settings(found.settings)])
     read = [(resource, _normal(resource, result)) for resource in kept]
     names = _accounts([properties for _, properties in read], result)
     for resource, properties in read:
@@ -51,6 +51,13 @@ def made(found: Found, *, tenancy: bool) -> Import:
         wanted=tuple(sorted(result.wanted)),
         notes=tuple(dict.fromkeys(result.notes)),
     )
+
+
+def _settings(settings: Mapping[str, str]) -> Iterable[Note]:
+    """Settings of the extension steer its controllers; of those only multi-tenancy is a matter of the objects."""
+    for name, value in settings.items():
+        if name != ENFORCE and not name.endswith(".enabled"):
+            yield Note(text=f"the extension's setting {name}={value} is not carried over; see docs/configuration.md")
 
 
 def _normal(resource: Resource, result: _Made) -> Mapping[str, Any]:

@@ -94,6 +94,14 @@ def test_mistakes_with_base64_that_are_not(imported: Importing, key: str, messag
     assert key not in str(refused.value)
 
 
+def test_a_key_without_known_hosts_lacks_something_here(imported: Importing) -> None:
+    made = imported(
+        body(gitRepository=git(url="ssh://git@h/r"), configurationProtectedSettings={"sshPrivateKey": coded(PEM)})
+    )
+    assert made.found.lost
+    assert "add known_hosts to the Secret" in made.said
+
+
 def test_known_hosts_that_were_never_coded_are_taken(imported: Importing) -> None:
     block = git(url="ssh://git@h/r", sshKnownHosts="h ssh-ed25519 AAAA")
     made = imported(body(gitRepository=block, configurationProtectedSettings={"sshPrivateKey": coded(PEM)}))

@@ -66,7 +66,24 @@ def test_what_only_azure_knows_stays_unknown(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["'open", "{ a: }", "[1", "f(", "a b", "'${a'", "? 1 : 2", "x[", "[for i in l]", "'\\q'", "(" * 200, "#"]
+    "text",
+    [
+        "[for i in l: if",
+        "(a",
+        "(a,",
+        "'open",
+        "{ a: }",
+        "[1",
+        "f(",
+        "a b",
+        "'${a'",
+        "? 1 : 2",
+        "x[",
+        "[for i in l]",
+        "'\\q'",
+        "(" * 200,
+        "#",
+    ],
 )
 def test_what_is_no_bicep_is_refused_with_its_line(text: str) -> None:
     with pytest.raises(InputError, match="f:1"):
@@ -185,6 +202,11 @@ resource f 'Microsoft.KubernetesConfiguration/fluxConfigurations@2023-05-01' = {
     assert "identity" in imported(text.replace("FILE", "id"), folder=folder).secrets["app-auth"]
     with pytest.raises(InputError, match="lies outside of"):
         imported(text.replace("FILE", "../id"), folder=folder)
+
+
+def test_a_resource_without_a_body_is_refused_with_its_line(imported: Importing) -> None:
+    with pytest.raises(InputError, match=r"input:1: resource f has no body"):
+        imported("resource f 'Microsoft.KubernetesConfiguration/fluxConfigurations@2023-05-01'\n")
 
 
 def test_a_parameters_file_of_bicep_brings_its_values(imported: Importing, tmp_path: Path) -> None:
