@@ -35,7 +35,7 @@ def test_values_say_where_they_came_from(here: Here) -> None:
     lines = {line.split("#")[0].strip(): line.partition("# ")[2] for line in printed.splitlines() if "#" in line}
     assert lines["branch: main"] == "gitRepository.repositoryRef.branch"
     assert lines["wait: true"] == "absent: the service's default"
-    assert any("aks-baseline.bicep:110: bootstrap" in line for line in printed.splitlines())
+    assert any("aks-baseline.bicep:112: bootstrap" in line for line in printed.splitlines())
 
 
 def test_json_holds_the_same_objects(here: Here) -> None:

@@ -97,9 +97,15 @@ class _Symbol(Mapping[str, Any]):
 
     def __getitem__(self, key: str) -> Any:
         if key == "name":
-            body = evaluation.value(self._file.node(self._statement.value), self._file.scope)
-            return body.get("name") if isinstance(body, Mapping) else body
+            return self._name()
         return Unknown(f"{self._statement.name}.{key}, which only Azure knows")
+
+    def _name(self) -> Any:
+        try:
+            body = evaluation.value(self._file.node(self._statement.value), self._file.scope)
+        except InputError:  # the rest of it is no business of a flux resource, and may use what is not read here
+            return Unknown(f"the name of {self._statement.name}")
+        return body.get("name") if isinstance(body, Mapping) else body
 
     def __iter__(self) -> Any:
         return iter(("name", "id", "properties"))

@@ -121,7 +121,7 @@ class _Reader:
 
     def _suffixed(self, node: Node) -> Node:
         begun = self.at
-        while self._is(".", ".?", "[", "!"):
+        while self._is(".", ".?", "::", "[", "!"):
             if self.at - begun > 5 * DEEPEST:
                 raise self.fault(f"is nested deeper than {DEEPEST}")
             mark = self.token.text

@@ -52,6 +52,7 @@ def of_bicep(text: str) -> Any:
         ("contains(['a'], 'a')", True),
         ("null ?? 'd'", "d"),
         ("'Ab' =~ 'aB'", True),
+        ("#disable-next-line BCP081 // why\n'a'", "a"),
     ],
 )
 def test_bicep_expressions(text: str, value: Any) -> None:
@@ -59,7 +60,17 @@ def test_bicep_expressions(text: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["uniqueString('a')", "nobody", "nobody.id", "'a${nobody}'", "listKeys('x').key", "o.a.b", "reference(x).z"]
+    "text",
+    [
+        "uniqueString('a')",
+        "nobody",
+        "nobody.id",
+        "'a${nobody}'",
+        "listKeys('x').key",
+        "o.a.b",
+        "reference(x).z",
+        "nobody::inner.id",
+    ],
 )
 def test_what_only_azure_knows_stays_unknown(text: str) -> None:
     assert isinstance(of_bicep(text), Unknown)
@@ -166,6 +177,24 @@ def test_a_bracket_that_means_itself(imported: Importing) -> None:
 def test_an_unknown_value_in_the_result_is_an_error_with_path_and_reason(imported: Importing) -> None:
     with pytest.raises(InputError, match=r"name is the parameter who, which has no value.*--param NAME=VALUE"):
         imported(template({"name": "[parameters('who')]"}, parameters={"who": {"type": "string"}}))
+
+
+def test_a_cluster_that_is_written_in_ways_that_are_not_read_does_no_harm(imported: Importing) -> None:
+    made = imported("""
+resource mc 'Microsoft.ContainerService/managedClusters@2024-01-01' = {
+  name: 'aks'
+  odd: what is this
+}
+resource f 'Microsoft.KubernetesConfiguration/fluxConfigurations@2023-05-01' = {
+  scope: mc
+  name: 'app'
+  properties: {
+    gitRepository: { url: 'https://h/r', repositoryRef: { branch: 'main' } }
+    kustomizations: { a: {} }
+  }
+}
+""")
+    assert "Kustomization/default/app-a" in made.names
 
 
 def test_an_unknown_value_elsewhere_does_no_harm(imported: Importing) -> None:
