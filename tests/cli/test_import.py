@@ -111,6 +111,13 @@ def test_a_secrets_file_that_is_something_else_is_not_written_over(here: Here) -
     assert (here.folder / "s.yaml").read_text() == "a: ["
 
 
+def test_an_import_without_secrets_leaves_those_that_are_there(here: Here) -> None:
+    here.write("app.json", CONFIGURATION.replace(', "httpsUser": "me"', "").replace('{"httpsKey": "c2VzYW1l"}', "null"))
+    here.write("secrets.yaml", "kept")
+    assert here("import", "aks", "app.json", "--secrets-out", "secrets.yaml").exit_code == 0
+    assert (here.folder / "secrets.yaml").read_text() == "kept"
+
+
 def test_what_is_lost_is_an_error_unless_that_is_allowed(here: Here) -> None:
     here.write("app.json", CONFIGURATION.replace('"httpsUser": "me"', '"httpsUser": "me", "colour": "blue"'))
     ended = here("import", "aks", "app.json")
