@@ -21,12 +21,12 @@ from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase
 from gitopsd.plugin.roles import Target
-from gitopsd.reconcile import app, children, conclude, source
+from gitopsd.reconcile import app, conclude, source
 from gitopsd.reconcile.claims import Claims
 from gitopsd.reconcile.conclude import Run
 from gitopsd.reconcile.remotes import Elsewhere
 from gitopsd.reconcile.world import Board, World
-from gitopsd.runtime import remembered, scheduled, views, warned
+from gitopsd.runtime import recorded, remembered, scheduled, views, warned
 from gitopsd.runtime.attempt import Attempt
 from gitopsd.runtime.blind import Deaf
 from gitopsd.runtime.clusters import Clusters
@@ -316,21 +316,13 @@ class Engine:
         here = target.access.cluster in self._declared.clusters and all(i.cluster_uid == target.uid for i in found)
         if here and not self._parts.safety.read_only:  # who may not write holds no lease: another one may be at work
             self.board.listed.add(target.uid)
-        rendered = {children.ref(id) for i in found for id in i.owned if children.is_declared(id, self._parts.registry)}
-        for inventory in found:
-            if inventory.cluster_uid != target.uid:
-                continue
-            self.board.inventories[inventory.app] = inventory
-            self.board.records.setdefault(inventory.app, {})[target.uid] = inventory
-            if self._parts.watches:
-                ours = [id for id in inventory.owned if not children.is_declared(id, self._parts.registry)]
-                route = self.clusters.named(target, self.board.intents.get(inventory.app))
-                self._parts.watches.track(inventory.app, route, ours)
-            expected = inventory.app in self.board.intents or inventory.app in rendered  # a child is not declared yet
-            if expected and inventory.app not in self.board.renders:
-                declared = {id for id in inventory.owned if children.is_declared(id, self._parts.registry)}
-                self.world.claims.want(inventory.app, target.uid, inventory.owned.keys() - declared, declared)
-                self.world.claims.take(inventory.app)
+        recorded.take_over(
+            found,
+            target,
+            self.world,
+            self._parts.watches,
+            lambda app: self.clusters.named(target, self.board.intents.get(app)),
+        )
         remembered.children(found, self.family, self.world, self._declared)
 
     def versions(self, app: ObjectRef) -> Mapping[ResourceId, str]:
