@@ -239,7 +239,7 @@ class Engine:
             self._journal.note(ref, status=status, row=row)
         with bound_contextvars(**views.line(ref, self._cluster(ref), self.board)):
             self._parts.on_outcome(outcome)
-        self._release(outcome)
+        self._wake_holders({ref})
         if outcome.phase is Phase.DELETED:
             self._ended(ref)
         self._employ_children(ref)
@@ -260,12 +260,8 @@ class Engine:
         self._statuses[outcome.ref] = status
         return status
 
-    def _release(self, outcome: Outcome) -> None:
-        """Apps whose deletions wait for this one look again."""
-        self._wake_holders({outcome.ref})
-
     def _wake_holders(self, moved: Set[ObjectRef]) -> None:
-        """Only those that wait for one of these: holders that woke each other would never rest."""
+        """Apps whose deletions wait for one of these look again; no others: holders that woke each other would never rest."""
         for holder, awaited in tuple(self.board.holding.items()):
             if awaited & moved:
                 self.scheduler.wake(holder, Reason.RELEASED)
@@ -365,13 +361,7 @@ class Engine:
 
     def cluster_views(self) -> tuple[ClusterView, ...]:
         """The declared clusters and how they are reached."""
-        lines = {target.access.cluster: target.access for target in self.clusters.connected}
-        return tuple(
-            ClusterView(name=name, server=lines[name].server, context=lines[name].context, connected=True)
-            if name in lines
-            else ClusterView(name=name)
-            for name in sorted(self._declared.clusters)
-        )
+        return views.clusters(self._declared.clusters, [target.access for target in self.clusters.connected])
 
     def find(self, name: str) -> tuple[ObjectRef, ...]:
         """The objects that a person means by a name. Raises `UsageError` for none."""
