@@ -66,10 +66,11 @@ def intent(document: Written, declared: Declared, registry: Registry, only: Coll
 def _check_source(app: AppIntent, document: Written, registry: Registry) -> None:
     """Whatever a plugin serves as a source may feed an app; of the kinds that nobody serves, those that the app's kind knows."""
     kind, later = app.source.kind, app.source_kinds & {name for _, name in registry.unserved}
-    if kind in registry.sources or kind in later:
+    declarable = {name for _, name in registry.kinds} & registry.sources.keys()
+    if kind in declarable or kind in later:
         return
-    served = sorted(registry.sources)
-    known = ", ".join([*served, *(f"{name} (not served yet)" for name in sorted(later - registry.sources.keys()))])
+    served = sorted(declarable)
+    known = ", ".join([*served, *(f"{name} (not served yet)" for name in sorted(later - declarable))])
     raise SpecError(
         f"no plugin serves {kind!r} as a source{near(kind, {*served, *later})} (known: {known}){registry.failures()}",
         path=mentions.kind(document.value, app.source),

@@ -47,6 +47,7 @@ async def run(loaded: Loaded, mode: Mode, manager: ServiceManager, watchdog: flo
                 log.info("stopping", signal=stopped.name)
                 tasks.cancel_scope.cancel()
         finally:
+            engine.happenings.close()
             with anyio.CancelScope(shield=True):
                 await control.stop()
 

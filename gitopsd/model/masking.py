@@ -29,7 +29,7 @@ class Secrets:
 
     def add(self, value: bytes | str) -> None:
         """Mask this value from now on, and its longer lines by themselves."""
-        content = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+        content = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
         content = content.strip()
         if len(content) < MIN_LENGTH or content in self._values:
             return

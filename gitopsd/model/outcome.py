@@ -92,7 +92,7 @@ class Outcome:
 
     def masked(self, mask: Callable[[str], str]) -> Outcome:
         """The same with everything in it that is written for people put through `mask`."""
-        verdicts = {id: replace(verdict, message=mask(verdict.message)) for id, verdict in self.health.items()}
+        verdicts = {id: replace(v, message=mask(v.message)) if v.message else v for id, v in self.health.items()}
         return replace(
             self,
             message=mask(self.message),

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _MAX_ANSWER = 16_384
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_AWS = ipaddress.IPv6Network("fd00:ec2::/32")
+_METADATA = {"metadata", "metadata.google.internal", "instance-data"}
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -34,6 +36,11 @@ class Egress:
     private: bool = True
     allowed: tuple[str, ...] = ()
     """Networks in CIDR form."""
+
+    def check_url(self, url: str) -> None:
+        """Raise `ForbiddenAddress` where a URL itself names an address out of bounds: behind a proxy nothing else is known."""
+        for host in hosts(url):
+            self.check(host)
 
     def check(self, address: str) -> None:
         """Raise `ForbiddenAddress` for an address out of bounds; a name is none."""
@@ -66,6 +73,17 @@ def _embedded(address: _Address) -> _Address:
     if address in _NAT64:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else address)
+
+
+def of_the_link(host: str) -> bool:
+    """True for link-local addresses and the names that clouds give theirs: there machines find their own credentials."""
+    if host.rstrip(".").lower() in _METADATA:
+        return True
+    try:
+        found = ipaddress.ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return False
+    return _embedded(found).is_link_local or found in _AWS
 
 
 def why(error: BaseException | None) -> str:

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from gitopsd.model import digest
 from gitopsd.model.declared import AppIntent, Decryption, ValuesRef
 from gitopsd.model.errors import GitopsdError, Misconfigured
 from gitopsd.plugin.decryption import Keys, Lock
-from gitopsd.plugin.roles import Decryptor
+from gitopsd.plugin.roles import Decryptor, Values
 from gitopsd.reconcile import values
 from gitopsd.reconcile.values import Looked
 from gitopsd.reconcile.world import World
@@ -27,11 +26,8 @@ class Opening:
     keys: tuple[Keys, ...] = field(default=(), repr=False)
     verify: bool = True
 
-    def known_by(self, key: bytes) -> tuple[str, ...]:
-        """What stands for it in a cache key: nothing can be guessed from it."""
-        plain = [[keys.place, {name: value.hex() for name, value in keys.values.items()}] for keys in self.keys]
-        how = [self.decryptor.name, self.decryptor.version, str(self.verify)]
-        return (*how, digest.of_secret(plain, key))
+    known_by: tuple[str, ...] = ()
+    """What stands for it in a cache key: nothing can be guessed from it."""
 
 
 def effective(own: Decryption | None, shared: Decryption) -> Decryption | None:
@@ -49,14 +45,37 @@ async def found(app: AppIntent, world: World, looked: Looked) -> Opening | None:
     how = effective(app.decryption, world.decryption)
     if how is None:
         return None
+    decryptor, refs = _decryptor(how, app, world), _refs(how, world.decryption)
+    pairs = [await values.one(ref, app, world, looked) for ref in refs]
+    return Opening(
+        decryptor=decryptor,
+        keys=tuple(_keys(ref, held) for ref, (held, _) in zip(refs, pairs, strict=True)),
+        verify=how.verify is not False,
+        known_by=_known_by(decryptor, how, [known for _, known in pairs]),
+    )
+
+
+async def known(app: AppIntent, world: World) -> tuple[str, ...] | None:
+    """The same as `Opening.known_by`, without a request; None where a key is out of sight, or not there."""
+    how = effective(app.decryption, world.decryption)
+    if how is None:
+        return ()
+    seen = await values.known(_refs(how, world.decryption), app, world)
+    return None if seen is None else _known_by(_decryptor(how, app, world), how, seen)
+
+
+def _known_by(decryptor: Decryptor, how: Decryption, keys: Sequence[str]) -> tuple[str, ...]:
+    return (decryptor.name, decryptor.version, str(how.verify is not False), *keys)
+
+
+def _decryptor(how: Decryption, app: AppIntent, world: World) -> Decryptor:
     decryptor = world.registry.decryptors.get(how.provider)
     if decryptor is None:
         served = ", ".join(sorted(world.registry.decryptors)) or "none"
         raise Misconfigured(
             f"{app.ref}: no plugin decrypts {how.provider!r} (there is {served}){world.registry.failures()}"
         )
-    keys = [await _keys(ref, app, world, looked) for ref in _refs(how, world.decryption)]
-    return Opening(decryptor=decryptor, keys=tuple(keys), verify=how.verify is not False)
+    return decryptor
 
 
 def _refs(how: Decryption, shared: Decryption) -> Sequence[ValuesRef]:
@@ -65,9 +84,8 @@ def _refs(how: Decryption, shared: Decryption) -> Sequence[ValuesRef]:
     return tuple(dict.fromkeys(ref for ref in found if ref is not None))
 
 
-async def _keys(ref: ValuesRef, app: AppIntent, world: World, looked: Looked) -> Keys:
+def _keys(ref: ValuesRef, held: Values | None) -> Keys:
     """The keys for all apps may be missing: the message about a file that cannot be opened says so."""
-    held = await values.one(ref, app, world, looked)
     return Keys(place=f"{ref} (not found)", values={}) if held is None else Keys(place=str(ref), values=held)
 
 

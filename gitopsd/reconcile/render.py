@@ -9,7 +9,8 @@ the loop up.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import msgspec
@@ -38,6 +39,19 @@ SMALL = 64 * 1024
 """Bytes of an answer that the loop decodes itself, in well under a millisecond."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """An app's values, and what opens its files."""
+
+    values: Found
+    opening: Opening | None
+
+    @property
+    def known_by(self) -> tuple[str, ...]:
+        """What stands for them in a cache key."""
+        return (*self.values.known_by, *(self.opening.known_by if self.opening else ()))
+
+
 async def current(
     app: AppIntent, artifact: Artifact, world: World, *, anew: bool = False
 ) -> tuple[Render, tuple[Manifest, ...] | None]:
@@ -46,29 +60,27 @@ async def current(
     `anew`: what it reads from elsewhere is asked for again.
     """
     renderer = _renderer(app, world)
-    found, opening = await _looked_up(app, world)
-    intent = _intent(renderer, app, found, opening, world)
-    last = world.board.renders.get(app.ref) or _stored(app, artifact, intent, world)
-    hidden = frozenset(found.hidden) | _hidden(app, world)
+    last, given = world.board.renders.get(app.ref), None
+    if last is None or last.intent != await _at_sight(renderer, app, world):
+        given = await _looked_up(app, world)
+        last = last or _stored(app, artifact, _intent(renderer, app, given.known_by, world), world)
     wanted = last.outline.remotes if last else ()
     roots = await world.elsewhere.roots(wanted, timedelta() if anew else app.interval / 2)
     with lost.fetched_again(app.ref, [app.source], world, wanted):
-        if (
-            last is not None
-            and last.intent == intent
-            and _tree(world.store, artifact.tree, roots).unchanged(last.outline.reads)
-        ):
+        same = given is None or (last and last.intent == _intent(renderer, app, given.known_by, world))
+        if last and same and _tree(world.store, artifact.tree, roots).unchanged(last.outline.reads):
+            hidden = last.hidden if given is None else _all_hidden(given, app, world)
             return replace(last, revision=artifact.revision, tree=artifact.tree, hidden=hidden), None
-        answer, manifests = await _made(
-            _order(renderer, intent, app, artifact, found, opening, world), app, opening, roots, world
-        )
+        given = given or await _looked_up(app, world)
+        order = _order(renderer, _intent(renderer, app, given.known_by, world), app, artifact, given, world)
+        answer, manifests = await _made(order, app, given.opening, roots, world)
     made = Render(
-        intent=intent,
+        intent=order.intent,
         revision=artifact.revision,
         tree=artifact.tree,
         outline=answer.outline,
         kept=manifests if answer.sensitive or not world.store.remembers else None,
-        hidden=hidden,
+        hidden=_all_hidden(given, app, world),
     )
     return made, manifests
 
@@ -80,38 +92,41 @@ async def manifests(app: AppIntent, artifact: Artifact, render: Render, world: W
     stored = await to_thread.run_sync(world.store.rendered, render.outline.key)
     if stored is not None:
         return stored
-    found, opening = await _looked_up(app, world)
+    given = await _looked_up(app, world)
     wanted = render.outline.remotes
     roots = await world.elsewhere.roots(wanted, app.interval)
     with lost.fetched_again(app.ref, [app.source], world, wanted):
-        order = _order(_renderer(app, world), render.intent, app, artifact, found, opening, world)
-        return (await _made(order, app, opening, roots, world))[1]
+        order = _order(_renderer(app, world), render.intent, app, artifact, given, world)
+        return (await _made(order, app, given.opening, roots, world))[1]
 
 
-async def _looked_up(app: AppIntent, world: World) -> tuple[Found, Opening | None]:
-    """The app's values and keys; what was asked of a cluster for them is followed there, even where something is missing."""
+async def _looked_up(app: AppIntent, world: World) -> _Given:
+    """What was asked of a cluster for them is followed there, even where something is missing."""
     looked: Looked = {}
     try:
-        return await values.found(app, world, looked), await decryption.found(app, world, looked)
+        return _Given(values=await values.found(app, world, looked), opening=await decryption.found(app, world, looked))
     finally:
-        world.looked_up(app.ref, looked)
+        world.lookups.note(app.ref, looked)
 
 
-def _intent(renderer: Renderer, app: AppIntent, found: Found, opening: Opening | None, world: World) -> Digest:
-    key = world.store.key()
-    parts = [
-        renderer.name,
-        renderer.version,
-        app.spec,
-        *found.known_by(key),
-        *(opening.known_by(key) if opening else ()),
-    ]
+async def _at_sight(renderer: Renderer, app: AppIntent, world: World) -> Digest | None:
+    """The intent by what is followed of the values and keys; None where they must be asked for."""
+    held, keys = await values.known(app.values, app, world), await decryption.known(app, world)
+    return None if held is None or keys is None else _intent(renderer, app, (*held, *keys), world)
+
+
+def _intent(renderer: Renderer, app: AppIntent, known: Sequence[str], world: World) -> Digest:
+    parts = [renderer.name, renderer.version, app.spec, *known]
     return digest.of_secret(parts, world.store.key()) if _hidden(app, world) else digest.of_value(parts)
 
 
 def _hidden(app: AppIntent, world: World) -> frozenset[str]:
     """Values from Secrets that stand in the app's own document, as another app rendered it."""
     return world.board.declared[app.ref].hidden
+
+
+def _all_hidden(given: _Given, app: AppIntent, world: World) -> frozenset[str]:
+    return frozenset(given.values.hidden) | _hidden(app, world)
 
 
 def _tree(objects: Objects, root: Digest, roots: Roots | None) -> Tree:
@@ -125,8 +140,7 @@ async def _made(
         order = structs.replace(order, remotes=None if roots is None else tuple(roots.items()))
         match await _asked(order, world):
             case Answer() as answer, manifests:
-                for value in answer.concealed:
-                    world.ctx.conceal(value)
+                _conceal(answer.concealed, world)
                 return answer, manifests
             case Needed(remotes=needed), _:
                 roots = await world.elsewhere.roots({*(roots or ()), *needed}, app.interval / 2)
@@ -139,14 +153,9 @@ async def _made(
 
 
 def _order(
-    renderer: Renderer,
-    intent: Digest,
-    app: AppIntent,
-    artifact: Artifact,
-    found: Found,
-    opening: Opening | None,
-    world: World,
+    renderer: Renderer, intent: Digest, app: AppIntent, artifact: Artifact, given: _Given, world: World
 ) -> Order:
+    found = given.values
     inherited = _hidden(app, world)
     return Order(
         app=app.ref,
@@ -160,9 +169,17 @@ def _order(
         hidden=(*found.hidden, *inherited),
         key=world.store.key(),
         keep=world.store.remembers,
-        unseal=_unseal(opening),
+        unseal=_unseal(given.opening),
         decryptors=tuple(map(_named, world.registry.decryptors.values())),
     )
+
+
+def _conceal(values: Sequence[bytes], world: World) -> None:
+    """Have them masked from now on; a word in the name of a declared object is no secret, and messages are made of such names."""
+    names = "\0".join(map(str, world.board.declared)).encode()
+    for value in values:
+        if value not in names:
+            world.ctx.conceal(value)
 
 
 async def _asked(order: Order, world: World) -> tuple[Answer | Waiting | Needed, tuple[Manifest, ...]]:

@@ -116,13 +116,13 @@ def _rendered(order: Order, overlay: Unsealing | None, store: Store) -> Answer:
         outline=outline,
         sensitive=sensitive,
         manifests=tuple(map(msgspec.msgpack.encode, keyed)),
-        concealed=(*unsealing.secrets_in(keyed), *(value.encode("utf-8", "replace") for value in hidden)),
+        concealed=(*unsealing.secrets_in(keyed), *(value.encode("utf-8", "surrogatepass") for value in hidden)),
     )
 
 
 def _telling(overlay: Unsealing | None, manifests: Sequence[Manifest]) -> list[str]:
-    """The texts that were encrypted, but for words and for names of objects: to hide those would hide everything else."""
-    names = {name for m in manifests for name in (m.id.name, m.id.namespace, m.id.kind, m.version)}
+    """The texts that were encrypted, but for short words and for what stands in names of objects."""
+    names = unsealing.named(manifests)
     found = sorted(overlay.values) if overlay else ()
     return [text for text in found if len(text) >= values.LEAST_HIDDEN and text not in names]
 

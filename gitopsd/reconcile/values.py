@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gitopsd.model import digest
@@ -44,10 +44,8 @@ class Found:
         texts = (value.decode("utf-8", "replace").replace("\n", "") for value in self.secrets)
         return tuple(sorted({text for text in texts if len(text) >= LEAST_HIDDEN}))
 
-    def known_by(self, key: bytes) -> tuple[str, ...]:
-        """What stands for the values in a cache key; nothing where none are asked for."""
-        plain = [None if data is None else {name: data[name].hex() for name in data} for data in self.data]
-        return (digest.of_secret(plain, key),) if plain else ()
+    known_by: tuple[Digest, ...] = ()
+    """What stands for the values in a cache key: keyed digests, one for each reference."""
 
 
 async def found(app: AppIntent, world: World, looked: Looked) -> Found:
@@ -55,10 +53,28 @@ async def found(app: AppIntent, world: World, looked: Looked) -> Found:
 
     What is asked of a target is noted in `looked`.
     """
-    data = [await one(ref, app, world, looked) for ref in app.values]
-    pairs = zip(app.values, data, strict=True)
-    secrets = tuple(value for ref, values in pairs if ref.secret and values for value in values.values())
-    return Found(data=tuple(data), secrets=secrets)
+    pairs = [await one(ref, app, world, looked) for ref in app.values]
+    given = zip(app.values, pairs, strict=True)
+    secrets = tuple(value for ref, (values, _) in given if ref.secret and values for value in values.values())
+    return Found(data=tuple(data for data, _ in pairs), secrets=secrets, known_by=tuple(known for _, known in pairs))
+
+
+async def known(refs: Sequence[ValuesRef], app: AppIntent, world: World) -> tuple[Digest, ...] | None:
+    """What stands for what they hold, without a request; None where something is out of sight, or not there."""
+    seen = [await _seen(ref, app, world) for ref in refs]
+    return None if None in seen else tuple(one for one in seen if one is not None)
+
+
+async def _seen(ref: ValuesRef, app: AppIntent, world: World) -> Digest | None:
+    data, _ = await _declared(ref, world)
+    if data is not None:
+        return _known(data, world)
+    target = await world.target(app)
+    return world.lookups.seen(target.access.cluster, _id(ref))
+
+
+def _known(data: Values, world: World) -> Digest:
+    return digest.of_secret({name: data[name].hex() for name in data}, world.store.key())
 
 
 def held(live: Live | None, key: bytes) -> Digest:
@@ -66,25 +82,32 @@ def held(live: Live | None, key: bytes) -> Digest:
     return digest.of_secret(None if live is None else live.body.get("data"), key)
 
 
-async def one(ref: ValuesRef, app: AppIntent, world: World, looked: Looked) -> Values | None:
-    """What this reference holds; None for an optional one that is not there. Raises and notes as `found`."""
+async def _declared(ref: ValuesRef, world: World) -> tuple[Values | None, str]:
+    """What the declared files and secrets hold; None with the reason where it is not among them."""
     look = world.ctx.credentials.secret if ref.secret else world.ctx.credentials.config
     try:
-        return await look(ref.namespace, ref.name)
+        return await look(ref.namespace, ref.name), ""
     except NotReady as error:
         if error.reason == UNREADABLE:
             raise
-        missing = str(error)
+        return None, str(error)
+
+
+async def one(ref: ValuesRef, app: AppIntent, world: World, looked: Looked) -> tuple[Values | None, Digest]:
+    """What this reference holds, None for an optional one that is not there, and what stands for it. Raises and notes as `found`."""
+    data, missing = await _declared(ref, world)
+    if data is not None:
+        return data, _known(data, world)
     target = await world.target(app)
     live = await _in_target(ref, app, target)
-    looked[target.access.cluster, _id(ref)] = held(live, world.store.key())
+    looked[target.access.cluster, _id(ref)] = known = held(live, world.store.key())
     data = None if live is None else _data(live, ref)
     if data is None and not ref.optional:
         where = f"there is none in {target.access.cluster} either"
         raise NotReady(f"{app.ref}: {ref.field}: {missing}; {where}", reason=MISSING)
     for value in (data or {}).values() if ref.secret else ():
         world.ctx.conceal(value)
-    return data
+    return data, known
 
 
 async def _in_target(ref: ValuesRef, app: AppIntent, target: Target) -> Live | None:

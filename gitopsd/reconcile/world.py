@@ -107,6 +107,18 @@ class Mirror(Protocol):
         ...
 
 
+class Follower(Protocol):
+    """Follows what renders read from clusters, so that a change of it wakes their apps."""
+
+    def note(self, app: ObjectRef, looked: Mapping[tuple[str, ResourceId], Digest]) -> None:
+        """All that an app's newest look asked clusters for, by cluster and object, with a keyed digest of what was there."""
+        ...
+
+    def seen(self, cluster: str, id: ResourceId) -> Digest | None:
+        """The digest of what is there right now; None while nobody sees it."""
+        ...
+
+
 @dataclass(slots=True, kw_only=True)
 class Board:
     """What every declared object is and came to last."""
@@ -195,8 +207,7 @@ class World:
     """Where the app's objects are, connected, as whoever acts for the app. Raises `Misconfigured` or `Transient`."""
     adopt_children: Callable[[ObjectRef, tuple[Manifest, ...]], tuple[str, ...]]
     """The declared objects among an app's manifests, after each render; answers with what is wrong with them."""
-    looked_up: Callable[[ObjectRef, Mapping[tuple[str, ResourceId], Digest]], object]
-    """All that an app's render asked clusters for, by cluster and object, with a keyed digest of what was there."""
+    lookups: Follower
     wake: Callable[[ObjectRef, str], object]
     progress: Callable[[Outcome], None]
     """An attempt is under way; shown, not stored."""

@@ -1,10 +1,11 @@
-"""The mirror of a run without watches (`--once`, `diff`): it holds nothing, so that everything is asked for."""
+"""Mirror and follower of a run without watches (`--once`, `diff`): they hold nothing, so that everything is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
 from gitopsd.model.change import Sight
+from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ObjectRef, ResourceId
 
 
@@ -30,3 +31,14 @@ class Blind:
 
     def writing(self, cluster: str, ids: Iterable[ResourceId]) -> None:
         """Nobody will look."""
+
+
+class Deaf:
+    """Implements `Follower` without ever hearing of anything."""
+
+    def note(self, app: ObjectRef, looked: Mapping[tuple[str, ResourceId], Digest]) -> None:
+        """Nobody will follow it."""
+
+    def seen(self, cluster: str, id: ResourceId) -> Digest | None:
+        """Never seen."""
+        return None

@@ -21,13 +21,14 @@ from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase
 from gitopsd.plugin.roles import Target
-from gitopsd.reconcile import app, children, conclude, source
+from gitopsd.reconcile import app, conclude, source
 from gitopsd.reconcile.claims import Claims
 from gitopsd.reconcile.conclude import Run
 from gitopsd.reconcile.remotes import Elsewhere
 from gitopsd.reconcile.world import Board, World
-from gitopsd.runtime import remembered, scheduled, views, warned
+from gitopsd.runtime import recorded, remembered, scheduled, views, warned
 from gitopsd.runtime.attempt import Attempt
+from gitopsd.runtime.blind import Deaf
 from gitopsd.runtime.clusters import Clusters
 from gitopsd.runtime.family import Family
 from gitopsd.runtime.happenings import Happenings
@@ -75,7 +76,7 @@ class Engine:
             mirror=parts.mirror,
             target=self.clusters.of,
             adopt_children=self._adopt_children,
-            looked_up=parts.lookups.note if parts.lookups else lambda _app, _looked: None,
+            lookups=parts.lookups or Deaf(),
             wake=lambda ref, _why: self._wake(ref),
             progress=self._progressed,
         )
@@ -238,7 +239,7 @@ class Engine:
             self._journal.note(ref, status=status, row=row)
         with bound_contextvars(**views.line(ref, self._cluster(ref), self.board)):
             self._parts.on_outcome(outcome)
-        self._release(outcome)
+        self._wake_holders({ref})
         if outcome.phase is Phase.DELETED:
             self._ended(ref)
         self._employ_children(ref)
@@ -259,12 +260,8 @@ class Engine:
         self._statuses[outcome.ref] = status
         return status
 
-    def _release(self, outcome: Outcome) -> None:
-        """Apps whose deletions wait for this one look again."""
-        self._wake_holders({outcome.ref})
-
     def _wake_holders(self, moved: Set[ObjectRef]) -> None:
-        """Only those that wait for one of these: holders that woke each other would never rest."""
+        """Apps whose deletions wait for one of these look again; no others: holders that woke each other would never rest."""
         for holder, awaited in tuple(self.board.holding.items()):
             if awaited & moved:
                 self.scheduler.wake(holder, Reason.RELEASED)
@@ -315,21 +312,13 @@ class Engine:
         here = target.access.cluster in self._declared.clusters and all(i.cluster_uid == target.uid for i in found)
         if here and not self._parts.safety.read_only:  # who may not write holds no lease: another one may be at work
             self.board.listed.add(target.uid)
-        rendered = {children.ref(id) for i in found for id in i.owned if children.is_declared(id, self._parts.registry)}
-        for inventory in found:
-            if inventory.cluster_uid != target.uid:
-                continue
-            self.board.inventories[inventory.app] = inventory
-            self.board.records.setdefault(inventory.app, {})[target.uid] = inventory
-            if self._parts.watches:
-                ours = [id for id in inventory.owned if not children.is_declared(id, self._parts.registry)]
-                route = self.clusters.named(target, self.board.intents.get(inventory.app))
-                self._parts.watches.track(inventory.app, route, ours)
-            expected = inventory.app in self.board.intents or inventory.app in rendered  # a child is not declared yet
-            if expected and inventory.app not in self.board.renders:
-                declared = {id for id in inventory.owned if children.is_declared(id, self._parts.registry)}
-                self.world.claims.want(inventory.app, target.uid, inventory.owned.keys() - declared, declared)
-                self.world.claims.take(inventory.app)
+        recorded.take_over(
+            found,
+            target,
+            self.world,
+            self._parts.watches,
+            lambda app: self.clusters.named(target, self.board.intents.get(app)),
+        )
         remembered.children(found, self.family, self.world, self._declared)
 
     def versions(self, app: ObjectRef) -> Mapping[ResourceId, str]:
@@ -372,13 +361,7 @@ class Engine:
 
     def cluster_views(self) -> tuple[ClusterView, ...]:
         """The declared clusters and how they are reached."""
-        lines = {target.access.cluster: target.access for target in self.clusters.connected}
-        return tuple(
-            ClusterView(name=name, server=lines[name].server, context=lines[name].context, connected=True)
-            if name in lines
-            else ClusterView(name=name)
-            for name in sorted(self._declared.clusters)
-        )
+        return views.clusters(self._declared.clusters, [target.access for target in self.clusters.connected])
 
     def find(self, name: str) -> tuple[ObjectRef, ...]:
         """The objects that a person means by a name. Raises `UsageError` for none."""

@@ -12,9 +12,10 @@ from dataclasses import replace
 from gitopsd.config import home
 from gitopsd.config.declared_set import Children, DeclaredSet
 from gitopsd.model import digest
-from gitopsd.model.declared import Declared, Intent
+from gitopsd.model.declared import Broken, Declared, Intent
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.manifest import Body, Manifest
+from gitopsd.model.masking import Secrets
 from gitopsd.plugin.registry import Registry
 from gitopsd.reconcile import children
 from gitopsd.reconcile.world import Board
@@ -54,11 +55,13 @@ class Family:
             registry=self._registry,
             settings=declared.settings,
         )
-        self._take(parent, found.objects, {children.ref(m.id): m.hidden for m in manifests if m.hidden})
-        self._board.intents.update(found.intents)
+        hidden = {children.ref(m.id): m.hidden for m in manifests if m.hidden}
+        self._take(parent, found.objects, hidden)
+        self._board.intents.update({ref: _discreet(found.intents[ref], hidden.get(ref)) for ref in found.intents})
         self.remembered -= found.objects.keys()
         self._board.removals -= found.objects.keys()
-        return tuple(problem.told for problem in found.problems)
+        mask = Secrets(value for values in hidden.values() for value in values).masked
+        return tuple(mask(problem.told) for problem in found.problems)
 
     def kept(self, parent: ObjectRef) -> Sequence[Body]:
         """What the app's last render declared, in this process or another."""
@@ -104,6 +107,13 @@ class Family:
         if not hidden:
             return child
         return replace(child, hidden=hidden, spec=digest.of_secret(child.spec, self._store.key()))
+
+
+def _discreet(intent: Intent, hidden: frozenset[str] | None) -> Intent:
+    """What is wrong with a child, without the values of Secrets in it that the message may quote."""
+    if not hidden or not isinstance(intent, Broken):
+        return intent
+    return replace(intent, message=Secrets(hidden).masked(intent.message))
 
 
 def recalled(

@@ -26,6 +26,12 @@ class Happenings:
         self._last: dict[ObjectRef, tuple[str, str]] = {}
         self._news = anyio.Event()
         self._number = 0
+        self._closed = False
+
+    def close(self) -> None:
+        """Let everybody go who waits, now and from now on: the process ends."""
+        self._closed = True
+        self._news.set()
 
     def outcome(self, outcome: Outcome) -> None:
         """An attempt under way or at its end; one that says what the last one said is no news unless it changed something."""
@@ -79,7 +85,7 @@ class Happenings:
         """Those after this number, about `refs` (all when empty); waits up to `patience` seconds for the first one."""
         found: Sequence[Happening] = ()
         with anyio.move_on_after(patience):
-            while not (found := self._found(number, refs)):
+            while not (found := self._found(number, refs)) and not self._closed:
                 await self._news.wait()
         return found or self._found(number, refs)
 

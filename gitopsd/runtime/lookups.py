@@ -71,6 +71,11 @@ class Lookups:
             for it in [it for it, o in cluster.objects.items() if app in o.read and (name, it) not in looked]:
                 self._drop(app, cluster, it)
 
+    def seen(self, cluster: str, it: ResourceId) -> Digest | None:
+        """The digest of what an object holds right now; None while it is out of sight."""
+        followed = self._cluster(cluster).objects.get(it)
+        return followed.seen if followed else None
+
     def forget(self, app: ObjectRef) -> None:
         """The app is gone."""
         self.note(app, {})
@@ -78,12 +83,8 @@ class Lookups:
     async def follow(self, target: Target) -> None:
         """Keep an eye on what is read through this target, until cancelled."""
         cluster = self._cluster(target.access.cluster)
-        try:
-            async with anyio.create_task_group() as tasks:
-                await self._keep(target, cluster, tasks)
-        finally:
-            for followed in cluster.objects.values():
-                followed.seen = None
+        async with anyio.create_task_group() as tasks:
+            await self._keep(target, cluster, tasks)
 
     def _cluster(self, name: str) -> _Cluster:
         return self._clusters.setdefault(name, _Cluster())
@@ -134,9 +135,7 @@ class Lookups:
         with scope:
             while True:
                 try:
-                    async with target.follow([HealthCheck(id=it, version=values.VERSION)]) as stream:
-                        async for seen in stream:
-                            self._take(followed, seen)
+                    await self._stream(target, it, followed)
                 except GitopsdError as error:
                     self._log.warning(
                         "cannot follow; it is read at the apps' intervals", resource=str(it), error=str(error)
@@ -144,7 +143,17 @@ class Lookups:
                 failures += 1
                 await anyio.sleep(jittered(AGAIN.delay(failures), _JITTER, self._rng))
 
+    async def _stream(self, target: Target, it: ResourceId, followed: _Followed) -> None:
+        try:
+            async with target.follow([HealthCheck(id=it, version=values.VERSION)]) as stream:
+                async for seen in stream:
+                    self._take(followed, seen)
+        finally:
+            followed.seen = None
+
     def _take(self, followed: _Followed, seen: Seen) -> None:
+        if seen.broken:
+            followed.seen = None
         if seen.id is None:
             return
         followed.seen = values.held(seen.live, self._key)

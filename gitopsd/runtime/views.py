@@ -13,11 +13,12 @@ from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.plugin import keys
 from gitopsd.plugin.registry import Registry
+from gitopsd.plugin.roles import Access
 from gitopsd.reconcile import health, secrecy
 from gitopsd.reconcile.look import Look
 from gitopsd.reconcile.world import Board
 from gitopsd.runtime import warned
-from gitopsd.runtime.view import Leaf, View
+from gitopsd.runtime.view import ClusterView, Leaf, View
 
 _READY: Mapping[Phase, bool | None] = {Phase.READY: True, Phase.PROGRESSING: None, Phase.UNSERVED: None}
 
@@ -179,4 +180,15 @@ def ending(ref: ObjectRef, deletion: Deletion) -> AppIntent:
         timeout=soon,
         prune=True,
         deletion=deletion,
+    )
+
+
+def clusters(declared: Iterable[str], connected: Iterable[Access]) -> tuple[ClusterView, ...]:
+    """The declared clusters by name, and how those are reached that are connected."""
+    lines = {access.cluster: access for access in connected}
+    return tuple(
+        ClusterView(name=name, server=lines[name].server, context=lines[name].context, connected=True)
+        if name in lines
+        else ClusterView(name=name)
+        for name in sorted(declared)
     )

@@ -17,7 +17,7 @@ import pytest
 from fakes import canary, git_server, sops_file
 from fakes.canary import Canaries
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 GITOPSD = (sys.executable, "-m", "gitopsd")
 PATIENCE = 90
 """Seconds that a command may take."""

@@ -101,8 +101,8 @@ def test_events_are_followed_live(project: Project) -> None:
             while row["phase"] != "suspend":
                 row = json.loads(listening.stdout.readline())
             assert row["message"].startswith("suspended: now (by ")
-            listening.terminate()
-        assert daemon.stop() == 0
+            assert daemon.stop() == 0
+            listening.stdout.read()
 
 
 @pytest.mark.parametrize("words", ["events", "logs ks/web", "stats"])

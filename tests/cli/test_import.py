@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import stat
 import subprocess
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cli.conftest import GITOPSD, Here, Project
+from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 from fakes.git_server import http_server
 
 from gitopsd.plugin import yaml
@@ -33,7 +35,7 @@ def test_values_say_where_they_came_from(here: Here) -> None:
     lines = {line.split("#")[0].strip(): line.partition("# ")[2] for line in printed.splitlines() if "#" in line}
     assert lines["branch: main"] == "gitRepository.repositoryRef.branch"
     assert lines["wait: true"] == "absent: the service's default"
-    assert any("aks-baseline.bicep:110: bootstrap" in line for line in printed.splitlines())
+    assert any("aks-baseline.bicep:112: bootstrap" in line for line in printed.splitlines())
 
 
 def test_json_holds_the_same_objects(here: Here) -> None:
@@ -59,6 +61,61 @@ def test_secrets_go_to_a_file_that_its_owner_alone_reads(here: Here) -> None:
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
     [secret] = documents(secrets.read_text())
     assert secret["data"] == {"username": "bWU=", "password": "c2VzYW1l"}
+
+
+def test_an_ssh_url_without_a_key_gets_a_pair_that_is_kept(here: Here) -> None:
+    words = [
+        "import",
+        "aks",
+        "--secrets-out",
+        "s.yaml",
+        "--",
+        "-n",
+        "app",
+        "--ns",
+        "web",
+        "-u",
+        "git@h:o/r",
+        "--branch",
+        "main",
+    ]
+    first = here(*words, "-k", "name=a")
+    assert first.exit_code == 0, first.output
+    assert "give this public key to the repository: ssh-ed25519 AAAA" in first.stderr
+    assert "provide: Secret/web/app-auth with known_hosts, for GitRepository/web/app" in first.stderr
+    text = (here.folder / "s.yaml").read_text()
+    [secret] = documents(text)
+    assert load_ssh_private_key(b64decode(secret["data"]["identity"]), None)
+    assert here(*words, "-k", "name=a").exit_code == 0
+    assert (here.folder / "s.yaml").read_text() == text
+
+
+def test_a_secrets_file_that_is_something_else_is_not_written_over(here: Here) -> None:
+    here.write("s.yaml", "a: [")
+    ended = here(
+        "import",
+        "aks",
+        "--secrets-out",
+        "s.yaml",
+        "--",
+        "-n",
+        "app",
+        "-u",
+        "git@h:o/r",
+        "--branch",
+        "main",
+        "-k",
+        "name=a",
+    )
+    assert ended.exit_code == 2
+    assert (here.folder / "s.yaml").read_text() == "a: ["
+
+
+def test_an_import_without_secrets_leaves_those_that_are_there(here: Here) -> None:
+    here.write("app.json", CONFIGURATION.replace(', "httpsUser": "me"', "").replace('{"httpsKey": "c2VzYW1l"}', "null"))
+    here.write("secrets.yaml", "kept")
+    assert here("import", "aks", "app.json", "--secrets-out", "secrets.yaml").exit_code == 0
+    assert (here.folder / "secrets.yaml").read_text() == "kept"
 
 
 def test_what_is_lost_is_an_error_unless_that_is_allowed(here: Here) -> None:

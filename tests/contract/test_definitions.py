@@ -6,23 +6,11 @@ import uuid
 from typing import Any
 
 import pytest
-from contract.wire import Json, Wire
+from contract.wire import DEFINITIONS, MERGE, Json, Wire, definition
 
 pytestmark = [pytest.mark.contract, pytest.mark.asyncio]
 
-DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 ROOT = "spec.validation.openAPIV3Schema"
-
-
-def definition(group: str, schema: Json, plural: str = "things") -> Json:
-    versions = [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}]
-    names = {"kind": "Thing", "plural": plural}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{group}"},
-        "spec": {"group": group, "scope": "Cluster", "names": names, "versions": versions},
-    }
 
 
 def fresh() -> str:
@@ -101,3 +89,43 @@ async def test_schemas_made_of_schemas_are_checked(wire: Wire) -> None:
     assert await tried(above=1) == (422, {"spec.above"})
     assert (await tried(address="x"))[0] == 422
     assert (await tried(when="never"))[0] == 422
+
+
+async def test_what_was_accepted_before_stops_no_write_of_something_else(wire: Wire) -> None:
+    group = fresh()
+    text: Any = {"type": "string"}
+    part = {"type": "object", "required": ["n"], "properties": {"n": text, "v": text}}
+    parts = {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["n"], "items": part}
+    fields: Json = {
+        "a": text,
+        "b": text,
+        "inner": {"type": "object", "properties": {"c": text, "d": text}},
+        "parts": parts,
+    }
+    await wire.make(DEFINITIONS, definition(group, {"type": "object", "properties": fields}))
+    things = f"/apis/{group}/v1/things"
+    await wire.until(things, lambda heard: heard.status == 200)
+    body = {"apiVersion": f"{group}/v1", "kind": "Thing", "metadata": {"name": "a"}}
+    wrong = {"a": "long", "inner": {"c": "long"}, "parts": [{"n": "x", "v": "long"}, {"n": "y"}]}
+    await wire.make(things, {**body, **wrong})
+    short = {"type": "string", "maxLength": 2}
+    part["properties"] = {"n": text, "v": short}
+    inner = {"type": "object", "required": ["d"], "properties": {"c": short, "d": text}}
+    strict = definition(group, {"type": "object", "properties": {**fields, "a": short, "inner": inner}})
+    live = await wire.until(f"{DEFINITIONS}/things.{group}", lambda heard: heard.status == 200)
+    heard = await wire.ask("PUT", f"{DEFINITIONS}/things.{group}", {**strict, "metadata": live["metadata"]})
+    assert heard.status == 200
+    new = {**body, "metadata": {"name": "new"}, "a": "long"}
+    for _ in range(1000):
+        if (await wire.ask("POST", f"{things}?dryRun=All", new)).status == 422:
+            break
+
+    async def changed(**more: Any) -> list[str]:
+        return sorted((await wire.ask("PATCH", f"{things}/a?dryRun=All", more, kind=MERGE)).causes)
+
+    assert await changed(b="other") == []
+    assert await changed(a="longer") == ["a"]
+    assert await changed(inner={"c": "longer"}) == ["inner.c", "inner.d"]
+    assert await changed(inner={"e": "x"}) == []
+    assert await changed(parts=[{"n": "y", "v": "1"}, {"n": "x", "v": "long"}]) == []
+    assert await changed(parts=[{"n": "y", "v": "longer"}, {"n": "x", "v": "long"}]) == ["parts[0].v"]

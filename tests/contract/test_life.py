@@ -7,7 +7,18 @@ import uuid
 from typing import Any
 
 import pytest
-from contract.wire import APPLY, MERGE, Json, Wire, config_map, config_maps, deployment, deployments
+from contract.wire import (
+    APPLY,
+    DEFINITIONS,
+    MERGE,
+    Json,
+    Wire,
+    config_map,
+    config_maps,
+    definition,
+    deployment,
+    deployments,
+)
 
 pytestmark = [pytest.mark.contract, pytest.mark.asyncio]
 
@@ -176,21 +187,9 @@ async def define(wire: Wire, **version: Any) -> str:
         "properties": {"size": {"type": "integer", "minimum": 1}, "mode": {"type": "string", "default": "x"}},
     }
     status = {"type": "object", "properties": {"ready": {"type": "boolean"}}}
-    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec, "status": status}}}
-    versions = [{"name": "v1", "served": True, "storage": True, "schema": schema, **version}]
-    body = {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"things.{group}"},
-        "spec": {
-            "group": group,
-            "scope": "Cluster",
-            "names": {"kind": "Thing", "plural": "things"},
-            "versions": versions,
-        },
-    }
-    await wire.make("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", body)
-    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/things.{group}"
+    schema = {"type": "object", "properties": {"spec": spec, "status": status}}
+    await wire.make(DEFINITIONS, definition(group, schema, **version))
+    path = f"{DEFINITIONS}/things.{group}"
     found = await wire.until(path, lambda heard: "Established" in _true(heard.body))
     assert found["status"]["acceptedNames"] == {
         "kind": "Thing", "listKind": "ThingList", "plural": "things", "singular": "thing",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from gitopsd.plugin import Context, Rejected, Treatment
+from gitopsd.plugin import Context, Need, Rejected, Treatment
 from gitopsd.plugin.conformance.scene import (
     APP,
     actor,
@@ -84,6 +84,16 @@ async def test_what_is_denied_is_told_in_sentences(tenant: Tenant) -> None:
     assert "may not get, list, watch, create, patch, delete configmaps in all namespaces" in sentences
     records = tenant.target.actor.namespace
     assert f"may not get, create, update leases.coordination.k8s.io in namespace {records}" in sentences
+
+
+async def test_exactly_what_a_plan_needs_is_asked_for(tenant: Tenant) -> None:
+    own = Need(group="", version="v1", kind="ConfigMap", namespace=tenant.namespace, verbs=("get", "create", "delete"))
+    theirs = Need(group="", version="v1", kind="ConfigMap", namespace="default", verbs=("get", "create", "patch"))
+    whole = Need(group="", version="v1", kind="Namespace", namespace="", verbs=("get", "create"))
+    assert sorted(await tenant.target.denied([own, theirs, whole])) == [
+        "may not create namespaces in all namespaces",
+        "may not get, create, patch configmaps in namespace default",
+    ]
 
 
 async def test_a_denied_write_is_a_refusal_that_names_the_object(tenant: Tenant) -> None:

@@ -6,11 +6,10 @@ import uuid
 from typing import Any
 
 import pytest
-from contract.wire import MERGE, Json, Wire
+from contract.wire import DEFINITIONS, MERGE, Json, Wire, definition
 
 pytestmark = [pytest.mark.contract, pytest.mark.asyncio]
 
-DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 WHERE = "spec.validation.openAPIV3Schema.properties[spec].x-kubernetes-validations[0]"
 TEXT: Json = {"type": "string", "maxLength": 50}
 NUMBER: Json = {"type": "integer"}
@@ -27,21 +26,6 @@ def ruled(schema: Json, *rules: Json) -> Json:
     return {**schema, "x-kubernetes-validations": list(rules)}
 
 
-def definition(group: str, schema: Json) -> Json:
-    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"things.{group}"},
-        "spec": {
-            "group": group,
-            "scope": "Cluster",
-            "names": {"kind": "Thing", "plural": "things"},
-            "versions": [{**version, "subresources": {"status": {}}}],
-        },
-    }
-
-
 def fresh() -> str:
     return f"d{uuid.uuid4().hex[:10]}.example.com"
 
@@ -49,7 +33,7 @@ def fresh() -> str:
 async def defined(wire: Wire, schema: Json) -> str:
     """The collection of a new kind with this schema."""
     group = fresh()
-    await wire.make(DEFINITIONS, definition(group, schema))
+    await wire.make(DEFINITIONS, definition(group, schema, subresources={"status": {}}))
     await wire.until(f"/apis/{group}/v1/things", lambda heard: heard.status == 200)
     return f"/apis/{group}/v1/things"
 

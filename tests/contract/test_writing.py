@@ -89,6 +89,22 @@ class TestFieldValidation:
         assert heard.status == 400
         assert 'strict decoding error: unknown field "other"' in heard.body["message"]
 
+    @pytest.mark.parametrize(
+        ("fields", "why"),
+        [
+            ({"data": {"c": 3}, "binaryData": {"z": "?"}}, "json: cannot unmarshal number into Go struct field ConfigMap.data of type string"),
+            ({"binaryData": {"z": "?"}, "data": {"c": 3}}, "illegal base64 data at input byte 0"),
+            ({"immutable": "x", "data": {"c": 3}}, "json: cannot unmarshal string into Go struct field ConfigMap.immutable of type bool"),
+        ],
+        ids=["data first", "binaryData first", "immutable first"],
+    )  # fmt: skip
+    async def test_the_first_of_two_wrong_types_is_told(self, wire: Wire, fields: Json, why: str) -> None:
+        namespace = await wire.namespace()
+        await wire.make(config_maps(namespace), config_map("a"))
+        heard = await wire.ask("PUT", config_maps(namespace, "a"), {**config_map("a"), **fields})
+        told = f'ConfigMap in version "v1" cannot be handled as a ConfigMap: {why}'
+        assert (heard.status, heard.body["message"]) == (400, told)
+
     TWICE = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"x":"1","x":"2"}}'
 
     async def test_a_field_that_is_said_twice_is_told(self, wire: Wire) -> None:

@@ -126,6 +126,21 @@ def deployments(namespace: str, name: str = "") -> str:
     return f"/apis/apps/v1/namespaces/{namespace}/deployments" + (f"/{name}" if name else "")
 
 
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+def definition(group: str, schema: Json, plural: str = "things", **version: Any) -> Json:
+    """A definition of the kind `Thing`, without namespaces and in one version."""
+    served = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}, **version}
+    names = {"kind": "Thing", "plural": plural}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {"group": group, "scope": "Cluster", "names": names, "versions": [served]},
+    }
+
+
 def managers(body: Json) -> list[tuple[str, str, str]]:
     entries = body["metadata"].get("managedFields", [])
     return [(each["manager"], each["operation"], each.get("subresource", "")) for each in entries]

@@ -214,3 +214,19 @@ def token(value: str) -> str:
         "apiVersion: v1\nkind: Secret\nmetadata: {name: vault, namespace: flux-system}\n"
         f"stringData: {{sops.vault-token: {value}}}\n"
     )
+
+
+async def test_a_value_that_is_part_of_a_name_masks_no_name(world: World) -> None:
+    text = "apiVersion: v1\nkind: Secret\nmetadata: {name: x, namespace: default}\nstringData: {stage: production}\n"
+    world.repository.commit({"app/secret.yaml": text, "shop-production/a.yaml": "kind: [broken"})
+    world.declare(kustomization("app"), kustomization("shop-production"))
+    outcomes = await world.once()
+    assert outcomes[app_ref("shop-production")].message.startswith("Kustomization/flux-system/shop-production: ")
+
+
+async def test_what_is_set_for_all_apps_counts_for_their_children_too(world: World) -> None:
+    world.settings = "  decryption: {provider: sops, secret: shared}\n"
+    world.repository.commit({"app/child.yaml": kustomization("child"), "child/secret.yaml": SEALED})
+    world.declare(kustomization("app"), keys("identity.agekey", name="shared"))
+    assert ready((await world.once())[app_ref("child")])
+    assert (await held(world))["password"] == PASSWORD

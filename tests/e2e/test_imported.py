@@ -14,6 +14,7 @@ from gitopsd.model.outcome import Phase
 from gitopsd.plugin.imports import Import, written
 from gitopsd_plugins.aks import inputs, objects
 from gitopsd_plugins.aks.inputs import Given
+from gitopsd_plugins.argocd import command
 
 pytestmark = pytest.mark.asyncio
 
@@ -88,3 +89,23 @@ async def test_scope_namespace_cannot_make_a_namespace(world: World) -> None:
     assert outcomes[app].phase is not Phase.READY
     assert "flux-applier" in outcomes[app].message
     assert await world.get("/api/v1/namespaces/no") is None
+
+
+async def test_an_application_of_argo_cd_reconciles(world: World) -> None:
+    world.repository.commit({"web/map.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {a: b}\n"})
+    with http_server(world.repository.path) as server:
+        application = {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Application",
+            "metadata": {"name": "web", "namespace": "argocd"},
+            "spec": {
+                "source": {"repoURL": server.url, "path": "web", "targetRevision": "main"},
+                "destination": {"server": "https://kubernetes.default.svc", "namespace": "default"},
+                "syncPolicy": {"automated": {"prune": True, "selfHeal": True}},
+            },
+        }
+        found = command.made([application], namespace="flux-system", head="main")
+        world.declare(written.as_yaml(found.objects), source="")
+        outcomes = await world.once()
+    assert {outcome.phase for outcome in outcomes.values()} == {Phase.READY}
+    assert await world.get("/api/v1/namespaces/default/configmaps/web") is not None

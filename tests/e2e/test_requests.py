@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import anyio
+import anyio.lowlevel
 import pytest
-from fakes.world import RECORDS, SOURCE, World, config_map, kustomization, maps
+from fakes.world import PATIENCE, RECORDS, SOURCE, World, app_ref, config_map, kustomization, maps
 
 from gitopsd.model.change import Action
+from gitopsd.model.declared import AppIntent
 from gitopsd.model.outcome import Phase
+from gitopsd.reconcile import values
+from gitopsd.runtime.wake import Reason
 from gitopsd.runtime.watches import Watches
 
 pytestmark = pytest.mark.asyncio
@@ -99,3 +104,25 @@ async def test_a_revision_that_changes_ten_of_many_costs_thirty_requests(world: 
     asked = [(r.method, r.query.get("dryRun", "")) for r in world.asked()]
     assert len(asked) <= 30
     assert asked.count(("PATCH", "All")) == asked.count(("PATCH", "")) == 10
+
+
+async def test_values_from_the_cluster_are_not_asked_for_while_they_are_followed(world: World) -> None:
+    await world.send("POST", "/api/v1/namespaces", {"metadata": {"name": "flux-system"}})
+    made = {"metadata": {"name": "vars"}, "data": {"region": "north"}}
+    await world.send("POST", "/api/v1/namespaces/flux-system/configmaps", made)
+    substitute = (
+        "postBuild: {substituteFrom: [{kind: ConfigMap, name: vars}, {kind: Secret, name: none, optional: true}]}"
+    )
+    world.repository.commit({"app/a.yaml": config_map("a", region="${region}")})
+    world.declare(kustomization("app", substitute))
+    async with world.engine(watch=True) as engine:
+        await world.until("app")
+        intent = engine.board.intents[app_ref("app")]
+        assert isinstance(intent, AppIntent)
+        with anyio.fail_after(PATIENCE):
+            while await values.known(intent, engine.world) is None:
+                await anyio.lowlevel.checkpoint()
+        world.running.journal.clear()
+        engine.scheduler.wake(app_ref("app"), Reason.RELEASED)
+        await engine.once()
+        assert [request.path for request in world.asked()] == []

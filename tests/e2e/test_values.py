@@ -158,6 +158,22 @@ async def test_nothing_is_asked_again_while_nothing_changes(world: World) -> Non
         assert len(world.heard.outcomes) == looked + 1
 
 
+async def test_a_change_in_the_secrets_folder_wakes_the_app(world: World) -> None:
+    password = world.folder / "secrets.d" / "login" / "password"
+    password.parent.mkdir(parents=True)
+    password.write_text("first-one")
+    world.repository.commit({"app/a.yaml": config_map("a", login="${password}")})
+    world.declare(kustomization("app", SUBSTITUTE), variables(region="north"))
+    async with world.engine() as engine:
+        await world.until("app")
+        assert await data(world) == {"login": "first-one"}
+        since = len(world.heard.outcomes)
+        password.write_text("second-one")
+        engine.declare(world.load().declared)
+        await world.until("app", since=since)
+    assert await data(world) == {"login": "second-one"}
+
+
 async def test_an_unchanged_value_renders_nothing_again(world: World) -> None:
     world.repository.commit({"app/a.yaml": config_map("a", region="x-${region}")})
     world.declare(kustomization("app", SUBSTITUTE), variables(region="north"))
@@ -243,3 +259,15 @@ async def test_a_plan_that_deletes_an_object_does_not_show_the_secret_values_in_
     assert change.before is not None
     assert change.before["data"] == {"note": "***", "region": "north"}
     assert PASSWORD not in repr(planned) + repr(msgspec.to_builtins(planned))
+
+
+async def test_what_is_wrong_with_a_child_is_said_without_the_value_that_is_wrong(world: World) -> None:
+    child = kustomization("child", "interval: '${password}'", path="child")
+    world.repository.commit({"app/child.yaml": child})
+    world.declare(kustomization("app", SUBSTITUTE), variables(region="north"), login())
+    async with world.engine() as engine:
+        outcome = await world.heard.until(lambda o: o.ref == app_ref("app"))
+        broken = engine.board.intents[app_ref("child")]
+        assert "'***' is not a duration" in outcome.message
+        assert "'***' is not a duration" in getattr(broken, "message", "")
+        assert PASSWORD not in str(broken)

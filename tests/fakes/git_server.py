@@ -48,6 +48,10 @@ class Behaviour:
     body: bytes | None = None
     kind: str = "application/x-git-upload-pack-advertisement"
     refuse_wants: bool = False
+    listed: str = ""
+    """A ref that is advertised beside those of the repository."""
+    packed: bytes | None = None
+    """The answer to every fetch in protocol 2."""
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     """(method, path with query, Authorization header) in order."""
 
@@ -121,7 +125,10 @@ class _Handler(BaseHTTPRequestHandler):
         with Repo(str(self.server.path)) as repo:
             if self.server.behaviour.modern and self.headers.get("Git-Protocol") == "version=2":
                 return b"".join(map(pkt_line, [b"# service=git-upload-pack\n", None, *_V2, None]))
-            return pkt_line(b"# service=git-upload-pack\n") + pkt_line(None) + _old(repo, b"", advertise=True)
+            listed = self.server.behaviour.listed
+            extra = pkt_line(b"%s %s\n" % (b"a" * 40, listed.encode())) if listed else b""
+            refs = _old(repo, b"", advertise=True).removesuffix(b"0000") + extra + b"0000"
+            return pkt_line(b"# service=git-upload-pack\n") + pkt_line(None) + refs
 
     def _admitted(self) -> bool:
         given = self.headers.get("Authorization", "")
@@ -182,7 +189,8 @@ def _modern(repo: Repo, body: bytes, behaviour: Behaviour) -> bytes:
     lines = _lines(body)
     if b"command=ls-refs" in lines:
         prefixes = tuple(line.removeprefix(b"ref-prefix ") for line in lines if line.startswith(b"ref-prefix "))
-        return b"".join(pkt_line(line) for line in _listed(repo, prefixes)) + pkt_line(None)
+        extra = pkt_line(b"%s %s\n" % (b"a" * 40, behaviour.listed.encode())) if behaviour.listed else b""
+        return b"".join(pkt_line(line) for line in _listed(repo, prefixes)) + extra + pkt_line(None)
     return _packed(repo, lines, behaviour)
 
 
@@ -204,6 +212,8 @@ def _listed(repo: Repo, prefixes: tuple[bytes, ...]) -> Iterator[bytes]:
 
 
 def _packed(repo: Repo, lines: list[bytes], behaviour: Behaviour) -> bytes:
+    if behaviour.packed is not None:
+        return behaviour.packed
     words = [line.split(b" ") for line in lines]
     wants = [word[1] for word in words if word[0] == b"want"]
     haves = [word[1] for word in words if word[0] == b"have" and word[1] in repo.object_store]

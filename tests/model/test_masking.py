@@ -47,3 +47,7 @@ def test_short_values_and_other_texts_stay() -> None:
 def test_a_long_value_of_many_lines_is_masked_line_by_line() -> None:
     text = "\n".join(f"line number {n} of a private key" for n in range(3))
     assert Secrets([text]).masked("x line number 1 of a private key y") == f"x {MASK} y"
+
+
+def test_half_a_surrogate_pair_is_taken() -> None:
+    assert Secrets(["abc\ud800defgh"]).masked("x") == "x"

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
+import pytest_asyncio
+from aiohttp import web
 
 from gitopsd.model.errors import Misconfigured
+from gitopsd.plugin import egress
+from gitopsd.plugin.egress import Egress
 from gitopsd.plugin.http import Http, Proxies, Tls, same_origin
 
 
@@ -47,6 +53,8 @@ def test_each_scheme_has_its_proxy_and_none_means_a_direct_connection() -> None:
         ("https://a", "https://b", False),
         ("https://a", "https://a:8443", False),
         ("https://a", "https://a.b", False),
+        ("https://a", "https://a:443", True),
+        ("ssh://git@a/x", "ssh://a:22/y", True),
     ],
 )
 def test_credentials_are_for_one_scheme_host_and_port(one: str, other: str, same: bool) -> None:
@@ -72,3 +80,37 @@ def test_a_missing_bundle_is_a_mistake_of_the_user(tmp_path: Path) -> None:
 
 def test_neither_keys_nor_certificates_are_shown() -> None:
     assert "secret" not in repr(Tls(key=b"secret", certificate=b"secret", ca=b"secret"))
+
+
+@pytest_asyncio.fixture
+async def here() -> AsyncIterator[str]:
+    """A server on loopback."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text="here")
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    await runner.cleanup()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_session_keeps_to_public_addresses_where_the_setting_says_so(here: str, host: str) -> None:
+    http = Http(egress=Egress(private=False))
+
+    async with http.session() as session:
+        with pytest.raises(aiohttp.ClientConnectionError) as caught:
+            await session.get(here.replace("127.0.0.1", host))
+
+    assert "is no public address" in egress.why(caught.value)
+
+
+@pytest.mark.asyncio
+async def test_a_cluster_that_the_user_named_is_reached_all_the_same(here: str) -> None:
+    async with Http(egress=Egress(private=False)).session(anywhere=True) as session, session.get(here) as response:
+        assert await response.text() == "here"

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from gitopsd.model import digest
 from gitopsd.model.digest import Digest
+from gitopsd.model.errors import Rejected
+from gitopsd.model.remote import Remote
 from gitopsd.model.tree import Entry, File, Folder, Link, Node
-from gitopsd.plugin.tree import PathError, Tree, normal
+from gitopsd.plugin.tree import PathError, RemoteNeeded, Remotes, Tree, normal
 
 
 class Memory:
@@ -186,3 +188,68 @@ def test_the_limit_on_depth_holds_wherever_the_look_begins() -> None:
     assert isinstance(used.find(f"{deep}/d"), Folder)
     with pytest.raises(PathError, match="deeper than 100"):
         used.read(f"{deep}/d/file")
+
+
+GIT, PAGE = Remote(sort="git", url="https://h/r", revision="v1"), Remote(sort="file", url="https://h/f")
+
+
+def elsewhere(memory: Memory, roots: Mapping[Remote, Digest | None]) -> Tree:
+    return Tree(memory, memory.put({"a": "1"}), remotes=Remotes(memory, roots))
+
+
+def test_what_is_elsewhere_is_asked_for_all_at_once() -> None:
+    tree = elsewhere(Memory(), {})
+    with pytest.raises(RemoteNeeded) as needed:
+        tree.need([GIT, PAGE])
+    assert needed.value.remotes == (GIT, PAGE)
+    assert tree.reaches
+
+
+def test_a_tree_leads_nowhere_unless_it_may() -> None:
+    memory = Memory()
+    tree = Tree(memory, memory.put({"a": "1"}))
+    assert not tree.reaches
+    with pytest.raises(Rejected, match="nothing is fetched"):
+        tree.remote(GIT)
+
+
+def test_looks_elsewhere_are_part_of_the_record() -> None:
+    memory = Memory()
+    first = memory.put({"x": "1", "y": "1"})
+    tree = elsewhere(memory, {GIT: first, PAGE: None})
+    there = tree.remote(GIT)
+    assert there is not None
+    assert there.read("x") == b"1"
+    assert tree.remote(PAGE) is None
+
+    def unchanged(roots: Mapping[Remote, Digest | None]) -> bool:
+        return elsewhere(memory, roots).unchanged(tree.reads)
+
+    assert unchanged({GIT: first, PAGE: None})
+    assert unchanged({GIT: memory.put({"x": "1", "y": "other"}), PAGE: None}), "y was not looked at"
+    assert not unchanged({GIT: memory.put({"x": "2", "y": "1"}), PAGE: None})
+    assert not unchanged({GIT: first, PAGE: first})
+    assert not unchanged({GIT: None, PAGE: None})
+    assert not unchanged({GIT: first})
+    assert not Tree(memory, tree.root).unchanged(tree.reads)
+
+
+def test_trees_from_elsewhere_lead_on() -> None:
+    memory = Memory()
+    tree = elsewhere(memory, {GIT: memory.put({"x": "1"})})
+    there = tree.remote(GIT)
+    assert there is not None
+    with pytest.raises(RemoteNeeded):
+        there.remote(PAGE)
+    assert tree.remote(GIT) is there
+
+
+def test_what_lies_over_a_tree_is_read_and_what_is_under_it_is_recorded() -> None:
+    memory = Memory()
+    root = memory.put({"a.yaml": "sealed"})
+    over = Tree(memory, root, reveal=lambda path, data: f"{path}: {data.decode()} opened".encode())
+    assert over.read("a.yaml") == b"a.yaml: sealed opened"
+    assert over.read("a.yaml", sealed=True) == b"sealed"
+    plain = Tree(memory, root)
+    plain.read("a.yaml")
+    assert over.reads == plain.reads

@@ -54,6 +54,28 @@ def test_a_missing_artifact_names_the_source(intents: dict, words: str) -> None:
     assert str(caught.value) == f"{APP}: {SOURCE} {words}"
 
 
+PART = ObjectRef(kind=SOURCE.kind, namespace=SOURCE.namespace, name="part")
+
+
+def test_a_source_gets_the_artifacts_that_it_is_made_of_and_is_another_one_with_each() -> None:
+    whole = replace(source_intent(), made_of=(PART,))
+    first, second = replace(ARTIFACT, source=PART), replace(ARTIFACT, source=PART, tree=Digest("u"))
+
+    given = [require.ingredients(whole, {PART: source_intent()}, {PART: part}) for part in (first, first, second)]
+
+    assert given[0].given == {PART: first}
+    assert given[0].content == given[1].content
+    assert len({whole.content, given[0].content, given[2].content}) == 3
+    assert require.ingredients(source_intent(), {}, {}) == source_intent()
+
+
+@pytest.mark.parametrize(("intents", "reason"), [({}, "NotFound"), ({PART: source_intent()}, "NoArtifact")])
+def test_a_missing_part_of_a_source_is_named(intents: dict, reason: str) -> None:  # type: ignore[type-arg]
+    with pytest.raises(NotReady, match=str(PART)) as caught:
+        require.ingredients(replace(source_intent(), made_of=(PART,)), intents, {})
+    assert caught.value.reason == reason
+
+
 MISSING = {
     "is not declared": (None, None),
     "has not been reconciled yet": (intent(OTHER), None),

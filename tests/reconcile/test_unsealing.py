@@ -66,7 +66,8 @@ def test_a_sealed_secret_is_refused_where_nothing_opens_it() -> None:
 
 
 def test_the_values_of_secrets_are_known_but_for_names_of_objects() -> None:
-    assert set(unsealing.secrets_in([secret(x=b"hunter2", y=b"a")])) == {b"hunter2"}
+    found = Manifest.of({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "shop-production"}})
+    assert set(unsealing.secrets_in([secret(x=b"hunter2", y=b"a", z=b"production"), found])) == {b"hunter2"}
 
 
 def test_an_error_leaves_without_what_was_opened(overlay: Unsealing) -> None:

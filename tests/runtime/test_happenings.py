@@ -54,6 +54,19 @@ async def test_who_waits_hears_of_the_next_one() -> None:
     assert heard == ["for you"]
 
 
+async def test_who_waits_is_let_go_when_the_process_ends() -> None:
+    happenings = Happenings()
+
+    async def listen() -> None:
+        assert await happenings.after(0, (), 1000) == []
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen)
+            await anyio.lowlevel.checkpoint()
+            happenings.close()
+
+
 async def test_lines_are_kept_by_their_object() -> None:
     lines = Lines()
     for number, name in enumerate((str(A), "", str(B), str(A))):

@@ -3,8 +3,8 @@
 from gitopsd.plugin.yaml.dialect import KUBERNETES, KUSTOMIZE, Dialect
 from gitopsd.plugin.yaml.errors import YamlError
 from gitopsd.plugin.yaml.limits import Limits
-from gitopsd.plugin.yaml.position import locate
-from gitopsd.plugin.yaml.reader import Document, read, read_all
+from gitopsd.plugin.yaml.position import locate, spelling
+from gitopsd.plugin.yaml.reader import Document, read, read_all, read_first
 from gitopsd.plugin.yaml.writer import print_all, write, write_all
 
 __all__ = [
@@ -18,6 +18,8 @@ __all__ = [
     "print_all",
     "read",
     "read_all",
+    "read_first",
+    "spelling",
     "write",
     "write_all",
 ]

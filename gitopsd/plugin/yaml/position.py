@@ -39,6 +39,17 @@ def locate(
         raise events.translate(error, encoded, "") from error
 
 
+def spelling(
+    data: bytes | str, path: Sequence[str | int], *, document: int = 0, dialect: Dialect = KUBERNETES
+) -> str | None:
+    """The scalar at `path` of a readable text as it is spelled; None where none stands there itself.
+
+    What an alias or a merge key brings stands elsewhere. `document` counts as in `locate`.
+    """
+    event = _Search(events.source(events.encoded(data, "")), dialect).node(path, document)
+    return event.value if isinstance(event, ScalarEvent) else None
+
+
 def first_key(data: bytes, start: Event, key: str, dialect: Dialect) -> tuple[int, int]:
     """Return the line and column at which the map that begins with the event `start` first says `key`."""
     next_event = events.source(data)
@@ -70,6 +81,14 @@ class _Search:
                 break
             where, node = found
         return events.place(where)
+
+    def node(self, path: Sequence[str | int], document: int) -> Event | None:
+        """Return the first event of what `path` names."""
+        found = self._root(document)
+        for step in path:
+            below = self.child(found, step) if found is not None else None
+            found = below[1] if below is not None else None
+        return found
 
     def child(self, parent: Event, step: str | int) -> tuple[Event, Event] | None:
         """Go to the child of `parent`, whose start was just read; return the event that names it and its own first."""

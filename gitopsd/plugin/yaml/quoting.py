@@ -28,6 +28,8 @@ _OTHERS = re.compile(
     r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}.*)?"
 )
 _ESCAPED = re.compile(f'[^{_SPACED}]|[\\\\"]')
+_ANY = re.compile(".", re.DOTALL)
+_MARK: Final = "\ufeff"
 _ESCAPES: Final = {
     "\0": "0", "\a": "a", "\b": "b", "\t": "t", "\n": "n", "\v": "v", "\f": "f", "\r": "r", "\x1b": "e",
     '"': '"', "\\": "\\", "\x85": "N", "\u2028": "L", "\u2029": "P",
@@ -85,8 +87,11 @@ def _plain(text: str) -> bool:
 
 
 def _double(text: str) -> str:
-    """Return the text in double quotes, with an escape for what cannot be seen."""
-    return '"' + _ESCAPED.sub(_escape, text) + '"'
+    """Return the text in double quotes, with an escape for what cannot be seen.
+
+    Behind a byte order mark at its beginning that is everything: Go takes each character for one then.
+    """
+    return '"' + (_ANY if text.startswith(_MARK) else _ESCAPED).sub(_escape, text) + '"'
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,17 +44,10 @@ def read_all(
     With `unique_keys` off the last of several equal keys wins, as Go's non-strict reading has it. Everything that
     is wrong with the text is a `YamlError`.
     """
-    encoded = events.encoded(data, file)
-    if len(encoded) > limits.max_bytes:
-        what = f"the text has {len(encoded):,} bytes, more than {limits.max_bytes:,}"
-        raise YamlError(what, remedy="split the file", line=1, column=1, file=file)
-    try:
+    encoded = _limited(data, file, limits)
+    with _translated(encoded, file, dialect):
         builder = Builder(events.source(encoded), file=file, limits=limits, dialect=dialect, unique_keys=unique_keys)
         return _documents(builder, file, limits)
-    except YAMLError as error:
-        raise events.translate(error, encoded, file) from error
-    except DuplicateKey as error:
-        raise _duplicate(error, encoded, file, dialect) from None
 
 
 def read(
@@ -72,6 +66,22 @@ def read(
     return documents[0].value if documents else None
 
 
+def read_first(
+    data: bytes | str,
+    *,
+    file: str = "",
+    limits: Limits = DEFAULT,
+    dialect: Dialect = KUBERNETES,
+    unique_keys: bool = True,
+) -> Any:
+    """The first document of a stream, None where it is empty; what comes after it is not looked at, as in Go."""
+    encoded = _limited(data, file, limits)
+    with _translated(encoded, file, dialect):
+        builder = Builder(events.source(encoded), file=file, limits=limits, dialect=dialect, unique_keys=unique_keys)
+        built = builder.document()
+    return built[0] if built is not None else None
+
+
 def _documents(builder: Builder, file: str, limits: Limits) -> list[Document]:
     documents: list[Document] = []
     while (built := builder.document()) is not None:
@@ -82,6 +92,24 @@ def _documents(builder: Builder, file: str, limits: Limits) -> list[Document]:
             raise _refused(f"the text has more than {limits.max_documents:,} documents", "split the file", root, file)
         documents.append(Document(value, events.place(root)[0], builder.blanks))
     return documents
+
+
+def _limited(data: bytes | str, file: str, limits: Limits) -> bytes:
+    encoded = events.encoded(data, file)
+    if len(encoded) > limits.max_bytes:
+        what = f"the text has {len(encoded):,} bytes, more than {limits.max_bytes:,}"
+        raise YamlError(what, remedy="split the file", line=1, column=1, file=file)
+    return encoded
+
+
+@contextmanager
+def _translated(encoded: bytes, file: str, dialect: Dialect) -> Iterator[None]:
+    try:
+        yield
+    except YAMLError as error:
+        raise events.translate(error, encoded, file) from error
+    except DuplicateKey as error:
+        raise _duplicate(error, encoded, file, dialect) from None
 
 
 def _refused(what: str, remedy: str, event: Event, file: str) -> YamlError:

@@ -53,8 +53,8 @@ class Forms:
         path = self.folder / Path(text).expanduser()
         try:
             content = path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{name}: {path} cannot be read: {error.strerror}") from error
+        except (OSError, ValueError) as error:  # a name with a null byte
+            raise InputError(f"{name}: {path} cannot be read: {error}") from error
         return base64.b64encode(content.strip() if strip else content).decode()
 
 

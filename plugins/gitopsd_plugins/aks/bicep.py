@@ -78,6 +78,8 @@ class _File:
         return NotImplemented
 
     def _read(self, name: str) -> bytes:
+        if "\0" in name:
+            raise InputError(f"{self.bicep.file}: {name!r} is no name of a file")
         path = (self.folder / name).resolve()
         if not path.is_relative_to(self.folder.resolve()):
             raise InputError(f"{self.bicep.file}: {name} lies outside of {self.folder}; copy it there")
@@ -95,9 +97,15 @@ class _Symbol(Mapping[str, Any]):
 
     def __getitem__(self, key: str) -> Any:
         if key == "name":
-            body = evaluation.value(self._file.node(self._statement.value), self._file.scope)
-            return body.get("name") if isinstance(body, Mapping) else body
+            return self._name()
         return Unknown(f"{self._statement.name}.{key}, which only Azure knows")
+
+    def _name(self) -> Any:
+        try:
+            body = evaluation.value(self._file.node(self._statement.value), self._file.scope)
+        except InputError:  # the rest of it is no business of a flux resource, and may use what is not read here
+            return Unknown(f"the name of {self._statement.name}")
+        return body.get("name") if isinstance(body, Mapping) else body
 
     def __iter__(self) -> Any:
         return iter(("name", "id", "properties"))
@@ -151,6 +159,8 @@ def _each(statement: Statement, here: _File, make: Callable[[Statement, Any, _Fi
 def _conditional(statement: Statement, here: _File) -> tuple[Sequence[Token], Any]:
     """`if (condition) {...}` taken apart; a condition that is not known counts as true."""
     tokens = statement.value
+    if not tokens:
+        raise InputError(f"{here.bicep.file}:{statement.line}: {statement.word} {statement.name} has no body")
     if tokens[0].text != "if":
         return tokens, True
     depth = 0
@@ -207,7 +217,7 @@ def _module(statement: Statement, here: _File) -> Found:
 def _content(path: Path) -> str:
     try:
         return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # a name with a null byte, or no UTF-8
         raise InputError(f"{path}: cannot be read; keep the modules beside the file that names them") from error
 
 

@@ -51,7 +51,8 @@ class _Reader:
 
     @property
     def token(self) -> Token:
-        return self.tokens[self.at]
+        """The one at hand; the end for ever, once it was reached."""
+        return self.tokens[min(self.at, len(self.tokens) - 1)]
 
     def fault(self, what: str) -> InputError:
         return InputError(
@@ -67,7 +68,7 @@ class _Reader:
 
     def _after_lines(self, *marks: str) -> bool:
         """True where the next token, on whatever line, is one of these; only signs that begin no item go on like that."""
-        at = self.at
+        at = min(self.at, len(self.tokens) - 1)
         while self.tokens[at].kind == "line":
             at += 1
         found = self.tokens[at].kind == "mark" and self.tokens[at].text in marks
@@ -120,7 +121,7 @@ class _Reader:
 
     def _suffixed(self, node: Node) -> Node:
         begun = self.at
-        while self._is(".", ".?", "[", "!"):
+        while self._is(".", ".?", "::", "[", "!"):
             if self.at - begun > 5 * DEEPEST:
                 raise self.fault(f"is nested deeper than {DEEPEST}")
             mark = self.token.text
@@ -203,10 +204,10 @@ class _Reader:
     def _bracketed(self) -> Node:
         """A value in brackets, or the names of a lambda."""
         names, at = [], self.at + 1
-        while self.tokens[at].kind == "name" or self.tokens[at].text == ",":
+        while at < len(self.tokens) and (self.tokens[at].kind == "name" or self.tokens[at].text == ","):
             names += [self.tokens[at].text] if self.tokens[at].kind == "name" else []
             at += 1
-        if self.tokens[at].text == ")" and self.tokens[at + 1].text == "=>":
+        if [token.text for token in self.tokens[at : at + 2]] == [")", "=>"]:
             self.at = at + 2
             return Lambda(tuple(names), self.expression())
         self.at += 1

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from gitopsd_plugins.aks.resource import InputError
 
 _PLAIN = re.compile(
-    r"(?P<blank>[ \t\r]+|//[^\n]*|/\*.*?\*/)|(?P<line>\n)|(?P<number>\d+)|(?P<name>[A-Za-z_]\w*)"
-    r"|(?P<mark>\.\.\.|=>|\?\?|\.\?|&&|\|\||==|!=|=~|!~|<=|>=|[-+*/%!<>=?:.,(){}\[\]@])",
+    r"(?P<blank>[ \t\r]+|//[^\n]*|#[^\n]*|/\*.*?\*/)|(?P<line>\n)|(?P<number>\d+)|(?P<name>[A-Za-z_]\w*)"
+    r"|(?P<mark>\.\.\.|::|=>|\?\?|\.\?|&&|\|\||==|!=|=~|!~|<=|>=|[-+*/%!<>=?:.,(){}\[\]@])",
     re.S,
 )
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", "'": "'", "$": "$"}

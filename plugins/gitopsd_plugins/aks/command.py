@@ -13,7 +13,7 @@ import click
 from gitopsd.plugin.imports import Import, Reach
 from gitopsd.plugin.imports import delivery as deliveries
 from gitopsd.plugin.imports.delivery import Delivery
-from gitopsd_plugins.aks import inputs, objects
+from gitopsd_plugins.aks import inputs, keypair, objects
 from gitopsd_plugins.aks.inputs import Given
 from gitopsd_plugins.aks.resource import InputError
 
@@ -78,7 +78,8 @@ def aks(
         )
         text, file, folder = _text(words)
         found = inputs.read(text, file=file, folder=folder, given=given)
-        return objects.made(found, tenancy=not no_multi_tenancy)
+        made = objects.made(found, tenancy=not no_multi_tenancy)
+        return made if delivery.secrets_out is None else keypair.completed(made, delivery.secrets_out)
 
     sys.exit(deliveries.run(make, delivery, reach))
 

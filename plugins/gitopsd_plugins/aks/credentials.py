@@ -71,6 +71,9 @@ def _git(block: Mapping[str, Any], protected: Mapping[str, str], found: Secrets)
         found.notes.append(Note(text=text, lost=True))
     if key:
         found.auth["identity"] = _pem(_decoded(key, "sshPrivateKey", found), found)
+    if key and not known_hosts:
+        text = f"{found.place}: sshKnownHosts is absent; the extension knows the common hosts, gitopsd trusts none unseen: "
+        found.notes.append(Note(text=f"{text}add known_hosts to the Secret", lost=True))
     if known_hosts:
         found.auth["known_hosts"] = _lines(known_hosts, found)
     if user:

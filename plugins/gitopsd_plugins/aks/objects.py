@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gitopsd.plugin.imports import Import, Imported, Note, Wanted
-from gitopsd_plugins.aks import accounts, checks, credentials, kustomizations, normal, sources
+from gitopsd_plugins.aks import accounts, checks, credentials, keypair, kustomizations, normal, sources
 from gitopsd_plugins.aks.credentials import Secrets
 from gitopsd_plugins.aks.kustomizations import ACCOUNT
 from gitopsd_plugins.aks.resource import Found, InputError, Resource
@@ -40,7 +40,7 @@ def made(found: Found, *, tenancy: bool) -> Import:
     """
     kept, notes = _distinct(found.resources)
     enforced = tenancy and found.settings.get(ENFORCE, "true").lower() != "false"
-    result = _Made(notes=[*found.notes, *notes])
+    result = _Made(notes=[*found.notes, *notes, *_settings(found.settings)])
     read = [(resource, _normal(resource, result)) for resource in kept]
     names = _accounts([properties for _, properties in read], result)
     for resource, properties in read:
@@ -51,6 +51,13 @@ def made(found: Found, *, tenancy: bool) -> Import:
         wanted=tuple(sorted(result.wanted)),
         notes=tuple(dict.fromkeys(result.notes)),
     )
+
+
+def _settings(settings: Mapping[str, str]) -> Iterable[Note]:
+    """Settings of the extension steer its controllers; of those only multi-tenancy is a matter of the objects."""
+    for name, value in settings.items():
+        if name != ENFORCE and not name.endswith(".enabled"):
+            yield Note(text=f"the extension's setting {name}={value} is not carried over; see docs/configuration.md")
 
 
 def _normal(resource: Resource, result: _Made) -> Mapping[str, Any]:
@@ -137,8 +144,10 @@ def _want(subject: Subject, properties: Mapping[str, Any], source: Source, resul
     by = f"{source.sheet.kind}/{subject.namespace}/{subject.name}"
     name = (source.sheet.body["spec"].get("secretRef") or {}).get("name")
     if name and name not in brought:
-        keys = ("identity", "known_hosts") if name == f"{subject.name}-auth" else _KEYS[properties["sourceKind"]]
+        keys = keypair.MISSING if name == f"{subject.name}-auth" else _KEYS[properties["sourceKind"]]
         result.wanted.add(Wanted(namespace=subject.namespace, name=name, keys=keys, by=by))
+    elif name == f"{subject.name}-auth" and source.wants_key and "identity" not in source.secrets.auth:
+        result.wanted.add(Wanted(namespace=subject.namespace, name=name, keys=("identity",), by=by))
     for key, entry in (properties.get("kustomizations") or {}).items():
         for values in (entry.get("postBuild") or {}).get("substituteFrom") or ():
             if values.get("kind") == "Secret" and not values.get("optional"):

@@ -131,10 +131,12 @@ class Source:
             self._note(
                 "username and password stand among the protected settings without localAuthRef; they are used to sign in"
             )
-        elif self._wants_key():
+        elif self.wants_key:
             self.sheet.set("secretRef.name", f"{name}-auth", "an ssh url signs in by a key")
 
-    def _wants_key(self) -> bool:
+    @property
+    def wants_key(self) -> bool:
+        """True for a repository over ssh."""
         return self.kind == "GitRepository" and str(self.sheet.body["spec"]["url"]).startswith("ssh://")
 
     def _identity(self, identity: Mapping[str, Any] | None) -> None:

@@ -17,7 +17,7 @@ from gitopsd_plugins.git import bring, cached, content, copies, listing, order, 
 from gitopsd_plugins.git import folder as folders
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.content import NOBODY, Guests
-from gitopsd_plugins.git.listing import Listing
+from gitopsd_plugins.git.listing import Listing, Trees
 from gitopsd_plugins.git.objects import Damaged, GitObjects
 from gitopsd_plugins.git.order import Fetched, FetchOrder, FolderOrder, ListOrder
 from gitopsd_plugins.git.provenance import Subject
@@ -94,12 +94,13 @@ def _of_tag(given: FetchOrder) -> bool:
 
 def _stored(objects: GitObjects, given: FetchOrder, intake: Intake, tag: str, guests: Guests | None) -> Fetched | Nest:
     verified = _verified(objects, given, tag)
-    found = listing.read(objects, given.commit, given.limits, given.rules.sparse)
+    trees = Trees(objects)
+    found = listing.read(trees, given.commit, given.limits, given.rules.sparse)
     if given.submodules and found.submodules and guests is None:
         return Nest(order=given, found=found, modules=submodules.modules_of(objects, found))
     inner = guests or NOBODY
     copied = copies.gather(given.rules.copies, {*found.leaves, *inner.entries}, given.limits, intake)
-    base = _base(objects, given)
+    base = _base(trees, given)
     stored = content.put(objects, given, found, base, intake, inner.joined(copied))
     left_out = () if given.submodules else found.submodules
     return Fetched(stored=stored, verified=verified, submodules=left_out)
@@ -123,12 +124,12 @@ def _verified(objects: GitObjects, given: FetchOrder, tag: str) -> str:
     return provenance.check(subject, given.verification)
 
 
-def _base(objects: GitObjects, given: FetchOrder) -> Listing | None:
+def _base(trees: Trees, given: FetchOrder) -> Listing | None:
     """The listing of the commit that was stored last; None where it is gone, or damaged, and the whole tree is put."""
-    if not given.tree or not objects.has(given.base):
+    if not given.tree or not trees.objects.has(given.base):
         return None
     try:
-        return listing.read(objects, given.base, given.limits, given.rules.sparse)
+        return listing.read(trees, given.base, given.limits, given.rules.sparse)
     except (Damaged, Rejected):
         return None
 

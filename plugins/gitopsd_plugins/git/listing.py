@@ -7,9 +7,9 @@ are limits or errors, and nothing here reads a file but the ignore files.
 from __future__ import annotations
 
 import stat
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from gitopsd.plugin import Rejected
 from gitopsd.plugin.sources import ignore
@@ -20,6 +20,8 @@ from gitopsd_plugins.git.reference import FAILED
 
 MAX_NAME = 255
 MAX_PATH = 4096
+MAX_TREES = 8192
+"""Directories that are kept while two commits are compared."""
 
 SUBMODULE = 0o160000
 """The mode of an entry that is another repository."""
@@ -51,31 +53,53 @@ class Listing:
         return tuple(path for path, leaf in self.leaves.items() if leaf.mode == SUBMODULE)
 
 
-def read(objects: GitObjects, commit: str, limits: Limits, sparse: Sequence[str] = ()) -> Listing:
+class Trees:
+    """Directories by their object name, each read and checked once: two commits share nearly all of theirs."""
+
+    def __init__(self, objects: GitObjects) -> None:
+        self.objects = objects
+        self._known: OrderedDict[str, Sequence[tuple[str, Leaf]]] = OrderedDict()
+
+    def entries(self, oid: str, prefix: str) -> Sequence[tuple[str, Leaf]]:
+        """The entries of a directory, folders included; `prefix` is where it stands, for messages."""
+        found = self._known.get(oid)
+        if found is None:
+            names: set[str] = set()
+            found = [
+                (_checked(raw, prefix, names), Leaf(mode=mode, oid=child))
+                for raw, mode, child in self.objects.entries(oid)
+            ]
+            self._known[oid] = found
+            if len(self._known) > MAX_TREES:
+                self._known.popitem(last=False)
+        return found
+
+
+def read(trees: Trees, commit: str, limits: Limits, sparse: Sequence[str] = ()) -> Listing:
     """Everything a commit names, or what these paths name of it. Raises `Rejected` for what no artifact may hold."""
     leaves: dict[str, Leaf] = {}
-    entries = lru_cache(maxsize=1024)(objects.entries)  # a tree that is named a thousand times is read once
-    todo = [("", objects.tree_of(commit), 0)]
+    todo = [("", trees.objects.tree_of(commit), 0)]
     count = 0
     while todo:
         prefix, oid, depth = todo.pop()
         if depth > MAX_DEPTH:
             raise Rejected(f"{shown(prefix)}: deeper than {MAX_DEPTH} directories", reason=FAILED)
-        names: set[str] = set()
-        for raw, mode, child in entries(oid):
-            name = _checked(raw, prefix, names)
-            count += 1
-            if count > limits.entries:
-                raise Rejected(f"more than {limits.entries} files and folders in the repository", reason=FAILED)
+        entries = trees.entries(oid, prefix)
+        count += len(entries)
+        if count > limits.entries:
+            raise Rejected(f"more than {limits.entries} files and folders in the repository", reason=FAILED)
+        for name, leaf in entries:
             path = prefix + name
+            if len(path) > MAX_PATH:
+                raise Rejected(f"{shown(path)}: a name that is too long", reason=FAILED)
             if sparse and not _touches(path, sparse):
                 continue
-            if stat.S_ISDIR(mode):
-                todo.append((f"{path}/", child, depth + 1))
+            if stat.S_ISDIR(leaf.mode):
+                todo.append((f"{path}/", leaf.oid, depth + 1))
             elif not sparse or within(path, sparse):
-                leaves[path] = Leaf(mode=mode, oid=child)
+                leaves[path] = leaf
     check_found(leaves, sparse)
-    return Listing(leaves=leaves, ignores=dict(_ignores(objects, leaves)))
+    return Listing(leaves=leaves, ignores=dict(_ignores(trees.objects, leaves)))
 
 
 def within(path: str, sparse: Sequence[str]) -> bool:
@@ -99,6 +123,8 @@ def check_found(leaves: Mapping[str, Leaf], sparse: Sequence[str]) -> None:
 
 def _ignores(objects: GitObjects, leaves: Mapping[str, Leaf]) -> Iterator[tuple[str, str]]:
     for path, leaf in leaves.items():
+        if not path.endswith(ignore.FILE):
+            continue
         directory, _, name = path.rpartition("/")
         if name == ignore.FILE and stat.S_ISREG(leaf.mode):
             data = objects.blob(leaf.oid)
@@ -112,7 +138,7 @@ def _checked(name: bytes, prefix: str, names: set[str]) -> str:
     text = text_of(name, prefix)
     if text in {"", ".", ".."} or "/" in text or "\0" in text or _passes_for_git(text):
         raise Rejected(f"{shown(prefix + text)}: a name that no repository may hold", reason=FAILED)
-    if len(name) > MAX_NAME or len(prefix) + len(name) > MAX_PATH:
+    if len(name) > MAX_NAME:
         raise Rejected(f"{shown(prefix + text)}: a name that is too long", reason=FAILED)
     if text in names:
         raise Rejected(f"{shown(prefix + text)}: named twice in one directory", reason=FAILED)
@@ -122,6 +148,8 @@ def _checked(name: bytes, prefix: str, names: set[str]) -> str:
 
 def _passes_for_git(text: str) -> bool:
     """`.git` as case-blind file systems, HFS+ (ignored characters) and NTFS (short names, trailing dots) see it."""
+    if text.isascii() and text[:4].lower() not in {".git", "git~"}:
+        return False  # nearly every name, and there are many
     plain = "".join(c for c in text if c not in _INVISIBLE).casefold().split(":")[0].rstrip(". ")
     return plain in {".git", "git~1"}
 

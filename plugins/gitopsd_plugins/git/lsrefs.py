@@ -106,6 +106,7 @@ class _Conversation:
 
     async def _request(self, method: str, url: str, body: bytes | None = None) -> _Reply:
         for _ in range(MAX_REDIRECTS + 1):
+            self._ctx.http.egress.check_url(url)
             async with self._session.request(
                 method,
                 url,
@@ -146,6 +147,11 @@ def redirected(place: Address, target: str) -> str:
     parts = urlsplit(target)
     if parts.scheme not in {"http", "https"} or parts.username or parts.password:
         raise Rejected(f"{place} redirects to an address that cannot be used; check spec.url", reason=FAILED)
+    if egress.of_the_link(parts.hostname or "") and not egress.of_the_link(place.host):
+        raise Rejected(
+            f"{place} redirects to {parts.hostname}, an address of this machine's own link; that is not followed",
+            reason=FAILED,
+        )
     if place.scheme == "https" and parts.scheme == "http":
         raise Rejected(
             f"{place} redirects to http://{parts.hostname}, without encryption; check spec.url", reason=FAILED

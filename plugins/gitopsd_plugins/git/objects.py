@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from dulwich.errors import ApplyDeltaError, ChecksumMismatch, FileFormatException, NotCommitError
@@ -26,6 +27,7 @@ class GitObjects:
 
     def __init__(self, repo: Repo) -> None:
         self._store = repo.object_store
+        self._packs = list(self._store.packs)
 
     def has(self, oid: str) -> bool:
         """True when an object of this name is there."""
@@ -80,9 +82,21 @@ class GitObjects:
             raise Damaged("an object cannot be read") from error
         return found
 
+    def _raw(self, oid: ObjectID) -> tuple[int, bytes]:
+        """Nearly everything is in the pack that was read last: the store looks for loose files first, each time."""
+        for at, pack in enumerate(self._packs):
+            with suppress(KeyError):
+                found = pack.get_raw(oid)
+                if at:
+                    self._packs.insert(0, self._packs.pop(at))
+                return found
+        found = self._store.get_raw(oid)
+        self._packs = list(self._store.packs)
+        return found
+
     def _read(self, oid: str) -> tuple[bytes, bytes]:
         try:
-            number, data = self._store.get_raw(ObjectID(oid.encode()))
+            number, data = self._raw(ObjectID(oid.encode()))
         except (
             KeyError,
             ValueError,

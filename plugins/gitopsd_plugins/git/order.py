@@ -19,6 +19,8 @@ from gitopsd_plugins.git.reference import Advertised
 from gitopsd_plugins.git.verification import Verification
 
 T = TypeVar("T")
+PATIENCE = 0.8
+"""Share of an operation's time after which a silent server is noticed, and named, before the whole runs out of time."""
 
 
 class Refused(Rejected):
@@ -133,8 +135,7 @@ def remote(place: Address, opened: Access, ctx: Context, timeout: float) -> Remo
         egress=ctx.http.egress,
         ca_file=ctx.http.ca_file,
         user_agent=ctx.http.user_agent,
-        # A silent server is noticed, and named, before the whole operation runs out of time.
-        timeout=timeout * 0.8,
+        timeout=timeout * PATIENCE,
     )
 
 

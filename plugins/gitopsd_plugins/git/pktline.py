@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from gitopsd_plugins.git.reference import MAX_REFS, Advertised, is_oid
+from gitopsd_plugins.git.reference import MAX_REFS, Advertised, is_oid, is_ref
 
 AGENT = b"agent=gitopsd"
 FLUSH = b"0000"
@@ -145,6 +145,8 @@ def _old_refs(lines: Sequence[bytes]) -> dict[str, Advertised]:
 
 
 def _add(refs: dict[str, Advertised], name: str, found: Advertised) -> None:
+    if not is_ref(name):
+        raise WireError(f"a ref with a name that Git does not allow ({words(name)[:60]!r})")
     _checked(found.oid)
     if found.peeled:
         _checked(found.peeled)

@@ -149,7 +149,7 @@ class GitSource:
     ) -> Refs:
         timeout = intent.timeout.total_seconds()
         if place.scheme in {"http", "https"}:
-            return await self._http.list(place, opened, prefixes, ctx, timeout)
+            return await self._http.list(place, opened, prefixes, ctx, timeout * order.PATIENCE)
         if place.scheme == "ssh":
             return await self._ssh.list(order.remote(place, opened, ctx, timeout), prefixes)
         given = ListOrder(remote=order.remote(place, opened, ctx, timeout), prefixes=prefixes)

@@ -14,7 +14,7 @@ from gitopsd.plugin import Intake, Rejected
 from gitopsd.plugin.sources import ignore
 from gitopsd_plugins.git import bring, cached, content, gitmodules, listing
 from gitopsd_plugins.git.content import NOBODY, Guests
-from gitopsd_plugins.git.listing import Leaf, Listing, shown
+from gitopsd_plugins.git.listing import Leaf, Listing, Trees, shown
 from gitopsd_plugins.git.objects import GitObjects
 from gitopsd_plugins.git.order import FetchOrder
 from gitopsd_plugins.git.reference import FAILED
@@ -83,7 +83,7 @@ def _brought(
     def read(repo: Repo, objects: GitObjects) -> tuple[Nest, Guests]:
         if not objects.has(given.commit):
             bring.commit(repo, objects, given)
-        found = listing.read(objects, given.commit, given.limits)
+        found = listing.read(Trees(objects), given.commit, given.limits)
         nest = Nest(order=given, found=found, modules=modules_of(objects, found), prefix=f"{whole}/", led_by=led_by)
         return nest, _files(objects, nest, ignores, intake)
 

@@ -11,20 +11,22 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, Any
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
 from dulwich.client import GitClient, Urllib3HttpGitClient
 from dulwich.config import StackedConfig
 from dulwich.errors import ApplyDeltaError, ChecksumMismatch, GitProtocolError, HangupException, NotGitRepository
-from dulwich.objects import ObjectID
+from dulwich.objects import ObjectID, RawObjectID
 from dulwich.repo import Repo
 
 from gitopsd.plugin import GitopsdError, Http, Rejected, egress, http
 from gitopsd.plugin.sources import hosts
 from gitopsd.plugin.sources.hosts import HostFailed
-from gitopsd_plugins.git import connections, lsrefs, pktline
+from gitopsd_plugins.git import connections, lsrefs, packs, pktline, reference
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.order import Malformed, Refused, Remote
 from gitopsd_plugins.git.reference import FAILED, PEELED, Advertised
@@ -44,7 +46,7 @@ class Connection:
         """The refs of these prefixes. Raises `Transient` or `Rejected` naming the address."""
         with translated(self._remote), closing(self._client):
             found = self._client.get_refs(self._path.encode(), ref_prefix=[prefix.encode() for prefix in prefixes])
-        return _advertised(found.refs)
+            return _advertised(found.refs)
 
     def fetch(
         self, target: Repo, wants: Sequence[str], *, haves: Sequence[str], depth: int | None, ref: str, limit: int
@@ -54,24 +56,27 @@ class Connection:
         Raises `Refused` where the server does not give it in this way, `Rejected` for a download over `limit` bytes.
         """
         with translated(self._remote), closing(self._client):
-            file, commit, abort = target.object_store.add_pack()
-            try:
-                result = self._client.fetch_pack(
-                    self._path.encode(),
-                    lambda refs, depth=None: [ObjectID(want.encode()) for want in wants],
-                    target.get_graph_walker([ObjectID(have.encode()) for have in haves]),
-                    _bounded(file, limit, self._remote.address),
-                    depth=depth,
-                    ref_prefix=[ref.encode()] if ref else [b"refs/heads/"],
-                )
-            except BaseException:
-                abort()
-                raise
-            commit()
+            folder = Path(target.object_store.pack_dir)
+            with NamedTemporaryFile(dir=folder, prefix="tmp_pack_", delete=False) as file:
+                pack = Path(file.name)
+                try:
+                    result = self._client.fetch_pack(
+                        self._path.encode(),
+                        lambda refs, depth=None: [ObjectID(want.encode()) for want in wants],
+                        target.get_graph_walker([ObjectID(have.encode()) for have in haves]),
+                        _bounded(file, limit, self._remote.address),
+                        depth=depth,
+                        ref_prefix=[ref.encode()] if ref else [b"refs/heads/"],
+                    )
+                    file.flush()
+                    if pack.stat().st_size:  # nothing came where nothing is missing
+                        packs.keep(pack, lambda name: target.object_store.get_raw(RawObjectID(name)))
+                finally:
+                    pack.unlink(missing_ok=True)
         target.update_shallow(result.new_shallow, result.new_unshallow)
 
 
-def _bounded(file: BinaryIO, limit: int, place: Address) -> Callable[[bytes], int]:
+def _bounded(file: IO[bytes], limit: int, place: Address) -> Callable[[bytes], int]:
     received = 0
 
     def write(data: bytes) -> int:
@@ -109,6 +114,7 @@ class OriginPool:
     def request(self, method: str, url: str, headers: dict[str, str] | None = None, **options: Any) -> Any:
         """Send one request; the answer's `geturl()` is where it came from in the end."""
         for _ in range(MAX_REDIRECTS + 1):
+            self._remote.egress.check_url(url)
             response = self._pool.request(
                 method, url, headers=self._with_access(url, headers), redirect=False, **options
             )
@@ -151,6 +157,9 @@ def _check(response: Any, remote: Remote) -> None:
 
 def _advertised(found: Mapping[Any, Any]) -> dict[str, Advertised]:
     names = {ref.decode("utf-8", "replace"): oid.decode("ascii") for ref, oid in found.items() if oid is not None}
+    for name in names:
+        if not reference.is_ref(name.removesuffix(PEELED)):
+            raise pktline.WireError(f"a ref with a name that Git does not allow ({pktline.words(name)[:60]!r})")
     return {
         name: Advertised(oid=oid, peeled=names.get(name + PEELED, ""))
         for name, oid in names.items()
@@ -177,6 +186,8 @@ def translated(remote: Remote) -> Iterator[None]:
         raise _refused(place, str(error)) from error
     except (OSError, EOFError, urllib3.exceptions.HTTPError) as error:
         raise _network(place, error) from error
+    except (packs.MalformedPack, pktline.WireError) as error:
+        raise Malformed(f"{place} sent {error}", reason=FAILED) from error
     except (AssertionError, ValueError, KeyError, IndexError, zlib.error, ChecksumMismatch, ApplyDeltaError) as error:
         # dulwich's parsers end so on malformed input.
         raise Malformed(f"{place} sent what Git does not allow ({type(error).__name__})", reason=FAILED) from error

@@ -7,6 +7,7 @@ ours yet or not there: a list of metadata tells which, and only what is there is
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from gitopsd.plugin import Actor, Body, Live, ResourceId, Versioned
 from gitopsd_plugins.kubernetes import live as lives
@@ -64,7 +65,11 @@ async def every(client: Client, discovery: Discovery, kind: tuple[str, str, str]
     if listing.refusal is not None:
         raise refusal.error(listing.refusal, f"{resource.plural}.{group} could not be listed")
     envelope = {"apiVersion": resource.api_version, "kind": resource.kind}
-    return [{**envelope, **{k: v for k, v in item.items() if k not in envelope}} for item in listing.items]
+    return [{**envelope, **item, "metadata": _plain(item["metadata"])} for item in listing.items]
+
+
+def _plain(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key: value for key, value in metadata.items() if key != "managedFields"}
 
 
 async def _by_resource(discovery: Discovery, ids: Collection[Versioned]) -> Mapping[Resource, set[ResourceId]]:

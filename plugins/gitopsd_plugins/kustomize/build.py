@@ -27,6 +27,7 @@ from gitopsd_plugins.kustomize import (
     origins,
     places,
     plugins,
+    spelled,
     steps,
 )
 from gitopsd_plugins.kustomize.config import Config
@@ -115,7 +116,7 @@ class _Build:
         items = _ordered(resources, found, reorder=reorder)
         for resource in items:
             origins.finished(resource, self.metadata)
-            _settle_annotations(resource)
+            _settle_metadata(resource)
         return Built(items, tuple(self.warnings))
 
     def accumulate(self, resources: Resources, found: Kustomization, loader: Loader, settings: Config) -> Config:
@@ -275,8 +276,9 @@ def _ordered(resources: Resources, found: Kustomization, *, reorder: bool) -> li
     )
 
 
-def _settle_annotations(resource: Resource) -> None:
+def _settle_metadata(resource: Resource) -> None:
     """Annotations are texts; kustomize writes them so in the end, and drops the map when it is empty."""
+    spelled.settle(resource.metadata, ["labels"])
     annotations = resource.metadata.get("annotations")
     if annotations is None or isinstance(annotations, dict):
         kept = {key: text(value) for key, value in (annotations or {}).items()}

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
-from gitopsd.plugin import Rejected, Spec, SpecError, spec, yaml
-from gitopsd_plugins.kustomize import defaults, fieldspec, mentions, order, referrers
+from gitopsd.plugin import Rejected, Spec, SpecError, yaml
+from gitopsd_plugins.kustomize import decoding, defaults, fieldspec, mentions, order, referrers
+from gitopsd_plugins.kustomize.decoding import Mode
 from gitopsd_plugins.kustomize.fieldspec import FieldSpec, FieldSpecs
 from gitopsd_plugins.kustomize.identity import Gvk
 from gitopsd_plugins.kustomize.kustomization import Field
@@ -96,7 +97,8 @@ class _File(Spec, frozen=True, kw_only=True):
 def read(data: bytes, file: str) -> Config:
     """Decode one file of `configurations`. Raises `Rejected` naming file and field."""
     try:
-        found = spec.decode(yaml.read(data, file=file) or {}, _File)
+        document = yaml.read(data, file=file)
+        found = decoding.decode({} if document is None else document, _File, Mode.WORDED)
     except yaml.YamlError as error:
         raise Rejected(str(error)) from error
     except SpecError as error:

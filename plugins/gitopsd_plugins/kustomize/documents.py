@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from gitopsd.plugin import Rejected, yaml
-from gitopsd_plugins.kustomize import hints, notes, parsed
+from gitopsd_plugins.kustomize import hints, notes, parsed, spelled
 from gitopsd_plugins.kustomize.identity import text
 from gitopsd_plugins.kustomize.resource import Resource
 
+_Pending = tuple[Any, Sequence[tuple[dict[str, Any], str]], str, tuple[Any, ...]]
+"""A value, its blanks, where it stands in words, and the index of its document with the path from there."""
 
-def read(data: bytes | str, file: str) -> list[Resource]:
-    """The objects of a file, in order; what a list holds comes last. Raises `Rejected` naming file and line."""
+
+def read(data: bytes | str, file: str, *, patch: bool = False) -> list[Resource]:
+    """The objects of a file, in order; what a list holds comes last. Raises `Rejected` naming file and line.
+
+    `patch`: what is null in them takes away.
+    """
     found = documents(data, file)
     hinted = hints.find(data, found)
-    pending = [(document.value, document.blanks, f"{file}:{document.line}") for document in found]
+    pending: list[_Pending] = [(d.value, d.blanks, f"{file}:{d.line}", (at,)) for at, d in enumerate(found)]
     result: list[Resource] = []
-    for value, blanks, place in pending:
+    for value, blanks, place, (at, *path) in pending:
         if value is None or value in ({}, []):
             continue
         body = _object(value, place)
         if not text(body["kind"]).endswith("List") or "items" not in body:
+            spelled.keep(body, data, at, tuple(path), nulls=not patch)
             resource = Resource(body, file=file, blanks=blanks, hints=hinted)
             notes.take(resource)
             result.append(resource)
         elif isinstance(items := body["items"], list):
-            pending.extend((item, blanks, f"{place} (in {body['kind']})") for item in items)
+            within = f"{place} (in {body['kind']})"
+            pending.extend((item, blanks, within, (at, *path, "items", n)) for n, item in enumerate(items))
         elif items is not None:
             raise Rejected(f"{place}: items of {body['kind']} must be a list")
     return result

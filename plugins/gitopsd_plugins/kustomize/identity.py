@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from gitopsd_plugins.kustomize.spelled import Spelled
+
 CLUSTER = "_non_namespaceable_"
 DEFAULT = "default"
 
@@ -95,7 +97,7 @@ def effective(gvk: Gvk, namespace: str) -> str:
 def text(value: Any) -> str:
     """A scalar as it stands in YAML; '' for null, lists and maps."""
     if isinstance(value, str):
-        return value
+        return str(value) if isinstance(value, Spelled) else value
     match value:
         case bool():
             return "true" if value else "false"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import math
 from typing import Any
 
 from gitopsd.plugin import Rejected, yaml
@@ -50,11 +51,19 @@ def scalar(old: Any, value: str) -> Any:
     """The text as a scalar of the old one's type. Raises `Rejected` where it cannot be one."""
     if isinstance(old, str):
         return value
-    new = yaml.KUSTOMIZE.resolve(value)
+    new = resolved(value)
     numbers = isinstance(old, float) and isinstance(new, int) and not isinstance(new, bool)
     same = isinstance(old, type(new)) and isinstance(old, bool) == isinstance(new, bool)
     if old is not None and not same and not numbers:
         raise Rejected(f"the replacement is not a {type(old).__name__}, as the field is")
+    return new
+
+
+def resolved(value: str) -> Any:
+    """What the text is as a plain scalar. Raises `Rejected` for what JSON has no word for."""
+    new = yaml.KUSTOMIZE.resolve(value)
+    if isinstance(new, float) and not math.isfinite(new):
+        raise Rejected(f"the replacement {value!r} is no number that JSON can say")
     return new
 
 

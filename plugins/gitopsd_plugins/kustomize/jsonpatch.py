@@ -14,20 +14,23 @@ _MISSING: Any = object()
 
 
 def operations(value: Any, source: str) -> list[Operation]:
-    """Check that a value is a JSON patch. Raises `Rejected` naming the operation."""
+    """Check that a value is a list of operations; what they say is looked at when they meet an object. Raises `Rejected`."""
     if not isinstance(value, list):
         raise Rejected(f"{source}: a JSON patch is a list of operations")
     for index, operation in enumerate(value):
-        if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
-            raise Rejected(f"{source}: operation {index} has no path")
-        if str(operation.get("op")) not in _KINDS:
-            raise Rejected(f"{source}: operation {index}: unexpected kind {operation.get('op')!r}")
-    return value
+        if not isinstance(operation, dict | None):
+            raise Rejected(f"{source}: operation {index} is no map")
+    return [operation or {} for operation in value]
 
 
 def apply(body: Any, patch: list[Operation]) -> Any:
     """The value after all operations; it is changed in place. Raises `Rejected` naming operation and path."""
-    for operation in patch:
+    for index, operation in enumerate(patch):
+        op, path = operation.get("op"), operation.get("path")
+        if not isinstance(path, str):
+            raise Rejected(f"operation {index} has no path")
+        if op not in _KINDS:
+            raise Rejected(f"operation {index}: unexpected kind {op!r}")
         body = _applied(body, operation)
     return body
 

@@ -187,12 +187,21 @@ class SortOptions(Spec, frozen=True, kw_only=True):
     legacy_sort_options: LegacySort | None = None
 
 
+class Metadata(Spec, frozen=True, kw_only=True):
+    """What a kustomization says about itself; nothing comes of it."""
+
+    name: str = ""
+    namespace: str = ""
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
+    annotations: dict[str, str] = msgspec.field(default_factory=dict)
+
+
 class Kustomization(Spec, frozen=True, kw_only=True):
     """A whole file; a Component has the same fields."""
 
     api_version: str = ""
     kind: str = ""
-    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+    metadata: Metadata | None = None
     resources: tuple[str, ...] = ()
     bases: tuple[str, ...] = ()
     components: tuple[str, ...] = ()
@@ -221,9 +230,9 @@ class Kustomization(Spec, frozen=True, kw_only=True):
     validators: tuple[str, ...] = ()
     openapi: dict[str, str] = msgspec.field(default_factory=dict)
     build_metadata: tuple[str, ...] = ()
-    helm_globals: Any = None
-    helm_charts: Any = None
-    helm_chart_inflation_generator: Any = None
+    helm_globals: dict[str, Any] | None = None
+    helm_charts: tuple[dict[str, Any], ...] = ()
+    helm_chart_inflation_generator: tuple[dict[str, Any], ...] = ()
 
 
 _REFUSED = (
@@ -243,13 +252,13 @@ _ENCODED = {f.name: f.encode_name for f in msgspec.structs.fields(Kustomization)
 
 
 def read(data: bytes, file: str, *, component: bool | None = False, tolerant: bool = False) -> Kustomization:
-    """Decode a file. Raises `Rejected` naming file, line and field.
+    """Decode a file, of which the first document alone counts. Raises `Rejected` naming file, line and field.
 
     `component` says whether it must be one; None takes both. Of equal keys the last wins, as in kustomize. `tolerant`
     reads it as Flux reads the file that it lays something over: it may say nothing, and unknown fields are passed over.
     """
     try:
-        document = yaml.read(data, file=file, unique_keys=False)
+        document = yaml.read_first(data, file=file, unique_keys=False)
     except yaml.YamlError as error:
         raise Rejected(str(error)) from error
     if document is None and not tolerant:
@@ -279,7 +288,7 @@ def _says_something(document: dict[str, Any]) -> bool:
 
 def unknown(data: bytes) -> list[str]:
     """The fields at the top of a readable file that nobody knows."""
-    document = yaml.read(data, unique_keys=False)
+    document = yaml.read_first(data, unique_keys=False)
     return [key for key in document or () if key.lower() not in _KNOWN]
 
 

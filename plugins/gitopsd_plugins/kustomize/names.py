@@ -7,7 +7,7 @@ candidates of one former name follows kustomize step by step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from gitopsd.plugin import Rejected
@@ -74,7 +74,7 @@ class NameReferences:
         for resource in self._resources:
             fields = self._fields_of(resource.original.gvk)
             if fields:
-                _Referrer(resource, self._formerly).fix(fields if self._formerly else ())
+                _Referrer(resource, self._formerly).fix(fields if self._formerly else filter(_may_end_in_maps, fields))
 
     def _fields_of(self, gvk: Gvk) -> list[tuple[Gvk, tuple[str, ...]]]:
         found = self._by_kind.get(gvk)
@@ -82,6 +82,11 @@ class NameReferences:
             found = [(target, steps) for target, specs in self._fields for steps, _ in specs.of(gvk)]
             self._by_kind[gvk] = found
         return found
+
+
+def _may_end_in_maps(field: tuple[Gvk, tuple[str, ...]]) -> bool:
+    """Whether something may be wrong there although no name has changed: a map without a name."""
+    return not field[1][-1].lower().endswith("name")
 
 
 class _Referrer:
@@ -93,7 +98,7 @@ class _Referrer:
         self.namespace = resource.id.namespace
         self.subjects = _subject_namespaces(resource)
 
-    def fix(self, fields: Sequence[tuple[Gvk, tuple[str, ...]]]) -> None:
+    def fix(self, fields: Iterable[tuple[Gvk, tuple[str, ...]]]) -> None:
         for target, steps in fields:
             fieldspec.visit(self.resource.body, steps, self._editing(target, steps))
 

@@ -19,6 +19,8 @@ MAX_DEPTH = 100
 def facts(setting: Mapping[str, str], loader: Loader) -> dict[str, Any] | None:
     """The facts that the field asks for, None for the built-in ones. Raises `Rejected` naming the file."""
     path, version = setting.get("path", ""), setting.get("version", "")
+    if "path" in setting and not path:
+        raise Rejected("openapi: path is empty; name a file, or leave the field out")
     if path and version:
         raise Rejected("openapi: builtin version and custom schema provided, cannot use both")
     if path:

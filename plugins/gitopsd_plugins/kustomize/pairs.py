@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from gitopsd.plugin import Rejected
 from gitopsd_plugins.kustomize.kustomization import Generator
 from gitopsd_plugins.kustomize.loader import Loader
 
-_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
-_VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -23,8 +19,6 @@ def read(generator: Generator, loader: Loader, *, sealed: bool) -> dict[str, byt
         *(_file(source, loader, sealed=sealed) for source in generator.files),
     )
     for key, value in sources:
-        if not _KEY.fullmatch(key) or key == "." or key.startswith(".."):
-            raise Rejected(f"generator {generator.name}: {key!r} is not a valid key name")
         if key in result:
             raise Rejected(f"generator {generator.name} illegally repeats the key {key!r}")
         result[key] = value
@@ -60,7 +54,6 @@ def _env_file(data: bytes, file: str) -> list[tuple[str, bytes]]:
         if not text or text.startswith("#"):
             continue
         key, _, value = text.partition("=")
-        if not _VARIABLE.fullmatch(key):
-            raise Rejected(f"{file}:{number}: the name before '=' is not a valid environment variable name")
-        pairs.append((key, value.encode()))
+        if key:
+            pairs.append((key, value.encode()))
     return pairs

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gitopsd.plugin import Rejected, yaml
-from gitopsd_plugins.kustomize import documents, jsonpatch, merge
+from gitopsd_plugins.kustomize import documents, jsonpatch, merge, spelled
 from gitopsd_plugins.kustomize.identity import text
 from gitopsd_plugins.kustomize.jsonpatch import Operation
 from gitopsd_plugins.kustomize.kustomization import Patch, PatchOptions
@@ -66,7 +66,7 @@ def apply_strategic(resources: Resources, entries: Sequence[str], loader: Loader
     for entry in entries:
         inline = "\n" in entry or ":" in entry
         source = _INLINE if inline else loader.shown(entry)
-        found = documents.read(entry if inline else loader.read(entry), source)
+        found = documents.read(entry if inline else loader.read(entry), source, patch=True)
         if not found:
             raise Rejected(f"{source}: patch appears to be empty")
         for wanted in found:
@@ -113,8 +113,8 @@ def _documents(content: bytes | str, source: str) -> list[yaml.Document]:
 def _parsed(content: bytes | str, source: str) -> Loaded:
     found = _documents(content, source)
     if found and isinstance(found[0].value, list):
-        return Loaded(source, operations=_operations(found, source))
-    return Loaded(source, objects=tuple(documents.read(content, source)))
+        return Loaded(source, operations=tuple(jsonpatch.operations(found[0].value, source)))
+    return Loaded(source, objects=tuple(documents.read(content, source, patch=True)))
 
 
 def _operations(found: Sequence[Any], source: str) -> tuple[Operation, ...]:
@@ -135,6 +135,7 @@ def _apply_operations(resources: Resources, loaded: Loaded, patch: Patch) -> Non
 
 def _patch_body(resource: Resource, operations: Sequence[Operation], *, annotated: bool) -> None:
     """kustomize keeps its notes in annotations, so that a patch finds the map there where an object has been changed."""
+    spelled.settle(resource.metadata)
     annotations = resource.metadata.get("annotations")
     made = annotated and annotations is None
     if made:

@@ -25,6 +25,7 @@ from gitopsd_plugins.kustomize import (
     transformers,
 )
 from gitopsd_plugins.kustomize.config import as_spec
+from gitopsd_plugins.kustomize.decoding import Mode
 from gitopsd_plugins.kustomize.fieldspec import FieldSpecs
 from gitopsd_plugins.kustomize.identity import text
 from gitopsd_plugins.kustomize.kustomization import (
@@ -173,7 +174,7 @@ def _run(
         raise Rejected(f"{plugin.file}: {plugin}: no built-in plugin of this kind; known: {', '.join(table)}")
     kind, run = table[plugin.kind]
     try:
-        run(Call(resources, decoding.decode(plugin.body, kind, lenient=True), plugin.metadata, loader))
+        run(Call(resources, decoding.decode(plugin.body, kind, Mode.LENIENT), plugin.metadata, loader))
     except (SpecError, Rejected) as error:
         raise Rejected(f"{plugin.file or 'inline'}: {plugin}: {error}") from error
     resources.keep(lambda r: bool(r.body))
@@ -259,7 +260,7 @@ def _add_value(call: Call) -> None:
 
 def _in_file(path: str, loader: Loader) -> tuple[ValueTarget, ...]:
     (document,) = documents.documents(loader.read(path), loader.shown(path), yaml.KUBERNETES)
-    return decoding.decode(document.value, Adding, lenient=True).targets
+    return decoding.decode(document.value, Adding, Mode.LENIENT).targets
 
 
 def _add_to(resource: Resource, target: ValueTarget, value: str) -> None:

@@ -23,7 +23,7 @@ class KustomizeRenderer:
     """Builds like Flux: the whole artifact may be read, a missing kustomization file is made up, the order is kustomize's."""
 
     name = "kustomize"
-    version = "2"
+    version = "3"
 
     def render(
         self, tree: Tree, spec: Mapping[str, Any], values: Sequence[Mapping[str, bytes] | None] = ()

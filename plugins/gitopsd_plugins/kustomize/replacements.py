@@ -11,8 +11,8 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
-from gitopsd.plugin import Rejected, yaml
-from gitopsd_plugins.kustomize import fieldpath, inlined, kustomization, selector
+from gitopsd.plugin import Rejected
+from gitopsd_plugins.kustomize import fieldpath, inlined, kustomization, selector, spelled
 from gitopsd_plugins.kustomize.identity import Gvk, effective, text
 from gitopsd_plugins.kustomize.kustomization import (
     FieldOptions,
@@ -59,7 +59,7 @@ def apply(resources: Resources, replacement: Replacement) -> None:
 def _source_value(resources: Resources, source: ReplacementSource) -> Any:
     path = source.field_path or _NAME
     resource = _source(resources, source)
-    value = fieldpath.get(resource.body, fieldpath.split(path))
+    value = spelled.plain(fieldpath.get(resource.body, fieldpath.split(path)))
     if value is None or value in ({}, []):
         raise Rejected(f"fieldPath `{path}` is missing for replacement source {resource}")
     options = source.options or _NO_OPTIONS
@@ -70,7 +70,7 @@ def _source_value(resources: Resources, source: ReplacementSource) -> Any:
     parts = text(value).split(options.delimiter)
     if not 0 <= options.index < len(parts):
         raise Rejected(f"options.index {options.index} is out of bounds for the value at `{path}` of {resource}")
-    return parts[options.index] if isinstance(value, str) else yaml.KUSTOMIZE.resolve(parts[options.index])
+    return parts[options.index] if isinstance(value, str) else inlined.resolved(parts[options.index])
 
 
 def _source(resources: Resources, source: ReplacementSource) -> Resource:

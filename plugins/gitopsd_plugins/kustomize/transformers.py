@@ -104,6 +104,8 @@ def _entering(
         found = holder[key]
         if not isinstance(found, dict):
             raise Rejected(f"field {key}: a map is expected")
+        if "" in entries:
+            raise Rejected(f"field {'/'.join(steps)}: an empty key")
         for name, value in entries.items():
             if name not in found:
                 made[name].append(Place(steps, found, name))

@@ -12,7 +12,7 @@ Public are
 
 all imported from their modules, so that this package stays cheap to import. Images whose name or tag contains `fail` or
 `broken` never start: a Deployment of one exceeds its progress deadline, a Job of one fails. State lives in memory; with
-`persist` a clean end writes one snapshot, and the next start reads it.
+`persist` a folder follows it, and the next start reads it.
 
 As a plugin it offers the access `sandbox` for `Cluster` objects (cluster_access.py), and the verb `gitopsd sandbox up`. The server
 itself loads nothing of gitopsd until a request needs it, for YAML or rules in CEL: that is half of what a start would cost.

@@ -31,7 +31,7 @@ class SandboxAccess:
 
     @asynccontextmanager
     async def open(self, cluster: str, spec: Mapping[str, Any], ctx: Context) -> AsyncIterator[Access]:
-        """Access to a fresh or persisted sandbox. Raises `Misconfigured` for a wrong field or a folder in use."""
+        """Access to a fresh or persisted sandbox. Raises `Misconfigured` for a wrong field or a folder that cannot be used."""
         # here, because a registry that only lists plugins must not load an HTTP server
         from gitopsd_plugins.sandbox.cluster import Settings
         from gitopsd_plugins.sandbox.server import serve
@@ -42,7 +42,7 @@ class SandboxAccess:
             server = serve(persist=folder, settings=Settings(settling=wanted.settling, clock=ctx.now))
             try:
                 running = await stack.enter_async_context(server)
-            except (BlockingIOError, ValueError) as error:
+            except (OSError, ValueError) as error:
                 raise Misconfigured(f"Cluster/{cluster}: {error}") from error
             headers = {"Authorization": f"Bearer {running.token}"}
 

@@ -66,6 +66,7 @@ async def _serve(port: int, kubeconfig: Path, persist: Path | None, settling: fl
 
         loop.add_signal_handler(instance.RESET, reset)
         write_private(kubeconfig, running.kubeconfig())
+        held.announce()
         click.echo(f"sandbox: a cluster in memory at {running.url}" + (f", kept in {persist}" if persist else ""))
         click.echo(f"  export KUBECONFIG={kubeconfig}")
         click.echo("  kubectl get namespaces")

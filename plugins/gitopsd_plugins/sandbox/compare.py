@@ -117,13 +117,14 @@ def _items(items: list[Any], schema: Schema) -> dict[str, list[Any]]:
 
 def _put(sets: _Sets, element: str, old: Any, new: Any, schema: Schema) -> None:
     """Enter what differs at and below one element into the sets."""
+    added, modified, removed = sets
+    if old is _MISSING:
+        added[element] = marked(_fields(new, schema))
+        return
     below = _node(old, new, schema)
     if below is None:
         return
-    added, modified, removed = sets
-    if old is _MISSING:
-        added[element] = marked(below[0])
-    elif new is _MISSING:
+    if new is _MISSING:
         removed[element] = marked(below[2])
     elif below is _NONE:
         if not _same(old, new):
@@ -132,3 +133,21 @@ def _put(sets: _Sets, element: str, old: Any, new: Any, schema: Schema) -> None:
         for target, node in zip(sets, below, strict=True):
             if node:
                 target[element] = node
+
+
+def _fields(value: Any, schema: Schema) -> FieldSet:
+    """All fields below one that only the new version has: what `_node` adds where there was nothing, at less cost."""
+    if not value or schema.atomic or schema.shape == "scalar":
+        return MEMBER
+    if schema.shape == "list":
+        if not isinstance(value, list):
+            return MEMBER
+        element = schema.element or ANY
+        found = _items(value, schema)
+        return {name: marked(_fields(each[0], element)) if len(each) < 2 else MEMBER for name, each in found.items()}
+    if not isinstance(value, dict):
+        return MEMBER
+    return {
+        f"f:{name}": marked(_fields(item, schema.child(name) or ANY)) if isinstance(item, dict | list) else MEMBER
+        for name, item in value.items()
+    }

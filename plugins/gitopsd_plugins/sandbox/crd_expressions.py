@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitopsd_plugins.sandbox import expression_values, expressions
+from gitopsd_plugins.sandbox import crd_rules, expression_values, expressions
 from gitopsd_plugins.sandbox.expressions import Expression, Variables
 from gitopsd_plugins.sandbox.resources import Resource
 from gitopsd_plugins.sandbox.schema import ANY, Json, Schema
@@ -108,9 +108,9 @@ class _Check:
     def _list(self, place: _Place, schema: Schema) -> Iterator[Cause]:
         held = {}
         if schema.keys and isinstance(place.old, list):
-            held = {_identity(item, schema): item for item in place.old}
+            held = {crd_rules.identity(item, schema): item for item in place.old}
         for index, item in enumerate(place.value):
-            old = held.get(_identity(item, schema)) if schema.keys else None
+            old = held.get(crd_rules.identity(item, schema)) if schema.keys else None
             path = f"{place.path}[{index}]"
             yield from self.node(place.below(path, item, old, correlated=bool(schema.keys)), schema.element or ANY)
 
@@ -153,10 +153,6 @@ class _Check:
             self.warnings.append(f"{cause.field}: {cause.message}")
         else:
             yield cause
-
-
-def _identity(item: Any, schema: Schema) -> bytes:
-    return encode([item.get(key) for key in schema.keys] if isinstance(item, dict) else item)
 
 
 def _seen(place: _Place, schema: Schema) -> Variables:

@@ -26,15 +26,21 @@ _TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
 }
 
 
-def of(resource: Resource, body: Json) -> list[Cause]:
-    """What is wrong with a custom resource; nothing for built-in kinds."""
+_ABSENT: Any = object()
+
+
+def of(resource: Resource, body: Json, live: Json | None = None) -> list[Cause]:
+    """What is wrong with a custom resource; nothing for built-in kinds.
+
+    What stands in `live` too is not looked at: a definition that became stricter does not stop writes of something else.
+    """
     if not resource.custom:
         return []
     causes: list[Cause] = []
     for name, value in body.items():
         below = resource.schema.fields.get(name)
         if below is not None and name not in ("apiVersion", "kind", "metadata"):
-            causes.extend(_node(value, below, name))
+            causes.extend(_node(value, below, name, (live or {}).get(name, _ABSENT)))
     causes.extend(_missing(body, resource.schema, ""))
     causes.extend(_scale(body, resource.scale or {}))
     return sorted(causes, key=lambda cause: cause.field)
@@ -51,14 +57,14 @@ def _scale(body: Json, paths: Json) -> Iterator[Cause]:
             yield Cause(paths[name], "FieldValueInvalid", why)
 
 
-def _node(value: Any, schema: Schema, path: str) -> Iterator[Cause]:
-    if value is None and schema.nullable:
+def _node(value: Any, schema: Schema, path: str, old: Any = _ABSENT) -> Iterator[Cause]:
+    if (value is None and schema.nullable) or value == old:
         return
     match schema.shape:
         case "map":
-            yield from _map(value, schema, path)
+            yield from _map(value, schema, path, old)
         case "list":
-            yield from _list(value, schema, path)
+            yield from _list(value, schema, path, old)
         case "scalar":
             yield from _scalar(value, schema, path)
     if schema.rules:
@@ -119,15 +125,16 @@ def _type_name(value: Any) -> str:
     return {str: "string", int: "integer", float: "number", list: "array", dict: "object"}.get(type(value), "null")
 
 
-def _map(value: Any, schema: Schema, path: str) -> Iterator[Cause]:
+def _map(value: Any, schema: Schema, path: str, old: Any) -> Iterator[Cause]:
     if not isinstance(value, dict):
         yield _wrong_type(value, "object", path)
         return
     yield from _missing(value, schema, path)
+    held = old if isinstance(old, dict) and not schema.atomic else {}
     for name, item in value.items():
         below = schema.fields.get(name) or schema.element or ANY
         if below is not ANY:
-            yield from _node(item, below, f"{path}.{name}")
+            yield from _node(item, below, f"{path}.{name}", held.get(name, _ABSENT))
     most, least = schema.rules.get("maxProperties"), schema.rules.get("minProperties")
     if most is not None and len(value) > most:
         yield Cause(path, "FieldValueTooMany", f"Too many: {len(value)}: must have at most {most} items")
@@ -145,7 +152,7 @@ def _missing(value: Json, schema: Schema, path: str) -> Iterator[Cause]:
             yield Cause(f"{path}.{name}" if path else name, "FieldValueRequired", "Required value")
 
 
-def _list(value: Any, schema: Schema, path: str) -> Iterator[Cause]:
+def _list(value: Any, schema: Schema, path: str, old: Any) -> Iterator[Cause]:
     if not isinstance(value, list):
         yield _wrong_type(value, "array", path)
         return
@@ -156,8 +163,10 @@ def _list(value: Any, schema: Schema, path: str) -> Iterator[Cause]:
         yield Cause(
             path, "FieldValueInvalid", f"Invalid value: {len(value)}: {path} in body should have at least {least} items"
         )
+    held = {identity(item, schema): item for item in old} if schema.keys and isinstance(old, list) else {}
     for index, item in enumerate(value):
-        yield from _node(item, schema.element or ANY, f"{path}[{index}]")
+        before = held.get(identity(item, schema), _ABSENT) if held else _ABSENT
+        yield from _node(item, schema.element or ANY, f"{path}[{index}]", before)
     yield from _repeated(value, schema, path)
 
 
@@ -169,11 +178,15 @@ def _repeated(items: list[Any], schema: Schema, path: str) -> Iterator[Cause]:
     for index, item in enumerate(items):
         if schema.keys and not isinstance(item, dict):
             continue
-        identity = {key: item.get(key) for key in schema.keys} if schema.keys else item
-        text = encode(identity)
+        text = identity(item, schema)
         if text in seen:
             yield Cause(f"{path}[{index}]", "FieldValueDuplicate", f"Duplicate value: {text.decode()}")
         seen.add(text)
+
+
+def identity(item: Any, schema: Schema) -> bytes:
+    """What makes an item the same one, as JSON."""
+    return encode({key: item.get(key) for key in schema.keys} if schema.keys and isinstance(item, dict) else item)
 
 
 def _scalar(value: Any, schema: Schema, path: str) -> Iterator[Cause]:

@@ -31,14 +31,7 @@ def spec_of(spec: Json, path: str) -> Iterator[Cause]:
 
 
 def _container(container: Json, path: str, seen: set[str], volumes: set[Any]) -> Iterator[Cause]:
-    name = container.get("name", "")
-    if not name:
-        yield causes.required(f"{path}.name")
-    elif why := names.label(name):
-        yield causes.wrong(f"{path}.name", name, why)
-    elif name in seen:
-        yield Cause(f"{path}.name", "FieldValueDuplicate", f'Duplicate value: "{name}"')
-    seen.add(name)
+    yield from _name(container.get("name", ""), f"{path}.name", seen)
     if not container.get("image"):
         yield causes.required(f"{path}.image")
     yield from _ports(container.get("ports") or [], f"{path}.ports")
@@ -52,6 +45,17 @@ def _container(container: Json, path: str, seen: set[str], volumes: set[Any]) ->
     policy = container.get("imagePullPolicy")
     if policy not in PULL_POLICIES:
         yield causes.unsupported(f"{path}.imagePullPolicy", policy, PULL_POLICIES)
+
+
+def _name(name: str, path: str, seen: set[Any]) -> Iterator[Cause]:
+    """A label that nothing else has; added to `seen`."""
+    if not name:
+        yield causes.required(path)
+    elif why := names.label(name):
+        yield causes.wrong(path, name, why)
+    elif name in seen:
+        yield Cause(path, "FieldValueDuplicate", f'Duplicate value: "{name}"')
+    seen.add(name)
 
 
 def _tolerations(tolerations: list[Json], path: str) -> Iterator[Cause]:
@@ -94,11 +98,4 @@ def _mounts(mounts: list[Json], path: str, volumes: set[Any]) -> Iterator[Cause]
 def _volumes(volumes: list[Json], path: str) -> Iterator[Cause]:
     seen: set[Any] = set()
     for index, volume in enumerate(volumes):
-        name = volume.get("name", "")
-        if not name:
-            yield causes.required(f"{path}[{index}].name")
-        elif why := names.label(name):
-            yield causes.wrong(f"{path}[{index}].name", name, why)
-        elif name in seen:
-            yield Cause(f"{path}[{index}].name", "FieldValueDuplicate", f'Duplicate value: "{name}"')
-        seen.add(name)
+        yield from _name(volume.get("name", ""), f"{path}[{index}].name", seen)

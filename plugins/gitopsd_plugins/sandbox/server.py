@@ -15,7 +15,7 @@ import asyncio
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -26,6 +26,7 @@ from aiohttp import web
 
 from gitopsd_plugins.sandbox import (
     impersonation,
+    keeper,
     kubeconfig,
     persistence,
     routes,
@@ -38,6 +39,7 @@ from gitopsd_plugins.sandbox.cluster import Cluster, Settings
 from gitopsd_plugins.sandbox.controllers.loop import Controllers
 from gitopsd_plugins.sandbox.faults import Fault, Faults
 from gitopsd_plugins.sandbox.journal import Journal, Request
+from gitopsd_plugins.sandbox.keeper import Keeper
 from gitopsd_plugins.sandbox.routes import PROBES, Answer, Asked
 from gitopsd_plugins.sandbox.store import encode
 from gitopsd_plugins.sandbox.user import ADMIN, ANONYMOUS, ANYBODY, User, authenticated, subject
@@ -62,6 +64,8 @@ class Running:
     """None without TLS."""
     faults: Faults = field(default_factory=Faults)
     journal: Journal = field(default_factory=Journal)
+    keeper: Keeper | None = None
+    """What keeps the state; None where it is in memory only."""
 
     @property
     def authority(self) -> str:
@@ -96,6 +100,8 @@ class Running:
         """Make the cluster as it was at its first start. Users' tokens end; the administrator's goes on."""
         self.cluster.clear()
         startup.furnish(self.cluster)
+        if self.keeper is not None:
+            self.keeper.renew()
 
     def compact(self) -> None:
         """Forget the history, so that a watch from any older version is answered with 410."""
@@ -251,10 +257,10 @@ async def serve(
 ) -> AsyncIterator[Running]:
     """A sandbox cluster that answers for as long as the context lasts.
 
-    `host` is a loopback address or name; `port` 0 takes a free one; without `token` a random one is made. `persist` is a folder: the state is read from it at
-    the start and written to it, in one step, at a clean end. `tls` makes an authority of its own and speaks https, which
-    kubectl needs to send a token. Raises OSError when the port is taken, BlockingIOError when another sandbox uses the
-    folder, ValueError when its file is damaged.
+    `host` is a loopback address or name; `port` 0 takes a free one; without `token` a random one is made. `persist` is a folder: the
+    state is read from it at the start, and written to it as it changes and at a clean end. `tls` makes an authority of its own and
+    speaks https, which kubectl needs to send a token. Raises OSError when the port is taken or the folder takes nothing,
+    BlockingIOError when another sandbox uses it, ValueError when a file in it is damaged.
     """
     if not _is_loopback(host):
         raise ValueError(f"{host} is no loopback address; the sandbox answers on this machine only")
@@ -263,12 +269,12 @@ async def serve(
         if persist is None or not persistence.load(cluster, persist):
             startup.furnish(cluster)
         running = Running(cluster=cluster, token=token or secrets.token_urlsafe(32))
-        try:
-            async with _listening(running, host, port, tls=tls), Controllers(cluster):
-                yield running
-        finally:
+        async with AsyncExitStack() as stack:
             if persist is not None:
-                persistence.save(cluster, persist)
+                running.keeper = await stack.enter_async_context(keeper.keeping(cluster, persist))
+            await stack.enter_async_context(_listening(running, host, port, tls=tls))
+            await stack.enter_async_context(Controllers(cluster))
+            yield running
 
 
 def _is_loopback(host: str) -> bool:

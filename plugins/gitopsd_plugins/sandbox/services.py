@@ -26,6 +26,12 @@ class Addresses:
     next_port: int = 30000
     used: set[str] = field(default_factory=set)
 
+    def note(self, spec: Json) -> None:
+        """Take what a Service has out of what is handed out."""
+        self.used.add(spec.get("clusterIP", ""))
+        ports = [each.get("nodePort", 0) for each in spec.get("ports") or ()]
+        self.next_port = max(self.next_port, spec.get("healthCheckNodePort", 0), *ports)
+
     def address(self) -> str:
         """A free cluster IP."""
         while True:

@@ -118,10 +118,16 @@ class Store:
         self._record(Event(self.version, collection, before, stored, stored))
         return stored
 
-    def restore(self, collection: CollectionKey, key: ObjectKey, body: Json) -> None:
+    def restore(self, collection: CollectionKey, key: ObjectKey, body: Json, *, unsettled: bool) -> None:
         """Put an object of an earlier process back as it was, without an event."""
-        stored = Stored(collection, key, body, int(body["metadata"]["resourceVersion"]))
+        self.drop(collection, key)
+        stored = Stored(collection, key, body, int(body["metadata"]["resourceVersion"]), unsettled)
         self.objects.setdefault(collection, {})[key] = self.by_uid[stored.uid] = stored
+
+    def drop(self, collection: CollectionKey, key: ObjectKey) -> None:
+        """Take out what an earlier process removed, without an event."""
+        if (stored := self.objects.get(collection, {}).pop(key, None)) is not None:
+            self.by_uid.pop(stored.uid, None)
 
     def remove(self, stored: Stored) -> Stored:
         """Delete the object; the answer is its last state, whose resource version is that of the deletion."""

@@ -107,7 +107,7 @@ def commit(cluster: Cluster, call: Call, stored: Stored, new: Json, held: Sequen
     resource = call.resource
     live = conversion.converted(stored.body, resource)
     new = prepare.counted(resource, live, new)
-    found = [*validation.of_change(resource, live, new, call.target.subresource), *crd_rules.of(resource, new)]
+    found = [*validation.of_change(resource, live, new, call.target.subresource), *crd_rules.of(resource, new, live)]
     found += crd_expressions.of(resource, new, live, call.warnings, found)
     if found:
         raise status.invalid(resource.group, resource.kind, call.target.name, found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gitopsd.plugin import Misconfigured
@@ -17,20 +17,16 @@ class Closed(Exception):  # noqa: N818 - says what is so: none of these keys ope
     """None of the keys that there are opens it; the message says which were tried."""
 
 
-def opened(sealed: str, keys: Iterable[Key]) -> bytes:
+def opened(sealed: str, keys: Sequence[Key]) -> bytes:
     """The data key or share. Raises `Closed`, and `Misconfigured` for a key that is none and a library that is missing."""
-    pyrage = _library()
-    identities: list[Any] = []
-    places: list[str] = []
-    for key in keys:
-        identities.extend(_identities(key, pyrage))
-        places.append(key.place)
-    if not identities:
+    if not keys:
         raise Closed("there is no age key")
+    pyrage = _library()
+    identities = [identity for key in keys for identity in _identities(key, pyrage)]
     try:
-        return bytes(pyrage.decrypt(sealed.encode(), identities))
+        return bytes(pyrage.decrypt(sealed.encode("utf-8", "replace"), identities))
     except pyrage.DecryptError:
-        raise Closed(f"{', '.join(places)} does not open it") from None
+        raise Closed(f"{', '.join(key.place for key in keys)} does not open it") from None
 
 
 def _library() -> Any:

@@ -13,9 +13,6 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from gitopsd_plugins.sops.document import Comment, Moment
 
 SEALED = re.compile(r"ENC\[AES256_GCM,data:(.*),iv:(.+),tag:(.+),type:(.+)\]")
@@ -34,6 +31,10 @@ def opened(text: str, key: bytes, path: tuple[str, ...]) -> Any:
 
 def opened_with(text: str, key: bytes, additional: str) -> Any:
     """The value that was sealed with this additional data. Raises `Damaged`."""
+    # 50 ms that whoever loads the plugin and opens nothing never needs
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     if not text:
         return ""
     found = SEALED.fullmatch(text)
@@ -59,7 +60,7 @@ def _typed(content: bytes, sort: str) -> Any:
         case "float":
             return float(text)
         case "bool":
-            return {"true": True, "false": False}[text.lower()] if text.lower() in ("true", "false") else text == "1"
+            return text.lower() in ("1", "t", "true")
         case "time":
             return Moment(text)
         case "comment":
@@ -80,7 +81,7 @@ class Code:
 
     def is_right(self, expected: str) -> bool:
         """Whether this is the code that the file carries."""
-        return hmac.compare_digest(self._hash.hexdigest().upper(), expected)
+        return hmac.compare_digest(self._hash.hexdigest().upper().encode(), expected.encode("utf-8", "replace"))
 
 
 def spelled(value: Any) -> bytes:
@@ -89,7 +90,15 @@ def spelled(value: Any) -> bytes:
         return b"True" if value else b"False"
     if isinstance(value, float):
         return decimal(value).encode()
-    return str(value).encode("utf-8", "surrogateescape")
+    return raw(str(value))
+
+
+def raw(text: str) -> bytes:
+    """The bytes of a text; those that were no UTF-8 are what they were, half a surrogate pair is a question mark."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
 
 
 def decimal(value: float) -> str:

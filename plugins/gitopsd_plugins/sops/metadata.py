@@ -95,7 +95,7 @@ def _keys(group: Mapping[str, Any]) -> Iterator[MasterKey]:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+    return "" if value is None else str(value).encode("utf-8", "replace").decode()
 
 
 def _number(value: Any) -> int:

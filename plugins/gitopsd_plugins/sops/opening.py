@@ -147,4 +147,4 @@ class _Walk:
 
 
 def _place(path: tuple[str, ...]) -> str:
-    return ".".join(path)
+    return ".".join(path).encode("utf-8", "replace").decode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from gitopsd.plugin import Misconfigured
@@ -13,18 +13,16 @@ from gitopsd_plugins.sops.keyring import Key
 _BLOCK = re.compile(rb"-----BEGIN PGP [A-Z ]+-----.*?-----END PGP [A-Z ]+-----", re.S)
 
 
-def opened(sealed: str, keys: Iterable[Key]) -> bytes:
+def opened(sealed: str, keys: Sequence[Key]) -> bytes:
     """The data key or share. Raises `Closed`, and `Misconfigured` for a key that is none and a library that is missing."""
-    library = _library()
-    places: list[str] = []
-    for key in keys:
-        places.append(key.place)
-        for certificate in _certificates(key, library):
-            if (found := _tried(sealed.encode(), certificate, library)) is not None:
-                return found
-    if not places:
+    if not keys:
         raise Closed("there is no OpenPGP key")
-    raise Closed(f"{', '.join(places)} does not open it")
+    library = _library()
+    for key in keys:
+        for certificate in _certificates(key, library):
+            if (found := _tried(sealed.encode("utf-8", "replace"), certificate, library)) is not None:
+                return found
+    raise Closed(f"{', '.join(key.place for key in keys)} does not open it")
 
 
 def _library() -> Any:

@@ -15,7 +15,15 @@ def _object(required: list[str] | None = None, **properties: Json) -> Json:
 
 
 TEXT: Json = {"type": "string"}
-PART = _object(["name"], name={"type": "string", "maxLength": 5}, count={"type": "integer", "default": 1}, note=TEXT)
+PART = {
+    **_object(["name"], name={"type": "string", "maxLength": 5}, count={"type": "integer", "default": 1}, note=TEXT),
+    "x-kubernetes-validations": [{"rule": "self.count >= oldSelf.count", "message": "counts up"}],
+}
+KEPT: Json = {
+    "type": "string",
+    "maxLength": 9,
+    "x-kubernetes-validations": [{"rule": "self == oldSelf", "reason": "FieldValueForbidden", "message": "stays"}],
+}
 ROUTE = _object(
     ["host", "port"],
     host=TEXT,
@@ -36,9 +44,19 @@ SPEC = _object(
     nothing={"type": "string", "nullable": True},
     filled={"type": "string", "nullable": True, "default": "full"},
     whole={**_object(x=TEXT, y=TEXT), "x-kubernetes-map-type": "atomic"},
-    map={"type": "object", "additionalProperties": _object(v=TEXT, w={"type": "integer", "default": 3})},
+    map={
+        "type": "object",
+        "maxProperties": 3,
+        "additionalProperties": _object(v=KEPT, w={"type": "integer", "default": 3}),
+    },
     nested={**_object(a=_object(b={"type": "string", "default": "deep"}), c=TEXT), "default": {}},
-    parts={"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], "items": PART},
+    parts={
+        "type": "array",
+        "maxItems": 5,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["name"],
+        "items": PART,
+    },
     routes={
         "type": "array",
         "x-kubernetes-list-type": "map",
@@ -51,6 +69,13 @@ SPEC = _object(
     objects={"type": "array", "items": _object(k=TEXT, d={"type": "string", "default": "dd"})},
     when={"type": "string", "format": "date-time"},
 )
+SPEC["x-kubernetes-validations"] = [
+    {
+        "rule": "self.size != 2 || !has(self.replicas) || self.replicas != 3",
+        "messageExpression": "'%d of size %d are too many'.format([self.replicas, self.size])",
+        "fieldPath": ".replicas",
+    }
+]
 STATUS = _object(
     ready={"type": "boolean"},
     replicas={"type": "integer"},

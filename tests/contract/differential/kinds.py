@@ -398,7 +398,7 @@ LIMITS = Kind(
     api_version="v1",
     kind="LimitRange",
     plural="limitranges",
-    tree={"spec": {"limits": [{"type": "Container", "default?": {"cpu": ("500m", "1")}, "max?": {"cpu": "2000m"}}]}},
+    tree={"spec": {"limits": [{"type": "Container", "default?": {"cpu": ("500m", "1")}, "max?": {"cpu": "2"}}]}},
     least={"spec": {"limits": []}},
 )
 QUOTA = Kind(

@@ -151,3 +151,8 @@ def test_what_json_cannot_say_is_refused(value: object) -> None:
 def test_other_types_are_refused(value: object) -> None:
     with pytest.raises(TypeError, match="of type"):
         yaml.write(value)
+
+
+def test_behind_a_byte_order_mark_everything_is_an_escape():
+    assert yaml.write({"a": "\ufeffb c\r\n\u00e9"}) == 'a: "\\uFEFF\\x62\\x20\\x63\\r\\n\\xE9"\n'
+    assert yaml.write({"a": "b\ufeffc"}) == 'a: "b\\uFEFFc"\n'

@@ -165,6 +165,13 @@ def test_a_prompt_before_a_command_does_no_harm(imported: Importing) -> None:
     assert imported("$ " + GIT + "-k name=a path=a").spec("Kustomization", "app-a")["path"] == "./a"
 
 
+def test_settings_of_the_extension_that_are_not_carried_over_are_named(imported: Importing) -> None:
+    extension = "az k8s-extension create -g rg -c aks -t managedClusters --name flux --extension-type microsoft.flux --config kustomize-controller.strict-substitution-mode=true source-controller.enabled=true\n"
+    said = imported(extension + GIT + "-k name=a path=a").said
+    assert "kustomize-controller.strict-substitution-mode=true is not carried over" in said
+    assert "source-controller.enabled" not in said
+
+
 def test_settings_of_the_extension_in_the_same_script_count(imported: Importing) -> None:
     extension = "az k8s-extension create -g rg -c aks -t managedClusters --name flux --extension-type microsoft.flux --config multiTenancy.enforce=false\n"
     made = imported(extension + GIT + "-k name=a path=a")

@@ -59,6 +59,11 @@ def test_an_ssh_url_without_a_key_asks_for_a_secret(imported: Importing) -> None
     assert made.spec("GitRepository", "app")["secretRef"] == {"name": "app-auth"}
 
 
+def test_known_hosts_without_a_key_ask_for_the_key(imported: Importing) -> None:
+    made = imported(body(gitRepository=git(url="git@github.com:o/r", sshKnownHosts=coded("h ssh-ed25519 AAAA\n"))))
+    assert [str(w) for w in made.found.wanted] == ["Secret/web/app-auth with identity, for GitRepository/web/app"]
+
+
 def test_local_auth_ref_wins_over_inline_credentials(imported: Importing) -> None:
     block = git(localAuthRef="mine", httpsUser="me")
     made = imported(body(gitRepository=block, configurationProtectedSettings={"httpsKey": coded("x")}))
@@ -92,6 +97,14 @@ def test_mistakes_with_base64_that_are_not(imported: Importing, key: str, messag
     with pytest.raises(InputError, match=message) as refused:
         imported(body(gitRepository=git(url="ssh://git@h/r"), configurationProtectedSettings={"sshPrivateKey": key}))
     assert key not in str(refused.value)
+
+
+def test_a_key_without_known_hosts_lacks_something_here(imported: Importing) -> None:
+    made = imported(
+        body(gitRepository=git(url="ssh://git@h/r"), configurationProtectedSettings={"sshPrivateKey": coded(PEM)})
+    )
+    assert made.found.lost
+    assert "add known_hosts to the Secret" in made.said
 
 
 def test_known_hosts_that_were_never_coded_are_taken(imported: Importing) -> None:

@@ -52,6 +52,7 @@ def of_bicep(text: str) -> Any:
         ("contains(['a'], 'a')", True),
         ("null ?? 'd'", "d"),
         ("'Ab' =~ 'aB'", True),
+        ("#disable-next-line BCP081 // why\n'a'", "a"),
     ],
 )
 def test_bicep_expressions(text: str, value: Any) -> None:
@@ -59,14 +60,41 @@ def test_bicep_expressions(text: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["uniqueString('a')", "nobody", "nobody.id", "'a${nobody}'", "listKeys('x').key", "o.a.b", "reference(x).z"]
+    "text",
+    [
+        "uniqueString('a')",
+        "nobody",
+        "nobody.id",
+        "'a${nobody}'",
+        "listKeys('x').key",
+        "o.a.b",
+        "reference(x).z",
+        "nobody::inner.id",
+    ],
 )
 def test_what_only_azure_knows_stays_unknown(text: str) -> None:
     assert isinstance(of_bicep(text), Unknown)
 
 
 @pytest.mark.parametrize(
-    "text", ["'open", "{ a: }", "[1", "f(", "a b", "'${a'", "? 1 : 2", "x[", "[for i in l]", "'\\q'", "(" * 200, "#"]
+    "text",
+    [
+        "[for i in l: if",
+        "(a",
+        "(a,",
+        "'open",
+        "{ a: }",
+        "[1",
+        "f(",
+        "a b",
+        "'${a'",
+        "? 1 : 2",
+        "x[",
+        "[for i in l]",
+        "'\\q'",
+        "(" * 200,
+        "#",
+    ],
 )
 def test_what_is_no_bicep_is_refused_with_its_line(text: str) -> None:
     with pytest.raises(InputError, match="f:1"):
@@ -151,6 +179,24 @@ def test_an_unknown_value_in_the_result_is_an_error_with_path_and_reason(importe
         imported(template({"name": "[parameters('who')]"}, parameters={"who": {"type": "string"}}))
 
 
+def test_a_cluster_that_is_written_in_ways_that_are_not_read_does_no_harm(imported: Importing) -> None:
+    made = imported("""
+resource mc 'Microsoft.ContainerService/managedClusters@2024-01-01' = {
+  name: 'aks'
+  odd: what is this
+}
+resource f 'Microsoft.KubernetesConfiguration/fluxConfigurations@2023-05-01' = {
+  scope: mc
+  name: 'app'
+  properties: {
+    gitRepository: { url: 'https://h/r', repositoryRef: { branch: 'main' } }
+    kustomizations: { a: {} }
+  }
+}
+""")
+    assert "Kustomization/default/app-a" in made.names
+
+
 def test_an_unknown_value_elsewhere_does_no_harm(imported: Importing) -> None:
     assert "GitRepository/web/app" in imported(template({"scope": "[reference('x').id]"})).names
 
@@ -185,6 +231,11 @@ resource f 'Microsoft.KubernetesConfiguration/fluxConfigurations@2023-05-01' = {
     assert "identity" in imported(text.replace("FILE", "id"), folder=folder).secrets["app-auth"]
     with pytest.raises(InputError, match="lies outside of"):
         imported(text.replace("FILE", "../id"), folder=folder)
+
+
+def test_a_resource_without_a_body_is_refused_with_its_line(imported: Importing) -> None:
+    with pytest.raises(InputError, match=r"input:1: resource f has no body"):
+        imported("resource f 'Microsoft.KubernetesConfiguration/fluxConfigurations@2023-05-01'\n")
 
 
 def test_a_parameters_file_of_bicep_brings_its_values(imported: Importing, tmp_path: Path) -> None:

@@ -165,3 +165,40 @@ def test_limits_are_errors_with_the_remedy(world, repo, read, tmp_path, limits, 
 
 def test_lfs_pointers_are_known_by_their_first_line():
     assert content.LFS.endswith(b"/spec/")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "name", ["refs/heads/../../../x", "../../etc/passwd", "refs/heads/.git", "-x", "refs/heads/a\x07b"]
+)
+@pytest.mark.parametrize("modern", [True, False])
+async def test_ref_that_is_named_to_escape_is_refused(world, repo, read, name, modern):
+    repo.commit({"a": "1"})
+    with http_server(repo.path) as server:
+        server.behaviour.listed = name
+        server.behaviour.modern = modern
+
+        with pytest.raises(Rejected, match="a ref with a name that Git does not allow") as caught:
+            await world.sync(read({"url": server.url, "ref": {"branch": "main"}}))
+
+    assert server.url in str(caught.value)
+    assert "\x07" not in str(caught.value)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://169.254.169.254/latest",
+        "http://[::ffff:169.254.169.254]/x",
+        "http://metadata.google.internal/x",
+        "http://[fe80::1]/",
+    ],
+)
+@pytest.mark.parametrize("ref", [{"branch": "main"}, {"commit": "a" * 40}])
+async def test_redirect_to_a_metadata_address_is_never_followed(world, repo, read, target, ref):
+    with http_server(repo.path) as server:
+        server.behaviour.redirect = target
+
+        with pytest.raises(Rejected, match="an address of this machine's own link"):
+            await world.sync(read({"url": server.url, "ref": ref}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import anyio
 import pytest
 from fakes.git_server import http_server
@@ -100,3 +102,16 @@ async def test_error_names_each_object_once(world, repo, read, server):
     errors = await _forty(world, [same] * 5)
 
     assert {str(error).count("GitRepository/flux-system/app") for error in errors} == {1}
+
+
+@pytest.mark.asyncio
+async def test_silent_host_is_noticed_before_the_objects_own_time_is_over(world, read):
+    """Otherwise each object would be cancelled by itself, and nobody would know that it was the host."""
+    silent = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{silent.getsockname()[1]}/x"
+    first, second = (read({"url": url, "timeout": "500ms", "ref": {"branch": name}}) for name in ("a", "b"))
+
+    with silent, pytest.raises(Transient, match=r"did not answer within 0\.4 s"):
+        await world.source.resolve(first, world.ctx)
+    with pytest.raises(Transient, match="is left alone"):
+        await world.source.resolve(second, world.ctx)

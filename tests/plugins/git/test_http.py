@@ -234,7 +234,7 @@ async def test_silent_server_runs_into_the_timeout(world, read):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/app"
 
-        with pytest.raises(Transient, match=r"did not answer within 0\.1 s; see spec\.timeout"):
+        with pytest.raises(Transient, match=r"did not answer within 0\.08 s; see spec\.timeout"):
             await world.source.resolve(read({"url": url, "timeout": "100ms"}), world.ctx)
 
 

@@ -180,7 +180,7 @@ async def test_allowed_network_is_reached(world, repo, read, bounded, hidden, co
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("target", ["http://169.254.169.254/latest", "http://[fe80::1]/x", "http://10.1.2.3/x"])
+@pytest.mark.parametrize("target", ["http://192.168.1.1/latest", "http://[fd00::1]/x", "http://10.1.2.3/x"])
 async def test_redirect_to_a_forbidden_address_is_refused(world, repo, read, bounded, hidden, target):
     server, _, url = hidden
     server.behaviour.redirect = target
@@ -193,10 +193,10 @@ async def test_redirect_to_a_forbidden_address_is_refused(world, repo, read, bou
 @pytest.mark.asyncio
 async def test_redirect_of_a_fetch_is_bounded_too(world, repo, read, bounded, hidden):
     server, _, url = hidden
-    server.behaviour.redirect = "http://169.254.169.254/latest"
+    server.behaviour.redirect = "http://10.1.2.3/latest"
     bounded("127.0.0.0/8")
 
-    with pytest.raises(Rejected, match=r"169\.254\.169\.254 is no public address"):
+    with pytest.raises(Rejected, match=r"10\.1\.2\.3 is no public address"):
         await world.sync(read({"url": url.replace(HOST, "127.0.0.1"), "ref": {"commit": "a" * 40}}))
 
 
@@ -223,5 +223,17 @@ async def test_proxy_of_a_spec_may_not(world, repo, read, bounded, hidden, kind,
 
         with pytest.raises(Rejected, match="is no public address"):
             await world.sync(read({"url": url, "ref": ref, "proxySecretRef": {"name": "proxy"}}))
+
+    assert proxy.asked == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("ref", [{"branch": "main"}, {"commit": "a" * 40}])
+async def test_address_written_out_is_refused_behind_a_proxy_too(world, read, bounded, proxy, ref):
+    bounded(proxies=Proxies.everywhere(proxy.url))
+
+    for url in ("http://169.254.169.254/x", "http://10.1.2.3/x", "http://[::1]/x"):
+        with pytest.raises(Rejected, match="is no public address"):
+            await world.sync(read({"url": url, "ref": ref}))
 
     assert proxy.asked == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import shutil
 import subprocess
@@ -10,6 +11,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fakes.git_server import http_server
 from fakes.signing import PgpSigner, SshSigner
 
@@ -338,3 +344,54 @@ async def test_what_git_itself_signed_comes(world, read, trust, ssh, signed_by_g
     _, stored = await world.sync(asked)
 
     assert stored.verified.count(ssh.fingerprint) == 2
+
+
+# Security keys: made here, since they need a device
+
+
+def _packed(*parts):
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def _security_key(kind):
+    """A public line, and what signs as the device would; `flags` say whether somebody touched it."""
+    application = b"ssh:"
+    if kind == "ed25519":
+        private = Ed25519PrivateKey.generate()
+        name = b"sk-ssh-ed25519@openssh.com"
+        public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        blob = _packed(name, public, application)
+        sign = private.sign
+    else:
+        private = ec.generate_private_key(ec.SECP256R1())
+        name = b"sk-ecdsa-sha2-nistp256@openssh.com"
+        point = private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        blob = _packed(name, b"nistp256", point, application)
+
+        def sign(message):
+            r, s = decode_dss_signature(private.sign(message, ec.ECDSA(SHA256())))
+            return _packed(*(n.to_bytes(33, "big") for n in (r, s)))
+
+    def signed(payload, flags=1):
+        message = b"SSHSIG" + _packed(b"git", b"", b"sha512", hashlib.sha512(payload).digest())
+        rest = bytes([flags, 0, 0, 0, 7])
+        made = sign(hashlib.sha256(application).digest() + rest + hashlib.sha256(message).digest())
+        signature = _packed(name, made) + rest
+        data = b"SSHSIG\0\0\0\x01" + _packed(blob, b"git", b"", b"sha512", signature)
+        return b"-----BEGIN SSH SIGNATURE-----\n" + base64.encodebytes(data) + b"-----END SSH SIGNATURE-----"
+
+    return f"{name.decode()} {base64.b64encode(blob).decode()}\n", signed
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa"])
+async def test_security_key_that_was_touched_vouches(world, repo, intent, trust, kind):
+    line, signed = _security_key(kind)
+    trust(ada_sshpub=line)
+    repo.commit({"a": "1"}, sign=signed)
+
+    _, stored = await world.sync(intent())
+    repo.commit({"a": "2"}, sign=lambda payload: signed(payload, flags=0))
+
+    assert "SHA256:" in stored.verified
+    await _refused(world, intent(), "InvalidCommitSignature", "was not touched")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
+import signal
+import ssl
 import subprocess
 import sys
+import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -74,6 +79,35 @@ def test_a_sandbox_is_reset_and_ended_by_its_kubeconfig(tmp_path: Path) -> None:
     assert not (kept / "cluster.json").exists()
 
 
+@pytest.mark.slow
+def test_a_killed_sandbox_comes_back_as_it_was(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    process = up(tmp_path, "--persist", str(kept))
+    try:
+        config = json.loads((tmp_path / "config").read_text())
+        path = f"{config['clusters'][0]['cluster']['server']}/api/v1/namespaces"
+        authority = base64.b64decode(config["clusters"][0]["cluster"]["certificate-authority-data"]).decode()
+        headers = {"Authorization": f"Bearer {config['users'][0]['user']['token']}", "Content-Type": "application/json"}
+        asked = urllib.request.Request(path, b'{"metadata": {"name": "shop"}}', headers)
+        with urllib.request.urlopen(asked, context=ssl.create_default_context(cadata=authority)) as answer:
+            uid = json.load(answer)["metadata"]["uid"]
+        while uid not in (kept / "changes.jsonl").read_text():
+            assert process.poll() is None
+        process.kill()
+        assert process.wait(10) == -signal.SIGKILL
+    finally:
+        process.kill()
+        process.communicate()
+    assert "no sandbox runs" in gitopsd("down", "--kubeconfig", str(tmp_path / "config")).output
+    process = up(tmp_path, "--persist", str(kept))
+    try:
+        assert uid in (kept / "cluster.json").read_text()
+    finally:
+        process.terminate()
+        process.communicate()
+    assert process.returncode == 0
+
+
 @pytest.mark.parametrize("verb", ["down", "reset"])
 def test_a_sandbox_that_does_not_run_is_said_so(tmp_path: Path, verb: str) -> None:
     result = gitopsd(verb, "--kubeconfig", str(tmp_path / "none"))
@@ -107,3 +141,10 @@ async def test_a_folder_in_use_is_named(tmp_path: Path) -> None:
     async with SandboxAccess().open("here", spec, context()):
         with pytest.raises(Misconfigured, match="another sandbox runs"):
             await SandboxAccess().open("there", spec, context()).__aenter__()
+
+
+@pytest.mark.asyncio
+async def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Misconfigured, match=r"Cluster/here: .*file"):
+        await SandboxAccess().open("here", {"persist": str(tmp_path / "file")}, context()).__aenter__()

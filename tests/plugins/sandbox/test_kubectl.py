@@ -14,7 +14,7 @@ import pytest_asyncio
 import scenarios
 
 from gitopsd_plugins.sandbox.cluster import Settings
-from gitopsd_plugins.sandbox.server import serve
+from gitopsd_plugins.sandbox.server import Running, serve
 
 KUBECTL = shutil.which("kubectl")
 
@@ -28,27 +28,33 @@ Run = Callable[..., Awaitable[str]]
 
 
 @pytest_asyncio.fixture
-async def kubectl(tmp_path: Path) -> AsyncIterator[Run]:
-    """Runs kubectl on a sandbox; gives its output, and fails where it fails."""
+async def sandbox() -> AsyncIterator[Running]:
+    """A cluster that settles soon."""
     async with serve(tls=True, settings=Settings(settling=0.05)) as running:
-        config = tmp_path / "kubeconfig"
-        config.write_text(running.kubeconfig())
+        yield running
 
-        async def run(*words: str, given: str = "", fails: int = 0) -> str:
-            pipe = asyncio.subprocess.PIPE
-            process = await asyncio.create_subprocess_exec(
-                str(KUBECTL),
-                *words,
-                stdin=pipe,
-                stdout=pipe,
-                stderr=pipe,
-                env={**os.environ, "KUBECONFIG": str(config), "HOME": str(tmp_path)},
-            )
-            out, err = await process.communicate(given.encode())
-            assert process.returncode == fails, err.decode() + out.decode()
-            return err.decode() if fails and not out else out.decode()
 
-        yield run
+@pytest.fixture
+def kubectl(sandbox: Running, tmp_path: Path) -> Run:
+    """Runs kubectl on the sandbox; gives its output, and fails where it fails."""
+    config = tmp_path / "kubeconfig"
+    config.write_text(sandbox.kubeconfig())
+
+    async def run(*words: str, given: str = "", fails: int = 0) -> str:
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            str(KUBECTL),
+            *words,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            env={**os.environ, "KUBECONFIG": str(config), "HOME": str(tmp_path)},
+        )
+        out, err = await process.communicate(given.encode())
+        assert process.returncode == fails, err.decode() + out.decode()
+        return err.decode() if fails and not out else out.decode()
+
+    return run
 
 
 async def test_create_apply_get_scale_and_delete(kubectl: Run) -> None:
@@ -210,14 +216,15 @@ async def test_what_there_is_and_who_may(kubectl: Run) -> None:
     assert "running" in await kubectl("cluster-info")
 
 
-async def test_a_watch_goes_on_until_its_time_is_over(kubectl: Run) -> None:
+async def test_a_watch_shows_what_comes_and_goes(kubectl: Run, sandbox: Running) -> None:
     async def change() -> None:
-        await asyncio.sleep(1)  # kubectl has its first answer by then; it tells when it watches to nobody
+        async with asyncio.timeout(10):
+            while not sandbox.cluster.watchers.count():  # noqa: ASYNC110 - a watch that opens tells nobody
+                await asyncio.sleep(0.02)
         await kubectl("create", "configmap", "seen")
         await kubectl("delete", "configmap", "seen")
+        sandbox.cut_watches("", "configmaps")
 
-    shown, _ = await asyncio.gather(
-        kubectl("get", "configmaps", "-w", "--output-watch-events", "--request-timeout=4s"), change()
-    )
+    shown, _ = await asyncio.gather(kubectl("get", "configmaps", "-w", "--output-watch-events"), change())
     lines = [line.split()[:2] for line in shown.splitlines() if "seen" in line]
     assert lines == [["ADDED", "seen"], ["DELETED", "seen"]]

@@ -7,14 +7,12 @@ import io
 import json
 import ssl
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from in_process import APPLY, CM, config_map
 
-from gitopsd_plugins.sandbox.cluster import Settings
 from gitopsd_plugins.sandbox.faults import Fault
 from gitopsd_plugins.sandbox.server import Running, serve
 
@@ -233,28 +231,6 @@ async def test_the_kubeconfig_names_server_token_and_authority() -> None:
     assert config["clusters"][0]["cluster"]["server"] == secure.url
     assert config["clusters"][0]["cluster"]["certificate-authority-data"]
     assert config["users"][0]["user"] == {"token": secure.token}
-
-
-async def test_the_state_survives_a_restart(tmp_path: Path) -> None:
-    settings = Settings(settling=0)
-    async with serve(persist=tmp_path / "state", token="t", settings=settings) as first:
-        async with aiohttp.ClientSession(first.url, headers={"Authorization": "Bearer t"}) as session:
-            before = await apply(session, "a", {"x": "1"})
-        version = first.cluster.store.version
-    assert (tmp_path / "state/cluster.json").stat().st_mode & 0o077 == 0
-    async with serve(persist=tmp_path / "state", token="t", settings=settings) as second:
-        assert second.cluster.store.version >= version
-        async with aiohttp.ClientSession(second.url, headers={"Authorization": "Bearer t"}) as session:
-            assert await apply(session, "a", {"x": "1"}) == before
-
-
-async def test_a_state_belongs_to_one_server_and_must_be_whole(tmp_path: Path) -> None:
-    async with serve(persist=tmp_path):
-        with pytest.raises(BlockingIOError, match="another sandbox"):
-            await serve(persist=tmp_path).__aenter__()
-    (tmp_path / "cluster.json").write_text("{")
-    with pytest.raises(ValueError, match="damaged"):
-        await serve(persist=tmp_path).__aenter__()
 
 
 async def test_many_writers_at_once_lose_nothing(sandbox: Running, session: aiohttp.ClientSession) -> None:

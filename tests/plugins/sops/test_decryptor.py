@@ -151,6 +151,24 @@ def test_a_missing_library_is_named_with_its_extra(
         opened(sealed[name], keys)
 
 
+def test_a_library_that_no_key_needs_may_be_missing(
+    sealed: Files, keys: Sequence[Keys], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyrage", None)
+    assert PASSWORD in opened(sealed["pgp-rsa.yaml"], only(keys, "rsa.asc"))
+    assert "there is no age key" in refused(sealed["age.yaml"], only(keys, "rsa.asc"))
+
+
+def test_a_post_quantum_identity_is_named_as_such(sealed: Files) -> None:
+    wrong = (Keys(place="Secret/a/b", values={"x.agekey": b"AGE-SECRET-KEY-PQ-1QQQ\n"}),)
+    assert "Secret/a/b[x.agekey]: line 1 is a post-quantum identity" in refused(sealed["age.yaml"], wrong)
+
+
+def test_an_empty_key_opens_nothing(sealed: Files) -> None:
+    empty = (Keys(place="Secret/a/b", values={"x.agekey": b"# nothing\n"}),)
+    assert "Secret/a/b[x.agekey] does not open it" in refused(sealed["age.yaml"], empty)
+
+
 def test_a_service_that_there_are_credentials_for_is_asked_before_anything_is_refused(keys: Sequence[Keys]) -> None:
     data = _with_vault()
     token = Keys(place="Secret/apps/vault", values={"sops.vault-token": b"s.token"})
@@ -182,6 +200,16 @@ def test_every_byte_counts(sealed: Files, keys: Sequence[Keys]) -> None:
             continue
         assert PASSWORD in found
         assert b"count: 5" in found
+
+
+def test_half_a_surrogate_pair_and_bytes_that_are_no_text_break_nothing(keys: Sequence[Keys], sealed: Files) -> None:
+    data = sealed["values.json"].replace(b'"sops":', b'"odd_unencrypted": "\\ud800", "sops":')
+    assert "mac" in refused(data, keys, "a.json")
+    assert b"odd_unencrypted" in opened(data, keys, "a.json", verify=False)
+    message = refused(
+        sealed["values.env"].replace(b"sops_age__list_0__map_enc=", b"sops_age__list_0__map_enc=\xff"), keys, "a.env"
+    )
+    assert message.encode()
 
 
 def _with_vault() -> bytes:

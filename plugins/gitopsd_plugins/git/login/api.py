@@ -36,6 +36,8 @@ async def ask(
         {"data": dict(form)} if form is not None else {"json": dict(body)} if body is not None else {}
     )
     try:
+        if not own:
+            ctx.http.egress.check_url(url)
         async with (
             ctx.http.session(tls=tls, limit=1, timeout=TIMEOUT, proxy=ctx.http.socks(url), anywhere=own) as session,
             session.request(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gitopsd_plugins.sops.cipher import decimal
+from gitopsd_plugins.sops.cipher import decimal, raw
 from gitopsd_plugins.sops.document import Branch, Comment, Moment, Part, SopsError
 
 _INDENT = "\t"
@@ -28,7 +28,7 @@ def load(data: bytes) -> list[Part]:
 
 def dump(branches: list[Branch]) -> bytes:
     """Write it as `sops --decrypt` does."""
-    return (_written(branches[0], "") + "\n").encode("utf-8", "surrogateescape")
+    return raw(_written(branches[0], "") + "\n")
 
 
 def content(branches: list[Branch]) -> bytes:
@@ -36,22 +36,23 @@ def content(branches: list[Branch]) -> bytes:
     value = branches[0].get("data")
     if not isinstance(value, str):
         raise SopsError("holds no file: 'data' is missing")
-    return value.encode("utf-8", "surrogateescape")
+    return raw(value)
 
 
 def _written(value: Any, indent: str) -> str:
     inner = indent + _INDENT
     if isinstance(value, Branch):
         items = [f"{inner}{_scalar(key)}: {_written(item, inner)}" for key, item in value.named()]
-        return f"{{\n{','.join(f'{item}' for item in _lines(items))}\n{indent}}}" if items else "{}"
+        return _block("{", items, "}", indent)
     if isinstance(value, list):
         items = [f"{inner}{_written(item, inner)}" for item in value if not isinstance(item, Comment)]
-        return f"[\n{','.join(_lines(items))}\n{indent}]" if items else "[]"
+        return _block("[", items, "]", indent)
     return _scalar(value)
 
 
-def _lines(items: list[str]) -> list[str]:
-    return [items[0], *(f"\n{item}" for item in items[1:])]
+def _block(begin: str, items: list[str], end: str, indent: str) -> str:
+    lines = ",\n".join(items)
+    return f"{begin}\n{lines}\n{indent}{end}" if items else f"{begin}{end}"
 
 
 def _scalar(value: Any) -> str:
@@ -65,14 +66,9 @@ def _scalar(value: Any) -> str:
 
 
 def _number(value: float) -> str:
-    """As Go writes a float into JSON."""
-    if value == 0:
-        return "-0" if str(value).startswith("-") else "0"
-    if not 1e-6 <= abs(value) < 1e21:
-        mantissa, _, exponent = repr(value).partition("e")
-        if exponent:
-            sign = exponent[0] if exponent[0] in "+-" else "+"
-            return f"{mantissa.removesuffix('.0')}e{sign}{exponent.lstrip('+-').lstrip('0').rjust(2, '0')}".replace(
-                "e-0", "e-"
-            )
-    return decimal(value)
+    """As Go writes a float into JSON: with an exponent only where it is very large or small, and then a short one."""
+    if value == 0 or 1e-6 <= abs(value) < 1e21:
+        return decimal(value)
+    mantissa, _, exponent = f"{value!r}".partition("e")
+    power = int(exponent)
+    return f"{mantissa.removesuffix('.0')}e{'+' if power > 0 else '-'}{abs(power)}"

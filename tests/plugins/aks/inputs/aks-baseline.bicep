@@ -67,12 +67,14 @@ resource alerts 'microsoft.insights/metricAlerts@2018-03-01' = [for rule in [
   }
 }]
 
+#disable-next-line BCP081 // a line for the compiler
 resource mc 'Microsoft.ContainerService/managedClusters@2024-03-02-preview' = {
   name: clusterName
   location: location
   tags: tags
   properties: {
     kubernetesVersion: '1.29'
+    subnet: network::subnet.id
     agentPoolProfiles: [for i in range(0, 2): {
       name: 'np${i}'
     }]

@@ -1,0 +1,112 @@
+"""Writes a cluster into its folder while it runs: what changed, a moment later; all of it at a clean end.
+
+Where the disk takes nothing the sandbox goes on and says so once; as soon as it takes something again all of it is written. What
+the files hold is decided in `persistence.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from gitopsd_plugins.sandbox import persistence
+from gitopsd_plugins.sandbox.cluster import Cluster
+from gitopsd_plugins.sandbox.persistence import Kept
+from gitopsd_plugins.sandbox.store import Event
+
+MOMENT = 0.2
+"""Seconds from a change to its line."""
+LARGE = 64 << 20
+"""Bytes of changes after which all of it is written anew."""
+
+_log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def keeping(cluster: Cluster, folder: Path) -> AsyncIterator[Keeper]:
+    """Keep the cluster for as long as the context lasts; the caller holds the folder and has loaded what was there."""
+    keeper = Keeper(cluster, folder)
+    keeper.rewrite()
+    cluster.store.listeners.append(keeper.notice)
+    task = asyncio.create_task(keeper.run(), name="sandbox keeper")
+    try:
+        yield keeper
+    finally:
+        cluster.store.listeners.remove(keeper.notice)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        keeper.close()
+
+
+class Keeper:
+    """Writes the files of one folder."""
+
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self._cluster, self._folder = cluster, folder
+        self._changed: dict[Kept, None] = {}
+        self._wake = asyncio.Event()
+        self._file = -1
+        self._failed = False
+
+    def close(self) -> None:
+        """Write all of it for the last time. Raises OSError."""
+        try:
+            self.rewrite()
+        finally:
+            os.close(self._file)
+
+    def rewrite(self) -> None:
+        """Write all of it, and begin anew with changes. Raises OSError."""
+        self._changed.clear()
+        persistence.save(self._cluster, self._folder)
+        if self._file >= 0:
+            os.close(self._file)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+        self._file = os.open(self._folder / persistence.CHANGES, flags, 0o600)
+        self._failed = False
+
+    def renew(self) -> None:
+        """Write all of a cluster that was changed without events, now or as soon as there is room."""
+        try:
+            self.rewrite()
+        except OSError as error:
+            self._fail(error)
+
+    def notice(self, event: Event) -> None:
+        """Note that an object changed."""
+        self._changed[event.collection, event.last.key] = None
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Write changes as they come."""
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(MOMENT)
+            self._wake.clear()
+            self._note()
+
+    def _note(self) -> None:
+        """Write what changed. After a failure the file may end in half a line, so that all is written anew."""
+        try:
+            if self._failed or os.fstat(self._file).st_size > LARGE:
+                self.rewrite()
+            else:
+                self._append()
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        if not self._failed:
+            _log.warning("%s: changes are not kept until there is room: %s", self._folder, error)
+        self._failed = True
+        self._wake.set()
+
+    def _append(self) -> None:
+        content = persistence.lines(self._cluster, self._changed)
+        while content:
+            content = content[os.write(self._file, content) :]
+        self._changed.clear()
