@@ -84,7 +84,7 @@ def test_a_kind_that_is_misspelt_as_a_source_is_named_with_its_line(site: Path, 
         "config.yaml:15: Kustomization/flux-system/app: $.spec.sourceRef.kind: no plugin serves 'Litteral'"
         in done.stderr
     )
-    assert "did you mean 'Literal'? (known: Bucket, ExternalArtifact, GitRepository, Literal" in done.stderr
+    assert "did you mean 'Literal'? (known: ArtifactGenerator, Bucket, ExternalArtifact" in done.stderr
 
 
 def test_a_plugin_that_does_not_import_is_named_and_stops_nothing_else(site: Path, tmp_path: Path) -> None:

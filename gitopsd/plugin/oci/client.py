@@ -50,7 +50,8 @@ class Registries:
         with network.translated(
             str(repository), timeout=timeout, reason=FAILED, trust=f"; put its CA into {way.trust_at}"
         ):
-            async with ctx.http.session(tls=tls, timeout=timeout) as session:
+            socks = ctx.http.socks(f"https://{repository.server}/")
+            async with ctx.http.session(tls=tls, timeout=timeout, proxy=socks) as session:
                 connection = Connection(session, repository, way, ctx, self._memory)
                 try:
                     yield Client(connection, repository)

@@ -33,7 +33,7 @@ async def held(url: str, digest: str, ctx: Context, *, cache: str, timeout: floa
 
 
 async def _save(url: str, digest: str, path: Path, ctx: Context, timeout: float) -> None:
-    async with ctx.http.session(limit=1, timeout=timeout) as session:
+    async with ctx.http.session(limit=1, timeout=timeout, proxy=ctx.http.socks(url)) as session:
         for _ in range(follow.MAX_REDIRECTS + 1):
             async with session.get(follow.exact(url), proxy=ctx.http.proxy(url), allow_redirects=False) as response:
                 location = response.headers.get("Location")

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from gitopsd.model.errors import GitopsdError, Rejected, Transient
+from gitopsd.plugin import egress
 
 if TYPE_CHECKING:
     import aiohttp
@@ -65,6 +66,8 @@ def translated(what: str, *, timeout: float, reason: str, trust: str = "") -> It
     except TimeoutError as error:
         raise Transient(f"{what}: no answer within {timeout:g} s", reason=reason) from error
     except (aiohttp.ClientConnectorError, OSError) as error:
+        if forbidden := egress.why(error):
+            raise Rejected(f"{what}: {forbidden}", reason=reason) from error
         why = (error.strerror or "").lower() or type(error).__name__
         raise Transient(f"{what}: cannot be reached: {why}", reason=reason) from error
     except aiohttp.ClientHttpProxyError as error:

@@ -38,10 +38,10 @@ class Ask:
 async def text(ask: Ask, ctx: Context, timeout: float) -> str:
     """The answer as text. Raises `Transient` and `Rejected`, never with what was sent."""
     what = follow.place(ask.url)
-    proxy = None if ask.direct else ctx.http.proxy(ask.url)
+    proxy, socks = (None, "") if ask.direct else (ctx.http.proxy(ask.url), ctx.http.socks(ask.url))
     with network.translated(what, timeout=timeout, reason=access.FAILED):
         async with (
-            ctx.http.session(limit=1, timeout=min(timeout, 10.0)) as session,
+            ctx.http.session(limit=1, timeout=min(timeout, 10.0), proxy=socks) as session,
             session.request(
                 ask.method,
                 follow.exact(ask.url),

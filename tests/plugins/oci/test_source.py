@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import os
 import tarfile
+from dataclasses import replace
 
 import pytest
 from fakes.certificate import self_signed
+from fakes.forward_proxy import forward_proxy
 from fakes.registry import Answer, Registry, digest, layer, serving
 
-from gitopsd.plugin import NotReady, Rejected, Revision, Transient, UsageError, VerificationFailed
+from gitopsd.plugin import Http, NotReady, Rejected, Revision, Transient, UsageError, VerificationFailed
+from gitopsd.plugin.egress import Egress
 
 pytestmark = pytest.mark.asyncio
 
@@ -319,6 +322,26 @@ async def test_proxy_comes_from_the_secret(world, registry, read):
 
     assert revision == Revision(digest=digest(b"by proxy"), name="latest")
     assert proxy.requests[-1].headers["Proxy-Authorization"].startswith("Basic ")
+
+
+async def test_socks_proxy_of_the_secret_is_the_only_way(world, registry, read):
+    registry.artifact(ONE, tag="latest")
+    with forward_proxy("socks5", "u:p") as proxy:
+        proxy.names["registry.example.org"] = ("127.0.0.1", int(registry.host.rpartition(":")[2]))
+        world.secrets.data["proxy"] = {"address": proxy.url.encode(), "username": b"u", "password": b"p"}
+        url = "oci://registry.example.org:5000/team/app"
+
+        _, stored = await world.sync(read(url=url, insecure=True, proxySecretRef={"name": "proxy"}))
+
+    assert world.contents(stored.tree) == FILES
+    assert set(proxy.asked) == {"registry.example.org:5000"}
+
+
+async def test_address_that_the_settings_forbid_is_refused_in_words(world, registry, read):
+    bounded = replace(world.ctx, http=Http(egress=Egress(private=False)))
+
+    with pytest.raises(Rejected, match=r"127\.0\.0\.1 is no public address"):
+        await world.source.resolve(read(), bounded)
 
 
 @pytest.mark.parametrize("address", [b"", b"ftp://proxy", b"http://", b"http://[x", b"http://proxy:port"])
