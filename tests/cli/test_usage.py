@@ -213,7 +213,7 @@ def test_a_plugin_that_does_not_load_is_a_row_with_its_error_and_exit_code_1(her
 def test_plugins_are_listed_with_what_they_offer(here):
     shown = here("plugins").stdout
     assert "kinds: source.toolkit.fluxcd.io/GitRepository" in shown
-    assert "accesses: kubeconfig, kubeconfigSecret, inCluster" in shown
+    assert "accesses: kubeconfig, kubeconfigSecret, kubeconfigConfigMap, inCluster" in shown
 
 
 def test_the_schema_is_json(here):

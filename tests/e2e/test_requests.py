@@ -120,7 +120,7 @@ async def test_values_from_the_cluster_are_not_asked_for_while_they_are_followed
         intent = engine.board.intents[app_ref("app")]
         assert isinstance(intent, AppIntent)
         with anyio.fail_after(PATIENCE):
-            while await values.known(intent, engine.world) is None:
+            while await values.known(intent.values, intent, engine.world) is None:
                 await anyio.lowlevel.checkpoint()
         world.running.journal.clear()
         engine.scheduler.wake(app_ref("app"), Reason.RELEASED)

@@ -120,6 +120,8 @@ class Staged:
             mirror=_Unwatched(),  # type: ignore[arg-type] # the rest of it is not asked
             target=unused,
             adopt_children=unused,
+            elsewhere=unused,
+            lookups=unused,
             wake=unused,
             progress=unused,
         )

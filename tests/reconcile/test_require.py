@@ -57,23 +57,19 @@ def test_a_missing_artifact_names_the_source(intents: dict, words: str) -> None:
 PART = ObjectRef(kind=SOURCE.kind, namespace=SOURCE.namespace, name="part")
 
 
-def test_a_source_gets_the_artifacts_that_it_is_made_of_and_is_another_one_with_each() -> None:
-    whole = replace(source_intent(), made_of=(PART,))
+def test_a_source_that_blends_what_it_reads_is_another_one_with_each_of_it() -> None:
+    whole = replace(source_intent(), reads=(PART,), blends=True)
     first, second = replace(ARTIFACT, source=PART), replace(ARTIFACT, source=PART, tree=Digest("u"))
 
-    given = [require.ingredients(whole, {PART: source_intent()}, {PART: part}) for part in (first, first, second)]
+    made = [require.upstream(whole, {PART: source_intent()}, {PART: part}, {}) for part in (first, first, second)]
 
-    assert given[0].given == {PART: first}
-    assert given[0].content == given[1].content
-    assert len({whole.content, given[0].content, given[2].content}) == 3
-    assert require.ingredients(source_intent(), {}, {}) == source_intent()
+    assert made[0].content == made[1].content
+    assert len({whole.content, made[0].content, made[2].content}) == 3
 
 
-@pytest.mark.parametrize(("intents", "reason"), [({}, "NotFound"), ({PART: source_intent()}, "NoArtifact")])
-def test_a_missing_part_of_a_source_is_named(intents: dict, reason: str) -> None:  # type: ignore[type-arg]
-    with pytest.raises(NotReady, match=str(PART)) as caught:
-        require.ingredients(replace(source_intent(), made_of=(PART,)), intents, {})
-    assert caught.value.reason == reason
+def test_a_source_that_only_reads_is_the_same_whatever_it_reads() -> None:
+    reader = replace(source_intent(), reads=(PART,))
+    assert require.upstream(reader, {PART: source_intent()}, {PART: ARTIFACT}, {}) == reader
 
 
 MISSING = {

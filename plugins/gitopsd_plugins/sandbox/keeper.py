@@ -38,8 +38,10 @@ async def keeping(cluster: Cluster, folder: Path) -> AsyncIterator[Keeper]:
     finally:
         cluster.store.listeners.remove(keeper.notice)
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        keeper.close()
+        try:
+            keeper.close()  # before anything is awaited: who is being cancelled would not come back from that
+        finally:
+            await asyncio.gather(task, return_exceptions=True)
 
 
 class Keeper:
