@@ -119,6 +119,9 @@ async def test_values_from_the_cluster_are_not_asked_for_while_they_are_followed
         await world.until("app")
         intent = engine.board.intents[app_ref("app")]
         assert isinstance(intent, AppIntent)
+        mirror = engine.world.mirror
+        assert isinstance(mirror, Watches)
+        await mirror.caught_up("test", 10)
         with anyio.fail_after(PATIENCE):
             while await values.known(intent.values, intent, engine.world) is None:
                 await anyio.lowlevel.checkpoint()
