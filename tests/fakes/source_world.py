@@ -33,13 +33,11 @@ from gitopsd.store.store import Store
 
 @dataclass
 class ThreadWork:
-    """Runs jobs in a thread, with the store that it was given. Remembers their names."""
+    """Runs jobs in a thread of this process, with the store that it was given."""
 
     intake: Intake
-    jobs: list[str] = field(default_factory=list)
 
     async def run(self, job: str, payload: bytes, *, timeout: float, memory: int = 0) -> bytes:
-        self.jobs.append(job.rpartition(":")[2])
         module, _, name = job.partition(":")
         function = getattr(importlib.import_module(module), name)
         return await anyio.to_thread.run_sync(partial(function, payload, self.intake))

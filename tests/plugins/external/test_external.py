@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
-from fakes.oci_world import source_world
 from fakes.registry import Answer, Registry, digest, layer, serving
+from fakes.registry_world import source_world
 
 from gitopsd.plugin import (
     Declared,

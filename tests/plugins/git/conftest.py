@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import anyio.to_thread
 import pytest
 import structlog
 from fakes.git_repository import GitRepository
+from fakes.source_world import Secrets, ThreadWork
 
 from gitopsd.plugin import (
     Artifact,
@@ -22,8 +21,6 @@ from gitopsd.plugin import (
     Declared,
     Digest,
     Http,
-    Intake,
-    NotReady,
     ObjectRef,
     Place,
     Revision,
@@ -35,35 +32,6 @@ from gitopsd_plugins.git.kind import GitRepository as Kind
 from gitopsd_plugins.git.source import GitSource
 
 REF = ObjectRef(kind="GitRepository", namespace="flux-system", name="app")
-
-
-@dataclass
-class ThreadWork:
-    """Runs jobs in a thread of this process, with the store that it was given. Remembers their names."""
-
-    intake: Intake
-    jobs: list[str] = field(default_factory=list)
-
-    async def run(self, job: str, payload: bytes, *, timeout: float, memory: int = 0) -> bytes:
-        self.jobs.append(job)
-        module, _, name = job.partition(":")
-        function = getattr(importlib.import_module(module), name)
-        return await anyio.to_thread.run_sync(partial(function, payload, self.intake))
-
-
-@dataclass
-class Secrets:
-    """Secrets by name."""
-
-    data: dict[str, Mapping[str, bytes]] = field(default_factory=dict)
-
-    async def secret(self, namespace: str, name: str) -> Mapping[str, bytes]:
-        if name not in self.data:
-            raise NotReady(f"Secret/{namespace}/{name} not found in secrets.d")
-        return self.data[name]
-
-    async def config(self, namespace: str, name: str) -> Mapping[str, bytes]:
-        return await self.secret(namespace, name)
 
 
 @dataclass

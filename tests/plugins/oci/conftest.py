@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from fakes.oci_world import source_world
 from fakes.registry import Registry, serving
+from fakes.registry_world import source_world
 
 from gitopsd.plugin import Declared, Digest, ObjectRef, Place
 from gitopsd_plugins.oci.kind import OCIRepository

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import anyio.to_thread
 import structlog
+from fakes.source_world import Secrets, ThreadWork
 
 from gitopsd.plugin import (
     Artifact,
@@ -21,44 +19,13 @@ from gitopsd.plugin import (
     File,
     Folder,
     Http,
-    Intake,
     Link,
-    NotReady,
     Revision,
     Source,
     SourceIntent,
     Stored,
 )
 from gitopsd.store.store import Store
-
-
-@dataclass
-class ThreadWork:
-    """Runs jobs in a thread of this process, with the store that it was given. Remembers their names."""
-
-    intake: Intake
-    jobs: list[str] = field(default_factory=list)
-
-    async def run(self, job: str, payload: bytes, *, timeout: float, memory: int = 0) -> bytes:
-        self.jobs.append(job)
-        module, _, name = job.partition(":")
-        function = getattr(importlib.import_module(module), name)
-        return await anyio.to_thread.run_sync(partial(function, payload, self.intake))
-
-
-@dataclass
-class Secrets:
-    """Secrets by name."""
-
-    data: dict[str, Mapping[str, bytes]] = field(default_factory=dict)
-
-    async def secret(self, namespace: str, name: str) -> Mapping[str, bytes]:
-        if name not in self.data:
-            raise NotReady(f"Secret/{namespace}/{name} not found in secrets.d")
-        return self.data[name]
-
-    async def config(self, namespace: str, name: str) -> Mapping[str, bytes]:
-        return await self.secret(namespace, name)
 
 
 @dataclass
