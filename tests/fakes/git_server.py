@@ -291,7 +291,7 @@ def ssh_server(path: Path) -> Iterator[SshServer]:
             transport = paramiko.Transport(connection)
             transports.append(transport)
             transport.add_server_key(host_key)
-            with suppress(paramiko.SSHException, EOFError):
+            with suppress(paramiko.SSHException, EOFError, ConnectionError):  # whoever came may go at once
                 transport.start_server(server=_Login(path, public, server.commands))
 
     thread = threading.Thread(target=accept)
