@@ -78,7 +78,13 @@ def _read_with_style(content: str) -> Any:
     """Read by our own reader first, for its limits and errors."""
     if not isinstance(_read(content), dict | list):
         return None
-    return _styler().load(content)
+    from ruamel.yaml.error import YAMLError  # as `_styler`
+
+    try:
+        return _styler().load(content)
+    except YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise Rejected(f"the YAML inside of the text cannot be written again as it is spelled: {problem}") from error
 
 
 def _json(value: Any, before: str) -> str:
