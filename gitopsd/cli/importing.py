@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -12,6 +11,7 @@ from typing import TypeVar
 import click
 
 from gitopsd.cli import options
+from gitopsd.cli.plugin_verbs import PluginVerbs
 from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen
 from gitopsd.daemon import compose
@@ -26,23 +26,7 @@ T = TypeVar("T")
 GROUP = "gitopsd.commands.import"
 
 
-class Imports(click.Group):
-    """One verb for each thing that some plugin imports, loaded when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Everything that plugins import."""
-        return sorted(entry.name for entry in entry_points(group=GROUP))
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The verb of this name, loaded now."""
-        for entry in entry_points(group=GROUP):
-            if entry.name == cmd_name:
-                command: click.Command = entry.load()
-                return command
-        return None
-
-
-@click.group(cls=Imports)
+@click.group(cls=PluginVerbs, group=GROUP)
 @click.pass_context
 def imports(ctx: click.Context) -> None:
     """Make Flux objects of what other tools keep, and print them. Nothing is applied; a cluster is only read.

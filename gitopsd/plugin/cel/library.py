@@ -1,7 +1,8 @@
 """The CEL library (extra `gitopsd[cel]`), loaded when something asks for it: Flux's extensions, and values and errors of evaluations.
 
 The library has bounds of its own (10,000 iterations, nesting of 32), but none of memory: what evaluates expressions from outside
-does it in a worker process (`job.py`).
+does it in a worker process (`job.py`). The sandbox alone evaluates in its own, as `docs/sandbox.md` says. CEL has no words for files,
+processes or the network: an expression can only compute.
 """
 
 from __future__ import annotations
