@@ -66,6 +66,8 @@ class Mode:
     write: bool = True
     watch: bool = True
     work: bool = True
+    resume: bool = False
+    """Go on where the last run ended: sources that it asked a moment ago are asked when they are due."""
     actor: str = "gitopsd"
     """Who is named in the ledger."""
     log: FilteringBoundLogger
@@ -151,6 +153,7 @@ def _engine(
         rng=random.Random(),
         actor=mode.actor,
         on_outcome=on_outcome,
+        resume=mode.resume,
         persist=mode.write,
     )
     made.append(Engine(tasks, parts))

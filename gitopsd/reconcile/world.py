@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Protocol
 
 import anyio
@@ -20,7 +20,7 @@ from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest, Outline
 from gitopsd.model.outcome import Outcome
-from gitopsd.model.tree import Artifact, Revision
+from gitopsd.model.tree import Artifact, Polled, Revision
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.registry import Registry
 from gitopsd.plugin.roles import Target
@@ -126,8 +126,8 @@ class Board:
     declared: dict[ObjectRef, Declared] = field(default_factory=dict)
     intents: dict[ObjectRef, Intent] = field(default_factory=dict)
     artifacts: dict[ObjectRef, Artifact] = field(default_factory=dict)
-    confirmed: dict[ObjectRef, datetime] = field(default_factory=dict)
-    """When each source was last known to be at its artifact's revision."""
+    polled: dict[ObjectRef, Polled] = field(default_factory=dict)
+    """When each source was last known to be at its artifact's revision, in this run or an earlier one."""
     outcomes: dict[ObjectRef, Outcome] = field(default_factory=dict)
     renders: dict[ObjectRef, Render] = field(default_factory=dict)
     standing: dict[ObjectRef, Standing] = field(default_factory=dict)
@@ -144,6 +144,11 @@ class Board:
     """Apps that are to be deleted: asked for by a person, or gone from their parent's render."""
     despite: set[ObjectRef] = field(default_factory=set)
     """Apps that a plan was asked for by name: they are planned although they are suspended."""
+
+    def forget(self, ref: ObjectRef) -> None:
+        """It is not declared any more."""
+        for table in (self.declared, self.intents, self.artifacts, self.polled, self.outcomes):
+            table.pop(ref, None)
 
     def apps(self) -> Iterable[AppIntent]:
         """Every declared app."""

@@ -50,7 +50,7 @@ class Engine:
         self._journal = Journal(parts.store, parts.ctx.log)
         self._progress: dict[ObjectRef, Outcome] = {}
         self._only: set[ObjectRef] | None = None
-        self.board = Board()
+        self.board = Board(polled=dict(parts.store.polls()))
         self.happenings = Happenings()
         self.family = Family(self.board, parts.registry, parts.store, self._journal if parts.persist else None)
         self.clusters = Clusters(tasks, parts.connect, parts.ctx.credentials)
@@ -150,8 +150,7 @@ class Engine:
             self.scheduler.wake(heir, Reason.RELEASED)
 
     def _forget(self, ref: ObjectRef) -> None:
-        for table in (self.board.declared, self.board.intents, self.board.artifacts, self.board.outcomes):
-            table.pop(ref, None)
+        self.board.forget(ref)
         self._statuses.pop(ref, None)
         self.family.forget(ref)
         self._journal.forget(ref)
@@ -205,7 +204,8 @@ class Engine:
             case SourceIntent() | Unserved() | Broken() if attempt.ref in self.board.removals:
                 return self._plainly(attempt.ref, Phase.DELETED, "deleted")
             case SourceIntent():
-                return await source.attempt(attempt.ref, self.world, token=token)
+                first = self._parts.resume and attempt.unasked and attempt.ref not in self.board.outcomes
+                return await source.attempt(attempt.ref, self.world, token=token, resume=first)
             case AppIntent():
                 fresh = Reason.CHECK in attempt.reasons
                 return await app.attempt(
@@ -236,7 +236,7 @@ class Engine:
         row = conclude.ledger(outcome, cluster=self._cluster(ref), actor=self._parts.actor)
         status = self._status(outcome)
         if self._parts.persist:
-            self._journal.note(ref, status=status, row=row)
+            self._journal.note(ref, status=status, row=row, polled=self.board.polled.get(ref))
         with bound_contextvars(**views.line(ref, self._cluster(ref), self.board)):
             self._parts.on_outcome(outcome)
         self._wake_holders({ref})
@@ -372,7 +372,9 @@ class Engine:
         self.board.standing.pop(ref, None)
         self.look_after(ref)
         if ref in self.board.intents and ref not in self.board.outcomes:
-            return (await self.once([ref]))[ref]
+            outcome = (await self.once([ref]))[ref]
+            if outcome.retry_after is None or outcome.phase is not Phase.READY:
+                return outcome  # else it went on from what an earlier run stored
         return await self.scheduler.request(ref, token)
 
     async def once(self, refs: Iterable[ObjectRef] = ()) -> Mapping[ObjectRef, Outcome]:

@@ -42,5 +42,7 @@ class Parts:
     """Who is named in the ledger for what nobody asked for by hand."""
     on_outcome: Callable[[Outcome], None]
     """Hears of every outcome, for logs and progress displays."""
+    resume: bool = False
+    """Sources that an earlier run asked a moment ago begin with what is stored, and are asked when they are due."""
     persist: bool = True
     """Statuses and the ledger are written down; what a plan comes to is no news of the object."""
