@@ -81,6 +81,9 @@ class _Handler(BaseHTTPRequestHandler):
         except (OSError, ValueError):  # the client has gone, or does not trust us
             self.close_connection = True
 
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
     def do_GET(self) -> None:
         site, path = self.site, urlsplit(self.path).path
         if site.authorization and self.headers.get("Authorization") != site.authorization:
@@ -108,7 +111,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def _never_end(self) -> None:
         self._note(200)

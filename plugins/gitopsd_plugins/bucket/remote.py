@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from gitopsd.plugin import GitopsdError, Misconfigured, Rejected, Transient, egress
 from gitopsd.plugin.sources import access
+from gitopsd.plugin.sources.hosts import HostFailed
 from gitopsd_plugins.bucket.index import Found, shown
 from gitopsd_plugins.bucket.order import Order
 from gitopsd_plugins.bucket.place import FAILED
@@ -99,7 +100,7 @@ def _check_host(order: Order) -> None:
     except egress.ForbiddenAddress as error:
         raise Rejected(f"{order.place}: {error}", reason=FAILED) from error
     except OSError as error:
-        raise Transient(f"the host of {order.place} is not known; check spec.endpoint", reason=FAILED) from error
+        raise HostFailed(f"the host of {order.place} is not known; check spec.endpoint", reason=FAILED) from error
 
 
 def _client(order: Order) -> dict[str, Any]:
@@ -149,7 +150,7 @@ def _of_status(status: int, code: str, order: Order) -> GitopsdError | None:
     if status == 404:
         return Rejected(f"{order.place} not found ({said}); check spec.bucketName and spec.endpoint", reason=FAILED)
     if status in {429, 500, 502, 503, 504}:
-        return Transient(f"{order.place} answered {said}; it is asked again later", reason=FAILED)
+        return HostFailed(f"{order.place} answered {said}; it is asked again later", reason=FAILED)
     if status in {301, 307}:
         return Rejected(f"{order.place} is elsewhere ({said}); check spec.region and spec.endpoint", reason=FAILED)
     if status:
@@ -163,12 +164,12 @@ def _of_connection(text: str, order: Order) -> GitopsdError:
             f"{order.place}: this machine has no identity in the cloud; set spec.secretRef", reason=access.FAILED
         )
     if "TimedOut" in text or "timed out" in text:
-        return Transient(f"{order.place} did not answer within {order.timeout:g} s; see spec.timeout", reason=FAILED)
+        return HostFailed(f"{order.place} did not answer within {order.timeout:g} s; see spec.timeout", reason=FAILED)
     if "ertificate" in text or "UnknownIssuer" in text:
         return Rejected(
             f"the certificate of {order.place} is not trusted; put its CA as ca.crt into spec.certSecretRef",
             reason=FAILED,
         )
     if "dns error" in text:
-        return Transient(f"the host of {order.place} is not known; check spec.endpoint", reason=FAILED)
-    return Transient(f"{order.place} cannot be reached; check spec.endpoint", reason=FAILED)
+        return HostFailed(f"the host of {order.place} is not known; check spec.endpoint", reason=FAILED)
+    return HostFailed(f"{order.place} cannot be reached; check spec.endpoint", reason=FAILED)

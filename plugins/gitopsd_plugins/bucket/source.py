@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gitopsd.plugin import Artifact, Context, GitopsdError, ObjectRef, Revision, SourceIntent, Stored, digest
-from gitopsd.plugin.sources import proxy
+from gitopsd.plugin.sources import hosts, proxy
 from gitopsd_plugins.bucket import access, order
 from gitopsd_plugins.bucket.order import Order
 from gitopsd_plugins.bucket.place import Place
@@ -55,7 +55,8 @@ class BucketSource:
 
     async def _run(self, job: str, given: Order, intent: SourceIntent, ctx: Context) -> bytes:
         name = f"gitopsd_plugins.bucket.job:{job}"
-        return await ctx.work.run(name, order.encode(given), timeout=intent.timeout.total_seconds())
+        async with ctx.hosts.turn(hosts.name(given.url)):
+            return await ctx.work.run(name, order.encode(given), timeout=intent.timeout.total_seconds())
 
 
 @contextmanager

@@ -31,7 +31,6 @@ from gitopsd_plugins.helm.chart_job import Build, Fetched, Look, Seen
 from gitopsd_plugins.helm.metadata import Dependency
 from gitopsd_plugins.helm.registry import Registry
 from gitopsd_plugins.helm.repository import Repository
-from gitopsd_plugins.helm.web import Web
 
 T = TypeVar("T")
 CACHE = "helm-charts"
@@ -42,8 +41,7 @@ class ChartSource:
 
     kind = "HelmChart"
 
-    def __init__(self, web: Web) -> None:
-        self._web = web
+    def __init__(self) -> None:
         self._registry = Registry()
 
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
@@ -131,7 +129,7 @@ class ChartSource:
         if not repository.oci:
             found = pulled.versions(name, _artifact(upstream).tree, repository, ctx)
             entry = next(entry for entry in found if entry.version == version)
-            async with pulled.chart(name, entry, repository, self._web, ctx, folder, _timeout(intent)) as file:
+            async with pulled.chart(name, entry, repository, ctx, folder, _timeout(intent)) as file:
                 yield file
             return
         file = folder / f"{secrets.token_hex(8)}.part"

@@ -27,7 +27,6 @@ from gitopsd.plugin import (
 )
 from gitopsd_plugins.helm import cache, index_job, web
 from gitopsd_plugins.helm.repository import Repository
-from gitopsd_plugins.helm.web import Web
 
 MAX_INDEX = 256 << 20
 CACHE = "helm"
@@ -53,9 +52,6 @@ class RepositorySource:
 
     kind = "HelmRepository"
 
-    def __init__(self, web: Web) -> None:
-        self._web = web
-
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
         """The digest of the index; where the server says that it is the one of last time, nothing else is sent."""
         repository: Repository = intent.spec
@@ -64,7 +60,7 @@ class RepositorySource:
             file = _file(intent, ctx)
             known = await _known(file)
             fresh = file.with_suffix(".new")
-            saved = await self._web.save(
+            saved = await web.save(
                 repository.index,
                 login,
                 fresh,

@@ -37,7 +37,7 @@ LAYER_FAILED = "OCIArtifactLayerOperationFailed"
 
 
 class OciSource:
-    """Serves OCIRepository objects. Keeps nothing but tokens, and which registries asked to be left alone."""
+    """Serves OCIRepository objects. Keeps nothing but tokens, and which registries speak plain http."""
 
     kind = "OCIRepository"
 
