@@ -4,30 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 
 from gitopsd.plugin import Artifact, Context, GitopsdError, ObjectRef, Revision, SourceIntent, Stored, digest
 from gitopsd.plugin.sources import hosts, proxy
+from gitopsd.plugin.sources.flights import SHORTLY, Flights
 from gitopsd_plugins.bucket import access, order
 from gitopsd_plugins.bucket.order import Order
 from gitopsd_plugins.bucket.place import Place
 
 
 class BucketSource:
-    """Serves Bucket objects. Keeps nothing."""
+    """Serves Bucket objects. Keeps nothing but, for a moment, what somebody else may want, too."""
 
     kind = "Bucket"
+
+    def __init__(self) -> None:
+        self._polls: Flights[bytes] = Flights()
+        self._fetches: Flights[bytes] = Flights(keep=SHORTLY)
 
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
         """List the bucket: one request for each thousand objects."""
         with _named(intent.ref):
-            answer = await self._run("revision", await self._order(intent, ctx), intent, ctx)
+            given = await self._order(intent, ctx)
+            answer = await self._polls.join(_key(given), partial(self._run, "revision", given, intent, ctx))
             return Revision(digest=answer.decode("ascii"))
 
     async def fetch(self, intent: SourceIntent, revision: Revision, base: Artifact | None, ctx: Context) -> Stored:
         """Bring the objects into the store that it does not know yet, and put them all as a tree."""
         with _named(intent.ref):
             given = await self._order(intent, ctx, revision=revision.digest)
-            return order.decode(await self._run("fetch", given, intent, ctx), Stored)
+            answer = await self._fetches.join(_key(given), partial(self._run, "fetch", given, intent, ctx))
+            return order.decode(answer, Stored)
 
     async def _order(self, intent: SourceIntent, ctx: Context, *, revision: str = "") -> Order:
         place: Place = intent.spec
@@ -57,6 +66,11 @@ class BucketSource:
         name = f"gitopsd_plugins.bucket.job:{job}"
         async with ctx.hosts.turn(hosts.name(given.url)):
             return await ctx.work.run(name, order.encode(given), timeout=intent.timeout.total_seconds())
+
+
+def _key(given: Order) -> bytes:
+    """What is asked for, by whom, without the object that asks."""
+    return order.encode(replace(given, known_as=""))
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Hashable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,8 @@ from gitopsd.plugin import (
     Upstream,
     digest,
 )
-from gitopsd_plugins.helm import cache, pulled, versions
+from gitopsd.plugin.sources.flights import SHORTLY, Flights
+from gitopsd_plugins.helm import cache, pulled, versions, web
 from gitopsd_plugins.helm.chart import DEPENDENCY, Chart
 from gitopsd_plugins.helm.chart_job import Build, Fetched, Look, Seen
 from gitopsd_plugins.helm.metadata import Dependency
@@ -43,6 +44,7 @@ class ChartSource:
 
     def __init__(self) -> None:
         self._registry = Registry()
+        self._builds: Flights[Stored] = Flights(keep=SHORTLY)
 
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
         """The chart's version, as Flux calls what it makes of it; only a registry is asked for anything."""
@@ -57,9 +59,30 @@ class ChartSource:
             version, seen = await self._base(intent, ctx)
             if _version(version, intent, ctx) != revision.digest:
                 raise Transient(f"{chart.source} changed meanwhile; it is looked at again")
-            async with AsyncExitStack() as files:
-                order = await self._order(version, revision.digest, seen, files, intent, ctx)
-                return await _run("build", order, Stored, intent, ctx)
+            key = (
+                chart.name,
+                chart.values_files,
+                chart.ignore_missing,
+                revision.digest,
+                await self._origin(intent, ctx),
+            )
+            return await self._builds.join(key, partial(self._built, version, revision.digest, seen, intent, ctx))
+
+    async def _origin(self, intent: SourceIntent, ctx: Context) -> Hashable:
+        """Where the chart is from, and what opens that: charts of one origin and version are the same."""
+        chart: Chart = intent.spec
+        upstream = _upstream(intent, ctx)
+        repository = upstream.intent.spec
+        if not isinstance(repository, Repository):  # what it needs comes from repositories of its namespace
+            return intent.ref.namespace, _artifact(upstream).tree
+        if repository.oci:
+            return await self._registry.opened(chart.name, repository, ctx), ctx.http.proxies
+        return await web.login(repository, ctx), ctx.http.proxies, _artifact(upstream).tree
+
+    async def _built(self, base: str, version: str, seen: Seen | None, intent: SourceIntent, ctx: Context) -> Stored:
+        async with AsyncExitStack() as files:
+            order = await self._order(base, version, seen, files, intent, ctx)
+            return await _run("build", order, Stored, intent, ctx)
 
     async def _base(self, intent: SourceIntent, ctx: Context) -> tuple[str, Seen | None]:
         """The version without what is added to it; of a chart in an artifact also what it says of itself."""
