@@ -36,8 +36,8 @@ from gitopsd.plugin.context import Context, Work
 from gitopsd.plugin.egress import Egress
 from gitopsd.plugin.http import Http, Proxies
 from gitopsd.plugin.roles import Closing
+from gitopsd.plugin.sources.reach import Reach
 from gitopsd.reconcile import render
-from gitopsd.reconcile.remotes import Reach
 from gitopsd.reconcile.world import Limits, Safety, Slots
 from gitopsd.runtime import contained, garbage, intake
 from gitopsd.runtime.backoff import Backoff
@@ -137,7 +137,6 @@ def _engine(
         slots=Slots(
             fetch=anyio.CapacityLimiter(settings.limits.fetches), render=anyio.CapacityLimiter(settings.limits.renders)
         ),
-        reach=Reach(hosts=settings.remote_resources.hosts, plain=settings.remote_resources.http),
         additive_ready=settings.additive_ready_expr,
         decryption=_decryption(settings),
         mirror=watches or Blind(),
@@ -204,6 +203,7 @@ def _context(
         now=lambda: datetime.now(UTC),
         log=mode.log,
         cache=lambda name: private(loaded.state / "plugins" / name),
+        reach=Reach(hosts=loaded.settings.remote_resources.hosts, plain=loaded.settings.remote_resources.http),
         platform={name: value for name, value in environment.items() if name.startswith(PLATFORM)},
         conceal=mode.secrets.add,
         issue=connect.issuing(engine, mode.secrets.add),

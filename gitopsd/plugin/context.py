@@ -18,6 +18,7 @@ from gitopsd.model.identity import ObjectRef
 from gitopsd.model.tree import Artifact
 from gitopsd.plugin.http import Http
 from gitopsd.plugin.sources.hosts import Hosts
+from gitopsd.plugin.sources.reach import Reach
 from gitopsd.plugin.tree import Intake
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ class Context:
     cache: Callable[[str], Path]
     hosts: Hosts = field(default_factory=Hosts)
     """Limits of the hosts that sources are fetched from: a source takes a turn for whatever it asks one."""
+    reach: Reach = field(default_factory=Reach)
+    """What may be contacted that only a text in a source names; whatever a declaration names may be anyhow."""
     platform: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What the platform says of this process's own identity in a cloud: its environment's variables that begin with `AZURE_`."""
     sources: Mapping[ObjectRef, Upstream] = field(default_factory=dict, repr=False)

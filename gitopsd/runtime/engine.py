@@ -70,9 +70,7 @@ class Engine:
             board=self.board,
             statuses=self._statuses,
             claims=Claims(),
-            elsewhere=Elsewhere(
-                registry=parts.registry, store=parts.store, ctx=parts.ctx, reach=parts.reach, fetches=parts.slots.fetch
-            ),
+            elsewhere=Elsewhere(registry=parts.registry, store=parts.store, ctx=parts.ctx, fetches=parts.slots.fetch),
             mirror=parts.mirror,
             target=self.clusters.of,
             adopt_children=self._adopt_children,

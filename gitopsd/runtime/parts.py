@@ -10,7 +10,6 @@ from gitopsd.model.declared import Decryption
 from gitopsd.model.outcome import Outcome
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.registry import Registry
-from gitopsd.reconcile.remotes import Reach
 from gitopsd.reconcile.world import Limits, Mirror, Safety, Slots
 from gitopsd.runtime.clusters import Connect
 from gitopsd.runtime.due import Pace
@@ -29,7 +28,6 @@ class Parts:
     safety: Safety
     limits: Limits
     slots: Slots
-    reach: Reach
     additive_ready: bool
     decryption: Decryption = field(default_factory=Decryption)
     mirror: Mirror

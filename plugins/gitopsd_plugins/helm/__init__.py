@@ -21,4 +21,5 @@ def gitopsd_kinds() -> list[Kind]:
 @hookimpl
 def gitopsd_sources() -> list[Source]:
     """What fetches them."""
-    return [RepositorySource(), ChartSource()]
+    repositories = RepositorySource()
+    return [repositories, ChartSource(repositories)]

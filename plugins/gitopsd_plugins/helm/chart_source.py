@@ -25,6 +25,7 @@ from gitopsd.plugin import (
     Upstream,
     digest,
 )
+from gitopsd.plugin.sources import access
 from gitopsd.plugin.sources.flights import SHORTLY, Flights
 from gitopsd_plugins.helm import cache, pulled, versions, web
 from gitopsd_plugins.helm.chart import DEPENDENCY, Chart
@@ -32,6 +33,8 @@ from gitopsd_plugins.helm.chart_job import Build, Fetched, Look, Seen
 from gitopsd_plugins.helm.metadata import Dependency
 from gitopsd_plugins.helm.registry import Registry
 from gitopsd_plugins.helm.repository import Repository
+from gitopsd_plugins.helm.repository_source import RepositorySource
+from gitopsd_plugins.helm.undeclared import Undeclared
 
 T = TypeVar("T")
 CACHE = "helm-charts"
@@ -42,7 +45,8 @@ class ChartSource:
 
     kind = "HelmChart"
 
-    def __init__(self) -> None:
+    def __init__(self, repositories: RepositorySource) -> None:
+        self._undeclared = Undeclared(repositories)
         self._registry = Registry()
         self._builds: Flights[Stored] = Flights(keep=SHORTLY)
 
@@ -125,20 +129,23 @@ class ChartSource:
     async def _needed(
         self, dependency: Dependency, files: AsyncExitStack, intent: SourceIntent, ctx: Context
     ) -> Fetched:
-        """A chart that another one needs, from a HelmRepository of the namespace."""
-        upstream = _repository(dependency, intent, ctx)
-        if upstream.artifact is None and not upstream.intent.bare:
+        """A chart that another one needs, from a HelmRepository of the namespace, or from one that the settings allow."""
+        declared = _repository(dependency, intent, ctx)
+        if declared and declared.artifact is None and not declared.intent.bare:
             # Its news wakes nobody here, since the declaration does not name it: looked at again soon instead.
             raise Transient(
-                f"dependency {dependency.name!r}: {upstream.intent.ref} has no artifact yet", reason=DEPENDENCY
+                f"dependency {dependency.name!r}: {declared.intent.ref} has no artifact yet", reason=DEPENDENCY
             )
         try:
+            upstream = declared or await self._undeclared.upstream(dependency, intent, ctx)
             version = await self._chosen(
                 dependency.name, dependency.version, upstream.intent.spec, upstream, intent, ctx
             )
             file = await files.enter_async_context(self._packed(dependency.name, version, upstream, intent, ctx))
         except GitopsdError as error:
-            error.args = (f"dependency {dependency.name!r}: {error}",)
+            closed = error.reason == access.FAILED and not declared
+            hint = "; for credentials declare it as a HelmRepository" if closed else ""
+            error.args = (f"dependency {dependency.name!r}: {error}{hint}",)
             error.reason = DEPENDENCY
             raise
         return Fetched(called=dependency.called, file=str(file))
@@ -185,19 +192,21 @@ def _version(base: str, intent: SourceIntent, ctx: Context) -> str:
     return versions.named(base, revision=revision, generation=generation)
 
 
-def _repository(dependency: Dependency, intent: SourceIntent, ctx: Context) -> Upstream:
-    """The HelmRepository of the namespace that has the dependency's address. Nothing that nobody declared is contacted."""
+def _repository(dependency: Dependency, intent: SourceIntent, ctx: Context) -> Upstream | None:
+    """The HelmRepository of the namespace that has the dependency's address. Raises `Rejected` for a name that none has."""
     wanted = dependency.repository.rstrip("/")
     by_name = wanted.removeprefix("alias:").removeprefix("@") if wanted.startswith(("@", "alias:")) else ""
     for ref, upstream in sorted(ctx.sources.items()):
         repository = upstream.intent.spec
         if isinstance(repository, Repository) and (ref.name == by_name if by_name else repository.url == wanted):
             return upstream
-    raise Rejected(
-        f"dependency {dependency.name!r} comes from {wanted[:200]}, which no HelmRepository in the namespace "
-        f"{intent.ref.namespace} has for its url; declare one",
-        reason=DEPENDENCY,
-    )
+    if by_name:
+        raise Rejected(
+            f"dependency {dependency.name!r} comes from {wanted[:200]}, but the namespace {intent.ref.namespace} has no "
+            "HelmRepository of this name; declare one",
+            reason=DEPENDENCY,
+        )
+    return None
 
 
 def _folder(intent: SourceIntent, ctx: Context) -> Path:

@@ -61,32 +61,40 @@ class RepositorySource:
 
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
         """The digest of the index; where the server says that it is the one of last time, nothing else is sent."""
-        repository: Repository = intent.spec
         with _named(intent.ref):
-            login = await web.login(repository, ctx)
-            file = _file(intent, ctx)
-            known = await _known(file)
-            key = (repository.index, login, ctx.http.proxies, known)
-            there, saved = await self._polls.join(key, partial(_polled, file, login, known, intent, ctx))
-            if saved.status == web.UNCHANGED and known is not None:
-                cache.used(file, _note(file))
-                return Revision(digest=known.digest)
-            if saved.status == web.UNCHANGED:
-                raise Transient(f"{repository} says that an index is unchanged which it was not asked about")
-            if there != file:
-                await _share(there, file, saved)
-            return Revision(digest=saved.digest)
+            return await self.poll(intent, ctx)
 
     async def fetch(self, intent: SourceIntent, revision: Revision, base: Artifact | None, ctx: Context) -> Stored:
         """Read the index in a worker process, chart by chart."""
-        file = _file(intent, ctx)
-        order = index_job.Order(file=str(file), revision=revision.digest)
         with _named(intent.ref):
-            known = await _known(file)
-            if known is None or known.digest != revision.digest:
-                raise Transient("the index that was fetched is gone; it is fetched again")
-            # equal bytes are the same charts, whoever fetched them
-            return await self._fetches.join(revision.digest, partial(_read, order, intent, ctx))
+            return await self.read(intent, revision, ctx)
+
+    async def poll(self, intent: SourceIntent, ctx: Context) -> Revision:
+        """As `resolve`, for an object that nobody declared: its errors do not name it."""
+        repository: Repository = intent.spec
+        login = await web.login(repository, ctx)
+        file = _file(intent, ctx)
+        known = await _known(file)
+        key = (repository.index, login, ctx.http.proxies, known)
+        there, saved = await self._polls.join(key, partial(_polled, file, login, known, intent, ctx))
+        if saved.status == web.UNCHANGED and known is not None:
+            cache.used(file, _note(file))
+            return Revision(digest=known.digest)
+        if saved.status == web.UNCHANGED:
+            raise Transient(f"{repository} says that an index is unchanged which it was not asked about")
+        if there != file:
+            await _share(there, file, saved)
+        return Revision(digest=saved.digest)
+
+    async def read(self, intent: SourceIntent, revision: Revision, ctx: Context) -> Stored:
+        """As `fetch`, likewise."""
+        file = _file(intent, ctx)
+        known = await _known(file)
+        if known is None or known.digest != revision.digest:
+            raise Transient("the index that was fetched is gone; it is fetched again")
+        order = index_job.Order(file=str(file), revision=revision.digest)
+        # equal bytes are the same charts, whoever fetched them
+        return await self._fetches.join(revision.digest, partial(_read, order, intent, ctx))
 
 
 async def _polled(

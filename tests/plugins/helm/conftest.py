@@ -74,7 +74,7 @@ class Charts:
 
     world: SourceWorld
     beside: dict[ObjectRef, Upstream] = field(default_factory=dict)
-    source: ChartSource = field(default_factory=ChartSource)
+    source: ChartSource = field(default_factory=lambda: ChartSource(RepositorySource()))
 
     async def repository(self, intent: SourceIntent) -> None:
         """Bring a HelmRepository up to date, and let charts see it."""
