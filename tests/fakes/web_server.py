@@ -46,10 +46,12 @@ class Site:
 
 
 @contextmanager
-def web_server(site: Site | None = None, tls: tuple[Path, Path] | None = None) -> Iterator[Site]:
+def web_server(
+    site: Site | None = None, tls: tuple[Path, Path] | None = None, *, address: str = "127.0.0.1", port: int = 0
+) -> Iterator[Site]:
     """Serve the site until the context ends; `tls` are the files of certificate and key."""
     served = site or Site()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"site": served}))
+    server = ThreadingHTTPServer((address, port), type("Handler", (_Handler,), {"site": served}))
     server.daemon_threads = True
     scheme = "http"
     if tls:
@@ -57,7 +59,7 @@ def web_server(site: Site | None = None, tls: tuple[Path, Path] | None = None) -
         context.load_cert_chain(*tls)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         scheme = "https"
-    served.url = f"{scheme}://127.0.0.1:{server.server_address[1]}"
+    served.url = f"{scheme}://{address}:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -46,6 +46,8 @@ class Order:
     ca_file: str = ""
     """An extra CA bundle, where the client's options name none."""
     egress: Egress = field(default_factory=Egress)
+    own_proxies: bool = True
+    """The proxy among the options is the operator's: what the setting about addresses says is not about it."""
     prefix: str = ""
     ignore: str | None = None
     revision: str = ""

@@ -57,6 +57,7 @@ class BucketSource:
             timeout=timeout,
             ca_file=ctx.http.ca_file,
             egress=ctx.http.egress,
+            own_proxies=routed.http.own_proxies,
             prefix=place.prefix,
             ignore=place.ignore,
             revision=revision,
