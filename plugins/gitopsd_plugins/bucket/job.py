@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from gitopsd.plugin import Changes, Content, Entry, File, Intake, Rejected, Transient
-from gitopsd.plugin.sources import ignore
+from gitopsd.plugin.sources import ignore, local
 from gitopsd_plugins.bucket import index, order, remote
 from gitopsd_plugins.bucket.index import Found
-from gitopsd_plugins.bucket.order import Order
+from gitopsd_plugins.bucket.order import FolderOrder, Order
 from gitopsd_plugins.bucket.place import FAILED
 from gitopsd_plugins.bucket.remote import Gone, Remote
 
@@ -37,6 +37,17 @@ def fetch(payload: bytes, intake: Intake) -> bytes:
             raise Transient(f"{given.place} changed while it was read; it is asked again", reason=FAILED)
         entries: dict[str, Entry | None] = dict(_entries(given, bucket, found, intake))
     return order.encode(intake.put(Changes(entries=entries)))
+
+
+def folder(payload: bytes, intake: Intake) -> bytes:
+    """Run a `FolderOrder`: what a bucket with this folder in it would give."""
+    given = order.decode(payload, FolderOrder)
+    there = local.read(given.folder)
+    own = there.files.get(ignore.FILE)
+    text = there.read(own)[: ignore.MAX_BYTES].decode("utf-8", "replace") if own else ""
+    listing = [Found(name=path, etag="", size=file.size) for path, file in there.files.items()]
+    kept = index.kept(listing, given.prefix, index.rules(text, given.ignore), given.limits)
+    return order.encode(there.store(iter(kept), intake))
 
 
 def _listed(given: Order, bucket: Remote, intake: Intake) -> Mapping[str, Found]:

@@ -54,7 +54,17 @@ class Order:
     limits: Limits = Limits()
 
 
-def encode(value: Order | Stored) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderOrder:
+    """Bring a local folder as the objects of a bucket, under the bucket's rules."""
+
+    folder: str
+    prefix: str = ""
+    ignore: str | None = None
+    limits: Limits = Limits()
+
+
+def encode(value: Order | FolderOrder | Stored) -> bytes:
     """As bytes for the pipe."""
     return msgspec.msgpack.encode(value)
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from gitopsd.plugin import Artifact, Context, GitopsdError, ObjectRef, Revision, SourceIntent, Stored, digest
 from gitopsd.plugin.sources import hosts, proxy
 from gitopsd.plugin.sources.flights import SHORTLY, Flights
 from gitopsd_plugins.bucket import access, order
-from gitopsd_plugins.bucket.order import Order
+from gitopsd_plugins.bucket.order import FolderOrder, Order
 from gitopsd_plugins.bucket.place import Place
 
 
@@ -36,6 +37,15 @@ class BucketSource:
         with _named(intent.ref):
             given = await self._order(intent, ctx, revision=revision.digest)
             answer = await self._fetches.join(_key(given), partial(self._run, "fetch", given, intent, ctx))
+            return order.decode(answer, Stored)
+
+    async def folder(self, intent: SourceIntent, folder: Path, ctx: Context) -> Stored:
+        """A local folder as the root of the bucket: what it would give with these objects, under the same rules."""
+        place: Place = intent.spec
+        given = FolderOrder(folder=str(folder), prefix=place.prefix, ignore=place.ignore)
+        timeout = intent.timeout.total_seconds()
+        with _named(intent.ref):
+            answer = await ctx.work.run("gitopsd_plugins.bucket.job:folder", order.encode(given), timeout=timeout)
             return order.decode(answer, Stored)
 
     async def _order(self, intent: SourceIntent, ctx: Context, *, revision: str = "") -> Order:

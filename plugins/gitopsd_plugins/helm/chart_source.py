@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Hashable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -23,9 +24,10 @@ from gitopsd.plugin import (
     Stored,
     Transient,
     Upstream,
+    UsageError,
     digest,
 )
-from gitopsd.plugin.sources import access
+from gitopsd.plugin.sources import access, local, semver
 from gitopsd.plugin.sources.flights import SHORTLY, Flights
 from gitopsd_plugins.helm import cache, pulled, versions, web
 from gitopsd_plugins.helm.chart import DEPENDENCY, Chart
@@ -72,6 +74,30 @@ class ChartSource:
             )
             return await self._builds.join(key, partial(self._built, version, revision.digest, seen, intent, ctx))
 
+    def at(self, intent: SourceIntent, revision: str) -> SourceIntent:
+        """The same chart in another version, or the highest of a range."""
+        chart: Chart = intent.spec
+        if chart.source.kind != "HelmRepository":
+            raise UsageError(
+                f"{intent.ref}: the version of a chart in a {chart.source.kind} is what the chart says; name a revision of "
+                f"{chart.source} instead"
+            )
+        try:
+            semver.constraint(revision)
+        except semver.VersionError as error:
+            raise UsageError(f"{intent.ref}: {error}") from error
+        return replace(intent, spec=replace(chart, version=revision))
+
+    async def folder(self, intent: SourceIntent, folder: Path, ctx: Context) -> Stored:
+        """A local folder as the chart itself; the charts that it needs come from where they always do."""
+        with _named(intent.ref):
+            tree = (await local.stored(folder, ctx, timeout=intent.timeout.total_seconds())).tree
+            look = Look(tree=tree, path="")
+            seen = await _run("see", look, Seen, intent, ctx)
+            async with AsyncExitStack() as files:
+                order = await self._of_folder(look, seen, seen.version, files, intent, ctx)
+                return await _run("build", order, Stored, intent, ctx)
+
     async def _origin(self, intent: SourceIntent, ctx: Context) -> Hashable:
         """Where the chart is from, and what opens that: charts of one origin and version are the same."""
         chart: Chart = intent.spec
@@ -117,14 +143,31 @@ class ChartSource:
     ) -> Build:
         chart: Chart = intent.spec
         upstream = _upstream(intent, ctx)
-        made = partial(
-            Build, base=base, version=version, values_files=chart.values_files, ignore_missing=chart.ignore_missing
+        if seen is not None:
+            return await self._of_folder(_look(chart, upstream), seen, version, files, intent, ctx)
+        return Build(
+            name=chart.name.rpartition("/")[2],
+            base=base,
+            version=version,
+            file=str(await files.enter_async_context(self._packed(chart.name, base, upstream, intent, ctx))),
+            values_files=chart.values_files,
+            ignore_missing=chart.ignore_missing,
         )
-        if seen is None:
-            file = await files.enter_async_context(self._packed(chart.name, base, upstream, intent, ctx))
-            return made(name=chart.name.rpartition("/")[2], file=str(file))
+
+    async def _of_folder(
+        self, look: Look, seen: Seen, version: str, files: AsyncExitStack, intent: SourceIntent, ctx: Context
+    ) -> Build:
+        chart: Chart = intent.spec
         needed = [await self._needed(dependency, files, intent, ctx) for dependency in seen.missing]
-        return made(name=seen.name, look=_look(chart, upstream), dependencies=tuple(needed))
+        return Build(
+            name=seen.name,
+            base=seen.version,
+            version=version,
+            look=look,
+            dependencies=tuple(needed),
+            values_files=chart.values_files,
+            ignore_missing=chart.ignore_missing,
+        )
 
     async def _needed(
         self, dependency: Dependency, files: AsyncExitStack, intent: SourceIntent, ctx: Context

@@ -292,3 +292,22 @@ async def test_socks_proxy_is_a_way_to_a_bucket(world, read):
 
     assert world.files(stored.tree) == {"a": b"x"}
     assert set(proxy.asked) == {site.url.removeprefix("http://")}
+
+
+async def test_plans_may_ask_for_a_local_folder_under_the_buckets_rules(world, read, tmp_path):
+    work = tmp_path / "work"
+    files = {
+        "apps/a.yaml": b"a",
+        "apps/b.md": b"",
+        "apps/deep/c.yaml": b"c",
+        "other.yaml": b"",
+        ".sourceignore": b"*.md",
+    }
+    for path, data in files.items():
+        (work / path).parent.mkdir(parents=True, exist_ok=True)
+        (work / path).write_bytes(data)
+    (work / "apps" / "link").symlink_to("/etc/passwd")
+
+    stored = await BucketSource().folder(read({"prefix": "apps/", "ignore": "deep"}), work, world.ctx)
+
+    assert world.files(stored.tree) == {"apps/a.yaml": b"a"}
