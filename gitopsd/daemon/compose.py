@@ -32,6 +32,7 @@ from gitopsd.model.declared import Decryption, ValuesRef
 from gitopsd.model.errors import GitopsdError, HeldElsewhere
 from gitopsd.model.masking import Secrets
 from gitopsd.model.outcome import Outcome
+from gitopsd.plugin.cloud import environment as cloud
 from gitopsd.plugin.context import Context, Work
 from gitopsd.plugin.egress import Egress
 from gitopsd.plugin.http import Http, Proxies
@@ -51,8 +52,6 @@ from gitopsd.store import Store
 
 T = TypeVar("T")
 LOCK = "gitopsd.lock"
-PLATFORM = ("AZURE_",)
-"""Variables of the environment by which clouds tell a process who it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,11 +200,20 @@ def _context(
         now=lambda: datetime.now(UTC),
         log=mode.log,
         cache=lambda name: private(loaded.state / "plugins" / name),
-        platform={name: value for name, value in environment.items() if name.startswith(PLATFORM)},
+        platform=_platform(environment, mode.secrets),
         conceal=mode.secrets.add,
         issue=connect.issuing(engine, mode.secrets.add),
+        account=connect.describing(engine),
         masked=mode.secrets.masked,
     )
+
+
+def _platform(environment: Mapping[str, str], secrets: Secrets) -> Mapping[str, str]:
+    """By what clouds tell a process who it is; what of that is secret is masked at once."""
+    found = {name: value for name, value in environment.items() if name in cloud.NAMES}
+    for name in cloud.SECRET & found.keys():
+        secrets.add(found[name].encode())
+    return found
 
 
 def http(environment: Mapping[str, str], egress: Egress | None = None) -> Http:

@@ -20,7 +20,8 @@ from gitopsd.daemon import masked
 from gitopsd.model import digest
 from gitopsd.model.declared import SecretKey
 from gitopsd.model.errors import Misconfigured, NotReady
-from gitopsd.plugin.context import AccountToken, Context, Issue
+from gitopsd.model.identity import ResourceId
+from gitopsd.plugin.context import AccountToken, Context, Describe, Issue, ServiceAccount
 from gitopsd.plugin.roles import Actor, Target
 from gitopsd.plugin.spec import SpecError
 from gitopsd.reconcile import health
@@ -103,22 +104,42 @@ def _way(route: Route, loaded: Loaded, engine: Engine) -> tuple[str, Mapping[str
 
 
 def issuing(engine: Callable[[], Engine], conceal: Callable[[bytes], None]) -> Issue:
-    """Tokens of service accounts, from the one declared cluster: that is where Flux's objects would be."""
+    """Tokens of service accounts, from the home's cluster."""
 
     async def issue(namespace: str, account: str, audiences: Sequence[str]) -> AccountToken:
-        names = sorted(engine().files.clusters)
-        if len(names) != 1:
-            known = ", ".join(names) or "none"
-            raise NotReady(
-                f"ServiceAccount/{namespace}/{account}: which cluster issues its token? That is asked of the only declared "
-                f"one (declared: {known})"
-            )
-        target = await engine().clusters.target(names[0])
+        target = await _home(engine(), namespace, account)
         token = await target.token(namespace, account, audiences)
         conceal(token.value.encode())
         return token
 
     return issue
+
+
+def describing(engine: Callable[[], Engine]) -> Describe:
+    """What service accounts of the home's cluster say of themselves."""
+
+    async def describe(namespace: str, account: str) -> ServiceAccount:
+        target = await _home(engine(), namespace, account)
+        id = ResourceId(group="", kind="ServiceAccount", namespace=namespace, name=account)
+        live = (await target.observe({(id, "v1")})).get(id)
+        if live is None:
+            raise NotReady(f"{id}: there is none in cluster {target.access.cluster}")
+        annotations = live.body.get("metadata", {}).get("annotations") or {}
+        return ServiceAccount(annotations={str(name): str(value) for name, value in annotations.items()})
+
+    return describe
+
+
+async def _home(engine: Engine, namespace: str, account: str) -> Target:
+    """The one declared cluster: that is where Flux's objects would be."""
+    names = sorted(engine.files.clusters)
+    if len(names) != 1:
+        known = ", ".join(names) or "none"
+        raise NotReady(
+            f"ServiceAccount/{namespace}/{account}: which cluster knows it? That is asked of the only declared one "
+            f"(declared: {known})"
+        )
+    return await engine.clusters.target(names[0])
 
 
 def _unfit(error: SpecError, route: Route, engine: Engine) -> Misconfigured:

@@ -20,9 +20,9 @@ Decryptor Deletion Digest DriftPolicy Engine Entry Explanation Fetching FieldCha
 HealthCheck HealthExpression HealthRule HeldElsewhere Hold Http Intake Intent Inventory Keys Kind LedgerRow Link
 Lister Live Lock Locked Manifest Misconfigured Need Node NotReady NothingThere ObjectRef Objects Opened Ours Outcome
 Owned Owner PathError Phase Place Plan Policy Preflight Proxies Qualified Read Rehearsal Rejected Remote RemoteNeeded
-Remotes Rendered Renderer ResourceId Result Retrying Revision SecretKey Seen Sink Source SourceIntent Spec SpecError
+Remotes Rendered Renderer ResourceId Result Retrying Revision SecretKey Seen ServiceAccount Sink Source SourceIntent Spec SpecError
 Stage Stalling Step Stored Suspension Target Tls Transient Treatment Tree Unmanaged Unserved Unsupported Upstream
-UsageError ValuesRef Verdict VerificationFailed Versioned Work WriteMode cel digest egress hookimpl http keys spec
+UsageError ValuesRef Verdict VerificationFailed Versioned Work WriteMode cel cloud digest egress hookimpl http keys spec
 tree
 """.split()  # noqa: SIM905 - a list of literals would be a page long
 
