@@ -149,12 +149,13 @@ class Sigstore:
         at: datetime = AT,
         usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.CODE_SIGNING,
         seen: bool = True,
+        new: bool = True,
     ) -> Signer:
-        """A certificate for five minutes before and after `at`."""
+        """A certificate for five minutes before and after `at`; `new`: it says who vouched in the way of today, too."""
         own = key()
         who = x509.UniformResourceIdentifier(subject) if "://" in subject else x509.RFC822Name(subject)
         names = x509.SubjectAlternativeName([who])
-        vouched = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8")
+        vouched, vouched_of_old = (x509.ObjectIdentifier(f"1.3.6.1.4.1.57264.1.{number}") for number in (8, 1))
         built = (
             x509.CertificateBuilder()
             .subject_name(x509.Name([]))
@@ -170,8 +171,10 @@ class Sigstore:
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self.between.public_key()), critical=False
             )
             .add_extension(names, critical=True)
-            .add_extension(x509.UnrecognizedExtension(vouched, der(0x0C, issuer.encode())), critical=False)
+            .add_extension(x509.UnrecognizedExtension(vouched_of_old, issuer.encode()), critical=False)
         )
+        if new:
+            built = built.add_extension(x509.UnrecognizedExtension(vouched, der(0x0C, issuer.encode())), critical=False)
         if seen:
             bare = built.sign(self.between, hashes.SHA256()).tbs_certificate_bytes
             stamps = der(0x04, sized(sized(self._seen(bare, at), 2), 2))

@@ -81,6 +81,14 @@ async def test_machine_is_known_by_its_address(world, registry, read, intent, su
     assert workflow in stored.verified
 
 
+async def test_certificates_of_old_are_read(world, registry, intent, subject, sigstore, form):
+    form(sigstore, registry, subject, sigstore.signer(new=False))
+
+    _, stored = await world.sync(intent)
+
+    assert f"{ADA} of {ISSUER}" in stored.verified
+
+
 async def test_without_identities_anybody_of_the_authority_passes_and_that_is_told(
     world, registry, read, intent, subject, sigstore, form
 ):
