@@ -147,12 +147,12 @@ class Client:
         """A long answer to read piece by piece, beside the pool of requests; `silence` in seconds ends it."""
         import aiohttp
 
+        headers = await self._headers(JSON, None)  # may wait for a token, and the client may be closed meanwhile
         if self.closed:
             raise self._closed()
         if self._streams is None:
             self._streams = self._ctx.http.session(tls=self._access.tls, limit=0, anywhere=True)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=silence)
-        headers = await self._headers(JSON, None)
         try:
             response = await self._streams.get(
                 _url(self._base, path, params),
@@ -187,9 +187,9 @@ class Client:
     ) -> Reply:
         import aiohttp
 
+        headers = await self._headers(accept, content_type if data is not None else None)
         if self._session is None:
             raise self._closed()
-        headers = await self._headers(accept, content_type if data is not None else None)
         try:
             async with self._session.request(
                 method,
