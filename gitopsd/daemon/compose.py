@@ -203,7 +203,7 @@ def _context(
         cache=lambda name: private(loaded.state / "plugins" / name),
         platform={name: value for name, value in environment.items() if name.startswith(PLATFORM)},
         conceal=mode.secrets.add,
-        issue=connect.issuing(engine, mode.secrets.add),
+        issue=connect.issuing(engine, loaded.settings.home_cluster, mode.secrets.add),
         masked=mode.secrets.masked,
     )
 

@@ -102,16 +102,16 @@ def _way(route: Route, loaded: Loaded, engine: Engine) -> tuple[str, Mapping[str
     return CONFIG, {"namespace": brought.namespace, "name": brought.name}
 
 
-def issuing(engine: Callable[[], Engine], conceal: Callable[[bytes], None]) -> Issue:
-    """Tokens of service accounts, from the one declared cluster: that is where Flux's objects would be."""
+def issuing(engine: Callable[[], Engine], home: str, conceal: Callable[[bytes], None]) -> Issue:
+    """Tokens of service accounts, from the home cluster: that is where Flux's objects would be. '' for the only one."""
 
     async def issue(namespace: str, account: str, audiences: Sequence[str]) -> AccountToken:
-        names = sorted(engine().files.clusters)
+        declared = sorted(engine().files.clusters)
+        names = [home] if home in declared else declared
         if len(names) != 1:
-            known = ", ".join(names) or "none"
             raise NotReady(
-                f"ServiceAccount/{namespace}/{account}: which cluster issues its token? That is asked of the only declared "
-                f"one (declared: {known})"
+                f"ServiceAccount/{namespace}/{account}: which cluster issues its token? Name it in the Settings by homeCluster "
+                f"(declared: {', '.join(declared) or 'none'})"
             )
         target = await engine().clusters.target(names[0])
         token = await target.token(namespace, account, audiences)
