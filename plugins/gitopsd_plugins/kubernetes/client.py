@@ -59,17 +59,16 @@ class Client:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        sessions = self._session, self._streams
+        self._session = self._streams = None  # before anything is waited for: nobody begins a request meanwhile
         for scope in self._sending:  # whoever still waits for an answer would wait for its time-out
             scope.cancel()
         for response in self._reading:
             response.content.set_exception(self._closed())
-        with anyio.CancelScope(
-            shield=True
-        ):  # most targets end by being cancelled, and both pools must close all the same
-            for session in (self._session, self._streams):
+        with anyio.CancelScope(shield=True):  # most targets end by being cancelled
+            for session in sessions:
                 if session is not None:
                     await session.close()
-        self._session = self._streams = None
 
     @property
     def access(self) -> Access:
