@@ -165,6 +165,8 @@ class Settings(Spec, frozen=True, kw_only=True):
     """Kinds, as GROUP/KIND or KIND, that every app writes in a stage of their own: after definitions and classes, before all else."""
     additive_ready_expr: bool = False
     """A `readyExpr` comes on top of the built-in test of a dependency instead of replacing it (Flux's AdditiveCELDependencyCheck)."""
+    home_cluster: str = ""
+    """Cluster that issues the tokens of service accounts which apps are in other clusters; empty: the only one that is declared."""
     decryption: Decryption = field(default_factory=Decryption)
     """How encrypted files are opened, for every app that does not say so itself."""
     limits: Limits = field(default_factory=Limits)

@@ -203,8 +203,8 @@ def _context(
         cache=lambda name: private(loaded.state / "plugins" / name),
         platform=_platform(environment, mode.secrets),
         conceal=mode.secrets.add,
-        issue=connect.issuing(engine, mode.secrets.add),
-        account=connect.describing(engine, credentials, mode.secrets.add),
+        issue=connect.issuing(engine, loaded.settings.home_cluster, mode.secrets.add),
+        account=connect.describing(engine, loaded.settings.home_cluster, credentials, mode.secrets.add),
         masked=mode.secrets.masked,
     )
 
