@@ -141,8 +141,12 @@ def _copy(value: Any) -> Any:
 
 def with_missing(value: Json, **defaults: Any) -> Json:
     """`value` with those of `defaults` that it lacks."""
-    missing = {name: default for name, default in defaults.items() if name not in value}
-    return {**value, **missing} if missing else value
+    if defaults.keys() <= value.keys():
+        return value
+    result = dict(value)
+    for name, default in defaults.items():
+        result.setdefault(name, default)
+    return result
 
 
 def changed(value: Json, name: str, change: Callable[[Any], Any]) -> Json:
