@@ -199,11 +199,12 @@ def _context(
     loaded: Loaded, mode: Mode, store: Store, pools: tuple[Work, Work], engine: Callable[[], Engine]
 ) -> Context:
     environment = loaded.chosen.environment
-    credentials = FileCredentials(
+    files = FileCredentials(
         lambda: engine().files,
         folder=places.secrets(loaded.settings, loaded.paths),
         systemd=places.credentials(environment),
     )
+    credentials = MaskedCredentials(files, mode.secrets)
     return Context(
         http=http(
             environment,
@@ -211,7 +212,7 @@ def _context(
         ),
         work=pools[0],
         quick=pools[1],
-        credentials=MaskedCredentials(credentials, mode.secrets),
+        credentials=credentials,
         intake=store,
         now=lambda: datetime.now(UTC),
         log=mode.log,
@@ -219,7 +220,7 @@ def _context(
         platform=_platform(environment, mode.secrets),
         conceal=mode.secrets.add,
         issue=connect.issuing(engine, mode.secrets.add),
-        account=connect.describing(engine),
+        account=connect.describing(engine, credentials, mode.secrets.add),
         masked=mode.secrets.masked,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,7 +22,7 @@ from gitopsd.model import digest
 from gitopsd.model.declared import SecretKey
 from gitopsd.model.errors import Misconfigured, NotReady
 from gitopsd.model.identity import ResourceId
-from gitopsd.plugin.context import AccountToken, Context, Describe, Issue, ServiceAccount
+from gitopsd.plugin.context import UNREADABLE, AccountToken, Context, Credentials, Describe, Issue, ServiceAccount
 from gitopsd.plugin.roles import Actor, Target
 from gitopsd.plugin.spec import SpecError
 from gitopsd.reconcile import health
@@ -115,19 +116,40 @@ def issuing(engine: Callable[[], Engine], conceal: Callable[[bytes], None]) -> I
     return issue
 
 
-def describing(engine: Callable[[], Engine]) -> Describe:
-    """What service accounts of the home's cluster say of themselves."""
+def describing(engine: Callable[[], Engine], credentials: Credentials, conceal: Callable[[bytes], None]) -> Describe:
+    """What service accounts of the home's cluster say of themselves. Their Secrets are looked for at home first, as all others."""
 
-    async def describe(namespace: str, account: str) -> ServiceAccount:
-        target = await _home(engine(), namespace, account)
-        id = ResourceId(group="", kind="ServiceAccount", namespace=namespace, name=account)
-        live = (await target.observe({(id, "v1")})).get(id)
-        if live is None:
-            raise NotReady(f"{id}: there is none in cluster {target.access.cluster}")
-        annotations = live.body.get("metadata", {}).get("annotations") or {}
-        return ServiceAccount(annotations={str(name): str(value) for name, value in annotations.items()})
+    async def describe(namespace: str, name: str, *, secrets: bool = False) -> ServiceAccount:
+        target = await _home(engine(), namespace, name)
+        body = await _read(target, "ServiceAccount", namespace, name)
+        annotations = body.get("metadata", {}).get("annotations") or {}
+        named = body.get("imagePullSecrets") or [] if secrets else []
+        return ServiceAccount(
+            annotations={str(key): str(value) for key, value in annotations.items()},
+            pull_secrets=tuple([await secret(target, namespace, str(one.get("name"))) for one in named]),
+        )
+
+    async def secret(target: Target, namespace: str, name: str) -> Mapping[str, bytes]:
+        try:
+            return await credentials.secret(namespace, name)
+        except NotReady as absent:
+            if absent.reason == UNREADABLE:
+                raise
+        data = (await _read(target, "Secret", namespace, name)).get("data") or {}
+        found = {str(key): base64.b64decode(value) for key, value in data.items()}
+        for value in found.values():
+            conceal(value)
+        return found
 
     return describe
+
+
+async def _read(target: Target, kind: str, namespace: str, name: str) -> Mapping[str, Any]:
+    id = ResourceId(group="", kind=kind, namespace=namespace, name=name)
+    live = (await target.observe({(id, "v1")})).get(id)
+    if live is None:
+        raise NotReady(f"{id}: there is none in cluster {target.access.cluster}")
+    return live.body
 
 
 async def _home(engine: Engine, namespace: str, account: str) -> Target:

@@ -70,21 +70,26 @@ Raises `NotReady` where there is no such cluster, else as requests to a cluster 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceAccount:
-    """What a service account says of itself."""
+    """What a service account says of itself; `pull_secrets` are the data of its imagePullSecrets, where they were asked for."""
 
     annotations: Mapping[str, str] = field(default_factory=dict)
+    pull_secrets: tuple[Mapping[str, bytes], ...] = field(default=(), repr=False)
 
 
-Describe = Callable[[str, str], Awaitable[ServiceAccount]]
-"""Ask the same cluster for a service account: namespace, name. Raises `NotReady` where there is no cluster, or no such account."""
+class Describe(Protocol):
+    """Asks the same cluster for a service account."""
+
+    async def __call__(self, namespace: str, name: str, *, secrets: bool = False) -> ServiceAccount:
+        """Raises `NotReady` where there is no cluster, no such account, or a Secret that it names is not there."""
+        ...
 
 
 async def _nobody(namespace: str, account: str, audiences: Sequence[str]) -> AccountToken:
     raise NotReady(f"ServiceAccount/{namespace}/{account}: there is no cluster that could issue a token for it")
 
 
-async def _nowhere(namespace: str, account: str) -> ServiceAccount:
-    raise NotReady(f"ServiceAccount/{namespace}/{account}: there is no cluster that could know it")
+async def _nowhere(namespace: str, name: str, *, secrets: bool = False) -> ServiceAccount:
+    raise NotReady(f"ServiceAccount/{namespace}/{name}: there is no cluster that could know it")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

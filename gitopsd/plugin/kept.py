@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
+from gitopsd.model.errors import Rejected
 from gitopsd.plugin.sources.flights import Flights
 
 MARGIN = timedelta(minutes=5)
@@ -60,3 +62,13 @@ class Kept:
         for key in keys:
             del self._kept[key]
         return bool(keys)
+
+    @contextmanager
+    def minded(self, *values: object) -> Iterator[None]:
+        """What is used in here is dropped where it is refused (`Rejected`): the next attempt gets a new one."""
+        try:
+            yield
+        except Rejected:
+            for value in values:
+                self.forget(value)
+            raise

@@ -98,7 +98,7 @@ class Home:
     async def config(self, namespace: str, name: str) -> Mapping[str, bytes]:
         raise NotReady(f"ConfigMap/{namespace}/{name} not found")
 
-    async def account(self, namespace: str, name: str) -> ServiceAccount:
+    async def account(self, namespace: str, name: str, *, secrets: bool = False) -> ServiceAccount:
         self.described.append(name)
         found = self.annotations.get((namespace, name))
         if found is None:

@@ -6,12 +6,12 @@ instead, by keys, and may hold the token too; it comes first, and needs no clust
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gitopsd.model.errors import NotReady, Rejected
-from gitopsd.plugin.context import UNREADABLE, AccountToken, Context
+from gitopsd.plugin.context import UNREADABLE, AccountToken, Context, ServiceAccount
 from gitopsd.plugin.sources import access
 
 TOKEN = "token"
@@ -82,14 +82,40 @@ async def described(account: Account, ctx: Context) -> Described:
 
 
 async def _in_cluster(account: Account, absent: str, ctx: Context) -> Described:
+    found = await _asked(account, absent, ctx)
+    keys = {key: found.annotations.get(name, "").strip() for key, name in ANNOTATIONS.items()}
+    return Described(account=account, keys=keys, secret=False, absent=absent, until=ctx.now() + _LOOK_AGAIN)
+
+
+async def _asked(account: Account, absent: str, ctx: Context, *, secrets: bool = False) -> ServiceAccount:
     try:
-        found = await ctx.account(account.namespace, account.name)
+        return await ctx.account(account.namespace, account.name, secrets=secrets)
     except NotReady as nobody:
         raise NotReady(
             f"{nobody}; or describe it in a Secret of that name ({absent})", reason=access.FAILED
         ) from nobody
-    keys = {key: found.annotations.get(name, "").strip() for key, name in ANNOTATIONS.items()}
-    return Described(account=account, keys=keys, secret=False, absent=absent, until=ctx.now() + _LOOK_AGAIN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pulls:
+    secrets: Sequence[Mapping[str, bytes]] = field(repr=False)
+    until: datetime
+
+
+async def pull_secrets(account: Account, ctx: Context) -> Sequence[Mapping[str, bytes]]:
+    """The Secret of the account's name, else the imagePullSecrets that it has in the cluster. Raises as `described`."""
+    try:
+        return (await ctx.credentials.secret(account.namespace, account.name),)
+    except NotReady as error:
+        if error.reason == UNREADABLE:
+            raise
+        absent = str(error)
+
+    async def asked() -> _Pulls:
+        found = await _asked(account, absent, ctx, secrets=True)
+        return _Pulls(secrets=found.pull_secrets, until=ctx.now() + _LOOK_AGAIN)
+
+    return (await ctx.kept.get(("pulls", account), ctx.now(), asked)).secrets
 
 
 async def token(it: Described, audience: str, ctx: Context) -> AccountToken:

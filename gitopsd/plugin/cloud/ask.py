@@ -60,13 +60,21 @@ async def text(ask: Ask, ctx: Context, timeout: float) -> bytes:
     raise _refused(ask, response.status, body, after)
 
 
-async def json(ask: Ask, ctx: Context, timeout: float) -> Mapping[str, Any]:
-    """As `text`, for an answer that is a JSON object."""
+async def value(ask: Ask, ctx: Context, timeout: float) -> Any:
+    """As `text`, for an answer in JSON."""
     body = await text(ask, ctx, timeout)
     try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        return msgspec.json.decode(body)
+    except msgspec.DecodeError as error:
         raise unusable(ask) from error
+
+
+async def json(ask: Ask, ctx: Context, timeout: float) -> Mapping[str, Any]:
+    """As `value`, for an answer that is a JSON object."""
+    found = await value(ask, ctx, timeout)
+    if not isinstance(found, Mapping):
+        raise unusable(ask)
+    return found
 
 
 async def xml(ask: Ask, ctx: Context, timeout: float) -> Mapping[str, str]:

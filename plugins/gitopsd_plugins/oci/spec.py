@@ -65,7 +65,6 @@ class RepositorySpec(Spec, frozen=True, kw_only=True):
         """Fields that are set to more than their default and not served yet."""
         verify = self.verify or Verification()
         found = {
-            "spec.serviceAccountName": bool(self.service_account_name),
             "spec.verify.provider": verify.provider != "cosign",
             "spec.verify.matchOIDCIdentity": bool(verify.match_oidc_identity),
             "spec.verify.trustedRootSecretRef": verify.trusted_root_secret_ref is not None,

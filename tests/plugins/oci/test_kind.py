@@ -51,7 +51,7 @@ def test_what_cannot_be_is_refused_at_its_place(read, spec, field, message):
 @pytest.mark.parametrize(
     ("spec", "fields"),
     [
-        ({"serviceAccountName": "sa"}, ("spec.serviceAccountName",)),
+        ({"serviceAccountName": "sa", "provider": "aws"}, ()),
         ({"verify": {"provider": "notation", "secretRef": {"name": "a"}}}, ("spec.verify.provider",)),
         ({"verify": {"provider": "cosign"}}, ("spec.verify without secretRef",)),
         (
