@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 
-def signed(claims: Mapping[str, str | int], key: bytes, head: Mapping[str, str] = {}) -> str:
+def signed(claims: Mapping[str, str | int], key: bytes, head: Mapping[str, str | list[str]] = {}) -> str:
     """The claims, signed with an RSA key in PEM form. Raises ValueError for what is no such key."""
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import padding, rsa
