@@ -104,11 +104,11 @@ def _way(route: Route, loaded: Loaded, engine: Engine) -> tuple[str, Mapping[str
     return CONFIG, {"namespace": brought.namespace, "name": brought.name}
 
 
-def issuing(engine: Callable[[], Engine], conceal: Callable[[bytes], None]) -> Issue:
-    """Tokens of service accounts, from the home's cluster."""
+def issuing(engine: Callable[[], Engine], home: str, conceal: Callable[[bytes], None]) -> Issue:
+    """Tokens of service accounts, from the cluster `home`, '' for the only one."""
 
     async def issue(namespace: str, account: str, audiences: Sequence[str]) -> AccountToken:
-        target = await _home(engine(), namespace, account)
+        target = await _home(engine(), home, namespace, account)
         token = await target.token(namespace, account, audiences)
         conceal(token.value.encode())
         return token
@@ -116,11 +116,13 @@ def issuing(engine: Callable[[], Engine], conceal: Callable[[bytes], None]) -> I
     return issue
 
 
-def describing(engine: Callable[[], Engine], credentials: Credentials, conceal: Callable[[bytes], None]) -> Describe:
-    """What service accounts of the home's cluster say of themselves. Their Secrets are looked for at home first, as all others."""
+def describing(
+    engine: Callable[[], Engine], home: str, credentials: Credentials, conceal: Callable[[bytes], None]
+) -> Describe:
+    """What service accounts of the cluster `home` say of themselves. Their Secrets are looked for in the home first, as all others."""
 
     async def describe(namespace: str, name: str, *, secrets: bool = False) -> ServiceAccount:
-        target = await _home(engine(), namespace, name)
+        target = await _home(engine(), home, namespace, name)
         body = await _read(target, "ServiceAccount", namespace, name)
         annotations = body.get("metadata", {}).get("annotations") or {}
         named = body.get("imagePullSecrets") or [] if secrets else []
@@ -152,14 +154,14 @@ async def _read(target: Target, kind: str, namespace: str, name: str) -> Mapping
     return live.body
 
 
-async def _home(engine: Engine, namespace: str, account: str) -> Target:
-    """The one declared cluster: that is where Flux's objects would be."""
-    names = sorted(engine.files.clusters)
+async def _home(engine: Engine, home: str, namespace: str, account: str) -> Target:
+    """The cluster where Flux's objects would be: the one that the settings name, else the only one."""
+    declared = sorted(engine.files.clusters)
+    names = [home] if home in declared else declared
     if len(names) != 1:
-        known = ", ".join(names) or "none"
         raise NotReady(
-            f"ServiceAccount/{namespace}/{account}: which cluster knows it? That is asked of the only declared one "
-            f"(declared: {known})"
+            f"ServiceAccount/{namespace}/{account}: which cluster knows it and issues its token? Name it in the Settings by "
+            f"homeCluster (declared: {', '.join(declared) or 'none'})"
         )
     return await engine.clusters.target(names[0])
 

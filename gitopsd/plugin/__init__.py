@@ -69,7 +69,7 @@ from gitopsd.model.rights import Need
 from gitopsd.model.tree import Artifact, Changes, Entry, File, Folder, Link, Node, Revision
 from gitopsd.plugin import cel, cloud, egress, http, keys, spec, tree
 from gitopsd.plugin.context import AccountToken, Context, Credentials, ServiceAccount, Upstream, Work
-from gitopsd.plugin.decryption import Keys, Lock, Locked, Opened
+from gitopsd.plugin.decryption import Answers, Asker, Credential, Decryptor, Keys, KeyService, Lock, Locked, Opened
 from gitopsd.plugin.hooks import hookimpl
 from gitopsd.plugin.http import Http, Proxies, Tls
 from gitopsd.plugin.roles import (
@@ -80,7 +80,6 @@ from gitopsd.plugin.roles import (
     AnyRevision,
     Closing,
     ClusterAccess,
-    Decryptor,
     Fetching,
     HealthRule,
     Kind,
@@ -102,12 +101,14 @@ __all__ = [
     "Action",
     "Actor",
     "Adopt",
+    "Answers",
     "AnyAddress",
     "AnyFolder",
     "AnyRevision",
     "AppIntent",
     "Approval",
     "Artifact",
+    "Asker",
     "Atomic",
     "Author",
     "Body",
@@ -120,6 +121,7 @@ __all__ = [
     "Conflict",
     "Content",
     "Context",
+    "Credential",
     "Credentials",
     "Declared",
     "Decryption",
@@ -145,6 +147,7 @@ __all__ = [
     "Intake",
     "Intent",
     "Inventory",
+    "KeyService",
     "Keys",
     "Kind",
     "LedgerRow",

@@ -133,8 +133,11 @@ def _words(body: bytes) -> str:
     inner = found.get("error")
     if isinstance(inner, Mapping):
         return str(inner.get("message") or "")
+    listed = found.get("errors")
+    if isinstance(listed, list):
+        return "; ".join(map(str, listed))
     words = str(found.get("error_description") or found.get("message") or found.get("Message") or "")
-    return (words or str(inner or "")).split("\r\n")[0]
+    return (words or str(inner or found.get("__type") or "")).split("\r\n")[0]
 
 
 def _leaves(body: bytes) -> Mapping[str, str] | None:

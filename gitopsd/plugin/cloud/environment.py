@@ -13,7 +13,7 @@ from gitopsd.model.errors import Rejected
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.sources import access
 
-SECRET = frozenset({"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_CLIENT_SECRET"})
+SECRET = frozenset({"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_CLIENT_SECRET", "VAULT_TOKEN"})
 """Those of them that are secret themselves: masked from the start."""
 
 NAMES = SECRET | {
@@ -23,6 +23,7 @@ NAMES = SECRET | {
     "AWS_DEFAULT_REGION",
     "AWS_EC2_METADATA_DISABLED",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_ENDPOINT_URL_KMS",
     "AWS_ENDPOINT_URL_STS",
     "AWS_REGION",
     "AWS_ROLE_ARN",
@@ -33,10 +34,12 @@ NAMES = SECRET | {
     "AZURE_FEDERATED_TOKEN_FILE",
     "AZURE_POD_IDENTITY_AUTHORITY_HOST",
     "AZURE_TENANT_ID",
+    "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDKMS",
     "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS",
     "CLOUDSDK_API_ENDPOINT_OVERRIDES_STS",
     "GCE_METADATA_HOST",
     "GOOGLE_APPLICATION_CREDENTIALS",
+    "VAULT_NAMESPACE",
 }
 
 MAX_FILE = 1 << 16

@@ -6,15 +6,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from gitopsd.plugin import Context, Misconfigured, Rejected, SpecError
-from gitopsd.plugin.oci import Client, Credential, Registries, Way, logins, reference
+from gitopsd.plugin import Context, Misconfigured, Rejected, SpecError, VerificationFailed
+from gitopsd.plugin.oci import Client, Credential, Registries, Way, logins, reference, verify
 from gitopsd.plugin.oci.clouds import PROVIDERS, Provider
 from gitopsd.plugin.oci.credentials import KEYS
 from gitopsd.plugin.oci.logins import Asking
 from gitopsd.plugin.oci.reference import ReferenceFormatError
+from gitopsd.plugin.oci.verify import Asked
 from gitopsd.plugin.sources import access
 from gitopsd_plugins.helm import versions
-from gitopsd_plugins.helm.chart import PULL, REFERENCE
+from gitopsd_plugins.helm.chart import PULL, REFERENCE, VERIFICATION
 from gitopsd_plugins.helm.entries import Entry
 from gitopsd_plugins.helm.pulled import MAX_CHART
 from gitopsd_plugins.helm.repository import Repository
@@ -39,17 +40,32 @@ class Registry:
         return versions.select(name, wanted, found, str(repository)).version
 
     async def save(
-        self, name: str, version: str, repository: Repository, file: Path, ctx: Context, timeout: float
-    ) -> None:
-        """Write the packed chart into a file, checked against the digest that the registry gives it."""
+        self,
+        name: str,
+        version: str,
+        repository: Repository,
+        file: Path,
+        ctx: Context,
+        timeout: float,
+        asked: Asked | None = None,
+    ) -> str:
+        """Write the packed chart into a file, checked against the digest that the registry gives it.
+
+        Returns by whom it is signed, where that is asked; raises `VerificationFailed` before anything of it is downloaded.
+        """
         async with self._client(name, repository, ctx, timeout) as client:
-            found = await client.image(_tag(version))
+            tag, by = _tag(version), ""
+            if asked:
+                tag = (await client.head(tag)).digest
+                by = await _signed(client, tag, asked, ctx, timeout)
+            found = await client.image(tag)
             layer = next((layer for kind in LAYERS for layer in found.layers if layer.media_type == kind), None)
             if layer is None:
                 raise Rejected(
                     f"{client.repository}:{_tag(version)} holds no chart: no layer of the type {LAYERS[0]}", reason=PULL
                 )
             await client.save(layer, file, limit=MAX_CHART)
+        return by
 
     @asynccontextmanager
     async def _client(self, name: str, repository: Repository, ctx: Context, timeout: float) -> AsyncIterator[Client]:
@@ -57,6 +73,15 @@ class Registry:
         way = await _way(place, repository, self._clouds, ctx, timeout)
         async with self._registries.open(place, way, ctx, timeout=timeout) as client:
             yield client
+
+
+async def _signed(client: Client, digest: str, asked: Asked, ctx: Context, timeout: float) -> str:
+    try:
+        return await verify.check(client, digest, asked, ctx, timeout)
+    except VerificationFailed as error:
+        if error.reason == VerificationFailed.default_reason:  # a registry's wrong digest has a reason of its own
+            error.reason = VERIFICATION
+        raise
 
 
 def _place(name: str, repository: Repository) -> reference.Repository:

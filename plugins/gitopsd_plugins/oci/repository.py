@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from gitopsd.plugin import Declared, SourceIntent, SpecError, digest, spec
 from gitopsd.plugin.cloud import Account
 from gitopsd.plugin.oci import Repository, reference
+from gitopsd.plugin.oci.verify import Asked
+from gitopsd.plugin.oci.verify import spec as asking
 from gitopsd.plugin.sources import fields, semver
 from gitopsd_plugins.oci.spec import Document, LayerSelector, RefSpec, RepositorySpec
 
@@ -46,8 +48,8 @@ class OciRepository:
     login: Name | None = None
     trust: Name | None = None
     proxy: Name | None = None
-    keys: Name | None = None
-    """The Secret with the public keys of which one has to have signed; None for no check."""
+    verify: Asked | None = None
+    """Who has to have signed; None for no check."""
 
 
 def read(declared: Declared) -> SourceIntent:
@@ -67,7 +69,7 @@ def read(declared: Declared) -> SourceIntent:
         login=_name(namespace, found.secret_ref),
         trust=_name(namespace, found.cert_secret_ref),
         proxy=_name(namespace, found.proxy_secret_ref),
-        keys=_name(namespace, found.verify.secret_ref) if found.verify else None,
+        verify=asking.read(found.verify, namespace),
     )
     return SourceIntent(
         ref=declared.ref,
@@ -76,14 +78,13 @@ def read(declared: Declared) -> SourceIntent:
         interval=fields.interval(found.interval),
         timeout=fields.timeout(found.timeout),
         suspended=found.suspend,
-        unsupported=found.unsupported,
         warnings=_warnings(found),
     )
 
 
 def _content(repository: OciRepository) -> digest.Digest:
     """The revision names every byte; beside it only the rules can change the tree, and who has to have signed it."""
-    signed = [str(repository.place), *repository.keys] if repository.keys else None
+    signed = [str(repository.place), *repository.verify.facts] if repository.verify else None
     rules = {"ignore": repository.ignore, "layer": repository.layer, "copy": repository.copy}
     return digest.of_value({"format": FORMAT, "signed": signed, **rules})
 
@@ -121,6 +122,7 @@ def _wanted(ref: RefSpec) -> Wanted:
 
 def _warnings(found: RepositorySpec) -> tuple[str, ...]:
     ref = found.ref or RefSpec()
+    told = asking.warnings(found.verify)
     if ref.semver_filter and not ref.semver:
-        return ("spec.ref.semverFilter has no effect without spec.ref.semver",)
-    return ()
+        return ("spec.ref.semverFilter has no effect without spec.ref.semver", *told)
+    return told

@@ -23,12 +23,12 @@ from gitopsd.plugin import (
     Stored,
     UsageError,
 )
-from gitopsd.plugin.oci import Client, Descriptor, Manifest, NotFound, Registries, Way, reference
+from gitopsd.plugin.oci import Client, Descriptor, Manifest, NotFound, Registries, Way, reference, verify
 from gitopsd.plugin.oci.clouds import PROVIDERS, Provider
 from gitopsd.plugin.oci.manifest import FAILED
 from gitopsd.plugin.sources import archive, proxy, spool
 from gitopsd.plugin.sources.archive import ArchiveError, Unpacking
-from gitopsd_plugins.oci import access, signatures, tags
+from gitopsd_plugins.oci import access, tags
 from gitopsd_plugins.oci.repository import OciRepository, Wanted
 
 CACHE = "oci"
@@ -115,10 +115,10 @@ async def _newest(client: Client, wanted: Wanted, ctx: Context, timeout: float) 
 
 async def _verified(client: Client, revision: Revision, repository: OciRepository, ctx: Context, timeout: float) -> str:
     """What was verified, in Flux's words; '' where no signature is asked for."""
-    if repository.keys is None:
+    if repository.verify is None:
         return ""
-    key = await signatures.check(client, revision.digest, repository.keys, ctx, timeout)
-    return f"verified signature of revision {revision} by the key {key}"
+    by = await verify.check(client, revision.digest, repository.verify, ctx, timeout)
+    return f"verified signature of revision {revision} by {by}" if by else ""
 
 
 async def _manifest(client: Client, revision: Revision) -> Manifest:
