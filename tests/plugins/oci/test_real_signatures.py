@@ -12,6 +12,8 @@ from click.testing import CliRunner
 from fakes import notary, sigstore_server
 from fakes.registry import layer
 from fakes.sigstore import ADA, ISSUER, Sigstore
+from fakes.stamps import Stamps
+from fakes.stamps import serving as stamping
 
 from gitopsd.plugin import VerificationFailed
 from gitopsd_plugins.oci.command import push
@@ -92,12 +94,12 @@ NAME = "tests.example.org"
 def trusting(tool, tmp_path, world):
     """Has notation and the Secret trust a certificate in a file, by a policy."""
 
-    def trust(file, level="strict", identities=("*",), scopes=("*",)):
+    def trust(file, level="strict", identities=("*",), scopes=("*",), stores=(f"ca:{NAME}",)):
         statement = {
             "name": "tests",
             "registryScopes": list(scopes),
             "signatureVerification": {"level": level},
-            "trustStores": [f"ca:{NAME}"],
+            "trustStores": list(stores),
             "trustedIdentities": list(identities),
         }
         policy = json.dumps({"version": "1.0", "trustPolicies": [statement]})
@@ -126,7 +128,7 @@ TRUST = {"provider": "notation", "secretRef": {"name": "trust"}}
 
 
 def verify(tool, where, **more):
-    return tool("notation", "verify", "--insecure-registry", where, **more)
+    return tool("notation", "verify", "-v", "--insecure-registry", where, **more)
 
 
 @pytest.mark.parametrize("options", [(), ("--force-referrers-tag=false",)], ids=["tag", "either"])
@@ -180,6 +182,20 @@ def test_what_notation_signed_does_not_vouch_for_what_came_later(pushed, notatio
         sync(**TRUST)
 
     assert "no signature is associated" in verify(tool, later, fails=True)
+
+
+@pytest.mark.parametrize("notation", ["jws", "cose"], indirect=True)
+def test_time_stamp_that_notation_asked_for_is_good_for_both(pushed, notation, tool, sync, world, tmp_path):
+    stamps, where = Stamps(tmp_path / "stamps"), pushed()
+    with stamping(stamps) as url:
+        asking = ("--timestamp-url", url, "--timestamp-root-cert", tmp_path / "stamps/root.pem")
+        notation(where, *asking, stores=(f"ca:{NAME}", "tsa:clock"))
+    world.secrets.data["trust"]["clock.pem"] = stamps.root
+    tool("notation", "cert", "add", "--type", "tsa", "--store", "clock", tmp_path / "stamps/root.pem")
+
+    sync(**TRUST)
+
+    verify(tool, where)
 
 
 NOW = datetime.now(UTC)
