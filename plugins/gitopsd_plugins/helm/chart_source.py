@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -27,6 +27,7 @@ from gitopsd.plugin import (
     VerificationFailed,
     digest,
 )
+from gitopsd.plugin.oci.clouds import PROVIDERS, Provider
 from gitopsd.plugin.oci.verify import Asked
 from gitopsd_plugins.helm import cache, pulled, versions
 from gitopsd_plugins.helm.chart import DEPENDENCY, VERIFICATION, Chart
@@ -45,9 +46,9 @@ class ChartSource:
 
     kind = "HelmChart"
 
-    def __init__(self, web: Web) -> None:
+    def __init__(self, web: Web, clouds: Mapping[str, Provider] = PROVIDERS) -> None:
         self._web = web
-        self._registry = Registry()
+        self._registry = Registry(clouds)
 
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
         """The chart's version, as Flux calls what it makes of it; only a registry is asked for anything."""

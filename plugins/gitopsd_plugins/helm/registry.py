@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gitopsd.plugin import Context, Misconfigured, Rejected, SpecError, VerificationFailed
-from gitopsd.plugin.oci import Client, Credential, Registries, Way, credentials, reference, verify
-from gitopsd.plugin.oci.credentials import KEYS, CredentialError
+from gitopsd.plugin.oci import Client, Credential, Registries, Way, logins, reference, verify
+from gitopsd.plugin.oci.clouds import PROVIDERS, Provider
+from gitopsd.plugin.oci.credentials import KEYS
+from gitopsd.plugin.oci.logins import Asking
 from gitopsd.plugin.oci.reference import ReferenceFormatError
 from gitopsd.plugin.oci.verify import Asked
 from gitopsd.plugin.sources import access
@@ -24,8 +26,9 @@ LAYERS = ("application/vnd.cncf.helm.chart.content.v1.tar+gzip", "application/ta
 class Registry:
     """Chooses and downloads charts. Remembers tokens, and who asked to be left alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, clouds: Mapping[str, Provider] = PROVIDERS) -> None:
         self._registries = Registries()
+        self._clouds = clouds
 
     async def version(self, name: str, wanted: str, repository: Repository, ctx: Context, timeout: float) -> str:
         """The version that satisfies `wanted` now: one HEAD for an exact one, else one list of tags."""
@@ -67,7 +70,7 @@ class Registry:
     @asynccontextmanager
     async def _client(self, name: str, repository: Repository, ctx: Context, timeout: float) -> AsyncIterator[Client]:
         place = _place(name, repository)
-        way = await _way(place, repository, ctx)
+        way = await _way(place, repository, self._clouds, ctx, timeout)
         async with self._registries.open(place, way, ctx, timeout=timeout) as client:
             yield client
 
@@ -96,23 +99,24 @@ def _tag(version: str) -> str:
     return tag
 
 
-async def _way(place: reference.Repository, repository: Repository, ctx: Context) -> Way:
-    """Docker's configuration file, or a name and a password, as Flux takes both."""
+async def _way(
+    place: reference.Repository, repository: Repository, clouds: Mapping[str, Provider], ctx: Context, timeout: float
+) -> Way:
+    """By Docker's configuration file, or a name and a password, as Flux takes both; else by the cloud."""
     given = await access.given(repository.secret, ctx)
     certificates = await access.given(repository.certificates, ctx, "spec.certSecretRef")
-    return Way(
-        credential=_credential(given, place), tls=access.tls(certificates or given), insecure=repository.insecure
+    asking = Asking(
+        place=place,
+        provider=repository.provider,
+        tls=access.tls(certificates if certificates.label else given),
+        insecure=repository.insecure,
     )
+    return await logins.way(asking, _credential(given, place, ctx), ctx, timeout, clouds)
 
 
-def _credential(given: access.Given, place: reference.Repository) -> Credential | None:
-    for key in KEYS:
-        if key in given.data:
-            try:
-                logins = credentials.read(given.data[key], old=key == ".dockercfg")
-            except CredentialError as error:
-                raise access.wrong(f"{given.label}: the key {key} {error}") from error
-            return credentials.choose(logins, place)
+def _credential(given: access.Given, place: reference.Repository, ctx: Context) -> Credential | None:
+    if any(key in given.data for key in KEYS):
+        return logins.configured(given, place, ctx)
     username, password = given.text("username"), given.text("password")
     if given.label and not (username and password):
         raise access.wrong(f"{given.label} needs the key {KEYS[0]}, or username and password")

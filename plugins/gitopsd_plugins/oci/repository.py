@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from gitopsd.plugin import Declared, SourceIntent, SpecError, digest, spec
+from gitopsd.plugin.cloud import Account
 from gitopsd.plugin.oci import Repository, reference
 from gitopsd.plugin.oci.verify import Asked
 from gitopsd.plugin.oci.verify import spec as asking
@@ -42,6 +43,8 @@ class OciRepository:
     insecure: bool = False
     provider: str = ""
     """The cloud that lends the login; '' for none. A login in a Secret comes before it."""
+    account: Account | None = None
+    """The service account whose identity in the cloud is used, or whose imagePullSecrets; None for this process's own identity."""
     login: Name | None = None
     trust: Name | None = None
     proxy: Name | None = None
@@ -62,6 +65,7 @@ def read(declared: Declared) -> SourceIntent:
         ignore=found.ignore,
         insecure=found.insecure,
         provider="" if found.provider == "generic" else found.provider,
+        account=Account(namespace=namespace, name=found.service_account_name) if found.service_account_name else None,
         login=_name(namespace, found.secret_ref),
         trust=_name(namespace, found.cert_secret_ref),
         proxy=_name(namespace, found.proxy_secret_ref),
@@ -74,7 +78,6 @@ def read(declared: Declared) -> SourceIntent:
         interval=fields.interval(found.interval),
         timeout=fields.timeout(found.timeout),
         suspended=found.suspend,
-        unsupported=found.unsupported,
         warnings=_warnings(found),
     )
 

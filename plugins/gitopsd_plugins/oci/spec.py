@@ -43,11 +43,6 @@ class RepositorySpec(Spec, frozen=True, kw_only=True):
     insecure: bool = False
     suspend: bool = False
 
-    @property
-    def unsupported(self) -> tuple[str, ...]:
-        """Fields that are set to more than their default and not served yet."""
-        return ("spec.serviceAccountName",) if self.service_account_name else ()
-
 
 class Document(Spec, frozen=True, kw_only=True):
     """A whole OCIRepository document."""

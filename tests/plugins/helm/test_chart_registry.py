@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from fakes import charts as made
-from fakes import cosign, notary
+from fakes import clouds, cosign, notary
 from fakes.registry import Registry, serving
 from fakes.sigstore import Sigstore
 
 from gitopsd.plugin import Misconfigured, Rejected, VerificationFailed
+from gitopsd.plugin.oci.clouds import Gcp
+from gitopsd_plugins.helm.chart_source import ChartSource
+from gitopsd_plugins.helm.web import Web
 
 pytestmark = pytest.mark.asyncio
 LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
@@ -48,6 +52,27 @@ async def test_exact_version_is_one_request_and_no_list(charts, registry, reposi
     await charts.resolve(chart(version="1.0.0"))
 
     assert registry.paths == ["HEAD /v2/team/web/manifests/1.0.0"]
+
+
+async def test_registry_of_a_cloud_takes_the_login_that_the_cloud_lends(charts, registry, repository, chart):
+    registry.login, registry.username, registry.password = "basic", "oauth2accesstoken", "of the machine"
+    charts.source = ChartSource(Web(), {"gcp": Gcp(hosts=r"127\.0\.0\.1:[0-9]+")})
+    async with clouds.serving() as cloud:
+        cloud.replies["GET /computeMetadata"] = {"access_token": "of the machine", "expires_in": 3600}
+        charts.world.ctx = replace(charts.world.ctx, platform={"GCE_METADATA_HOST": cloud.host})
+        await charts.repository(of(registry, repository, provider="gcp"))
+
+        revision, files = await charts.sync(chart(version="1.0.0"))
+
+    assert (revision, files) == ("1.0.0", made.files(version="1.0.0"))
+    assert len(cloud.asked) == 1
+
+
+async def test_cloud_is_not_asked_about_the_registry_of_another(charts, registry, repository, chart):
+    await charts.repository(of(registry, repository, provider="aws"))
+
+    with pytest.raises(Misconfigured, match=r"is no registry of spec\.provider aws"):
+        await charts.resolve(chart(version="1.0.0"))
 
 
 @pytest.mark.parametrize("login", ["basic", "bearer"])

@@ -48,10 +48,6 @@ def test_what_cannot_be_is_refused_at_its_place(read, spec, field, message):
     assert caught.value.path[:2] == ("spec", field)
 
 
-def test_field_that_is_not_served_yet_is_named(read):
-    assert read(serviceAccountName="sa").unsupported == ("spec.serviceAccountName",)
-
-
 NOBODY = {"matchOIDCIdentity": [{"issuer": "a", "subject": "b"}]}
 
 
