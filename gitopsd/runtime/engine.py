@@ -67,6 +67,7 @@ class Engine:
             slots=parts.slots,
             additive_ready=parts.additive_ready,
             decryption=parts.decryption,
+            trust=parts.trust,
             board=self.board,
             statuses=self._statuses,
             claims=Claims(),
@@ -194,7 +195,7 @@ class Engine:
         """One attempt; every line of it names its cluster and revision, as the worker's lines name the object."""
         with bound_contextvars(**views.line(attempt.ref, self._cluster(attempt.ref), self.board)):
             self._parts.ctx.log.debug("looking", because=sorted(attempt.reasons))
-            return await self._attempted(attempt)
+            return self.board.discreet(self._parts.ctx.masked, await self._attempted(attempt))
 
     async def _attempted(self, attempt: Attempt) -> Outcome:
         token = attempt.tokens[-1] if attempt.tokens else ""
@@ -221,13 +222,13 @@ class Engine:
         return Outcome(ref=ref, phase=phase, generation=1, message=message, started=now, finished=now)
 
     def _progressed(self, outcome: Outcome) -> None:
-        outcome = outcome.masked(self._parts.ctx.masked)
+        outcome = self.board.discreet(self._parts.ctx.masked, outcome)
         self._progress[outcome.ref] = outcome
         self.happenings.outcome(outcome)
         self._parts.on_outcome(outcome)
 
     def _concluded(self, outcome: Outcome) -> None:
-        ref, outcome = outcome.ref, outcome.masked(self._parts.ctx.masked)
+        ref, outcome = outcome.ref, self.board.discreet(self._parts.ctx.masked, outcome)
         self._progress.pop(ref, None)
         self.board.outcomes[ref] = outcome
         self.happenings.outcome(outcome)

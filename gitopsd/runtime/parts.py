@@ -10,7 +10,7 @@ from gitopsd.model.declared import Decryption
 from gitopsd.model.outcome import Outcome
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.registry import Registry
-from gitopsd.reconcile.world import Limits, Mirror, Safety, Slots
+from gitopsd.reconcile.world import Limits, Mirror, Safety, Slots, Trust
 from gitopsd.runtime.clusters import Connect
 from gitopsd.runtime.due import Pace
 from gitopsd.runtime.lookups import Lookups
@@ -30,6 +30,7 @@ class Parts:
     slots: Slots
     additive_ready: bool
     decryption: Decryption = field(default_factory=Decryption)
+    trust: Trust = field(default_factory=Trust)
     mirror: Mirror
     watches: Watches | None
     lookups: Lookups | None

@@ -22,7 +22,7 @@ from gitopsd.plugin.oci.answers import NotFound
 from gitopsd.plugin.oci.manifest import FAILED, Descriptor, Manifest
 from gitopsd.plugin.oci.reference import Repository
 from gitopsd.plugin.oci.transport import Connection, Memory, Outside, Way
-from gitopsd.plugin.sources import follow, network, spool
+from gitopsd.plugin.sources import access, follow, network, spool
 
 MAX_TAGS = 500_000
 MAX_PAGE = 16 << 20
@@ -47,7 +47,12 @@ class Registries:
         tls = replace(way.tls, insecure=True) if way.insecure and way.tls == Tls() else way.tls
         socks = ctx.http.socks(f"https://{repository.server}/")
         async with ctx.http.session(tls=tls, timeout=timeout, proxy=socks) as session:
-            yield Client(Connection(session, repository, way, ctx, self._memory, timeout), repository)
+            try:
+                yield Client(Connection(session, repository, way, ctx, self._memory, timeout), repository)
+            except Rejected as error:
+                if error.reason == access.FAILED:
+                    way.refused()
+                raise
 
 
 class Client:

@@ -94,10 +94,13 @@ def _store(order: Order, client: Mapping[str, Any]) -> Any:
     except ImportError as error:
         raise Misconfigured(MISSING, reason="FeatureNotSupported") from error
     kinds: dict[str, Any] = {"gcp": GCSStore, "azure": AzureStore}
+    more: dict[str, Any] = (
+        {"credential_provider": lambda: {"token": order.token, "expires_at": None}} if order.token else {}
+    )
     retry = {"max_retries": 2, "retry_timeout": timedelta(seconds=order.timeout / 2)}
     try:
         made: Any = kinds.get(order.provider, S3Store)(
-            order.bucket, config=dict(order.store), client_options=client, retry_config=retry
+            order.bucket, config=dict(order.store), client_options=client, retry_config=retry, **more
         )
     except (BaseError, OSError, ValueError) as error:
         raise Rejected(f"{order.place}: {_about_options(error)}", reason=access.FAILED) from None
@@ -112,7 +115,6 @@ def _way(order: Order, stack: ExitStack) -> tuple[Mapping[str, Any], Gate | None
         options["root_certificate"] = Path(order.ca_file).read_bytes()
     proxy = options.get("proxy_url", "")
     if not bounds.private:
-        _check_identity(order)
         with _within_bounds(order):
             bounds.check_url(order.url)
             proxy = _checked(proxy, bounds) if proxy and not order.own_proxies else proxy
@@ -120,15 +122,6 @@ def _way(order: Order, stack: ExitStack) -> tuple[Mapping[str, Any], Gate | None
         through = stack.enter_context(gate.opened(bounds, timeout=order.timeout, proxy=proxy))
         return {**options, "proxy_url": through.url}, through
     return {**options, "proxy_url": proxy} if proxy else options, None
-
-
-def _check_identity(order: Order) -> None:
-    if not order.credentials and order.provider != "generic":
-        raise Rejected(
-            f"{order.place}: the machine's identity is asked for at a private address, which the setting "
-            "network.privateAddresses forbids; set spec.secretRef",
-            reason=FAILED,
-        )
 
 
 def _checked(proxy: str, bounds: Egress) -> str:
@@ -183,8 +176,8 @@ def meaning(error: Exception, order: Order, name: str = "") -> GitopsdError:
 def _of_status(status: int, code: str, order: Order) -> GitopsdError | None:
     said = f"{status} {code}".strip()
     if status in {401, 403}:
-        why = "refused the credentials" if order.credentials else "asks for credentials"
-        return Rejected(f"{order.place} {why} ({said}); check spec.secretRef", reason=access.FAILED)
+        why = "refused the credentials" if order.login else "asks for credentials"
+        return Rejected(f"{order.place} {why} ({said}); check {order.login or 'spec.secretRef'}", reason=access.FAILED)
     if status == 404:
         return Rejected(f"{order.place} not found ({said}); check spec.bucketName and spec.endpoint", reason=FAILED)
     if status in {429, 500, 502, 503, 504}:
@@ -197,10 +190,6 @@ def _of_status(status: int, code: str, order: Order) -> GitopsdError | None:
 
 
 def _of_connection(text: str, order: Order) -> GitopsdError:
-    if "169.254.169.254" in text or "metadata" in text:
-        return Rejected(
-            f"{order.place}: this machine has no identity in the cloud; set spec.secretRef", reason=access.FAILED
-        )
     if "TimedOut" in text or "timed out" in text:
         return HostFailed(f"{order.place} did not answer within {order.timeout:g} s; see spec.timeout", reason=FAILED)
     if "ertificate" in text or "UnknownIssuer" in text:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Hashable, Iterator
+from collections.abc import AsyncIterator, Hashable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -25,12 +25,15 @@ from gitopsd.plugin import (
     Transient,
     Upstream,
     UsageError,
+    VerificationFailed,
     digest,
 )
+from gitopsd.plugin.oci.clouds import PROVIDERS, Provider
+from gitopsd.plugin.oci.verify import Asked
 from gitopsd.plugin.sources import access, local, semver
 from gitopsd.plugin.sources.flights import SHORTLY, Flights
 from gitopsd_plugins.helm import cache, pulled, versions, web
-from gitopsd_plugins.helm.chart import DEPENDENCY, Chart
+from gitopsd_plugins.helm.chart import DEPENDENCY, VERIFICATION, Chart
 from gitopsd_plugins.helm.chart_job import Build, Fetched, Look, Seen
 from gitopsd_plugins.helm.metadata import Dependency
 from gitopsd_plugins.helm.registry import Registry
@@ -47,9 +50,9 @@ class ChartSource:
 
     kind = "HelmChart"
 
-    def __init__(self, repositories: RepositorySource) -> None:
+    def __init__(self, repositories: RepositorySource, clouds: Mapping[str, Provider] = PROVIDERS) -> None:
         self._undeclared = Undeclared(repositories)
-        self._registry = Registry()
+        self._registry = Registry(clouds)
         self._builds: Flights[Stored] = Flights(keep=SHORTLY)
 
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
@@ -65,14 +68,11 @@ class ChartSource:
             version, seen = await self._base(intent, ctx)
             if _version(version, intent, ctx) != revision.digest:
                 raise Transient(f"{chart.source} changed meanwhile; it is looked at again")
-            key = (
-                chart.name,
-                chart.values_files,
-                chart.ignore_missing,
-                revision.digest,
-                await self._origin(intent, ctx),
-            )
-            return await self._builds.join(key, partial(self._built, version, revision.digest, seen, intent, ctx))
+            build = partial(self._built, version, revision.digest, seen, intent, ctx)
+            if chart.verify:  # by keys as they are now
+                return await build()
+            rules = (chart.name, chart.values_files, chart.ignore_missing)
+            return await self._builds.join((rules, revision.digest, await self._origin(intent, ctx)), build)
 
     def at(self, intent: SourceIntent, revision: str) -> SourceIntent:
         """The same chart in another version, or the highest of a range."""
@@ -106,13 +106,19 @@ class ChartSource:
         if not isinstance(repository, Repository):  # what it needs comes from repositories of its namespace
             return intent.ref.namespace, _artifact(upstream).tree
         if repository.oci:
-            return await self._registry.opened(chart.name, repository, ctx), ctx.http.proxies
+            return await self._registry.opened(chart.name, repository, ctx, _timeout(intent)), ctx.http.proxies
         return await web.login(repository, ctx), ctx.http.proxies, _artifact(upstream).tree
 
     async def _built(self, base: str, version: str, seen: Seen | None, intent: SourceIntent, ctx: Context) -> Stored:
+        chart: Chart = intent.spec
         async with AsyncExitStack() as files:
-            order = await self._order(base, version, seen, files, intent, ctx)
-            return await _run("build", order, Stored, intent, ctx)
+            if seen is None:
+                order, by = await self._of_package(base, version, files, intent, ctx)
+            else:
+                look = _look(chart, _upstream(intent, ctx))
+                order, by = await self._of_folder(look, seen, version, files, intent, ctx), ""
+            stored = await _run("build", order, Stored, intent, ctx)
+        return replace(stored, verified=f"verified signature of version {base} by {by}") if by else stored
 
     async def _base(self, intent: SourceIntent, ctx: Context) -> tuple[str, Seen | None]:
         """The version without what is added to it; of a chart in an artifact also what it says of itself."""
@@ -132,27 +138,22 @@ class ChartSource:
         found = pulled.versions(name, _artifact(upstream).tree, repository, ctx)
         return versions.select(name, wanted, found, str(repository)).version
 
-    async def _order(
-        self,
-        base: str,
-        version: str,
-        seen: Seen | None,
-        files: AsyncExitStack,
-        intent: SourceIntent,
-        ctx: Context,
-    ) -> Build:
+    async def _of_package(
+        self, base: str, version: str, files: AsyncExitStack, intent: SourceIntent, ctx: Context
+    ) -> tuple[Build, str]:
+        """What to build, and by whom the chart is signed, where that is asked."""
         chart: Chart = intent.spec
-        upstream = _upstream(intent, ctx)
-        if seen is not None:
-            return await self._of_folder(_look(chart, upstream), seen, version, files, intent, ctx)
-        return Build(
+        packed = self._packed(chart.name, base, _upstream(intent, ctx), intent, ctx, chart.verify)
+        file, by = await files.enter_async_context(packed)
+        made = Build(
             name=chart.name.rpartition("/")[2],
             base=base,
             version=version,
-            file=str(await files.enter_async_context(self._packed(chart.name, base, upstream, intent, ctx))),
+            file=str(file),
             values_files=chart.values_files,
             ignore_missing=chart.ignore_missing,
         )
+        return made, by
 
     async def _of_folder(
         self, look: Look, seen: Seen, version: str, files: AsyncExitStack, intent: SourceIntent, ctx: Context
@@ -184,7 +185,7 @@ class ChartSource:
             version = await self._chosen(
                 dependency.name, dependency.version, upstream.intent.spec, upstream, intent, ctx
             )
-            file = await files.enter_async_context(self._packed(dependency.name, version, upstream, intent, ctx))
+            file, _ = await files.enter_async_context(self._packed(dependency.name, version, upstream, intent, ctx))
         except GitopsdError as error:
             closed = error.reason == access.FAILED and not declared
             hint = "; for credentials declare it as a HelmRepository" if closed else ""
@@ -195,20 +196,32 @@ class ChartSource:
 
     @asynccontextmanager
     async def _packed(
-        self, name: str, version: str, upstream: Upstream, intent: SourceIntent, ctx: Context
-    ) -> AsyncIterator[Path]:
+        self,
+        name: str,
+        version: str,
+        upstream: Upstream,
+        intent: SourceIntent,
+        ctx: Context,
+        asked: Asked | None = None,
+    ) -> AsyncIterator[tuple[Path, str]]:
+        """The packed chart, and by whom it is signed. Dependencies are not verified, as in Flux."""
         repository, folder = upstream.intent.spec, _folder(intent, ctx)
+        if asked and not repository.oci:
+            raise VerificationFailed(
+                f"spec.verify: {upstream.intent.ref} is no OCI registry, and only there charts are verified, as in Flux; "
+                "use a HelmRepository of type oci, or remove spec.verify",
+                reason=VERIFICATION,
+            )
         cache.sweep(folder)
         if not repository.oci:
             found = pulled.versions(name, _artifact(upstream).tree, repository, ctx)
             entry = next(entry for entry in found if entry.version == version)
             async with pulled.chart(name, entry, repository, ctx, folder, _timeout(intent)) as file:
-                yield file
+                yield file, ""
             return
         file = folder / f"{secrets.token_hex(8)}.part"
         try:
-            await self._registry.save(name, version, repository, file, ctx, _timeout(intent))
-            yield file
+            yield file, await self._registry.save(name, version, repository, file, ctx, _timeout(intent), asked)
         finally:
             file.unlink(missing_ok=True)
 
