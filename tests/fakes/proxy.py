@@ -131,6 +131,9 @@ class Proxy:
     tls: ssl.SSLContext | None = None
     rules: list[Rule] = field(default_factory=list)
     port: int = 0
+    passed: list[tuple[str, str, bool]] = field(default_factory=list)
+    """Method, path, and whether it is a dry run, of what reached the server."""
+    _watches: set[asyncio.Transport] = field(default_factory=set)
     _runner: web.ServerRunner | None = None
     _session: aiohttp.ClientSession | None = None
 
@@ -154,6 +157,15 @@ class Proxy:
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()
         self.port = int(site.name.rpartition(":")[2])
+
+    def cut_watches(self) -> None:
+        """Break those that are open; new ones may come."""
+        for transport in list(self._watches):
+            transport.abort()
+
+    def writes(self, method: str) -> int:
+        """How many requests of a method reached the server; renewals of leases and dry runs are not counted."""
+        return sum(1 for verb, path, dry in self.passed if verb == method and not dry and "/leases" not in path)
 
     async def stop(self) -> None:
         """Refuse connections, and cut those that are open."""
@@ -188,6 +200,15 @@ class Proxy:
         return await upstream()
 
     async def _stream(self, request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+        assert request.transport is not None
+        transport = request.transport
+        self._watches.add(transport)
+        try:
+            return await self._streamed(request, body)
+        finally:
+            self._watches.discard(transport)
+
+    async def _streamed(self, request: web.BaseRequest, body: bytes) -> web.StreamResponse:
         async with self._open(request, body) as answer:
             response = web.StreamResponse(status=answer.status, headers={"Content-Type": "application/json"})
             await response.prepare(request)
@@ -199,6 +220,7 @@ class Proxy:
     @asynccontextmanager
     async def _open(self, request: web.BaseRequest, body: bytes) -> AsyncIterator[aiohttp.ClientResponse]:
         assert self._session is not None
+        self.passed.append((request.method, request.path, request.query.get("dryRun") == "All"))
         headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _HOP]
         async with self._session.request(
             request.method,

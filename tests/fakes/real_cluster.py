@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import aiohttp
 from fakes.control_plane import ControlPlane
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RealCluster:
     """What `World` asks of a cluster."""
 
@@ -18,6 +19,8 @@ class RealCluster:
     context: str = "local"
     began: int = 0
     """Entries of the audit log that are older than the test."""
+    token: str = ""
+    """Whose token gitopsd comes with; '' for the administrator's certificate."""
 
     @property
     def url(self) -> str:
@@ -30,8 +33,9 @@ class RealCluster:
         return [event["requestURI"].partition("?")[0] for event in ours if event["verb"] == "delete"]
 
     def kubeconfig(self) -> str:
-        """Of the administrator."""
-        return self.plane.kubeconfig.read_text()
+        """Of the administrator, or with the token."""
+        text = self.plane.kubeconfig.read_text()
+        return re.sub(r"user: \{client-.*?\}", f"user: {{token: {self.token}}}", text) if self.token else text
 
     def session(self) -> aiohttp.ClientSession:
         """Requests of somebody else, who may do everything."""
