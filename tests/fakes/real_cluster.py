@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import aiohttp
 from fakes.control_plane import ControlPlane
 
+from gitopsd.plugin.connections import Pool
+
 
 @dataclass(slots=True)
 class RealCluster:
@@ -42,4 +44,4 @@ class RealCluster:
         folder = self.plane.folder
         trust = ssl.create_default_context(cafile=str(folder / "ca.crt"))
         trust.load_cert_chain(folder / "admin.crt", folder / "admin.key")
-        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust), headers={"User-Agent": "somebody"})
+        return aiohttp.ClientSession(connector=Pool(ssl=trust), headers={"User-Agent": "somebody"})
