@@ -67,6 +67,7 @@ class Engine:
             slots=parts.slots,
             additive_ready=parts.additive_ready,
             decryption=parts.decryption,
+            trust=parts.trust,
             board=self.board,
             statuses=self._statuses,
             claims=Claims(),
@@ -150,7 +151,8 @@ class Engine:
             self.scheduler.wake(heir, Reason.RELEASED)
 
     def _forget(self, ref: ObjectRef) -> None:
-        for table in (self.board.declared, self.board.intents, self.board.artifacts, self.board.outcomes):
+        board = self.board
+        for table in (board.declared, board.intents, board.artifacts, board.outcomes, board.short):
             table.pop(ref, None)
         self._statuses.pop(ref, None)
         self.family.forget(ref)
@@ -197,7 +199,7 @@ class Engine:
         """One attempt; every line of it names its cluster and revision, as the worker's lines name the object."""
         with bound_contextvars(**views.line(attempt.ref, self._cluster(attempt.ref), self.board)):
             self._parts.ctx.log.debug("looking", because=sorted(attempt.reasons))
-            return await self._attempted(attempt)
+            return self.board.discreet(self._parts.ctx.masked, await self._attempted(attempt))
 
     async def _attempted(self, attempt: Attempt) -> Outcome:
         token = attempt.tokens[-1] if attempt.tokens else ""
@@ -223,13 +225,13 @@ class Engine:
         return Outcome(ref=ref, phase=phase, generation=1, message=message, started=now, finished=now)
 
     def _progressed(self, outcome: Outcome) -> None:
-        outcome = outcome.masked(self._parts.ctx.masked)
+        outcome = self.board.discreet(self._parts.ctx.masked, outcome)
         self._progress[outcome.ref] = outcome
         self.happenings.outcome(outcome)
         self._parts.on_outcome(outcome)
 
     def _concluded(self, outcome: Outcome) -> None:
-        ref, outcome = outcome.ref, outcome.masked(self._parts.ctx.masked)
+        ref, outcome = outcome.ref, self.board.discreet(self._parts.ctx.masked, outcome)
         self._progress.pop(ref, None)
         self.board.outcomes[ref] = outcome
         self.happenings.outcome(outcome)

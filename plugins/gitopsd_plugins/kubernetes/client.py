@@ -45,7 +45,7 @@ class Client:
 
     def __init__(self, access: Access, actor: Actor, ctx: Context) -> None:
         self._access, self._actor, self._ctx = access, actor, ctx
-        self._slots = anyio.CapacityLimiter(actor.concurrency)
+        self._slots = anyio.Semaphore(actor.concurrency, fast_acquire=True)
         self._base = access.server.rstrip("/")
         self._proxy = access.proxy or ctx.http.proxy(access.server)
         self._tls_name = access.tls.name or None

@@ -53,7 +53,7 @@ def _current(cluster: Cluster, stored: Stored, sets: list[Stored]) -> Stored | N
     if found is not None:
         return found
     revision = 1 + max((int(each.metadata["annotations"].get(REVISION, 0)) for each in sets), default=0)
-    return own_writes.create(cluster, REPLICA_SETS, _set(stored, template, name, digest, revision), MANAGER)
+    return own_writes.derive(cluster, REPLICA_SETS, _set(stored, template, name, digest, revision), MANAGER)
 
 
 def _set(stored: Stored, template: Json, name: str, digest: str, revision: int) -> Json:
