@@ -128,7 +128,7 @@ class World:
     through: str = ""
     """The URL under which gitopsd reaches the cluster, where that is not its own."""
     environment: dict[str, str] = field(default_factory=dict)
-    """Variables of the environment beside HOME."""
+    """What gitopsd's environment holds besides."""
     heard: Heard = field(default_factory=Heard)
     level: int = logging.ERROR
     """What the engine's log tells on the standard error output."""
