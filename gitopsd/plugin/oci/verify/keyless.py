@@ -112,7 +112,7 @@ def _by(signed: Signed, order: Order, document: Document, root: TrustedRoot) -> 
 
 def _by_bundle(bundle: bytes, order: Order, root: TrustedRoot) -> str:
     from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.x509 import ExtensionNotFound
+    from cryptography.x509 import DuplicateExtension, ExtensionNotFound, InvalidVersion
     from sigstore.errors import Error
     from sigstore.models import Bundle
     from sigstore.verify import Verifier
@@ -121,10 +121,11 @@ def _by_bundle(bundle: bytes, order: Order, root: TrustedRoot) -> str:
         raise Refused("has no certificate: it was made with a key, so name the key in spec.verify.secretRef")
     policy = _Policy(lambda certificate: identity.accepted(certificate, order.identities))
     # What a hostile bundle makes the library stumble over is no proof either.
-    hostile = (ValueError, TypeError, KeyError, IndexError, AttributeError, ExtensionNotFound, UnsupportedAlgorithm)
+    hostile = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+    certificates = (ExtensionNotFound, DuplicateExtension, InvalidVersion, UnsupportedAlgorithm)
     try:
         kind, payload = Verifier(trusted_root=root).verify_dsse(Bundle.from_json(bundle), policy)
-    except (Error, *hostile) as error:
+    except (Error, *hostile, *certificates) as error:
         raise Refused(f"proves nothing: {_line(error)}") from error
     if kind != cosign.STATEMENT or cosign.about(payload) != order.digest:
         raise Refused("is of something else")
