@@ -35,7 +35,7 @@ class _Promise(msgspec.Struct, frozen=True, kw_only=True):
     entry: _Entry = msgspec.field(name="Payload")
 
 
-def certificate(signed: Signed, root: TrustedRoot, authorities: Sequence[x509.Certificate]) -> x509.Certificate:
+def certificate(signed: Signed, root: TrustedRoot) -> x509.Certificate:
     """The certificate of who signed `signed`, once all of it holds. Raises `Refused`."""
     from cryptography.exceptions import InvalidSignature
 
@@ -45,7 +45,7 @@ def certificate(signed: Signed, root: TrustedRoot, authorities: Sequence[x509.Ce
     except ValueError as error:
         raise Refused("has a certificate with a key that cosign does not sign with") from error
     at = _logged(signed, root)
-    fulcio.check(found, at, root, authorities)
+    fulcio.check(found, at, root)
     try:
         check(signed.signatures[0], signed.data)
     except InvalidSignature as error:
