@@ -80,6 +80,30 @@ async def assumed(by: Keys, role: str, region: str, ctx: Context, timeout: float
     return await ctx.kept.get(("aws", by, role, region, ctx.http.proxies), ctx.now(), asked)
 
 
+async def of_ldap(sts: Sts, username: str, password: str, ctx: Context, timeout: float) -> Keys:
+    """Keys for a user of a directory (LDAP), as MinIO's token service lends them. Raises `Rejected` and `Transient`."""
+    form = {
+        "Action": "AssumeRoleWithLDAPIdentity",
+        "Version": _VERSION,
+        "LDAPUsername": username,
+        "LDAPPassword": password,
+    }
+    ask = Ask(
+        method="POST",
+        url=sts.endpoint,
+        data=form,
+        tls=sts.tls,
+        own=False,
+        what=f"the token service at {sts.endpoint} for {username}",
+        remedy="check username and password",
+    )
+
+    async def asked() -> Keys:
+        return _of_sts(await asking.xml(ask, ctx, timeout), ask, ctx)
+
+    return await ctx.kept.get(("ldap", sts, username, password, ctx.http.proxies), ctx.now(), asked)
+
+
 def region_of(region: str, ctx: Context) -> str:
     """The region, or else the one of the environment. Raises `Rejected` where there is none, or it is no region's name."""
     found = region or ctx.platform.get("AWS_REGION") or ctx.platform.get("AWS_DEFAULT_REGION") or ""

@@ -28,6 +28,7 @@ MACHINE = "http://169.254.169.254"
 """The instance metadata service."""
 
 _ALL = "/.default"
+_MACHINE = "AZURE_POD_IDENTITY_AUTHORITY_HOST"
 _FEDERATED = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -45,6 +46,11 @@ class Client:
     secret: str = field(default="", repr=False)
     authority: str = AUTHORITY
     own: bool = False
+
+    @property
+    def url(self) -> str:
+        """Where its tokens are asked for."""
+        return f"{self.authority}/{quote(self.tenant, safe='')}/oauth2/v2.0/token"
 
 
 async def token(account: Account | None, scope: str, ctx: Context, timeout: float) -> Token:
@@ -70,6 +76,12 @@ async def of_client(it: Client, scope: str, ctx: Context, timeout: float, proof:
         raise Rejected(f"{it.place} lacks the key clientSecret of the client {it.client}", reason=access.FAILED)
     key = ("azure", it, scope, ctx.http.proxies)
     return await ctx.kept.get(key, ctx.now(), lambda: _granted(it, scope, proof, ctx, timeout))
+
+
+async def of_machine(client: str, scope: str, ctx: Context, timeout: float) -> Token:
+    """A token of a managed identity of this machine by its client id, '' for the only one. Raises `Rejected` and `Transient`."""
+    key = ("azure-machine", client, ctx.platform.get(_MACHINE, ""), scope)
+    return await ctx.kept.get(key, ctx.now(), lambda: _machine(client, scope, ctx, timeout))
 
 
 def client(keys: Mapping[str, str], place: str, ctx: Context) -> Client:
@@ -118,7 +130,7 @@ async def _own(scope: str, ctx: Context, timeout: float) -> Token:
     if given.get("AZURE_FEDERATED_TOKEN_FILE"):
         found = _named(ctx, "AZURE_FEDERATED_TOKEN_FILE")
         return await _granted(found, scope, lambda: environment.token("AZURE_FEDERATED_TOKEN_FILE", ctx), ctx, timeout)
-    return await _machine(scope, ctx, timeout)
+    return await of_machine(given.get("AZURE_CLIENT_ID", ""), scope, ctx, timeout)
 
 
 def _named(ctx: Context, because: str) -> Client:
@@ -146,7 +158,7 @@ async def _granted(it: Client, scope: str, proof: Proof | None, ctx: Context, ti
         form |= {"client_assertion_type": _FEDERATED, "client_assertion": await proof()}
     ask = Ask(
         method="POST",
-        url=f"{it.authority}/{quote(it.tenant, safe='')}/oauth2/v2.0/token",
+        url=it.url,
         data=form,
         own=it.own,
         what=f"Entra ID at {it.authority} for the client {it.client} ({it.place})",
@@ -155,11 +167,11 @@ async def _granted(it: Client, scope: str, proof: Proof | None, ctx: Context, ti
     return _token(await asking.json(ask, ctx, timeout), ask, ctx)
 
 
-async def _machine(scope: str, ctx: Context, timeout: float) -> Token:
-    host = (ctx.platform.get("AZURE_POD_IDENTITY_AUTHORITY_HOST") or MACHINE).rstrip("/")
+async def _machine(client: str, scope: str, ctx: Context, timeout: float) -> Token:
+    host = (ctx.platform.get(_MACHINE) or MACHINE).rstrip("/")
     asked = {"api-version": "2018-02-01", "resource": scope.removesuffix(_ALL)}
-    if ctx.platform.get("AZURE_CLIENT_ID"):
-        asked["client_id"] = ctx.platform["AZURE_CLIENT_ID"]
+    if client:
+        asked["client_id"] = client
     ask = Ask(
         url=f"{host}/metadata/identity/oauth2/token?{urlencode(asked)}",
         headers={"Metadata": "true"},
