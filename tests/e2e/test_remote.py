@@ -287,6 +287,32 @@ async def test_a_token_that_the_declared_cluster_issues_opens_the_one_that_a_con
         await either.send("DELETE", "/api/v1/namespaces/default/configmaps/travelled")
 
 
+def elsewhere(remote: Running, folder: Path) -> str:
+    """One more declared cluster."""
+    kubeconfig = folder / "elsewhere.kubeconfig"
+    kubeconfig.write_text(remote.kubeconfig())
+    return (
+        "apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {name: elsewhere}\n"
+        f"spec: {{kubeconfig: {{path: {kubeconfig}, context: sandbox}}}}\n"
+    )
+
+
+async def test_of_several_declared_clusters_the_one_that_the_settings_name_issues_the_token(
+    either: World, remote: Running, tmp_path: Path
+) -> None:
+    either.repository.commit(maps("app", "travelled"))
+    objects = by_config_map(), described(either), elsewhere(remote, tmp_path)
+    either.declare(*objects)
+    async with travelling(either):
+        unnamed = await either.app()
+        assert unnamed.phase is Phase.WAITING
+        assert "Name it in the Settings by homeCluster (declared: elsewhere, test)" in unnamed.message
+        either.settings = "  homeCluster: test\n"
+        either.declare(*objects)
+        assert (await either.app()).phase is Phase.READY
+        await either.send("DELETE", "/api/v1/namespaces/default/configmaps/travelled")
+
+
 async def test_it_is_the_account_of_the_config_map_that_acts_there(world: World) -> None:
     world.repository.commit(maps("app", "a"))
     world.declare(by_config_map(), described(world))
