@@ -205,6 +205,10 @@ class Store:
         """Write rows into the ledger, all or none; they are on the disk when this returns."""
         ledger.append(self._ledger, rows)
 
+    def unknown(self, rows: Sequence[LedgerRow]) -> tuple[LedgerRow, ...]:
+        """Those of the rows that the ledger does not have."""
+        return ledger.unknown(self._ledger, rows)
+
     def ledger(self, limit: int, ref: ObjectRef | None = None) -> tuple[LedgerRow, ...]:
         """The latest rows, the newest first."""
         return ledger.latest(self._ledger, limit, ref)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -157,20 +157,26 @@ def headers(**changed: Any) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def jws(by: Signer, payload: bytes, said: Mapping[str, Any]) -> bytes:
+Stamp = Callable[[bytes], bytes]
+"""Makes a time stamp token of a signature."""
+
+
+def jws(by: Signer, payload: bytes, said: Mapping[str, Any], stamp: Stamp | None = None) -> bytes:
     words = {name: v.isoformat() if isinstance(v, datetime) else v for name, v in said.items()}
     protected = url64(json.dumps({"alg": by.algorithm, **words}).encode())
     data = f"{protected}.{url64(payload)}"
+    made = signature(by.private, data.encode(), by.algorithm)
+    stamped = {f"{PREFIX}timestampSignature": base64.b64encode(stamp(made)).decode()} if stamp else {}
     document = {
         "payload": url64(payload),
         "protected": protected,
-        "header": {"x5c": [base64.b64encode(raw).decode() for raw in by.raw], f"{PREFIX}signingAgent": "tests"},
-        "signature": url64(signature(by.private, data.encode(), by.algorithm)),
+        "header": {"x5c": [base64.b64encode(raw).decode() for raw in by.raw], **stamped},
+        "signature": url64(made),
     }
     return json.dumps(document).encode()
 
 
-def cose(by: Signer, payload: bytes, said: Mapping[str, Any]) -> bytes:
+def cose(by: Signer, payload: bytes, said: Mapping[str, Any], stamp: Stamp | None = None) -> bytes:
     labels = {"cty": 3, "crit": 2}
     words = {
         labels.get(n, n): cbor2.CBORTag(1, int(v.timestamp())) if isinstance(v, datetime) else v
@@ -178,18 +184,27 @@ def cose(by: Signer, payload: bytes, said: Mapping[str, Any]) -> bytes:
     }
     raw = cbor2.dumps({1: ALGORITHMS.get(by.algorithm, 0), **words})
     data = cbor2.dumps(["Signature1", raw, b"", payload])
-    return cbor2.dumps(cbor2.CBORTag(18, [raw, {33: by.raw}, payload, signature(by.private, data, by.algorithm)]))
+    made = signature(by.private, data, by.algorithm)
+    stamped = {f"{PREFIX}timestampSignature": stamp(made)} if stamp else {}
+    return cbor2.dumps(cbor2.CBORTag(18, [raw, {33: by.raw, **stamped}, payload, made]))
 
 
 FORMS = {JWS: jws, COSE: cose}
 
 
 def sign(
-    registry: Registry, subject: str, by: Signer, *, form: str = JWS, about: Mapping[str, Any] = {}, **changed: Any
+    registry: Registry,
+    subject: str,
+    by: Signer,
+    *,
+    form: str = JWS,
+    about: Mapping[str, Any] = {},
+    stamp: Stamp | None = None,
+    **changed: Any,
 ) -> None:
     """A signature of the subject as its referrer. `about` changes what it says that it is of, the rest its headers."""
     payload = json.dumps({"targetArtifact": {**target(registry, subject), **about}}).encode()
-    attach(registry, subject, FORMS[form](by, payload, headers(**changed)), form)
+    attach(registry, subject, FORMS[form](by, payload, headers(**changed), stamp), form)
 
 
 def attach(registry: Registry, subject: str, envelope: bytes, form: str = JWS) -> None:

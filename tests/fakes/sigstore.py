@@ -153,6 +153,20 @@ class Sigstore:
     ) -> Signer:
         """A certificate for five minutes before and after `at`; `new`: it says who vouched in the way of today, too."""
         own = key()
+        return Signer(own, self.issue(own.public_key(), subject, issuer, at=at, usage=usage, seen=seen, new=new))
+
+    def issue(
+        self,
+        holder: Any,
+        subject: str,
+        issuer: str,
+        *,
+        at: datetime,
+        usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.CODE_SIGNING,
+        seen: bool = True,
+        new: bool = True,
+    ) -> x509.Certificate:
+        """A certificate for a public key."""
         who = x509.UniformResourceIdentifier(subject) if "://" in subject else x509.RFC822Name(subject)
         names = x509.SubjectAlternativeName([who])
         vouched, vouched_of_old = (x509.ObjectIdentifier(f"1.3.6.1.4.1.57264.1.{number}") for number in (8, 1))
@@ -160,13 +174,13 @@ class Sigstore:
             x509.CertificateBuilder()
             .subject_name(x509.Name([]))
             .issuer_name(name("between"))
-            .public_key(own.public_key())
+            .public_key(holder)
             .serial_number(x509.random_serial_number())
             .not_valid_before(at - 5 * MINUTE)
             .not_valid_after(at + 5 * MINUTE)
             .add_extension(x509.KeyUsage(True, *[False] * 8), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(own.public_key()), critical=False)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(holder), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self.between.public_key()), critical=False
             )
@@ -179,7 +193,7 @@ class Sigstore:
             bare = built.sign(self.between, hashes.SHA256()).tbs_certificate_bytes
             stamps = der(0x04, sized(sized(self._seen(bare, at), 2), 2))
             built = built.add_extension(x509.UnrecognizedExtension(TIMESTAMPS, stamps), critical=False)
-        return Signer(own, built.sign(self.between, hashes.SHA256()))
+        return built.sign(self.between, hashes.SHA256())
 
     def _seen(self, bare: bytes, at: datetime) -> bytes:
         """What the log of certificates says of one, by RFC 6962."""

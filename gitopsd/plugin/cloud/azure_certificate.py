@@ -1,15 +1,15 @@
-"""A client of Entra ID that proves itself by a certificate: a statement signed with its key, without a request."""
+"""A client of Entra ID that is known by a certificate: it proves itself by a statement that it signs."""
 
 from __future__ import annotations
 
 import base64
-import secrets
+import uuid
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from gitopsd.model.errors import Rejected
 from gitopsd.plugin.cloud import jwt
 from gitopsd.plugin.cloud.azure import Client, Proof
+from gitopsd.plugin.context import Context
 from gitopsd.plugin.sources import access
 
 _LIFE = 600
@@ -17,87 +17,64 @@ _LIFE = 600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """Certificate and RSA key in one file, PEM or PKCS#12, as Azure's tools write it; `chain`: it is sent along."""
+    """Certificate and RSA key together: PEM, or PKCS#12 as it is or in base64. `chain`: the certificates are sent along."""
 
     content: bytes = field(repr=False)
     password: str = field(default="", repr=False)
     chain: bool = False
 
 
-def proof(it: Client, certificate: Certificate, now: datetime) -> Proof:
-    """What `azure.of_client` asks for. It raises `Rejected` for a file that holds no certificate with its RSA key."""
+def proof(it: Client, certificate: Certificate, ctx: Context) -> Proof:
+    """What signs such a statement each time, for `azure.of_client`. Raises `Rejected` for what is no certificate with its key."""
+    key, found = _read(certificate, it.place)
+    ctx.conceal(certificate.password.encode())
 
-    async def signed() -> str:
-        der, key = _read(certificate, it.place)
-        head: dict[str, object] = {"x5t#S256": _digest(der)}
+    async def statement() -> str:
+        now = int(ctx.now().timestamp())
+        claims: dict[str, str | int] = {"aud": it.url, "iss": it.client, "sub": it.client, "jti": str(uuid.uuid4())}
+        head: dict[str, str | list[str]] = {"x5t": _thumbprint(found[0])}
         if certificate.chain:
-            head["x5c"] = [base64.b64encode(der).decode()]
-        begin = int(now.timestamp())
-        claims: dict[str, str | int] = {
-            "aud": it.url,
-            "iss": it.client,
-            "sub": it.client,
-            "jti": secrets.token_hex(16),
-            "nbf": begin,
-            "exp": begin + _LIFE,
-        }
+            head["x5c"] = [base64.b64encode(one).decode() for one in found]
         try:
-            return jwt.signed(claims, key, head, pss=True)
+            return jwt.signed({**claims, "nbf": now, "iat": now, "exp": now + _LIFE}, key, head)
         except ValueError as error:
             raise _unfit(it.place) from error
 
-    return signed
+    return statement
 
 
-def _read(certificate: Certificate, place: str) -> tuple[bytes, bytes]:
-    """The certificate as DER, and its key as PEM without a password."""
+def _thumbprint(der: bytes) -> str:
+    import hashlib
+
+    return base64.urlsafe_b64encode(hashlib.sha1(der, usedforsecurity=False).digest()).decode().rstrip("=")
+
+
+def _read(certificate: Certificate, place: str) -> tuple[bytes, list[bytes]]:
+    """The key in PEM, unencrypted, and the certificates in DER, the client's own first."""
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.serialization import pkcs12
 
-    password = certificate.password.encode() or None
+    content, password = certificate.content, certificate.password.encode() or None
+    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     try:
-        if b"-----BEGIN" in certificate.content:
-            found = x509.load_pem_x509_certificate(certificate.content)
-            key = serialization.load_pem_private_key(_key(certificate.content), password)
+        if b"-----BEGIN" in content:
+            key = serialization.load_pem_private_key(content, password)
+            found = x509.load_pem_x509_certificates(content)
         else:
-            given, other, _ = pkcs12.load_key_and_certificates(certificate.content, password)
-            if given is None or other is None:
-                raise ValueError("no key or no certificate")
-            found, key = other, given
-        plain = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    except (ValueError, TypeError, AttributeError) as error:
-        raise _unfit(place) from error
-    return found.public_bytes(serialization.Encoding.DER), plain
-
-
-def _key(content: bytes) -> bytes:
-    """The part of a PEM file that is the key, wherever it stands."""
-    begin = next((at for at in _begins(content) if b"PRIVATE KEY-----" in content[at : at + 40]), None)
-    if begin is None:
-        raise ValueError("no private key")
-    return content[begin:]
-
-
-def _begins(content: bytes) -> list[int]:
-    found, at = [], content.find(b"-----BEGIN ")
-    while at >= 0:
-        found.append(at)
-        at = content.find(b"-----BEGIN ", at + 1)
-    return found
-
-
-def _digest(der: bytes) -> str:
-    import hashlib
-
-    return base64.urlsafe_b64encode(hashlib.sha256(der).digest()).decode().rstrip("=")
+            der = content if content[:1] == b"\x30" else base64.b64decode(content, validate=True)
+            loaded, own, more = pkcs12.load_key_and_certificates(der, password)
+            key, found = loaded, [one for one in (own, *more) if one is not None]  # type: ignore[assignment]
+        if not found:
+            raise ValueError("no certificate")
+        return key.private_bytes(*plain), [one.public_bytes(serialization.Encoding.DER) for one in found]
+    except (ValueError, TypeError, AttributeError):
+        raise _unfit(place) from None  # the cause might quote what stands there
 
 
 def _unfit(place: str) -> Rejected:
     return Rejected(
-        f"{place}: clientCertificate is no certificate with its RSA key (PEM or PKCS#12), or clientCertificatePassword does not "
-        "open it",
+        f"{place}: clientCertificate is no certificate with its private RSA key, in PEM or as PKCS#12, or "
+        "clientCertificatePassword does not fit",
         reason=access.FAILED,
     )

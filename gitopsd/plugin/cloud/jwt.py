@@ -1,4 +1,4 @@
-"""A signed statement (JSON Web Token, RS256 or PS256), as services take it from whoever holds a private key. Pure."""
+"""A signed statement (JSON Web Token, RS256), as services take it from whoever holds a private key. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import msgspec
 
 
-def signed(claims: Mapping[str, str | int], key: bytes, head: Mapping[str, object] = {}, *, pss: bool = False) -> str:
-    """The claims, signed with an RSA key in PEM form (`pss`: PS256). Raises ValueError for what is no such key."""
+def signed(claims: Mapping[str, str | int], key: bytes, head: Mapping[str, str | list[str]] = {}) -> str:
+    """The claims, signed with an RSA key in PEM form. Raises ValueError for what is no such key."""
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
@@ -19,13 +19,8 @@ def signed(claims: Mapping[str, str | int], key: bytes, head: Mapping[str, objec
         raise ValueError("the key has a password") from error
     if not isinstance(private, rsa.RSAPrivateKey):
         raise ValueError("is no RSA key")
-    name, how = (
-        ("PS256", padding.PSS(padding.MGF1(hashes.SHA256()), hashes.SHA256.digest_size))
-        if pss
-        else ("RS256", padding.PKCS1v15())
-    )
-    text = b".".join(_coded(msgspec.json.encode(part)) for part in ({"alg": name, "typ": "JWT", **head}, claims))
-    return (text + b"." + _coded(private.sign(text, how, hashes.SHA256()))).decode("ascii")
+    text = b".".join(_coded(msgspec.json.encode(part)) for part in ({"alg": "RS256", "typ": "JWT", **head}, claims))
+    return (text + b"." + _coded(private.sign(text, padding.PKCS1v15(), hashes.SHA256()))).decode("ascii")
 
 
 def _coded(data: bytes) -> bytes:

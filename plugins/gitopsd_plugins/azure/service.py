@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import replace
 
 import msgspec
 
 from gitopsd.plugin import Asker, Context, Credential, Lock, Misconfigured, Rejected, Spec, SpecError, spec, yaml
-from gitopsd.plugin.cloud import Token, azure
+from gitopsd.plugin.cloud import Token, azure, azure_certificate
 from gitopsd.plugin.cloud import ask as asking
 from gitopsd.plugin.cloud.ask import Ask
-from gitopsd_plugins.azure import certificate
+from gitopsd.plugin.cloud.azure_certificate import Certificate
 
 HELD = "sops.azure-kv"
 ADDRESSES = "sops.addresses"
@@ -113,7 +112,12 @@ async def _of_secret(
     whom = azure.client(words, found.place, ctx)
     proof = None
     if not secret:
-        proof = certificate.proof(held, f"{whom.authority}/{tenant}/oauth2/v2.0/token", found.place, ctx)
+        own = Certificate(
+            content=held.client_certificate.encode(),
+            password=held.client_certificate_password,
+            chain=held.client_certificate_send_chain,
+        )
+        proof = azure_certificate.proof(whom, own, ctx)
     return await azure.of_client(whom, scope, ctx, TIMEOUT, proof)
 
 
@@ -126,8 +130,7 @@ async def _of_machine(
             f"{named}: {found.place} names a managed identity of this machine, and the setting decryption.ownIdentity does not "
             "name the key"
         )
-    machine = {"AZURE_POD_IDENTITY_AUTHORITY_HOST": ctx.platform.get("AZURE_POD_IDENTITY_AUTHORITY_HOST", "")}
-    return await azure.token(None, scope, replace(ctx, platform={**machine, "AZURE_CLIENT_ID": client}), TIMEOUT)
+    return await azure.of_machine(client, scope, ctx, TIMEOUT)
 
 
 def _held(found: Credential) -> Held:

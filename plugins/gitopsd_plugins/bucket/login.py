@@ -126,7 +126,7 @@ async def _principal(given: Given, ctx: Context, timeout: float) -> Token:
         password=given.text("clientCertificatePassword"),
         chain=given.text("clientCertificateSendChain").strip().lower() in {"1", "true"},
     )
-    proof = azure_certificate.proof(client, certificate, ctx.now())
+    proof = azure_certificate.proof(client, certificate, ctx)
     return await azure.of_client(client, _SCOPE, ctx, timeout, proof)
 
 

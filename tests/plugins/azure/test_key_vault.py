@@ -138,9 +138,7 @@ async def test_a_certificate_signs_a_statement_about_its_client(azure, home, for
 )
 async def test_a_certificate_that_is_none_is_named_by_its_place(azure, home, certificate):
     keys = held(azure, tenantId="t", clientId="c", clientCertificate=certificate)
-    with pytest.raises(
-        Misconfigured, match=r"Secret/apps/sops\[sops.azure-kv\]: clientCertificate is no certificate"
-    ) as e:
+    with pytest.raises(Rejected, match=r"Secret/apps/sops\[sops.azure-kv\]: clientCertificate is no certificate") as e:
         await opened(azure, home, Asker(keys=keys))
     assert "very-secret" not in str(e.value)
 

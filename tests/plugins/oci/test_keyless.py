@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import sys
 from datetime import timedelta
 
+import anyio
+import msgspec
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from fakes import cosign
@@ -13,6 +17,9 @@ from fakes.registry import digest, layer
 from fakes.sigstore import ADA, AT, ISSUER, Sigstore
 
 from gitopsd.plugin import Rejected, SpecError, VerificationFailed
+from gitopsd.plugin.oci import Registries, Way, reference
+from gitopsd.plugin.oci.verify import search
+from gitopsd.plugin.oci.verify.keyless import Answer, Order
 
 pytestmark = pytest.mark.asyncio
 
@@ -265,6 +272,50 @@ async def test_without_a_root_the_public_one_is_taken_and_nobody_is_asked(
         read(verify={"matchOIDCIdentity": list(WANTED)}),
         "which the root of trust does not know|chain",
     )
+
+
+@pytest.mark.parametrize("root", ["given", "the library's"])
+async def test_nothing_is_asked_and_nothing_is_written(world, registry, subject, sigstore, form, root, tmp_path):
+    form(sigstore, registry, subject, sigstore.signer())
+    found = [signed async for signed in _signed(registry, subject, world)]
+    order = Order(
+        signed=tuple(found),
+        digest=subject,
+        identities=(),
+        root=sigstore.trusted_root() if root == "given" else b"",
+    )
+    (tmp_path / "order").write_bytes(msgspec.msgpack.encode(order))
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {"HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
+    words = [sys.executable, "-c", WATCHED, str(tmp_path / "order")]
+
+    done = await anyio.run_process(words, env=environment, check=False)
+
+    assert done.stderr.decode() == ""
+    answer = msgspec.msgpack.decode(done.stdout, type=Answer)
+    assert bool(answer.by) is (root == "given")
+    assert list(home.iterdir()) == []
+
+
+WATCHED = """
+import pathlib, sys
+data = pathlib.Path(sys.argv[1]).read_bytes()
+def watch(event, arguments):
+    if event.startswith(("socket.connect", "socket.getaddrinfo", "socket.sendto", "subprocess.")):
+        sys.exit(f"{event} {arguments}")
+sys.addaudithook(watch)
+from gitopsd.plugin.oci.verify import keyless
+sys.stdout.buffer.write(keyless.job(data, None))
+"""
+"""Does the job of a worker process, and ends loudly where it asks anybody."""
+
+
+async def _signed(registry, subject, world):
+    place = reference.read(registry.url).repository
+    async with Registries().open(place, Way(), world.ctx, timeout=10) as client:
+        async for signed in search.cosign(client, subject):
+            yield signed
 
 
 async def test_expression_that_is_none_is_named(read):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -11,6 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from fakes import notary
 from fakes.notary import ADA, AT, COSE, DAY, JWS, PREFIX, Authority
 from fakes.registry import digest, layer
+from fakes.stamps import Stamps
 
 from gitopsd.plugin import Rejected, VerificationFailed
 
@@ -469,3 +471,85 @@ async def test_secret_without_what_is_needed_is_named(world, intent, subject, da
 
     with pytest.raises(Rejected, match=message):
         await world.sync(intent)
+
+
+@pytest.fixture
+def stamps(tmp_path):
+    return Stamps(tmp_path / "stamps")
+
+
+async def late(world, read):
+    """The artifact, fetched two days from now."""
+    later = datetime.now(UTC) + 2 * DAY
+    world.ctx = replace(world.ctx, now=lambda: later)
+    return await world.sync(read(verify={"provider": "notation", "secretRef": {"name": "trust"}}))
+
+
+def stamped(registry, subject, authority, stamps, form, *, over=None):
+    """A signature by a certificate that ends tomorrow, with a time stamp of today."""
+    signer = authority.signer(ends=datetime.now(UTC) + DAY)
+    notary.sign(registry, subject, signer, form=form, stamp=lambda signature: stamps.token(over or signature))
+
+
+ALWAYS = {"stores": ["ca:team", "tsa:clock"]}
+
+
+@pytest.mark.parametrize("how", [{}, {"verifyTimestamp": "afterCertExpiry"}])
+async def test_time_stamp_vouches_for_a_certificate_that_ended_later(
+    world, registry, read, trust, subject, authority, stamps, form, how
+):
+    trust(policy(**ALWAYS, **how), **{"clock.pem": stamps.root})
+    stamped(registry, subject, authority, stamps, form)
+
+    _, stored = await late(world, read)
+
+    assert stored.verified
+
+
+async def test_without_a_store_for_clocks_a_time_stamp_vouches_for_nothing(
+    world, registry, read, trust, subject, authority, stamps
+):
+    trust(**{"clock.pem": stamps.root})
+    stamped(registry, subject, authority, stamps, JWS)
+
+    with pytest.raises(VerificationFailed, match=r"valid from .* and not at"):
+        await late(world, read)
+
+
+async def test_time_stamp_of_something_else_is_refused(world, registry, read, trust, subject, authority, stamps, form):
+    trust(policy(**ALWAYS), **{"clock.pem": stamps.root})
+    stamped(registry, subject, authority, stamps, form, over=b"something else")
+
+    with pytest.raises(VerificationFailed, match="has a time stamp that does not hold"):
+        await late(world, read)
+
+
+async def test_time_stamp_that_is_too_vague_vouches_for_nothing(
+    world, registry, read, trust, subject, authority, tmp_path
+):
+    vague = Stamps(tmp_path / "vague", accuracy=3 * 86400)
+    trust(policy(**ALWAYS), **{"clock.pem": vague.root})
+    stamped(registry, subject, authority, vague, JWS)
+
+    with pytest.raises(VerificationFailed, match=r"valid from .* and not at"):
+        await late(world, read)
+
+
+async def test_time_stamp_of_somebody_else_is_refused(
+    world, registry, read, trust, subject, authority, stamps, tmp_path
+):
+    trust(policy(**ALWAYS), **{"clock.pem": Stamps(tmp_path / "others", "others").root})
+    stamped(registry, subject, authority, stamps, JWS)
+
+    with pytest.raises(VerificationFailed, match="has a time stamp that does not hold"):
+        await late(world, read)
+
+
+async def test_time_stamp_that_is_asked_for_has_to_be_there(world, registry, intent, trust, subject, authority, form):
+    trust(policy(**ALWAYS))
+    notary.sign(registry, subject, authority.signer(), form=form)
+    await refused(world, registry, intent, "has no time stamp, and the trust policy asks for one")
+
+    trust(policy(**ALWAYS, verifyTimestamp="afterCertExpiry"))
+
+    await world.sync(intent)

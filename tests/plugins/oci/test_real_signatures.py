@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 import anyio
 import pytest
 from click.testing import CliRunner
-from fakes import notary
+from fakes import notary, sigstore_server
 from fakes.registry import layer
 from fakes.sigstore import ADA, ISSUER, Sigstore
+from fakes.stamps import Stamps
+from fakes.stamps import serving as stamping
 
 from gitopsd.plugin import VerificationFailed
 from gitopsd_plugins.oci.command import push
@@ -92,12 +94,12 @@ NAME = "tests.example.org"
 def trusting(tool, tmp_path, world):
     """Has notation and the Secret trust a certificate in a file, by a policy."""
 
-    def trust(file, level="strict", identities=("*",), scopes=("*",)):
+    def trust(file, level="strict", identities=("*",), scopes=("*",), stores=(f"ca:{NAME}",)):
         statement = {
             "name": "tests",
             "registryScopes": list(scopes),
             "signatureVerification": {"level": level},
-            "trustStores": [f"ca:{NAME}"],
+            "trustStores": list(stores),
             "trustedIdentities": list(identities),
         }
         policy = json.dumps({"version": "1.0", "trustPolicies": [statement]})
@@ -126,7 +128,7 @@ TRUST = {"provider": "notation", "secretRef": {"name": "trust"}}
 
 
 def verify(tool, where, **more):
-    return tool("notation", "verify", "--insecure-registry", where, **more)
+    return tool("notation", "verify", "-v", "--insecure-registry", where, **more)
 
 
 @pytest.mark.parametrize("options", [(), ("--force-referrers-tag=false",)], ids=["tag", "either"])
@@ -182,6 +184,20 @@ def test_what_notation_signed_does_not_vouch_for_what_came_later(pushed, notatio
     assert "no signature is associated" in verify(tool, later, fails=True)
 
 
+@pytest.mark.parametrize("notation", ["jws", "cose"], indirect=True)
+def test_time_stamp_that_notation_asked_for_is_good_for_both(pushed, notation, tool, sync, world, tmp_path):
+    stamps, where = Stamps(tmp_path / "stamps"), pushed()
+    with stamping(stamps) as url:
+        asking = ("--timestamp-url", url, "--timestamp-root-cert", tmp_path / "stamps/root.pem")
+        notation(where, *asking, stores=(f"ca:{NAME}", "tsa:clock"))
+    world.secrets.data["trust"]["clock.pem"] = stamps.root
+    tool("notation", "cert", "add", "--type", "tsa", "--store", "clock", tmp_path / "stamps/root.pem")
+
+    sync(**TRUST)
+
+    verify(tool, where)
+
+
 NOW = datetime.now(UTC)
 
 
@@ -212,3 +228,67 @@ def test_what_the_other_tests_sign_without_a_key_is_good_for_cosign(registry, to
 
     eve = ("--certificate-identity", "eve@example.org", "--certificate-oidc-issuer", ISSUER)
     assert ADA in tool("cosign", *words, *eve, where, fails=True)
+
+
+@pytest.fixture
+def sigstore():
+    """One with services, for cosign to ask when it signs."""
+    made = Sigstore()
+    with sigstore_server.serving(made):
+        yield made
+
+
+@pytest.fixture(params=COSIGN)
+def cosign_without_key(tool, tmp_path, world, sigstore, request):
+    """Signs by a certificate for Ada, and puts the trusted root into the Secret."""
+
+    def sign(where):
+        service = {"url": sigstore.url, "majorApiVersion": 1, "operator": "tests"}
+        services = [{**service, "validFor": {"start": "2025-06-01T00:00:00Z"}}]
+        signing = {
+            "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
+            "caUrls": services,
+            "oidcUrls": services,
+            "rekorTlogUrls": services,
+            "rekorTlogConfig": {"selector": "ANY"},
+            "tsaUrls": [],
+            "tsaConfig": {"selector": "ANY"},
+        }
+        (tmp_path / "signing.json").write_text(json.dumps(signing))
+        (tmp_path / "trusted_root.json").write_bytes(sigstore.trusted_root())
+        (tmp_path / "token").write_text(sigstore_server.token())
+        old = ("--use-signing-config=false", "--fulcio-url", sigstore.url, "--rekor-url", sigstore.url)
+        how = {"simple": (*old, *COSIGN["simple"]), "bundle": ("--signing-config", "signing.json")}[request.param]
+        trusting = ("--trusted-root", "trusted_root.json", "--identity-token", "token")
+        tool("cosign", "sign", *trusting, *how, "--allow-http-registry", "--yes", where)
+        world.secrets.data["root"] = {"trusted_root.json": sigstore.trusted_root()}
+
+    return sign
+
+
+def by(subject):
+    identities = [{"issuer": "^https://login[.]example[.]org$", "subject": f"^{subject}$"}]
+    return {"matchOIDCIdentity": identities, "trustedRootSecretRef": {"name": "root"}}
+
+
+def test_what_cosign_signs_without_a_key_is_good(pushed, cosign_without_key, sync):
+    cosign_without_key(pushed())
+
+    _, stored = sync(**by(ADA))
+
+    assert f"by {ADA} of {ISSUER}" in stored.verified
+
+
+def test_what_cosign_signs_for_somebody_else_is_not(pushed, cosign_without_key, sync):
+    cosign_without_key(pushed())
+
+    with pytest.raises(VerificationFailed, match=r"whom spec\.verify\.matchOIDCIdentity does not name"):
+        sync(**by("eve@example.org"))
+
+
+def test_another_root_of_trust_is_none(pushed, cosign_without_key, sync, world):
+    cosign_without_key(pushed())
+    world.secrets.data["root"] = {"trusted_root.json": Sigstore().trusted_root()}
+
+    with pytest.raises(VerificationFailed, match="its signature does not count"):
+        sync(**by(ADA))

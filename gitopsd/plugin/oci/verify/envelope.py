@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from gitopsd.plugin.oci.verify.proof import Refused
+from gitopsd.plugin.oci.verify.proof import Refused, sound
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -45,7 +45,7 @@ def certificates(raw: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
     if not 0 < len(raw) <= MAX_CHAIN:
         raise Refused(f"has {len(raw)} certificates; 1 to {MAX_CHAIN} are read")
     try:
-        return tuple(load_der_x509_certificate(found) for found in raw)
+        return tuple(sound(load_der_x509_certificate(found)) for found in raw)
     except ValueError as error:
         raise Refused("has a certificate that cannot be read") from error
 

@@ -158,16 +158,16 @@ def _check_time(found: Envelope, trust: _Trust) -> None:
     """The certificates must have been valid when it was signed: now, or where somebody trusted says when, then."""
     ended = any(certificate.not_valid_after_utc < trust.now for certificate in found.chain)
     if found.scheme == AUTHORITY:
-        at = found.signed
+        first = last = found.signed
     elif "tsa" in trust.statement.stores and (ended or not trust.statement.late_stamp):
-        at = stamp.time(found.stamp, found.signature, trust.certificates)
+        first, last = stamp.period(found.stamp, found.signature, trust.certificates)
     else:
-        at = trust.now
+        first = last = trust.now
     for certificate in found.chain:
-        if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
+        if first < certificate.not_valid_before_utc or certificate.not_valid_after_utc < last:
             period = f"{_time(certificate.not_valid_before_utc)} to {_time(certificate.not_valid_after_utc)}"
             name = certificate.subject.rfc4514_string()[:200]
-            raise Refused(f"has the certificate {name!r}, valid from {period} and not at {_time(at)}")
+            raise Refused(f"has the certificate {name!r}, valid from {period} and not at {_time(last)}")
 
 
 def _check_revocation(found: Envelope, trust: _Trust) -> None:

@@ -16,7 +16,7 @@ import msgspec
 
 from gitopsd.plugin.oci.verify import fulcio, keys
 from gitopsd.plugin.oci.verify.cosign import Signed
-from gitopsd.plugin.oci.verify.proof import Refused
+from gitopsd.plugin.oci.verify.proof import Refused, sound
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -37,13 +37,13 @@ class _Promise(msgspec.Struct, frozen=True, kw_only=True):
 
 def certificate(signed: Signed, root: TrustedRoot, authorities: Sequence[x509.Certificate]) -> x509.Certificate:
     """The certificate of who signed `signed`, once all of it holds. Raises `Refused`."""
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.exceptions import InvalidSignature
     from cryptography.x509 import load_pem_x509_certificate
 
     try:
-        found = load_pem_x509_certificate(signed.certificate.encode())
+        found = sound(load_pem_x509_certificate(signed.certificate.encode()))
         check = keys.verifier(found.public_key())
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except ValueError as error:
         raise Refused("has a certificate that cannot be read") from error
     at = _logged(signed, root)
     fulcio.check(found, at, root, authorities)
