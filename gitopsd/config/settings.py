@@ -79,7 +79,7 @@ class Plugins(Spec, frozen=True, kw_only=True):
 
 
 class RemoteResources(Spec, frozen=True, kw_only=True):
-    """From where kustomizations may have content fetched that they name by its address, beside their source."""
+    """From where kustomizations and charts may have content fetched that only they name: remote resources, dependencies."""
 
     hosts: tuple[str, ...] = ()
     """Names of hosts, with `*` for any part of one (`github.com`, `*.example.org`, `*`); empty: from nowhere."""
