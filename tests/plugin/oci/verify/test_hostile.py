@@ -194,6 +194,7 @@ def test_changed_envelope_in_cose_is_refused_or_says_the_same(data, in_cose, ask
     assert answer.by == notary.ADA or answer.wrong
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive")
 @ENOUGH
 @given(data=st.data())
 def test_changed_certificate_is_refused_or_says_the_same(data, signer, in_jws, asked):
