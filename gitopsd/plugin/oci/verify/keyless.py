@@ -119,7 +119,7 @@ def _by_bundle(raw: bytes, order: Order, root: Document) -> str:
         raise Refused("has no certificate: it was made with a key, so name the key in spec.verify.secretRef")
     policy = _Policy(lambda certificate: identity.accepted(certificate, order.identities))
     # What a hostile bundle makes the library stumble over is no proof either.
-    hostile = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+    hostile = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
     certificates = (ExtensionNotFound, DuplicateExtension, InvalidVersion, UnsupportedAlgorithm)
     try:
         bundle = Bundle.from_json(raw)

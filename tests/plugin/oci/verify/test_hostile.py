@@ -87,6 +87,23 @@ def test_changed_bundle_is_refused_or_says_the_same(data, sigstore, subject, bun
     assert answer is None or answer.by.startswith("ada@example.org") or answer.wrong
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive")
+@ENOUGH
+@given(data=st.data())
+def test_changed_certificate_in_a_bundle_is_refused_or_says_the_same(data, sigstore, subject, bundle):
+    document = json.loads(bundle)
+    place = ("verificationMaterial", "certificate", "rawBytes")
+    whole = base64.b64decode(document[place[0]][place[1]][place[2]])
+    at = data.draw(st.integers(0, len(whole) - 1))
+    raw = whole[:at] + data.draw(st.binary(min_size=1, max_size=1)) + whole[at + 1 :]
+    signed = forms.of_bundle(json.dumps(changed(document, place, base64.b64encode(raw).decode())).encode())
+    assert signed is not None
+
+    answer = keyless.answer(order(sigstore, subject, signed))
+
+    assert answer.by.startswith("ada@example.org") or answer.wrong
+
+
 @ENOUGH
 @given(data=st.data())
 def test_changed_promise_is_refused_or_says_the_same(data, sigstore, registry, subject):
@@ -208,8 +225,16 @@ def test_changed_certificate_is_refused_or_says_the_same(data, signer, in_jws, a
     assert answer.by == notary.ADA or answer.wrong
 
 
-def test_certificate_of_a_version_that_is_none_is_refused(signer, in_jws, asked):
-    raw = signer.raw[0].replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x01", 1)
+ODD = {
+    "a version that is none": (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x01"),
+    "a name of bits": (b"\x0c\x03ada", b"\x03\x03ada"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_certificate_that_the_library_stumbles_over_is_refused(signer, in_jws, asked, odd):
+    raw = signer.raw[0].replace(*odd, 1)
+    assert raw != signer.raw[0]
     envelope = changed(in_jws, ("header", "x5c", 0), base64.b64encode(raw).decode())
 
     assert notation.answer(asked(JWS, json.dumps(envelope).encode())).wrong == (
