@@ -167,6 +167,14 @@ async def test_good_signature_of_another_artifact_is_refused(world, registry, in
     await refused(world, registry, intent, f"its signature does not count: it is of {digest(b'something else')}")
 
 
+async def test_words_of_a_signature_do_not_reach_a_terminal_as_they_are(
+    world, registry, intent, subject, sigstore, form
+):
+    form(sigstore, registry, subject, sigstore.signer(), about="sha256:\x1b[31m\nlook: here")
+
+    await refused(world, registry, intent, r"it is of sha256: ?\[31m look: here; nothing")
+
+
 async def test_signature_that_the_log_did_not_take_is_refused(world, registry, intent, subject, sigstore, form):
     form(sigstore, registry, subject, sigstore.signer(), body=b'{"kind":"hashedrekord"}')
 

@@ -1,4 +1,4 @@
-"""What it means that a signature proves nothing, and certificates that can be read. Pure."""
+"""What it means that a signature proves nothing, how it is told, and certificates that can be read. Pure."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ _LATE = ("subject", "issuer", "extensions", "signature_hash_algorithm", "not_val
 
 class Refused(Exception):  # noqa: N818 - the name is the state
     """A signature proves nothing. The message says why, and begins with a verb."""
+
+
+def plain(text: str, size: int = 300) -> str:
+    """What a signature says, on one line and without signs that a terminal would follow."""
+    line = " ".join(text.split())
+    return "".join(character if character.isprintable() else " " for character in line)[:size]
 
 
 def certificate(data: bytes) -> x509.Certificate:

@@ -20,6 +20,7 @@ from gitopsd.plugin import Misconfigured
 from gitopsd.plugin.oci.verify import cosign as forms
 from gitopsd.plugin.oci.verify import keyless, keys, notation, stamp
 from gitopsd.plugin.oci.verify.keyless import Order
+from gitopsd.plugin.oci.verify.proof import Refused
 
 JUNK = st.one_of(
     st.none(),
@@ -267,12 +268,14 @@ def test_without_the_library_the_extra_is_named(monkeypatch, sigstore, subject, 
 def test_cose_names_its_extra(monkeypatch, asked):
     monkeypatch.setitem(sys.modules, "cbor2", None)
 
-    with pytest.raises(Misconfigured, match=r"in COSE .*pip install 'gitopsd\[notation\]'"):
-        notation.answer(asked(COSE, b""))
+    [why] = notation.answer(asked(COSE, b"")).wrong
+
+    assert "is in COSE" in why
+    assert "pip install 'gitopsd[notation]'" in why
 
 
 def test_time_stamps_name_their_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "rfc3161_client", None)
 
-    with pytest.raises(Misconfigured, match=r"time stamps .*pip install 'gitopsd\[notation\]'"):
+    with pytest.raises(Refused, match=r"time stamp .*pip install 'gitopsd\[notation\]'"):
         stamp.period(b"", b"", [])
