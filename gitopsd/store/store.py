@@ -118,7 +118,7 @@ class Store:
         return blobs.known(self._cache, keys, self._now)
 
     def add(self, contents: Iterable[Content]) -> Sequence[File]:
-        """Keep bytes, in short transactions of up to 500; one `File` per content, in order."""
+        """Keep bytes, in short transactions of up to 1,000; one `File` per content, in order."""
         return blobs.add(self._cache, contents, self._now)
 
     def put(self, changes: Changes) -> Stored:
