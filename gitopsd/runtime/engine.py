@@ -16,7 +16,7 @@ from structlog.contextvars import bound_contextvars
 from gitopsd.config.declared_set import DeclaredSet
 from gitopsd.model.declared import AppIntent, Broken, SourceIntent, Unserved
 from gitopsd.model.errors import Misconfigured
-from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.model.identity import ObjectRef
 from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase
@@ -69,6 +69,7 @@ class Engine:
             slots=parts.slots,
             additive_ready=parts.additive_ready,
             decryption=parts.decryption,
+            trust=parts.trust,
             board=self.board,
             statuses=self._statuses,
             claims=Claims(),
@@ -152,7 +153,8 @@ class Engine:
             self.scheduler.wake(heir, Reason.RELEASED)
 
     def _forget(self, ref: ObjectRef) -> None:
-        for table in (self.board.declared, self.board.intents, self.board.artifacts, self.board.outcomes):
+        board = self.board
+        for table in (board.declared, board.intents, board.artifacts, board.outcomes, board.short):
             table.pop(ref, None)
         self._statuses.pop(ref, None)
         self.family.forget(ref)
@@ -199,7 +201,7 @@ class Engine:
         """One attempt; every line of it names its cluster and revision, as the worker's lines name the object."""
         with bound_contextvars(**views.line(attempt.ref, self._cluster(attempt.ref), self.board)):
             self._parts.ctx.log.debug("looking", because=sorted(attempt.reasons))
-            return await self._attempted(attempt)
+            return self.board.discreet(self._parts.ctx.masked, await self._attempted(attempt))
 
     async def _attempted(self, attempt: Attempt) -> Outcome:
         token = attempt.tokens[-1] if attempt.tokens else ""
@@ -220,13 +222,13 @@ class Engine:
         return conclude.unserved(run, now)
 
     def _progressed(self, outcome: Outcome) -> None:
-        outcome = outcome.masked(self._parts.ctx.masked)
+        outcome = self.board.discreet(self._parts.ctx.masked, outcome)
         self._progress[outcome.ref] = outcome
         self.happenings.outcome(outcome)
         self._parts.on_outcome(outcome)
 
     def _concluded(self, outcome: Outcome) -> None:
-        ref, outcome = outcome.ref, outcome.masked(self._parts.ctx.masked)
+        ref, outcome = outcome.ref, self.board.discreet(self._parts.ctx.masked, outcome)
         self._progress.pop(ref, None)
         self.board.outcomes[ref] = outcome
         self.happenings.outcome(outcome)
@@ -322,11 +324,6 @@ class Engine:
         if not self._parts.safety.read_only:
             await self._journal.recall(past.decisions(found, target.access.cluster))
             self._moved(self.endings.recall(found, self._parts.ctx.now()))
-
-    def versions(self, app: ObjectRef) -> Mapping[ResourceId, str]:
-        """In which version an app's objects are applied."""
-        inventory = self.board.inventories.get(app)
-        return {id: owned.version for id, owned in inventory.owned.items()} if inventory else {}
 
     def forget_unread(self) -> None:
         """Let go of what renders read from elsewhere once, and read no more."""

@@ -11,7 +11,7 @@ from gitopsd.model.outcome import Outcome
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.registry import Registry
 from gitopsd.reconcile.remotes import Reach
-from gitopsd.reconcile.world import Limits, Mirror, Safety, Slots
+from gitopsd.reconcile.world import Limits, Mirror, Safety, Slots, Trust
 from gitopsd.runtime.clusters import Connect
 from gitopsd.runtime.due import Pace
 from gitopsd.runtime.lookups import Lookups
@@ -32,6 +32,7 @@ class Parts:
     reach: Reach
     additive_ready: bool
     decryption: Decryption = field(default_factory=Decryption)
+    trust: Trust = field(default_factory=Trust)
     mirror: Mirror
     watches: Watches | None
     lookups: Lookups | None

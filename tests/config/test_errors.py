@@ -229,6 +229,11 @@ CASES = {
         SETTINGS + "plugins: {disabled: [gti]}\n",
         "0.yaml:4: Settings: $.spec.plugins.disabled[0]: unknown plugin 'gti'",
     ),
+    "setting with a cluster that is not declared": (
+        SETTINGS + "homeCluster: produktion\n---\n"
+        "apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {name: production}\nspec: {sandbox: {}}\n",
+        "0.yaml:4: Settings: $.spec.homeCluster: Cluster/produktion is not declared; did you mean 'production'?",
+    ),
     "settings twice": (
         SETTINGS + "readOnly: true\n---\n" + SETTINGS + "readOnly: false\n",
         "0.yaml:6: Settings: declared twice, first at 0.yaml:1; remove one",

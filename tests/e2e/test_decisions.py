@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -41,55 +42,55 @@ async def ready(world: World, *spec: str, annotations: str = "{}") -> None:
     world.declare(kustomization("app", *spec, annotations=annotations))
 
 
-async def test_a_restart_never_resumes_a_suspended_app_even_with_a_lost_disk(world: World) -> None:
-    await ready(world)
-    async with world.engine() as engine:
-        await world.until("app")
+async def test_a_restart_never_resumes_a_suspended_app_even_with_a_lost_disk(either: World) -> None:
+    await ready(either)
+    async with either.engine() as engine:
+        await either.until("app")
         await LocalControl(engine).suspend("ks/app", "ada", "incident 42", None)
-        await world.until("app", Phase.SUSPENDED)
-    world.repository.commit(maps("app", "new"))
+        await either.until("app", Phase.SUSPENDED)
+    either.repository.commit(maps("app", "new"))
     for lost in (False, True):
         if lost:
-            shutil.rmtree(world.folder / "state")
-        outcome = await world.app()
+            shutil.rmtree(either.folder / "state")
+        outcome = await either.app()
         assert (outcome.phase, outcome.message) == (Phase.SUSPENDED, "suspended by ada: incident 42")
-    assert not await world.exists("new")
+    assert not await either.exists("new")
 
 
-async def test_a_suspension_with_an_end_resumes_by_itself(world: World) -> None:
-    await ready(world)
-    async with world.engine() as engine:
-        await world.until("app")
+async def test_a_suspension_with_an_end_resumes_by_itself(either: World) -> None:
+    await ready(either)
+    async with either.engine() as engine:
+        await either.until("app")
         await LocalControl(engine).suspend("ks/app", "ada", "", now() + timedelta(seconds=1))
-        since = len(world.heard.outcomes)
-        await world.until("app", Phase.SUSPENDED)
-        await world.until("app", Phase.READY, since=since)
+        since = len(either.heard.outcomes)
+        await either.until("app", Phase.SUSPENDED)
+        await either.until("app", Phase.READY, since=since)
 
 
-async def test_who_resumes_for_a_while_finds_it_suspended_again(world: World) -> None:
-    await ready(world)
-    async with world.engine() as engine:
-        await world.until("app")
+async def test_who_resumes_for_a_while_finds_it_suspended_again(either: World) -> None:
+    await ready(either)
+    async with either.engine() as engine:
+        await either.until("app")
         control = LocalControl(engine)
         await control.suspend("ks/app", "ada", "", None)
-        await world.until("app", Phase.SUSPENDED)
-        since = len(world.heard.outcomes)
+        await either.until("app", Phase.SUSPENDED)
+        since = len(either.heard.outcomes)
         await control.resume("ks/app", "grace", "one look", now() + timedelta(hours=1))
-        await world.until("app", Phase.READY, since=since)
+        await either.until("app", Phase.READY, since=since)
         assert (await engine.reconcile(APP, "within the hour")).phase is Phase.READY
         await control.resume("ks/app", "grace", "one look", now() - timedelta(seconds=1))
         outcome = await engine.reconcile(APP, "when it is over")
     assert (outcome.phase, outcome.message) == (Phase.SUSPENDED, "suspended by grace: one look")
 
 
-async def test_an_app_is_suspended_in_git(world: World) -> None:
-    await ready(world, annotations='{gitopsd.io/suspend: "true", gitopsd.io/reason: holidays}')
-    outcome = await world.app()
+async def test_an_app_is_suspended_in_git(either: World) -> None:
+    await ready(either, annotations='{gitopsd.io/suspend: "true", gitopsd.io/reason: holidays}')
+    outcome = await either.app()
     assert outcome.phase is Phase.SUSPENDED
-    assert outcome.message == f"suspended by {world.config}:20: holidays"
-    assert not await world.exists("a")
-    world.declare(kustomization("app"))
-    assert (await world.app()).phase is Phase.READY
+    assert re.fullmatch(rf"suspended by {either.config}:\d+: holidays", outcome.message)
+    assert not await either.exists("a")
+    either.declare(kustomization("app"))
+    assert (await either.app()).phase is Phase.READY
 
 
 async def test_a_suspension_in_git_ends_by_itself(world: World) -> None:
@@ -107,22 +108,22 @@ async def test_a_suspension_in_git_that_is_no_time_is_refused(world: World) -> N
         world.load()
 
 
-async def test_an_approval_lapses(world: World) -> None:
-    await ready(world)
-    assert (await world.app()).phase is Phase.READY
-    world.repository.commit(gone("app", "a", "b", "c"))
-    async with world.engine() as engine:
-        refused = await world.until("app", Phase.WAITING)
+async def test_an_approval_lapses(either: World) -> None:
+    await ready(either)
+    assert (await either.app()).phase is Phase.READY
+    either.repository.commit(gone("app", "a", "b", "c"))
+    async with either.engine() as engine:
+        refused = await either.until("app", Phase.WAITING)
         assert refused.reason == "DeletionNotApproved"
         assert refused.plan is not None
-        control, since = LocalControl(engine), len(world.heard.outcomes)
+        control, since = LocalControl(engine), len(either.heard.outcomes)
         await control.approve("ks/app", "ada", "", "", now() - timedelta(seconds=1))
         again = await engine.reconcile(APP, "again")
         assert again.reason == "DeletionNotApproved"
-        assert await world.exists("a", "b", "c")
+        assert await either.exists("a", "b", "c")
         await control.approve("ks/app", "ada", "", "", now() + timedelta(hours=1))
-        await world.until("app", Phase.READY, since=since)
-    assert not await world.exists("a")
+        await either.until("app", Phase.READY, since=since)
+    assert not await either.exists("a")
 
 
 async def test_decisions_stand_in_the_history_with_who_and_why(world: World) -> None:

@@ -199,7 +199,8 @@ async def test_keys_that_vault_keeps_are_asked_for_once_a_render_and_a_new_token
         world.declare(kustomization("app", decryption), token("s.wrong-token"))
         async with world.engine() as engine:
             refused = await world.until("app", Phase.RETRYING)
-            assert f"Vault {service.url}, key transit/decrypt/main: answered 403: permission denied" in refused.message
+            said = f"Vault {service.url}, key transit/keys/main answered 403: permission denied"
+            assert f"app/secret.yaml: no key opens it: hc_vault main: {said}" in refused.message
             assert "s.wrong-token" not in refused.message
             since = len(world.heard.outcomes)
             world.declare(kustomization("app", decryption), token("s.right-token"))

@@ -250,14 +250,14 @@ async def test_an_approved_deletion_is_carried_out_once(either: World) -> None:
     assert done.inventory.approvals == ()
 
 
-async def test_an_approval_of_another_plan_is_refused(world: World) -> None:
-    await applied(world)
-    world.repository.commit(gone("app", "a", "b", "c"))
-    async with world.engine() as engine:
+async def test_an_approval_of_another_plan_is_refused(either: World) -> None:
+    await applied(either)
+    either.repository.commit(gone("app", "a", "b", "c"))
+    async with either.engine() as engine:
         await engine.once()
         with pytest.raises(UsageError, match="no such plan waits"):
             await Decisions(engine).approve(app_ref("app"), actor="ada", plan="sha256:other")
-    assert world.deleted == []
+    assert either.deleted == []
 
 
 async def test_a_deletion_is_approved_in_git_by_the_plans_digest(either: World) -> None:
@@ -351,19 +351,19 @@ async def test_an_object_that_lost_our_labels_is_let_go(either: World) -> None:
     await either.send("DELETE", path)  # nobody would find it by its labels
 
 
-async def test_an_app_is_left_alone_while_it_is_suspended_and_goes_on_when_it_is_resumed(world: World) -> None:
-    await applied(world)
-    async with world.engine() as engine:
+async def test_an_app_is_left_alone_while_it_is_suspended_and_goes_on_when_it_is_resumed(either: World) -> None:
+    await applied(either)
+    async with either.engine() as engine:
         await engine.once()
         await Decisions(engine).suspend(app_ref("app"), actor="ada", reason="incident 42")
-        world.repository.commit(gone("app", "a"))
+        either.repository.commit(gone("app", "a"))
         await engine.reconcile(SOURCE, "1")
         held = (await engine.once())[app_ref("app")]
         assert (held.phase, held.message) == (Phase.SUSPENDED, "suspended by ada: incident 42")
-        assert world.deleted == []
+        assert either.deleted == []
         await Decisions(engine).resume(app_ref("app"))
         assert (await engine.once())[app_ref("app")].phase is Phase.READY
-    assert len(world.deleted) == 1
+    assert len(either.deleted) == 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

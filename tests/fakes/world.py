@@ -127,6 +127,8 @@ class World:
     instance: str = "default"
     through: str = ""
     """The URL under which gitopsd reaches the cluster, where that is not its own."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """What gitopsd's environment holds besides."""
     heard: Heard = field(default_factory=Heard)
     level: int = logging.ERROR
     """What the engine's log tells on the standard error output."""
@@ -153,7 +155,7 @@ class World:
         self.config.write_text("---\n".join(part for part in (settings, access, origin, *objects) if part))
 
     def load(self, *, offline: bool = False) -> Loaded:
-        environment = {"HOME": str(self.folder)}
+        environment = {"HOME": str(self.folder), **self.environment}
         return choice.load(Chosen(paths=(self.config,), environment=environment, here=self.folder, offline=offline))
 
     @asynccontextmanager

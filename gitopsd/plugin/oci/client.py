@@ -22,7 +22,7 @@ from gitopsd.plugin.oci.answers import NotFound
 from gitopsd.plugin.oci.manifest import FAILED, Descriptor, Manifest
 from gitopsd.plugin.oci.reference import Repository
 from gitopsd.plugin.oci.transport import Connection, Memory, Outside, Way
-from gitopsd.plugin.sources import follow, network, spool
+from gitopsd.plugin.sources import access, follow, network, spool
 
 MAX_TAGS = 500_000
 MAX_PAGE = 16 << 20
@@ -55,6 +55,10 @@ class Registries:
                 connection = Connection(session, repository, way, ctx, self._memory)
                 try:
                     yield Client(connection, repository)
+                except Rejected as error:
+                    if error.reason == access.FAILED:
+                        way.refused()
+                    raise
                 except (aiohttp.ClientError, OSError):
                     self._memory.origins.pop(connection.key, None)  # it may speak otherwise now
                     raise

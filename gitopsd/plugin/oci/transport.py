@@ -38,6 +38,8 @@ class Way:
     insecure: bool = False
     login_at: str = "spec.secretRef"
     """Where the login is named, for messages; so is the CA at `trust_at`."""
+    refused: Callable[[], object] = field(default=lambda: None, repr=False)
+    """Called where the login was refused, by whoever keeps it."""
     trust_at: str = "ca.crt of spec.certSecretRef"
 
 

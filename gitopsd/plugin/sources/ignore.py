@@ -120,11 +120,14 @@ class Rules:
         return self.verdict(path, directory=directory) is Verdict.EXCLUDE
 
 
-def rules(files: Mapping[str, str], spec: str | None, *, domain: Sequence[str] = ()) -> Rules:
-    """The rules of a repository: `.sourceignore` texts by their directory ('' for the root), and `spec.ignore`."""
+def rules(files: Mapping[str, str], spec: str | None, *, domain: Sequence[str] = (), elsewhere: bool = False) -> Rules:
+    """The rules of a repository: `.sourceignore` texts by their directory ('' for the root), and `spec.ignore`.
+
+    `elsewhere`: other directories have patterns, too, which only matter here in that the default sets shrink.
+    """
     given = [p for at in sorted(files) for p in read(files[at], (*domain, *(at.split("/") if at else ())))]
     given += read(spec or "", domain)
-    defaults = VCS if given else VCS + EXTENSIONS + CI + EXTRA
+    defaults = VCS if given or elsewhere else VCS + EXTENSIONS + CI + EXTRA
     return of_patterns([*(pattern(line, domain) for line in defaults), *given])
 
 

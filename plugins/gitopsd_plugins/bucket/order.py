@@ -41,8 +41,11 @@ class Order:
     known_as: str
     store: Mapping[str, str | bool] = field(repr=False)
     client: Mapping[str, str | bool] = field(repr=False)
-    credentials: bool
+    login: str
+    """The field that names the login, for messages; '' for none."""
     timeout: float
+    token: str = field(default="", repr=False)
+    """A bearer token, for a store that takes it by a function only."""
     ca_file: str = ""
     """An extra CA bundle, where the client's options name none."""
     egress: Egress = field(default_factory=Egress)

@@ -72,10 +72,13 @@ def _opened(order: Order) -> Any:
     except ImportError as error:
         raise Misconfigured(MISSING, reason="FeatureNotSupported") from error
     kinds: dict[str, Any] = {"gcp": GCSStore, "azure": AzureStore}
+    more: dict[str, Any] = (
+        {"credential_provider": lambda: {"token": order.token, "expires_at": None}} if order.token else {}
+    )
     retry = {"max_retries": 2, "retry_timeout": timedelta(seconds=order.timeout / 2)}
     try:
         made: Any = kinds.get(order.provider, S3Store)(
-            order.bucket, config=dict(order.store), client_options=_client(order), retry_config=retry
+            order.bucket, config=dict(order.store), client_options=_client(order), retry_config=retry, **more
         )
     except (BaseError, OSError, ValueError) as error:
         raise Rejected(f"{order.place}: {_about_options(error)}", reason=access.FAILED) from None
@@ -86,12 +89,6 @@ def _check_host(order: Order) -> None:
     """The library resolves names by itself, so that they are looked up here once more; a proxy does that for itself."""
     if order.egress.private:
         return
-    if not order.credentials and order.provider != "generic":
-        raise Rejected(
-            f"{order.place}: the machine's identity is asked for at a private address, which the setting "
-            "network.privateAddresses forbids; set spec.secretRef",
-            reason=FAILED,
-        )
     if "proxy_url" in order.client:
         return
     try:
@@ -144,8 +141,8 @@ def meaning(error: Exception, order: Order, name: str = "") -> GitopsdError:
 def _of_status(status: int, code: str, order: Order) -> GitopsdError | None:
     said = f"{status} {code}".strip()
     if status in {401, 403}:
-        why = "refused the credentials" if order.credentials else "asks for credentials"
-        return Rejected(f"{order.place} {why} ({said}); check spec.secretRef", reason=access.FAILED)
+        why = "refused the credentials" if order.login else "asks for credentials"
+        return Rejected(f"{order.place} {why} ({said}); check {order.login or 'spec.secretRef'}", reason=access.FAILED)
     if status == 404:
         return Rejected(f"{order.place} not found ({said}); check spec.bucketName and spec.endpoint", reason=FAILED)
     if status in {429, 500, 502, 503, 504}:
@@ -158,10 +155,6 @@ def _of_status(status: int, code: str, order: Order) -> GitopsdError | None:
 
 
 def _of_connection(text: str, order: Order) -> GitopsdError:
-    if "169.254.169.254" in text or "metadata" in text:
-        return Rejected(
-            f"{order.place}: this machine has no identity in the cloud; set spec.secretRef", reason=access.FAILED
-        )
     if "TimedOut" in text or "timed out" in text:
         return Transient(f"{order.place} did not answer within {order.timeout:g} s; see spec.timeout", reason=FAILED)
     if "ertificate" in text or "UnknownIssuer" in text:

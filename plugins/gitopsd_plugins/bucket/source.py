@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from gitopsd.plugin import Artifact, Context, GitopsdError, ObjectRef, Revision, SourceIntent, Stored, digest
 from gitopsd.plugin.sources import proxy
-from gitopsd_plugins.bucket import access, order
+from gitopsd_plugins.bucket import access, login, order
 from gitopsd_plugins.bucket.order import Order
 from gitopsd_plugins.bucket.place import Place
+
+LOGIN = 30.0
+"""Seconds that whoever lends keys or a token may take at most."""
 
 
 class BucketSource:
@@ -17,24 +20,26 @@ class BucketSource:
 
     kind = "Bucket"
 
+    def __init__(self, hosts: Mapping[str, str] = login.HOSTS) -> None:
+        self._hosts = hosts
+
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
         """List the bucket: one request for each thousand objects."""
         with _named(intent.ref):
-            answer = await self._run("revision", await self._order(intent, ctx), intent, ctx)
-            return Revision(digest=answer.decode("ascii"))
+            return Revision(digest=(await self._run("revision", "", intent, ctx)).decode("ascii"))
 
     async def fetch(self, intent: SourceIntent, revision: Revision, base: Artifact | None, ctx: Context) -> Stored:
         """Bring the objects into the store that it does not know yet, and put them all as a tree."""
         with _named(intent.ref):
-            given = await self._order(intent, ctx, revision=revision.digest)
-            return order.decode(await self._run("fetch", given, intent, ctx), Stored)
+            return order.decode(await self._run("fetch", revision.digest, intent, ctx), Stored)
 
-    async def _order(self, intent: SourceIntent, ctx: Context, *, revision: str = "") -> Order:
+    async def _order(self, intent: SourceIntent, ctx: Context, revision: str) -> tuple[Order, object]:
+        """With what was lent for it, None for nothing."""
         place: Place = intent.spec
         # A silent server is noticed, and named, before the whole operation runs out of time.
         timeout = intent.timeout.total_seconds() * 0.8
-        options, credentials = await access.store(place, ctx)
         routed = await proxy.routed(place.proxy, ctx)
+        opened = await login.of(place, routed, min(timeout, LOGIN), self._hosts)
         return Order(
             provider=place.provider,
             bucket=place.bucket,
@@ -42,20 +47,23 @@ class BucketSource:
             url=place.url,
             # An etag is a name that a server gives: only the same server, asked for the same tenant, is believed.
             known_as=digest.of_value([intent.ref.namespace, intent.ref.name, place.provider, place.url, place.bucket]),
-            store=options,
+            store={**access.store(place), **opened.options},
             client=await access.client(place, routed, timeout),
-            credentials=credentials,
+            login=opened.at,
+            token=opened.token,
             timeout=timeout,
             ca_file=ctx.http.ca_file,
             egress=ctx.http.egress,
             prefix=place.prefix,
             ignore=place.ignore,
             revision=revision,
-        )
+        ), opened.lent
 
-    async def _run(self, job: str, given: Order, intent: SourceIntent, ctx: Context) -> bytes:
+    async def _run(self, job: str, revision: str, intent: SourceIntent, ctx: Context) -> bytes:
+        given, lent = await self._order(intent, ctx, revision)
         name = f"gitopsd_plugins.bucket.job:{job}"
-        return await ctx.work.run(name, order.encode(given), timeout=intent.timeout.total_seconds())
+        with ctx.kept.minded(lent):
+            return await ctx.work.run(name, order.encode(given), timeout=intent.timeout.total_seconds())
 
 
 @contextmanager

@@ -7,7 +7,7 @@ their object name yet.
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from gitopsd.plugin import Changes, Content, Digest, Entry, File, Intake, Link, 
 from gitopsd.plugin.sources import ignore
 from gitopsd.plugin.sources.ignore import Rules
 from gitopsd_plugins.git import listing
+from gitopsd_plugins.git.difference import Difference
 from gitopsd_plugins.git.listing import SUBMODULE, Leaf, Listing
 from gitopsd_plugins.git.order import FetchOrder, FolderOrder, Limits
 from gitopsd_plugins.git.reference import FAILED
@@ -24,6 +25,8 @@ BATCH_BYTES = 8 << 20
 MAX_LINK = 4096
 LFS = b"version https://git-lfs.github.com/spec/"
 LFS_POINTER = 1024
+
+Order = FetchOrder | FolderOrder
 
 
 class Blobs(Protocol):
@@ -55,22 +58,26 @@ def entries(objects: Blobs, found: Listing, rules: Rules, limits: Limits, intake
     return _Reader(objects, intake, limits).entries(kept)
 
 
-def put(
-    objects: Blobs,
-    order: FetchOrder | FolderOrder,
-    found: Listing,
-    base: Listing | None,
-    intake: Intake,
-    guests: Guests = NOBODY,
-) -> Stored:
-    """Put a commit's files into the store, as changes against the base where its rules were the same and nothing else joins."""
+def put(objects: Blobs, order: Order, found: Listing, intake: Intake, guests: Guests = NOBODY) -> Stored:
+    """Put all of a commit's files into the store, and those of others with them."""
     rules = ignore.rules({**found.ignores, **guests.ignores}, order.rules.ignore)
-    base = None if guests.entries else base
-    changed, gone, against = _difference(found, base, order.tree if isinstance(order, FetchOrder) else "")
-    new: dict[str, Entry | None] = {path: None for path in gone if not _out(path, rules)}
-    new.update(entries(objects, Listing(leaves=changed, ignores={}), rules, order.limits, intake))
-    new.update({path: entry for path, entry in guests.entries.items() if not _out(path, rules)})
-    stored = intake.put(Changes(entries=new, base=against))
+    own = entries(objects, found, rules, order.limits, intake)
+    joined = {path: entry for path, entry in guests.entries.items() if not _out(path, rules)}
+    return _stored(Changes(entries={**own, **joined}), order, intake)
+
+
+def change(objects: Blobs, order: FetchOrder, found: Difference, intake: Intake) -> Stored:
+    """Put what a commit changes of the order's base into the store."""
+    gone: dict[str, Entry | None] = dict.fromkeys(found.gone)
+    changed = _Reader(objects, intake, order.limits).entries(found.changed)
+    stored = _stored(Changes(entries={**gone, **changed}, base=Digest(order.tree)), order, intake)
+    if stored.files > order.limits.entries:
+        raise Rejected(f"more than {order.limits.entries} files in the repository", reason=FAILED)
+    return stored
+
+
+def _stored(changes: Changes, order: Order, intake: Intake) -> Stored:
+    stored = intake.put(changes)
     if stored.size > order.limits.total:
         raise Rejected(f"more than {order.limits.total >> 20} MiB of files; narrow spec.ignore", reason=FAILED)
     return stored
@@ -78,35 +85,6 @@ def put(
 
 def _out(path: str, rules: Rules) -> bool:
     return rules.excludes(path.split("/"))
-
-
-def _difference(
-    found: Listing, base: Listing | None, tree: str
-) -> tuple[Mapping[str, Leaf], Sequence[str], Digest | None]:
-    """What to write, what to remove, and against which tree."""
-    if base is None or base.ignores != found.ignores:
-        return found.leaves, (), None
-    changed = {path: leaf for path, leaf in found.leaves.items() if base.leaves.get(path) != leaf}
-    gone = [path for path, leaf in base.leaves.items() if path not in found.leaves and leaf.mode != SUBMODULE]
-    turned = any(
-        SUBMODULE in {leaf.mode, base.leaves[path].mode} for path, leaf in changed.items() if path in base.leaves
-    )
-    if turned or _files_and_folders_swap(changed, gone):
-        return found.leaves, (), None
-    return changed, gone, Digest(tree)
-
-
-def _files_and_folders_swap(changed: Mapping[str, Leaf], gone: Sequence[str]) -> bool:
-    """True where a name is a file on one side and a folder on the other: rare enough to write the whole tree."""
-    files = set(gone) | set(changed)
-    return any(parent in files for path in files for parent in _parents(path))
-
-
-def _parents(path: str) -> Iterator[str]:
-    at = path.rfind("/")
-    while at > 0:
-        yield path[:at]
-        at = path.rfind("/", 0, at)
 
 
 class _Reader:

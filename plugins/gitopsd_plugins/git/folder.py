@@ -66,7 +66,7 @@ def read(folder: str, limits: Limits, sparse: Sequence[str] = ()) -> tuple[Listi
     blobs = FolderBlobs(root.resolve())
     leaves: dict[str, Leaf] = {}
     for path, status in _files(root.resolve(), _rules(root.resolve())):
-        if sparse and not listing.within(path, sparse):
+        if not listing.within(path, sparse):
             continue
         if len(leaves) >= limits.entries:
             raise Rejected(f"{folder}: more than {limits.entries} files")

@@ -13,11 +13,22 @@ from dulwich.errors import NotGitRepository
 from dulwich.repo import Repo
 
 from gitopsd.plugin import Intake, Misconfigured, Rejected
-from gitopsd_plugins.git import bring, cached, content, copies, listing, order, provenance, submodules, transport
+from gitopsd_plugins.git import (
+    bring,
+    cached,
+    content,
+    copies,
+    difference,
+    listing,
+    order,
+    provenance,
+    submodules,
+    transport,
+)
 from gitopsd_plugins.git import folder as folders
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.content import NOBODY, Guests
-from gitopsd_plugins.git.listing import Listing, Trees
+from gitopsd_plugins.git.listing import Trees
 from gitopsd_plugins.git.objects import Damaged, GitObjects
 from gitopsd_plugins.git.order import Fetched, FetchOrder, FolderOrder, ListOrder
 from gitopsd_plugins.git.provenance import Subject
@@ -59,7 +70,7 @@ def folder(payload: bytes, intake: Intake) -> bytes:
     given = order.decode(payload, FolderOrder)
     found, blobs = folders.read(given.folder, given.limits, given.rules.sparse)
     copied = copies.gather(given.rules.copies, found.leaves, given.limits, intake)
-    return order.encode(content.put(blobs, given, found, None, intake, copied))
+    return order.encode(content.put(blobs, given, found, intake, copied))
 
 
 def _from_folder(repo: Repo, given: FetchOrder, intake: Intake, guests: Guests | None) -> Fetched | Nest:
@@ -95,13 +106,16 @@ def _of_tag(given: FetchOrder) -> bool:
 def _stored(objects: GitObjects, given: FetchOrder, intake: Intake, tag: str, guests: Guests | None) -> Fetched | Nest:
     verified = _verified(objects, given, tag)
     trees = Trees(objects)
+    changes = difference.between(trees, given)
+    if changes is not None:
+        stored = content.change(objects, given, changes, intake)
+        return Fetched(stored=stored, verified=verified, submodules=changes.submodules)
     found = listing.read(trees, given.commit, given.limits, given.rules.sparse)
     if given.submodules and found.submodules and guests is None:
         return Nest(order=given, found=found, modules=submodules.modules_of(objects, found))
     inner = guests or NOBODY
     copied = copies.gather(given.rules.copies, {*found.leaves, *inner.entries}, given.limits, intake)
-    base = _base(trees, given)
-    stored = content.put(objects, given, found, base, intake, inner.joined(copied))
+    stored = content.put(objects, given, found, intake, inner.joined(copied))
     left_out = () if given.submodules else found.submodules
     return Fetched(stored=stored, verified=verified, submodules=left_out)
 
@@ -122,16 +136,6 @@ def _verified(objects: GitObjects, given: FetchOrder, tag: str) -> str:
             f"{given.ref} at {given.remote.address} does not lead to the commit that the server says", reason=FAILED
         )
     return provenance.check(subject, given.verification)
-
-
-def _base(trees: Trees, given: FetchOrder) -> Listing | None:
-    """The listing of the commit that was stored last; None where it is gone, or damaged, and the whole tree is put."""
-    if not given.tree or not trees.objects.has(given.base):
-        return None
-    try:
-        return listing.read(trees, given.base, given.limits, given.rules.sparse)
-    except (Damaged, Rejected):
-        return None
 
 
 @contextmanager

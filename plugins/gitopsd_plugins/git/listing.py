@@ -92,22 +92,22 @@ def read(trees: Trees, commit: str, limits: Limits, sparse: Sequence[str] = ()) 
             path = prefix + name
             if len(path) > MAX_PATH:
                 raise Rejected(f"{shown(path)}: a name that is too long", reason=FAILED)
-            if sparse and not _touches(path, sparse):
+            if sparse and not touches(path, sparse):
                 continue
             if stat.S_ISDIR(leaf.mode):
                 todo.append((f"{path}/", leaf.oid, depth + 1))
             elif not sparse or within(path, sparse):
                 leaves[path] = leaf
     check_found(leaves, sparse)
-    return Listing(leaves=leaves, ignores=dict(_ignores(trees.objects, leaves)))
+    return Listing(leaves=leaves, ignores=dict(ignores(trees.objects, leaves)))
 
 
 def within(path: str, sparse: Sequence[str]) -> bool:
-    """Whether a path is one of these, or stands below one."""
-    return any(path == wanted or path.startswith(f"{wanted}/") for wanted in sparse)
+    """Whether a path is one of these, or stands below one; every path, without any."""
+    return not sparse or any(path == wanted or path.startswith(f"{wanted}/") for wanted in sparse)
 
 
-def _touches(path: str, sparse: Sequence[str]) -> bool:
+def touches(path: str, sparse: Sequence[str]) -> bool:
     """Whether a path may hold, or be held by, one of these."""
     return within(path, sparse) or any(wanted.startswith(f"{path}/") for wanted in sparse)
 
@@ -121,12 +121,13 @@ def check_found(leaves: Mapping[str, Leaf], sparse: Sequence[str]) -> None:
             )
 
 
-def _ignores(objects: GitObjects, leaves: Mapping[str, Leaf]) -> Iterator[tuple[str, str]]:
+def ignores(objects: GitObjects, leaves: Mapping[str, Leaf | None]) -> Iterator[tuple[str, str]]:
+    """The texts of the ignore files among these, by directory."""
     for path, leaf in leaves.items():
         if not path.endswith(ignore.FILE):
             continue
         directory, _, name = path.rpartition("/")
-        if name == ignore.FILE and stat.S_ISREG(leaf.mode):
+        if leaf and name == ignore.FILE and stat.S_ISREG(leaf.mode):
             data = objects.blob(leaf.oid)
             if len(data) > ignore.MAX_BYTES:
                 raise Rejected(f"{shown(path)}: more than {ignore.MAX_BYTES >> 20} MiB", reason=FAILED)

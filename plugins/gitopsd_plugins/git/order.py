@@ -118,7 +118,7 @@ class FolderOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """What came of a `FetchOrder`. `submodules` are paths that were left out."""
+    """What came of a `FetchOrder`. `submodules` are paths that were left out, after a base only those that differ there."""
 
     stored: Stored
     verified: str = ""

@@ -5,7 +5,7 @@ Polls over http run on the event loop; everything that blocks (ssh, folders, pac
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -32,7 +32,6 @@ from gitopsd_plugins.git import access, order, reference
 from gitopsd_plugins.git import repository as repositories
 from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
-from gitopsd_plugins.git.login.tokens import Tokens
 from gitopsd_plugins.git.lsrefs import HttpRefs
 from gitopsd_plugins.git.order import Copy, Fetched, FetchOrder, FolderOrder, ListOrder, Rules
 from gitopsd_plugins.git.reference import Refs
@@ -42,6 +41,8 @@ from gitopsd_plugins.git.verification import UNVERIFIABLE, Verification
 
 T = TypeVar("T")
 CACHE = "git"
+LOGIN = 30.0
+"""Seconds that whoever gives a token may take at most."""
 
 
 class GitSource:
@@ -50,12 +51,12 @@ class GitSource:
     kind = "GitRepository"
     serves = "git"
 
-    def __init__(self) -> None:
+    def __init__(self, hosts: Mapping[str, str] = access.HOSTS) -> None:
         self._hosts = Hosts()
+        self._clouds = hosts
         self._http = HttpRefs(self._hosts)
         self._polls: Flights[Refs] = Flights()
         self._ssh = SshRefs()
-        self._tokens = Tokens()
 
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
         """The commit that the ref names now; no request where the spec names a commit."""
@@ -95,16 +96,18 @@ class GitSource:
         await self._ssh.close()
 
     async def _opened(self, intent: SourceIntent, ctx: Context, use: Callable[[Access, Context], Awaitable[T]]) -> T:
-        """Use the repository with its credentials as they are now; a kept token that is refused is asked for anew, once."""
+        """Use the repository with its credentials as they are now; what was lent and is refused is asked for anew, once."""
         repository: Repository = intent.spec
         ctx = await proxy.routed(repository.proxy, ctx)
-        opened = await access.read(repository, self._tokens, ctx)
+        timeout = min(intent.timeout.total_seconds(), LOGIN)
+        opened, lent = await access.read(repository, ctx, timeout, self._clouds)
         try:
             return await use(opened, ctx)
         except Rejected as error:
-            if error.reason != given_access.FAILED or opened.token is None or not self._tokens.forget(opened.token):
+            if error.reason != given_access.FAILED or not ctx.kept.forget(lent):
                 raise
-        return await use(await access.read(repository, self._tokens, ctx), ctx)
+        opened, _ = await access.read(repository, ctx, timeout, self._clouds)
+        return await use(opened, ctx)
 
     async def _fetched(
         self, intent: SourceIntent, revision: Revision, base: Artifact | None, opened: Access, ctx: Context

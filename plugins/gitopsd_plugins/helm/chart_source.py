@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -23,10 +24,13 @@ from gitopsd.plugin import (
     Stored,
     Transient,
     Upstream,
+    VerificationFailed,
     digest,
 )
+from gitopsd.plugin.oci.clouds import PROVIDERS, Provider
+from gitopsd.plugin.oci.verify import Asked
 from gitopsd_plugins.helm import cache, pulled, versions
-from gitopsd_plugins.helm.chart import DEPENDENCY, Chart
+from gitopsd_plugins.helm.chart import DEPENDENCY, VERIFICATION, Chart
 from gitopsd_plugins.helm.chart_job import Build, Fetched, Look, Seen
 from gitopsd_plugins.helm.metadata import Dependency
 from gitopsd_plugins.helm.registry import Registry
@@ -42,9 +46,9 @@ class ChartSource:
 
     kind = "HelmChart"
 
-    def __init__(self, web: Web) -> None:
+    def __init__(self, web: Web, clouds: Mapping[str, Provider] = PROVIDERS) -> None:
         self._web = web
-        self._registry = Registry()
+        self._registry = Registry(clouds)
 
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
         """The chart's version, as Flux calls what it makes of it; only a registry is asked for anything."""
@@ -60,8 +64,9 @@ class ChartSource:
             if _version(version, intent, ctx) != revision.digest:
                 raise Transient(f"{chart.source} changed meanwhile; it is looked at again")
             async with AsyncExitStack() as files:
-                order = await self._order(version, revision.digest, seen, files, intent, ctx)
-                return await _run("build", order, Stored, intent, ctx)
+                order, by = await self._order(version, revision.digest, seen, files, intent, ctx)
+                stored = await _run("build", order, Stored, intent, ctx)
+        return replace(stored, verified=f"verified signature of version {version} by {by}") if by else stored
 
     async def _base(self, intent: SourceIntent, ctx: Context) -> tuple[str, Seen | None]:
         """The version without what is added to it; of a chart in an artifact also what it says of itself."""
@@ -89,17 +94,19 @@ class ChartSource:
         files: AsyncExitStack,
         intent: SourceIntent,
         ctx: Context,
-    ) -> Build:
+    ) -> tuple[Build, str]:
+        """What to build, and by whom the chart is signed, where that is asked."""
         chart: Chart = intent.spec
         upstream = _upstream(intent, ctx)
         made = partial(
             Build, base=base, version=version, values_files=chart.values_files, ignore_missing=chart.ignore_missing
         )
         if seen is None:
-            file = await files.enter_async_context(self._packed(chart.name, base, upstream, intent, ctx))
-            return made(name=chart.name.rpartition("/")[2], file=str(file))
+            packed = self._packed(chart.name, base, upstream, intent, ctx, chart.verify)
+            file, by = await files.enter_async_context(packed)
+            return made(name=chart.name.rpartition("/")[2], file=str(file)), by
         needed = [await self._needed(dependency, files, intent, ctx) for dependency in seen.missing]
-        return made(name=seen.name, look=_look(chart, upstream), dependencies=tuple(needed))
+        return made(name=seen.name, look=_look(chart, upstream), dependencies=tuple(needed)), ""
 
     async def _needed(
         self, dependency: Dependency, files: AsyncExitStack, intent: SourceIntent, ctx: Context
@@ -115,7 +122,7 @@ class ChartSource:
             version = await self._chosen(
                 dependency.name, dependency.version, upstream.intent.spec, upstream, intent, ctx
             )
-            file = await files.enter_async_context(self._packed(dependency.name, version, upstream, intent, ctx))
+            file, _ = await files.enter_async_context(self._packed(dependency.name, version, upstream, intent, ctx))
         except GitopsdError as error:
             error.args = (f"dependency {dependency.name!r}: {error}",)
             error.reason = DEPENDENCY
@@ -124,20 +131,32 @@ class ChartSource:
 
     @asynccontextmanager
     async def _packed(
-        self, name: str, version: str, upstream: Upstream, intent: SourceIntent, ctx: Context
-    ) -> AsyncIterator[Path]:
+        self,
+        name: str,
+        version: str,
+        upstream: Upstream,
+        intent: SourceIntent,
+        ctx: Context,
+        asked: Asked | None = None,
+    ) -> AsyncIterator[tuple[Path, str]]:
+        """The packed chart, and by whom it is signed. Dependencies are not verified, as in Flux."""
         repository, folder = upstream.intent.spec, _folder(intent, ctx)
+        if asked and not repository.oci:
+            raise VerificationFailed(
+                f"spec.verify: {upstream.intent.ref} is no OCI registry, and only there charts are verified, as in Flux; "
+                "use a HelmRepository of type oci, or remove spec.verify",
+                reason=VERIFICATION,
+            )
         cache.sweep(folder)
         if not repository.oci:
             found = pulled.versions(name, _artifact(upstream).tree, repository, ctx)
             entry = next(entry for entry in found if entry.version == version)
             async with pulled.chart(name, entry, repository, self._web, ctx, folder, _timeout(intent)) as file:
-                yield file
+                yield file, ""
             return
         file = folder / f"{secrets.token_hex(8)}.part"
         try:
-            await self._registry.save(name, version, repository, file, ctx, _timeout(intent))
-            yield file
+            yield file, await self._registry.save(name, version, repository, file, ctx, _timeout(intent), asked)
         finally:
             file.unlink(missing_ok=True)
 

@@ -29,10 +29,11 @@ def managers(found: Live, app: ObjectRef, treatment: Treatment) -> tuple[str, ..
 def patch(body: Body, contested: Collection[str], manager: str) -> list[dict[str, Any]]:
     """The JSON patch; empty where none of `contested` owns anything."""
     entries = list(body["metadata"].get("managedFields") or [])
-    taken = [entry for entry in entries if entry.get("manager") in contested and not entry.get("subresource")]
+    own = live.own_entry(entries, manager)  # another instance's too where both write under one name
+    theirs = (entry for entry in entries if entry is not own and not entry.get("subresource"))
+    taken = [entry for entry in theirs if entry.get("manager") in contested]
     if not taken:
         return []
-    own = live.own_entry(entries, manager)
     fields: dict[str, Any] = dict(own.get("fieldsV1") or {}) if own else {}
     for entry in taken:
         fields = union(fields, entry.get("fieldsV1") or {})

@@ -5,7 +5,7 @@ A poll is one HEAD request for a tag, the list of tags where a version constrain
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,12 +23,12 @@ from gitopsd.plugin import (
     Stored,
     UsageError,
 )
-from gitopsd.plugin.oci import Client, Descriptor, Manifest, NotFound, Registries, Way, reference
+from gitopsd.plugin.oci import Client, Descriptor, Manifest, NotFound, Registries, Way, reference, verify
+from gitopsd.plugin.oci.clouds import PROVIDERS, Provider
 from gitopsd.plugin.oci.manifest import FAILED
 from gitopsd.plugin.sources import archive, proxy, spool
 from gitopsd.plugin.sources.archive import ArchiveError, Unpacking
-from gitopsd_plugins.oci import access, signatures, tags
-from gitopsd_plugins.oci.clouds import Clouds
+from gitopsd_plugins.oci import access, tags
 from gitopsd_plugins.oci.repository import OciRepository, Wanted
 
 CACHE = "oci"
@@ -41,9 +41,9 @@ class OciSource:
 
     kind = "OCIRepository"
 
-    def __init__(self, clouds: Clouds | None = None) -> None:
+    def __init__(self, clouds: Mapping[str, Provider] = PROVIDERS) -> None:
         self._registries = Registries()
-        self._clouds = clouds or Clouds()
+        self._clouds = clouds
 
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
         """The artifact that the ref names now; no request where the spec names a digest."""
@@ -115,10 +115,10 @@ async def _newest(client: Client, wanted: Wanted, ctx: Context, timeout: float) 
 
 async def _verified(client: Client, revision: Revision, repository: OciRepository, ctx: Context, timeout: float) -> str:
     """What was verified, in Flux's words; '' where no signature is asked for."""
-    if repository.keys is None:
+    if repository.verify is None:
         return ""
-    key = await signatures.check(client, revision.digest, repository.keys, ctx, timeout)
-    return f"verified signature of revision {revision} by the key {key}"
+    by = await verify.check(client, revision.digest, repository.verify, ctx, timeout)
+    return f"verified signature of revision {revision} by {by}" if by else ""
 
 
 async def _manifest(client: Client, revision: Revision) -> Manifest:

@@ -25,7 +25,7 @@ def order() -> Order:
         known_as="x",
         store={"sas_key": "sig=hush"},
         client={},
-        credentials=True,
+        login="spec.secretRef",
         timeout=48.0,
     )
 
@@ -47,7 +47,6 @@ def order() -> Order:
         (GenericError(SIGNED + "HTTP error: invalid peer certificate: UnknownIssuer"), "", Rejected, "certSecretRef"),
         (GenericError(SIGNED + 'HTTP error: "dns error"'), "", Transient, "host of"),
         (GenericError(SIGNED + "HTTP error"), "", Transient, "cannot be reached"),
-        (GenericError("GET http://169.254.169.254/latest failed"), "", Rejected, "no identity in the cloud"),
         (FileNotFoundError(NON_2XX + "404 Not Found"), "a.yaml", Transient, "a.yaml changed while it was read"),
         (PreconditionError(NON_2XX + "412 Precondition"), "a.yaml", Transient, "a.yaml changed"),
         (InvalidPathError('Error parsing Path "../x": illegal'), "", Rejected, "../x: a name that can be no path"),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import socket
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from fakes.certificate import self_signed
+from fakes.clouds import Home
 from fakes.web_server import Site, web_server
 
 from gitopsd.plugin import Http, NotReady, Rejected, Revision, Transient
@@ -119,7 +121,8 @@ async def test_object_and_folder_of_one_name_are_refused(world, bucket):
 async def test_limits_hold_before_anything_is_read(world, bucket, monkeypatch, limits, words):
     bucket.put(FILES)
     source = BucketSource()
-    given = replace(await source._order(bucket.intent(), world.ctx), limits=limits)
+    whole, _ = await source._order(bucket.intent(), world.ctx, "")
+    given = replace(whole, limits=limits)
 
     with pytest.raises(Rejected, match=words):
         await world.work.run("gitopsd_plugins.bucket.job:fetch", order.encode(given), timeout=60)
@@ -163,6 +166,32 @@ async def test_right_key_opens_the_bucket(world, bucket):
     assert world.files(stored.tree) == FILES
 
 
+@pytest.mark.parametrize("role", ["its own", "another"])
+async def test_role_of_a_service_account_opens_the_bucket(world, bucket, role):
+    """The server lends keys for the role, and then checks the signature and what the role may do."""
+    bucket.put(FILES)
+    home = Home()
+    arn = bucket.s3.role(bucket.name if role == "its own" else f"not-{bucket.name}")
+    home.annotations["flux-system", "robot"] = {"eks.amazonaws.com/role-arn": arn}
+    ctx = replace(
+        world.ctx,
+        issue=home.issue,
+        account=home.account,
+        platform={"AWS_ENDPOINT_URL_STS": bucket.s3.url},
+        now=lambda: datetime.now(UTC),  # the server's keys end by the clock
+    )
+    given = {"provider": "aws", "region": "us-east-1", "serviceAccountName": "robot", "secretRef": None}
+    intent = bucket.intent(**given)
+    await BucketSource().resolve(intent, ctx)
+
+    with bucket.s3.guarded():
+        if role == "its own":
+            assert (await BucketSource().resolve(intent, ctx)).digest
+        else:
+            with pytest.raises(Rejected, match=r"refused the credentials \(403.*check spec.serviceAccountName"):
+                await BucketSource().resolve(intent, ctx)
+
+
 async def test_bucket_without_a_secret_is_asked_without_signature(world, bucket):
     bucket.put(FILES)
 
@@ -188,7 +217,7 @@ async def test_missing_secret_is_waited_for(world, bucket):
 
 
 async def test_order_never_shows_its_credentials(world, bucket):
-    given = await BucketSource()._order(bucket.intent(), world.ctx)
+    given, _ = await BucketSource()._order(bucket.intent(), world.ctx, "")
 
     assert isinstance(given, Order)
     assert "hush-hush" not in repr(given)
@@ -227,11 +256,8 @@ async def test_proxy_of_the_secret_is_the_way(world, read):
     assert proxy.paths() == ["/apps"]
 
 
-@pytest.mark.parametrize("provider", ["generic", "aws"])
-async def test_private_address_is_refused_where_the_setting_says_so(world, bucket, provider):
+async def test_private_address_is_refused_where_the_setting_says_so(world, bucket):
     ctx = replace(world.ctx, http=Http(egress=Egress(private=False)))
-    secret = {"name": "keys"} if provider == "generic" else None
-    intent = bucket.intent(provider=provider, secretRef=secret)
 
     with pytest.raises(Rejected, match=r"network.privateAddresses forbids"):
-        await BucketSource().resolve(intent, ctx)
+        await BucketSource().resolve(bucket.intent(), ctx)
