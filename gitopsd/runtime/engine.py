@@ -16,7 +16,7 @@ from structlog.contextvars import bound_contextvars
 from gitopsd.config.declared_set import DeclaredSet
 from gitopsd.model.declared import AppIntent, Broken, SourceIntent, Unserved
 from gitopsd.model.errors import Misconfigured
-from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.model.identity import ObjectRef
 from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase
@@ -324,11 +324,6 @@ class Engine:
         if not self._parts.safety.read_only:
             await self._journal.recall(past.decisions(found, target.access.cluster))
             self._moved(self.endings.recall(found, self._parts.ctx.now()))
-
-    def versions(self, app: ObjectRef) -> Mapping[ResourceId, str]:
-        """In which version an app's objects are applied."""
-        inventory = self.board.inventories.get(app)
-        return {id: owned.version for id, owned in inventory.owned.items()} if inventory else {}
 
     def forget_unread(self) -> None:
         """Let go of what renders read from elsewhere once, and read no more."""

@@ -130,6 +130,19 @@ async def test_certificate_of_another_authority_is_refused(world, registry, inte
     await refused(world, registry, intent, "has a certificate that is not by a trusted authority")
 
 
+@pytest.mark.parametrize("what", ["tlogs", "ctlogs", "certificateAuthorities"])
+async def test_what_was_retired_before_vouches_for_nothing(world, registry, intent, subject, sigstore, form, what):
+    world.secrets.data["root"] = {"trusted_root.json": sigstore.trusted_root(retired=what)}
+    form(sigstore, registry, subject, sigstore.signer())
+
+    words = {
+        "tlogs": "which the root of trust does not know|contains no transparency log",
+        "ctlogs": "no transparency log of the root of trust saw|CTFE keys not found",
+        "certificateAuthorities": "had no authority|certificates not found in trusted root",
+    }
+    await refused(world, registry, intent, words[what])
+
+
 async def test_certificate_that_had_ended_is_refused(world, registry, intent, subject, sigstore, form):
     form(sigstore, registry, subject, sigstore.signer(), at=AT + timedelta(minutes=6))
 

@@ -12,15 +12,19 @@ class Refused(Exception):  # noqa: N818 - the name is the state
     """A signature proves nothing. The message says why, and begins with a verb."""
 
 
-def sound(certificate: x509.Certificate) -> x509.Certificate:
-    """The certificate, once all of it could be read, which is not done before somebody looks. Raises `Refused`."""
+def certificate(data: bytes) -> x509.Certificate:
+    """A certificate in PEM or DER, all of which can be read: else that shows when somebody looks. Raises `Refused`."""
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
 
+    # the library's own errors are no ValueErrors
+    errors = (x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm)
+    load = x509.load_pem_x509_certificate if data.startswith(b"-----BEGIN") else x509.load_der_x509_certificate
     try:
+        found = load(data)
         for part in ("subject", "issuer", "extensions", "signature_hash_algorithm"):
-            getattr(certificate, part)
-        certificate.public_key()
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm) as error:
+            getattr(found, part)
+        found.public_key()
+    except (ValueError, *errors) as error:
         raise Refused("has a certificate that cannot be read") from error
-    return certificate
+    return found

@@ -207,6 +207,29 @@ def test_changed_certificate_is_refused_or_says_the_same(data, signer, in_jws, a
     assert answer.by == notary.ADA or answer.wrong
 
 
+def test_certificate_of_a_version_that_is_none_is_refused(signer, in_jws, asked):
+    raw = signer.raw[0].replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x01", 1)
+    envelope = changed(in_jws, ("header", "x5c", 0), base64.b64encode(raw).decode())
+
+    assert notation.answer(asked(JWS, json.dumps(envelope).encode())).wrong == (
+        "has a certificate that cannot be read",
+    )
+
+
+def test_certificate_of_a_version_that_is_none_is_refused_in_a_bundle_too(sigstore, subject, bundle):
+    document = json.loads(bundle)
+    place = ("verificationMaterial", "certificate", "rawBytes")
+    raw = base64.b64decode(document[place[0]][place[1]][place[2]]).replace(
+        b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x01", 1
+    )
+    signed = forms.of_bundle(json.dumps(changed(document, place, base64.b64encode(raw).decode())).encode())
+    assert signed is not None
+
+    [why] = keyless.answer(order(sigstore, subject, signed)).wrong
+
+    assert why.startswith("proves nothing: 1 is not a valid X509 version")
+
+
 @pytest.mark.parametrize("library", ["sigstore.errors", "sigstore.models"])
 def test_without_the_library_the_extra_is_named(monkeypatch, sigstore, subject, library):
     monkeypatch.setitem(sys.modules, library, None)
