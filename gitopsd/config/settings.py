@@ -68,7 +68,7 @@ class Safety(Spec, frozen=True, kw_only=True):
     shrunken_set: bool = True
     """A reload that loses over half of the declared objects, or all, is rejected."""
     orphan_vanished: bool = True
-    """What an object applied is kept when its declaration vanishes from the files."""
+    """What an object applied is kept when its declaration vanishes from the files; while no daemon runs always."""
 
 
 class Plugins(Spec, frozen=True, kw_only=True):
