@@ -79,7 +79,7 @@ class Plugins(Spec, frozen=True, kw_only=True):
 
 
 class RemoteResources(Spec, frozen=True, kw_only=True):
-    """From where kustomizations may have content fetched that they name by its address, beside their source."""
+    """From where kustomizations and charts may have content fetched that only they name: remote resources, dependencies."""
 
     hosts: tuple[str, ...] = ()
     """Names of hosts, with `*` for any part of one (`github.com`, `*.example.org`, `*`); empty: from nowhere."""
@@ -173,7 +173,7 @@ class Settings(Spec, frozen=True, kw_only=True):
     additive_ready_expr: bool = False
     """A `readyExpr` comes on top of the built-in test of a dependency instead of replacing it (Flux's AdditiveCELDependencyCheck)."""
     home_cluster: str = ""
-    """Cluster that issues the tokens of service accounts which apps are in other clusters; empty: the only one that is declared."""
+    """Cluster that knows service accounts and issues their tokens, for other clusters and for clouds; empty: the only one that is declared."""
     decryption: Decryption = field(default_factory=Decryption)
     """How encrypted files are opened, for every app that does not say so itself."""
     limits: Limits = field(default_factory=Limits)

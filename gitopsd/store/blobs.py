@@ -28,9 +28,10 @@ BIG = 256 * 1024
 """Bytes after compression from which a blob is a file."""
 WORTH = 4096
 """Bytes from which compression pays: below it costs more time than the page it saves."""
-BATCH_COUNT = 200
+BATCH_COUNT = 500
 BATCH_BYTES = 1024 * 1024
-"""Small enough that another writer waits a few milliseconds."""
+"""Small enough that another writer waits for some milliseconds; in smaller ones the same pages of the indexes are written
+again and again."""
 CHECKPOINT = 8 * 1024 * 1024
 
 
@@ -189,8 +190,8 @@ def _add(database: Database, batch: list[Content], digests: list[bytes], now: Cl
     try:
         packed.extend(_pack(database, digest, data) for digest, data in fresh.items())
         with database.write() as connection:
-            _insert(database, connection, packed, now())
-            _name(connection, named)
+            numbers = _insert(database, connection, packed, now())
+            _name(connection, named, numbers)
     finally:
         for blob in packed:
             if blob.temporary:
@@ -226,8 +227,8 @@ def _write(path: Path, data: bytes) -> Path:
     return Path(temporary)
 
 
-def _insert(database: Database, connection: sqlite3.Connection, packed: list[_Packed], now: int) -> None:
-    """The rows of new blobs. One that is there after all is used as it is."""
+def _insert(database: Database, connection: sqlite3.Connection, packed: list[_Packed], now: int) -> Mapping[bytes, int]:
+    """Make the rows of new blobs, and return their numbers. One that is there after all is used as it is."""
     there = retention.present(connection, "blob", [blob.digest for blob in packed])
     retention.touch(connection, "blob", there, now)
     (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM blob").fetchone()
@@ -244,11 +245,17 @@ def _insert(database: Database, connection: sqlite3.Connection, packed: list[_Pa
         if blob.temporary:
             with translated(blob.temporary):
                 blob.temporary.rename(place(database, blob.digest))
+    return {blob.digest: number for number, blob in new}
 
 
-def _name(connection: sqlite3.Connection, named: list[tuple[str, bytes]]) -> None:
+def _name(connection: sqlite3.Connection, named: list[tuple[str, bytes]], numbers: Mapping[bytes, int]) -> None:
+    """Note native ids; `numbers` are those of the blobs that were just made, which need not be looked up."""
+    anew = " ON CONFLICT (key) DO UPDATE SET blob = excluded.blob WHERE blob <> excluded.blob"
     connection.executemany(
-        "INSERT INTO native (key, blob) SELECT ?, id FROM blob WHERE digest = ?"
-        " ON CONFLICT (key) DO UPDATE SET blob = excluded.blob WHERE blob <> excluded.blob",
-        named,
+        f"INSERT INTO native (key, blob) VALUES (?, ?){anew}",
+        [(key, numbers[digest]) for key, digest in named if digest in numbers],
+    )
+    connection.executemany(
+        f"INSERT INTO native (key, blob) SELECT ?, id FROM blob WHERE digest = ?{anew}",
+        [(key, digest) for key, digest in named if digest not in numbers],
     )

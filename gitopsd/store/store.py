@@ -20,7 +20,7 @@ from gitopsd.model.errors import UsageError
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.manifest import Body, Manifest, Outline, Rendered
 from gitopsd.model.outcome import LedgerRow
-from gitopsd.model.tree import Artifact, Changes, File, Node
+from gitopsd.model.tree import Artifact, Changes, File, Node, Polled
 from gitopsd.plugin.tree import Content, Stored
 from gitopsd.store import (
     applied,
@@ -31,6 +31,7 @@ from gitopsd.store import (
     gc,
     growth,
     ledger,
+    polls,
     rendered,
     secret_key,
     status,
@@ -149,7 +150,16 @@ class Store:
             rendered.forget(connection, ref)
             applied.forget(connection, ref)
             status.forget(connection, ref)
+            polls.forget(connection, ref)
             children.forget(connection, ref)
+
+    def polls(self) -> Mapping[ObjectRef, Polled]:
+        """When each source was last found to be up to date."""
+        return polls.of_all(self._cache)
+
+    def keep_polls(self, values: Mapping[ObjectRef, Polled]) -> None:
+        """Replace the polls of these sources, in one short transaction."""
+        polls.keep(self._cache, values)
 
     # Rendered sets and what was applied
 

@@ -178,7 +178,10 @@ def patch(call: Call) -> Any:
     try:
         return msgspec.json.decode(call.body)
     except msgspec.DecodeError as error:
-        raise status.bad_request(f"error decoding patch: {error}") from error
+        ends = "truncated" in str(error)
+        raise status.bad_request(
+            "unexpected end of JSON input" if ends else f"error decoding patch: {error}"
+        ) from error
 
 
 def stated(call: Call) -> Json:

@@ -179,6 +179,8 @@ def _other(cluster: Cluster, asked: Asked) -> Answer:
     path = asked.path.rstrip("/")
     if path in PROBES or path.startswith(tuple(f"{probe}/" for probe in PROBES)):
         return Answer(body=b"ok", content_type="text/plain")
+    if path == "/openapi/v2" and "protobuf" in asked.headers.get("accept", ""):
+        return Answer(body=openapi.before(), content_type=openapi.BEFORE_TYPE)
     document = _document(cluster, asked, path)
     if document is None:
         return Answer(code=404, body=b"404 page not found\n", content_type="text/plain")
@@ -204,6 +206,8 @@ def _document(cluster: Cluster, asked: Asked, path: str) -> Json | None:
             return {"kind": "APIGroup", "apiVersion": "v1", **discovery.group(known, group)}
         case ["apis", group, version] if version in known.versions(group):
             return discovery.resource_list(known, group, version)
+        case ["openapi", "v2"]:
+            return openapi.BEFORE
         case ["openapi", "v3"]:
             return openapi.paths(known)
         case ["openapi", "v3", "api", "v1"]:
