@@ -210,14 +210,14 @@ async def test_one_that_posed_first_is_cut_off_and_what_it_claimed_is_free(world
     assert await world.exists("a")
 
 
-async def test_the_declared_cluster_by_another_way_is_the_same_one(world: World) -> None:
-    world.repository.commit({**maps("here", "a", "h"), **maps("way", "a", "w")})
-    world.declare(kustomization("here"), away("way", "dependsOn: [{name: here}]"), secret(world.running.kubeconfig()))
-    outcomes = await world.once()
+async def test_the_declared_cluster_by_another_way_is_the_same_one(either: World) -> None:
+    either.repository.commit({**maps("here", "a", "h"), **maps("way", "a", "w")})
+    either.declare(kustomization("here"), away("way", "dependsOn: [{name: here}]"), secret(either.running.kubeconfig()))
+    outcomes = await either.once()
     assert outcomes[app_ref("here")].phase is Phase.READY, outcomes[app_ref("here")].message
     assert outcomes[app_ref("way")].phase is Phase.STALLED
     assert f"{app_ref('here')} wants it too" in outcomes[app_ref("way")].message
-    assert await world.exists("a", "h", "w")
+    assert await either.exists("a", "h", "w")
 
 
 async def test_an_app_that_moves_to_another_cluster_says_what_it_leaves_behind(world: World, remote: Running) -> None:
