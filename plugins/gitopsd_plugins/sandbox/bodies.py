@@ -179,7 +179,9 @@ def patch(call: Call) -> Any:
         return msgspec.json.decode(call.body)
     except msgspec.DecodeError as error:
         ends = "truncated" in str(error)
-        raise status.bad_request("unexpected end of JSON input" if ends else f"error decoding patch: {error}") from error
+        raise status.bad_request(
+            "unexpected end of JSON input" if ends else f"error decoding patch: {error}"
+        ) from error
 
 
 def stated(call: Call) -> Json:
