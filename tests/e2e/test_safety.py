@@ -344,7 +344,6 @@ async def test_an_object_that_is_marked_in_the_cluster_is_never_pruned(either: W
     assert either.deleted == []
 
 
-
 async def test_without_prune_nothing_is_deleted(either: World) -> None:
     await applied(either, "prune: false")
     either.repository.commit(gone("app", "a"))
