@@ -79,7 +79,7 @@ class Plugins(Spec, frozen=True, kw_only=True):
 
 
 class RemoteResources(Spec, frozen=True, kw_only=True):
-    """From where kustomizations may have content fetched that they name by its address, beside their source."""
+    """From where kustomizations and charts may have content fetched that only they name: remote resources, dependencies."""
 
     hosts: tuple[str, ...] = ()
     """Names of hosts, with `*` for any part of one (`github.com`, `*.example.org`, `*`); empty: from nowhere."""
@@ -100,7 +100,7 @@ class Network(Spec, frozen=True, kw_only=True):
     """Where sources may be fetched from. Clusters and the proxies of the environment are not meant."""
 
     private_addresses: bool = True
-    """False: public addresses only; private, link-local (metadata services) and loopback ones are refused after each look-up."""
+    """False: public addresses only; private, link-local and loopback ones are refused after each look-up, but for those that the environment names and the clouds' metadata services."""
     allowed_networks: tuple[Cidr, ...] = ()
     """Networks, as CIDR, that are allowed all the same."""
 

@@ -92,6 +92,24 @@ async def test_failure_is_told_to_all_who_wait_and_is_not_kept() -> None:
 
 
 @pytest.mark.asyncio
+async def test_who_asks_for_patience_is_left_alone_by_all_who_would_ask_the_same() -> None:
+    kept, lender, asked = Kept(), Lender(), []
+
+    async def busy() -> Lent:
+        asked.append(True)
+        raise Transient("too many requests", retry_after=30)
+
+    for second in (0, 10, 29.9):
+        with pytest.raises(Transient, match="too many requests") as caught:
+            await kept.get("key", START + timedelta(seconds=second), busy)
+        assert caught.value.retry_after == pytest.approx(30 - second)
+    assert len(asked) == 1
+
+    assert (await kept.get("other", START, lender)).number == 1
+    assert (await kept.get("key", START + timedelta(seconds=30), lender)).number == 2
+
+
+@pytest.mark.asyncio
 async def test_what_is_refused_in_use_is_forgotten_and_what_fails_otherwise_is_not() -> None:
     kept, lender = Kept(), Lender()
     first = await kept.get("key", START, lender)

@@ -21,7 +21,7 @@ _MAGIC = b"\xfftOc\0\0\0\2"
 _FANOUT = len(_MAGIC)
 _ORDER = _FANOUT + 256 * 4
 _RECENT = 16 << 20
-_WINDOW = 32 << 20
+_WINDOW = 16 << 20
 _FAR = 1 << 31
 
 

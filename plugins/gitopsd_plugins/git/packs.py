@@ -24,7 +24,7 @@ from dulwich.pack import extend_pack, write_pack_index_v2
 from gitopsd_plugins.git import packed
 from gitopsd_plugins.git.packed import CHECKSUM, HEADER, NAMES, MalformedPack, Packed
 
-AT_HAND = 64 << 20
+AT_HAND = 48 << 20
 """Bytes of unpacked objects that are handed on."""
 _DELTAS = 16 << 20
 """Bytes of differences that are kept until their base is named; the others are unpacked a second time."""

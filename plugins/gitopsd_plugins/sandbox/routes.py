@@ -91,7 +91,7 @@ def _call(asked: Asked, target: calls.Target) -> Call:
         query=asked.query,
         user=asked.user,
         agent=asked.headers.get("user-agent", ""),
-        content_type=asked.headers.get("content-type", "").partition(";")[0].strip(),
+        content_type=asked.headers.get("content-type", "").partition(";")[0].strip().lower(),
         accept=asked.headers.get("accept", ""),
         body=asked.body,
     )
@@ -158,11 +158,14 @@ def _shown(cluster: Cluster, call: Call, written: Stored | Json, code: int) -> A
 
 
 def _delete(cluster: Cluster, call: Call) -> Answer:
+    calls.check_options(call)
+    calls.options(call)  # refused before it is looked whether the object is there
     deletion.warn(call)
     return _shown(cluster, call, deletion.delete(cluster, call, reads.found(cluster, call)), 200)
 
 
 def _delete_collection(cluster: Cluster, call: Call) -> Answer:
+    calls.check_options(call)
     asked = calls.options(call)
     selected = reads.selected(cluster, call)
     for stored in selected:

@@ -167,6 +167,14 @@ async def test_good_signature_of_another_artifact_is_refused(world, registry, in
     await refused(world, registry, intent, f"its signature does not count: it is of {digest(b'something else')}")
 
 
+async def test_words_of_a_signature_do_not_reach_a_terminal_as_they_are(
+    world, registry, intent, subject, sigstore, form
+):
+    form(sigstore, registry, subject, sigstore.signer(), about="sha256:\x1b[31m\nlook: here")
+
+    await refused(world, registry, intent, r"it is of sha256: ?\[31m look: here; nothing")
+
+
 async def test_signature_that_the_log_did_not_take_is_refused(world, registry, intent, subject, sigstore, form):
     form(sigstore, registry, subject, sigstore.signer(), body=b'{"kind":"hashedrekord"}')
 
@@ -331,8 +339,11 @@ async def _signed(registry, subject, world):
             yield signed
 
 
-async def test_expression_that_is_none_is_named(read):
-    with pytest.raises(SpecError, match="is no regular expression") as caught:
-        read(verify={"matchOIDCIdentity": [{"issuer": "(", "subject": "a"}]})
+@pytest.mark.parametrize(
+    ("text", "message"), [("(", "is no regular expression"), ("[[:alpha:]]", r"write it as \[A-Za-z\]")]
+)
+async def test_expression_that_is_none_is_named(read, text, message):
+    with pytest.raises(SpecError, match=message) as caught:
+        read(verify={"matchOIDCIdentity": [{"issuer": text, "subject": "a"}]})
 
     assert caught.value.path == ("spec", "verify", "matchOIDCIdentity", 0, "issuer")

@@ -18,7 +18,7 @@ import msgspec
 from gitopsd.model.errors import Misconfigured, Rejected
 from gitopsd.plugin.oci.verify import cosign, fulcio, identity, promised
 from gitopsd.plugin.oci.verify.cosign import Signed
-from gitopsd.plugin.oci.verify.proof import Refused
+from gitopsd.plugin.oci.verify.proof import Refused, plain
 from gitopsd.plugin.oci.verify.spec import ROOT_FILE, Identity
 from gitopsd.plugin.tree import Intake
 
@@ -119,7 +119,7 @@ def _by_bundle(raw: bytes, order: Order, root: Document) -> str:
         raise Refused("has no certificate: it was made with a key, so name the key in spec.verify.secretRef")
     policy = _Policy(lambda certificate: identity.accepted(certificate, order.identities))
     # What a hostile bundle makes the library stumble over is no proof either.
-    hostile = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+    hostile = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
     certificates = (ExtensionNotFound, DuplicateExtension, InvalidVersion, UnsupportedAlgorithm)
     try:
         bundle = Bundle.from_json(raw)
@@ -146,5 +146,4 @@ class _Policy:
 
 def _line(error: Exception) -> str:
     # of a list of what does not fit, the first is enough, and what was given is not repeated
-    text = " ".join(str(error).split()).partition(" [type=")[0] or type(error).__name__
-    return "".join(c if c.isprintable() else " " for c in text)[:300]
+    return plain(str(error).partition(" [type=")[0]) or type(error).__name__
