@@ -61,7 +61,7 @@ from gitopsd.model.errors import (
 )
 from gitopsd.model.health import Explanation, Health, Verdict
 from gitopsd.model.identity import ObjectRef, ResourceId
-from gitopsd.model.inventory import Approval, Inventory, Owned, Suspension
+from gitopsd.model.inventory import Approval, Decision, Inventory, Owned, Suspension
 from gitopsd.model.manifest import Body, Manifest, Read, Rendered, Stage
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase, Step
 from gitopsd.model.remote import Remote
@@ -123,6 +123,7 @@ __all__ = [
     "Context",
     "Credential",
     "Credentials",
+    "Decision",
     "Declared",
     "Decryption",
     "Decryptor",

@@ -162,6 +162,11 @@ class Board:
         """The outcome with what is secret in it masked."""
         return outcome.masked(self.discretion(outcome.ref, everywhere))
 
+    def versions(self, app: ObjectRef) -> Mapping[ResourceId, str]:
+        """In which version an app's objects are applied."""
+        inventory = self.inventories.get(app)
+        return {id: owned.version for id, owned in inventory.owned.items()} if inventory else {}
+
     def apps(self) -> Iterable[AppIntent]:
         """Every declared app."""
         return (intent for intent in self.intents.values() if isinstance(intent, AppIntent))

@@ -71,8 +71,10 @@ class Control(Protocol):
         """End a suspension made by `suspend`; after `until` it is suspended again."""
         ...
 
-    async def delete(self, name: str, token: str, actor: str = "", reason: str = "") -> Sequence[Report]:
-        """Delete these apps with what they applied, by their deletion policies."""
+    async def delete(
+        self, name: str, token: str, actor: str = "", reason: str = "", until: datetime | None = None
+    ) -> Sequence[Report]:
+        """Delete these orphans with what they applied; what is not deleted by `until` is kept."""
         ...
 
     async def why(self, name: str) -> Sequence[Sequence[Link]]:
@@ -150,10 +152,12 @@ class LocalControl:
             await self._decisions.resume(ref, actor=actor, reason=reason, until=until)
         return await self.views([name])
 
-    async def delete(self, name: str, token: str, actor: str = "", reason: str = "") -> Sequence[Report]:
+    async def delete(
+        self, name: str, token: str, actor: str = "", reason: str = "", until: datetime | None = None
+    ) -> Sequence[Report]:
         """Delete apps."""
-        refs = self._engine.find(name)
-        return [self._done(await self._decisions.delete(ref, token, actor=actor, reason=reason)) for ref in refs]
+        refs, decide = self._engine.find(name), self._decisions.delete
+        return [self._done(await decide(ref, token, actor=actor, reason=reason, until=until)) for ref in refs]
 
     async def why(self, name: str) -> Sequence[Sequence[Link]]:
         """The chains of these objects."""

@@ -16,7 +16,7 @@ from structlog.contextvars import bound_contextvars
 from gitopsd.config.declared_set import DeclaredSet
 from gitopsd.model.declared import AppIntent, Broken, SourceIntent, Unserved
 from gitopsd.model.errors import Misconfigured
-from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.model.identity import ObjectRef
 from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase
@@ -26,10 +26,11 @@ from gitopsd.reconcile.claims import Claims
 from gitopsd.reconcile.conclude import Run
 from gitopsd.reconcile.remotes import Elsewhere
 from gitopsd.reconcile.world import Board, World
-from gitopsd.runtime import recorded, remembered, scheduled, views, warned
+from gitopsd.runtime import past, recorded, remembered, scheduled, views, warned
 from gitopsd.runtime.attempt import Attempt
 from gitopsd.runtime.blind import Deaf
 from gitopsd.runtime.clusters import Clusters
+from gitopsd.runtime.endings import Endings
 from gitopsd.runtime.family import Family
 from gitopsd.runtime.happenings import Happenings
 from gitopsd.runtime.journal import Journal
@@ -53,6 +54,7 @@ class Engine:
         self.board = Board(polled=dict(parts.store.polls()))
         self.happenings = Happenings()
         self.family = Family(self.board, parts.registry, parts.store, self._journal if parts.persist else None)
+        self.endings = Endings(self.board, parts.registry)
         self.clusters = Clusters(tasks, parts.connect, parts.ctx.credentials)
         self.scheduler = Scheduler(
             tasks, self._carry, on_outcome=self._concluded, now=parts.ctx.now, rng=parts.rng, pace=parts.pace
@@ -199,9 +201,11 @@ class Engine:
 
     async def _attempted(self, attempt: Attempt) -> Outcome:
         token = attempt.tokens[-1] if attempt.tokens else ""
-        match self.board.intents.get(attempt.ref):
+        now = self._parts.ctx.now()
+        run = Run(declared=self.board.declared[attempt.ref], started=now, token=token)
+        match self.board.intents[attempt.ref]:
             case SourceIntent() | Unserved() | Broken() if attempt.ref in self.board.removals:
-                return self._plainly(attempt.ref, Phase.DELETED, "deleted")
+                return conclude.deleted(run, now)
             case SourceIntent():
                 first = self._parts.resume and attempt.unasked and attempt.ref not in self.board.outcomes
                 return await source.attempt(attempt.ref, self.world, token=token, resume=first)
@@ -211,15 +215,8 @@ class Engine:
                     attempt.ref, self.world, superseded=attempt.superseded, token=token, fresh=fresh
                 )
             case Broken(message=message):
-                now = self._parts.ctx.now()
-                run = Run(declared=self.board.declared[attempt.ref], started=now, token=token)
                 return conclude.failed(run, Misconfigured(message, reason="Broken"), now)
-        return self._plainly(attempt.ref, Phase.UNSERVED, "not served yet")
-
-    def _plainly(self, ref: ObjectRef, phase: Phase, message: str) -> Outcome:
-        """The outcome of an object that has nothing in a cluster."""
-        now = self._parts.ctx.now()
-        return Outcome(ref=ref, phase=phase, generation=1, message=message, started=now, finished=now)
+        return conclude.unserved(run, now)
 
     def _progressed(self, outcome: Outcome) -> None:
         outcome = self.board.discreet(self._parts.ctx.masked, outcome)
@@ -242,6 +239,13 @@ class Engine:
         if outcome.phase is Phase.DELETED:
             self._ended(ref)
         self._employ_children(ref)
+        self._moved(self.endings.heard(outcome))
+
+    def _moved(self, orphans: Set[ObjectRef]) -> None:
+        if orphans:
+            self._schedule()
+        for ref in orphans:
+            self.scheduler.wake(ref, Reason.REQUEST)
 
     def record(self, decision: LedgerRow) -> None:
         """A person decided something: it goes into the ledger, and who listens hears of it."""
@@ -287,12 +291,7 @@ class Engine:
         self._schedule()
 
     def _cluster(self, ref: ObjectRef) -> str:
-        intent = self.board.intents.get(ref)
-        if isinstance(intent, AppIntent) and intent.kubeconfig:
-            return str(intent.kubeconfig)
-        name = intent.cluster if isinstance(intent, AppIntent) else None
-        known = tuple(self._declared.clusters)
-        return name or (known[0] if len(known) == 1 else "")
+        return views.cluster(self.board.intents.get(ref), tuple(self._declared.clusters))
 
     async def loaded(self, target: Target, inventories: Iterable[Inventory]) -> None:
         """A cluster was reached: take over what is recorded there, apps in the order of their names.
@@ -319,11 +318,9 @@ class Engine:
             lambda app: self.clusters.named(target, self.board.intents.get(app)),
         )
         remembered.children(found, self.family, self.world, self._declared)
-
-    def versions(self, app: ObjectRef) -> Mapping[ResourceId, str]:
-        """In which version an app's objects are applied."""
-        inventory = self.board.inventories.get(app)
-        return {id: owned.version for id, owned in inventory.owned.items()} if inventory else {}
+        if not self._parts.safety.read_only:
+            await self._journal.recall(past.decisions(found, target.access.cluster))
+            self._moved(self.endings.recall(found, self._parts.ctx.now()))
 
     def forget_unread(self) -> None:
         """Let go of what renders read from elsewhere once, and read no more."""

@@ -42,6 +42,10 @@ class Records(Protocol):
         """Write rows of the ledger, all or none."""
         ...
 
+    def unknown(self, rows: Sequence[LedgerRow]) -> tuple[LedgerRow, ...]:
+        """Those of the rows that the ledger does not have."""
+        ...
+
     def keep_statuses(self, statuses: Mapping[ObjectRef, Mapping[str, Any]]) -> None:
         """Replace statuses."""
         ...
@@ -143,6 +147,17 @@ class Journal:
             self._waiting.rows.append(row)
         if polled is not None:
             self._waiting.polls[ref] = polled
+        self._noted.set()
+
+    async def recall(self, rows: Sequence[LedgerRow]) -> None:
+        """Take down what the ledger does not have of this: its disk was lost, or a gitopsd on another machine was at work."""
+        async with self._writing:  # what was noted before is on the disk, or still waits
+            try:
+                found = await to_thread.run_sync(self._store.unknown, rows)
+            except GitopsdError as error:
+                self._log.warning("the ledger cannot be read", problem=str(error))
+                return
+            self._waiting.rows.extend(row for row in found if row not in self._waiting.rows)
         self._noted.set()
 
     def note_children(self, parent: ObjectRef, bodies: Sequence[Body]) -> None:

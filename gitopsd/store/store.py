@@ -38,7 +38,7 @@ from gitopsd.store import (
     verify,
 )
 from gitopsd.store.database import Database, NewerDatabase, OlderDatabase, open_database
-from gitopsd.store.failures import DamagedDatabase
+from gitopsd.store.failures import DamagedDatabase, translated
 from gitopsd.store.nodes import Nodes
 from gitopsd.store.retention import Clock
 from gitopsd.store.schema import CACHE, LEDGER
@@ -84,9 +84,11 @@ class Store:
         return cls(path=path, cache=cache, ledger=book, key=key, warnings=warnings, now=now)
 
     def close(self) -> None:
-        """Close both databases."""
+        """Close both databases; what is in the folder belongs to its owner, whoever opened it."""
         self._cache.close()
         self._ledger.close()
+        with translated(self.path):
+            folder.hand_over(self.path)
 
     def __enter__(self) -> Store:
         return self
@@ -118,7 +120,7 @@ class Store:
         return blobs.known(self._cache, keys, self._now)
 
     def add(self, contents: Iterable[Content]) -> Sequence[File]:
-        """Keep bytes, in short transactions of up to 500; one `File` per content, in order."""
+        """Keep bytes, in short transactions of up to 1,000; one `File` per content, in order."""
         return blobs.add(self._cache, contents, self._now)
 
     def put(self, changes: Changes) -> Stored:
@@ -214,6 +216,10 @@ class Store:
     def append(self, rows: Sequence[LedgerRow]) -> None:
         """Write rows into the ledger, all or none; they are on the disk when this returns."""
         ledger.append(self._ledger, rows)
+
+    def unknown(self, rows: Sequence[LedgerRow]) -> tuple[LedgerRow, ...]:
+        """Those of the rows that the ledger does not have."""
+        return ledger.unknown(self._ledger, rows)
 
     def ledger(self, limit: int, ref: ObjectRef | None = None) -> tuple[LedgerRow, ...]:
         """The latest rows, the newest first."""

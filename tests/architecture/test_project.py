@@ -15,7 +15,7 @@ ELSEWHERE = re.compile(r"(?<![\w}])/(work|root|Users)/\w|/opt/(?!gitopsd)\w|/hom
 """Paths of a machine on which somebody worked."""
 API = """
 Access AccountToken Action Actor Adopt Answers AnyAddress AnyFolder AnyRevision AppIntent Approval Artifact Asker Atomic Author Body
-Broken Change Changes Closing ClusterAccess ConfigName Conflict Content Context Credential Credentials Declared Decryption
+Broken Change Changes Closing ClusterAccess ConfigName Conflict Content Context Credential Credentials Decision Declared Decryption
 Decryptor Deletion Digest DriftPolicy Engine Entry Explanation Fetching FieldChange File Folder GitopsdError Health
 HealthCheck HealthExpression HealthRule HeldElsewhere Hold Http Intake Intent Inventory KeyService Keys Kind LedgerRow Link
 Lister Live Lock Locked Manifest Misconfigured Need Node NotReady NothingThere ObjectRef Objects Opened Ours Outcome

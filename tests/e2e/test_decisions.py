@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import anyio
 import pytest
-from fakes.world import World, app_ref, gone, kustomization, maps
+from fakes.proxy import proxy, status
+from fakes.world import SOURCE, World, app_ref, gone, kustomization, maps
 
 from gitopsd.config.problems import ConfigError
 from gitopsd.model.errors import UsageError
-from gitopsd.model.outcome import Phase
+from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.runtime.control import LocalControl
+from gitopsd.runtime.decisions import Decisions
+from gitopsd.runtime.engine import Engine
 
 pytestmark = pytest.mark.asyncio
 
 APP = app_ref("app")
 ABC = ("a", "b", "c", "d")
+SECOND = """
+apiVersion: gitopsd.io/v1alpha1
+kind: Cluster
+metadata: {name: second}
+spec: {sandbox: {}}
+"""
 
 
 def now() -> datetime:
@@ -138,3 +150,140 @@ async def test_a_declared_app_is_not_deleted_and_nothing_is_noted(world: World) 
         with pytest.raises(UsageError, match="its declaration brings it back"):
             await control.delete("ks/app", "t", "ada", "why not")
         assert all("delete" not in row.counts for row in await control.history([], 10))
+
+
+async def orphaned(world: World) -> None:
+    """An app whose declaration is gone, with all that it applied."""
+    await ready(world)
+    assert (await world.app()).phase is Phase.READY
+    world.declare()
+
+
+@asynccontextmanager
+async def keeping(world: World, name: str) -> AsyncIterator[Engine]:
+    """The engine at work on a cluster where this ConfigMap cannot be deleted."""
+    async with proxy(world.running.url) as way:
+        way.add(status(500, message="not now"), method="DELETE", path=f"/configmaps/{name}$")
+        world.through = way.url
+        world.declare()
+        async with world.engine() as engine:
+            await engine.reached()
+            yield engine
+    world.through = ""
+    world.declare()
+
+
+async def delete(engine: Engine, *, hours: float = 1.0) -> Outcome:
+    until = now() + timedelta(hours=hours)
+    return await Decisions(engine).delete(APP, "asked", actor="ada", reason="the old stack goes", until=until)
+
+
+async def of_people(engine: Engine) -> list[tuple[str, str, str]]:
+    """The rows of the ledger about decisions, the newest first: who, what, why."""
+    await engine.written()
+    rows = await LocalControl(engine).history([], 20)
+    verbs = [(row, verb) for row in rows for verb in row.counts if verb in {"suspend", "resume", "delete"}]
+    return [(row.actor, verb, row.reason.rpartition(": ")[2]) for row, verb in verbs if row.actor in {"ada", "grace"}]
+
+
+async def test_every_decision_is_in_the_history_again_after_the_disk_was_lost(world: World) -> None:
+    await ready(world)
+    async with world.engine() as engine:
+        await world.until("app")
+        await LocalControl(engine).suspend("ks/app", "ada", "incident 42", None)
+        await LocalControl(engine).resume("ks/app", "grace", "over")
+        before = await of_people(engine)
+    shutil.rmtree(world.folder / "state")
+    async with world.engine() as engine:
+        await engine.once()
+        assert await of_people(engine) == before == [("grace", "resume", "over"), ("ada", "suspend", "incident 42")]
+
+
+async def test_decisions_that_the_ledger_has_are_not_noted_again(world: World) -> None:
+    await ready(world)
+    async with world.engine() as engine:
+        await world.until("app")
+        await LocalControl(engine).suspend("ks/app", "ada", "incident 42", None)
+    for _ in range(2):
+        async with world.engine() as engine:
+            await engine.once()
+            assert await of_people(engine) == [("ada", "suspend", "incident 42")]
+
+
+async def test_a_deletion_goes_on_after_a_restart_with_a_lost_disk(world: World) -> None:
+    await orphaned(world)
+    async with keeping(world, "a") as engine:
+        outcome = await delete(engine)
+        assert (outcome.phase, await world.exists("a"), await world.exists("b")) == (Phase.RETRYING, True, False)
+    shutil.rmtree(world.folder / "state")
+    async with world.engine() as engine:
+        await engine.reached()
+        await world.until("app", Phase.DELETED)
+        assert await of_people(engine) == [("ada", "delete", "the old stack goes")]
+    assert not await world.exists("a")
+
+
+async def test_a_deletion_is_void_when_its_time_is_over(world: World) -> None:
+    await orphaned(world)
+    async with keeping(world, "a") as engine:
+        outcome = await delete(engine, hours=1 / 3600)
+        with anyio.fail_after(20):
+            while outcome.phase is Phase.RETRYING:
+                outcome = await engine.reconcile(APP, "again")
+        assert outcome.phase is Phase.ORPHANED
+        assert "was not carried out in time" in outcome.message
+        assert engine.view(APP).phase is Phase.ORPHANED
+    async with world.engine() as engine:
+        await engine.reached()
+        await engine.once()
+        assert engine.view(APP).phase is Phase.ORPHANED
+        assert await world.exists("a")
+        assert (await delete(engine)).phase is Phase.DELETED
+    assert not await world.exists("a")
+
+
+async def test_a_deletion_that_is_asked_for_too_late_is_refused(world: World) -> None:
+    await orphaned(world)
+    async with world.engine() as engine:
+        await engine.reached()
+        with pytest.raises(UsageError, match="the time until which it may be has passed"):
+            await delete(engine, hours=-1)
+    assert await world.exists(*ABC)
+
+
+async def test_a_deletion_begins_only_when_every_app_has_rendered(world: World) -> None:
+    await orphaned(world)
+    async with keeping(world, "a") as engine:
+        await delete(engine)
+    world.declare(kustomization("other"))
+    async with world.engine() as engine:
+        assert (await engine.once())[app_ref("other")].phase is Phase.RETRYING  # its path is not there
+        assert engine.view(APP).phase is Phase.ORPHANED
+        world.repository.commit(maps("other", "z"))
+        await engine.reconcile(SOURCE, "news")
+        await world.until("app", Phase.DELETED)
+    assert not await world.exists("a")
+
+
+async def test_who_declares_an_app_again_ends_its_deletion_for_good(world: World) -> None:
+    await orphaned(world)
+    async with keeping(world, "a") as engine:
+        await delete(engine)
+    world.declare(kustomization("app"))
+    assert (await world.app()).phase is Phase.READY
+    assert await world.exists(*ABC)
+    world.declare()
+    async with world.engine() as engine:
+        await engine.reached()
+        await engine.once()
+        assert engine.view(APP).phase is Phase.ORPHANED
+    assert await world.exists(*ABC)
+
+
+async def test_an_orphan_is_deleted_in_the_cluster_where_it_is_among_several(world: World) -> None:
+    await orphaned(world)
+    world.config.write_text(world.config.read_text() + "---\n" + SECOND)
+    async with world.engine() as engine:
+        await engine.clusters.target("test")
+        assert (await delete(engine)).phase is Phase.DELETED
+    assert not await world.exists("a")

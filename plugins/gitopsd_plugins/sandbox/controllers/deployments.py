@@ -111,7 +111,7 @@ def _status(cluster: Cluster, stored: Stored, current: Stored, *, expired: bool)
         "readyReplicas": ready,
     }
     numbers |= {"availableReplicas": ready, "unavailableReplicas": max(0, wanted - ready)}
-    status |= {name: number for name, number in numbers.items() if number}
+    status |= {name: number for name, number in numbers.items() if number} | {"terminatingReplicas": 0}
     complete = ready >= wanted and counts.get("replicas", 0) == wanted
     failed = not complete and expired and pods.fails(stored.body["spec"]["template"])
     held = stored.body.get("status", {}).get("conditions", [])
@@ -147,6 +147,7 @@ def look_at_set(cluster: Cluster, stored: Stored, _: float) -> float | None:
     held = pods.ensure(cluster, stored, spec["template"], names, {})
     ready = sum(map(pods.is_ready, held))
     status: Json = {"replicas": len(held), "observedGeneration": stored.metadata["generation"]}
+    status["terminatingReplicas"] = 0
     if held:
         status["fullyLabeledReplicas"] = len(held)
     if ready:
