@@ -148,6 +148,11 @@ class Board:
     despite: set[ObjectRef] = field(default_factory=set)
     """Apps that a plan was asked for by name: they are planned although they are suspended."""
 
+    def forget(self, ref: ObjectRef) -> None:
+        """It is not declared any more."""
+        for table in (self.declared, self.intents, self.artifacts, self.polled, self.outcomes, self.short):
+            table.pop(ref, None)
+
     def discretion(self, ref: ObjectRef, everywhere: Callable[[str], str]) -> Callable[[str], str]:
         """Masks what is said of an object: what `everywhere` masks, and the object's own short values."""
         alone = masking.quoted(self.short.get(ref, ()))
@@ -161,11 +166,6 @@ class Board:
         """In which version an app's objects are applied."""
         inventory = self.inventories.get(app)
         return {id: owned.version for id, owned in inventory.owned.items()} if inventory else {}
-
-    def forget(self, ref: ObjectRef) -> None:
-        """It is not declared any more."""
-        for table in (self.declared, self.intents, self.artifacts, self.polled, self.outcomes, self.short):
-            table.pop(ref, None)
 
     def apps(self) -> Iterable[AppIntent]:
         """Every declared app."""

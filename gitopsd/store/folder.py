@@ -33,12 +33,12 @@ def make(folder: Path) -> None:
 def hand_over(folder: Path) -> None:
     """Give what the superuser made here to the folder's owner: a service that runs as him could not open it otherwise.
 
-    By descriptors, and no link is followed: the owner may change names meanwhile.
+    By descriptors, and no link in it is followed: the owner may change names meanwhile. The folder may be one, as systemd's is.
     """
     owner = folder.stat()
     if os.geteuid() != 0 or owner.st_uid == 0:
         return
-    for _, folders, files, here in os.fwalk(folder):
+    for _, folders, files, here in os.fwalk(folder.resolve()):
         for name in (*folders, *files):
             with suppress(FileNotFoundError):  # another process removed it
                 if os.stat(name, dir_fd=here, follow_symlinks=False).st_uid == 0:

@@ -331,6 +331,19 @@ async def test_a_marked_object_is_never_pruned(either: World, marker: str) -> No
     assert either.deleted == []
 
 
+@pytest.mark.parametrize("marker", ["prune: disabled", "ssa: Ignore", "reconcile: disabled"])
+async def test_an_object_that_is_marked_in_the_cluster_is_never_pruned(either: World, marker: str) -> None:
+    await applied(either)
+    key, value = f"kustomize.toolkit.fluxcd.io/{marker}".split(": ")
+    path = "/api/v1/namespaces/default/configmaps/a"
+    await either.send("PATCH", f"{path}?fieldManager=somebody", {"metadata": {"annotations": {key: value}}}, MERGE)
+    either.repository.commit(gone("app", "a"))
+    outcome = await either.app()
+    assert outcome.phase is Phase.READY, outcome.message
+    assert await either.exists("a")
+    assert either.deleted == []
+
+
 async def test_without_prune_nothing_is_deleted(either: World) -> None:
     await applied(either, "prune: false")
     either.repository.commit(gone("app", "a"))

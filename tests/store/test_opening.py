@@ -168,7 +168,8 @@ def test_what_the_superuser_makes_in_a_users_folder_is_the_users(folder: Path, t
     os.chown(folder, 12345, 12346)
     (tmp_path / "elsewhere").touch()
     (folder / "link").symlink_to(tmp_path / "elsewhere")
-    with Store.open(folder) as store:
+    (tmp_path / "named").symlink_to(folder)
+    with Store.open(tmp_path / "named") as store:
         store.append([ROW])
 
     assert {(path.lstat().st_uid, path.lstat().st_gid) for path in folder.rglob("*")} == {(12345, 12346)}

@@ -32,16 +32,13 @@ class BucketSource:
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
         """List the bucket: one request for each thousand objects."""
         with _named(intent.ref):
-            given, lent = await self._order(intent, ctx)
-            answer = await self._polls.join(_key(given), partial(self._run, "revision", given, lent, intent, ctx))
+            answer = await self._joined(self._polls, "revision", "", intent, ctx)
             return Revision(digest=answer.decode("ascii"))
 
     async def fetch(self, intent: SourceIntent, revision: Revision, base: Artifact | None, ctx: Context) -> Stored:
         """Bring the objects into the store that it does not know yet, and put them all as a tree."""
         with _named(intent.ref):
-            given, lent = await self._order(intent, ctx, revision=revision.digest)
-            answer = await self._fetches.join(_key(given), partial(self._run, "fetch", given, lent, intent, ctx))
-            return order.decode(answer, Stored)
+            return order.decode(await self._joined(self._fetches, "fetch", revision.digest, intent, ctx), Stored)
 
     async def folder(self, intent: SourceIntent, folder: Path, ctx: Context) -> Stored:
         """A local folder as the root of the bucket: what it would give with these objects, under the same rules."""
@@ -52,7 +49,7 @@ class BucketSource:
             answer = await ctx.work.run("gitopsd_plugins.bucket.job:folder", order.encode(given), timeout=timeout)
             return order.decode(answer, Stored)
 
-    async def _order(self, intent: SourceIntent, ctx: Context, *, revision: str = "") -> tuple[Order, object]:
+    async def _order(self, intent: SourceIntent, ctx: Context, revision: str) -> tuple[Order, object]:
         """With what was lent for it, None for nothing."""
         place: Place = intent.spec
         # A silent server is noticed, and named, before the whole operation runs out of time.
@@ -78,6 +75,12 @@ class BucketSource:
             ignore=place.ignore,
             revision=revision,
         ), opened.lent
+
+    async def _joined(
+        self, flights: Flights[bytes], job: str, revision: str, intent: SourceIntent, ctx: Context
+    ) -> bytes:
+        given, lent = await self._order(intent, ctx, revision)
+        return await flights.join(_key(given), partial(self._run, job, given, lent, intent, ctx))
 
     async def _run(self, job: str, given: Order, lent: object, intent: SourceIntent, ctx: Context) -> bytes:
         name = f"gitopsd_plugins.bucket.job:{job}"

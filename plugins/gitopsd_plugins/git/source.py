@@ -50,8 +50,8 @@ class GitSource:
     kind = "GitRepository"
     serves = "git"
 
-    def __init__(self, hosts: Mapping[str, str] = access.HOSTS) -> None:
-        self._clouds = hosts
+    def __init__(self, clouds: Mapping[str, str] = access.HOSTS) -> None:
+        self._clouds = clouds
         self._http = HttpRefs()
         self._polls: Flights[Refs] = Flights()
         self._ssh = SshRefs()

@@ -68,15 +68,11 @@ class ChartSource:
             version, seen = await self._base(intent, ctx)
             if _version(version, intent, ctx) != revision.digest:
                 raise Transient(f"{chart.source} changed meanwhile; it is looked at again")
-            key = (
-                chart.name,
-                chart.values_files,
-                chart.ignore_missing,
-                chart.verify and (intent.ref.namespace, chart.verify),
-                revision.digest,
-                await self._origin(intent, ctx),
-            )
-            return await self._builds.join(key, partial(self._built, version, revision.digest, seen, intent, ctx))
+            build = partial(self._built, version, revision.digest, seen, intent, ctx)
+            if chart.verify:  # by keys as they are now
+                return await build()
+            rules = (chart.name, chart.values_files, chart.ignore_missing)
+            return await self._builds.join((rules, revision.digest, await self._origin(intent, ctx)), build)
 
     def at(self, intent: SourceIntent, revision: str) -> SourceIntent:
         """The same chart in another version, or the highest of a range."""
@@ -114,8 +110,13 @@ class ChartSource:
         return await web.login(repository, ctx), ctx.http.proxies, _artifact(upstream).tree
 
     async def _built(self, base: str, version: str, seen: Seen | None, intent: SourceIntent, ctx: Context) -> Stored:
+        chart: Chart = intent.spec
         async with AsyncExitStack() as files:
-            order, by = await self._order(base, version, seen, files, intent, ctx)
+            if seen is None:
+                order, by = await self._of_package(base, version, files, intent, ctx)
+            else:
+                look = _look(chart, _upstream(intent, ctx))
+                order, by = await self._of_folder(look, seen, version, files, intent, ctx), ""
             stored = await _run("build", order, Stored, intent, ctx)
         return replace(stored, verified=f"verified signature of version {base} by {by}") if by else stored
 
@@ -137,21 +138,12 @@ class ChartSource:
         found = pulled.versions(name, _artifact(upstream).tree, repository, ctx)
         return versions.select(name, wanted, found, str(repository)).version
 
-    async def _order(
-        self,
-        base: str,
-        version: str,
-        seen: Seen | None,
-        files: AsyncExitStack,
-        intent: SourceIntent,
-        ctx: Context,
+    async def _of_package(
+        self, base: str, version: str, files: AsyncExitStack, intent: SourceIntent, ctx: Context
     ) -> tuple[Build, str]:
         """What to build, and by whom the chart is signed, where that is asked."""
         chart: Chart = intent.spec
-        upstream = _upstream(intent, ctx)
-        if seen is not None:
-            return await self._of_folder(_look(chart, upstream), seen, version, files, intent, ctx), ""
-        packed = self._packed(chart.name, base, upstream, intent, ctx, chart.verify)
+        packed = self._packed(chart.name, base, _upstream(intent, ctx), intent, ctx, chart.verify)
         file, by = await files.enter_async_context(packed)
         made = Build(
             name=chart.name.rpartition("/")[2],

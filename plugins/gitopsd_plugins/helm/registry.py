@@ -30,8 +30,8 @@ class Registry:
 
     def __init__(self, clouds: Mapping[str, Provider] = PROVIDERS) -> None:
         self._registries = Registries()
-        self._clouds = clouds
         self._polls: Flights[str] = Flights()
+        self._clouds = clouds
 
     async def version(self, name: str, wanted: str, repository: Repository, ctx: Context, timeout: float) -> str:
         """The version that satisfies `wanted` now: one HEAD for an exact one, else one list of tags."""

@@ -45,9 +45,9 @@ class OciSource:
 
     def __init__(self, clouds: Mapping[str, Provider] = PROVIDERS) -> None:
         self._registries = Registries()
-        self._clouds = clouds
         self._polls: Flights[Revision] = Flights()
         self._fetches: Flights[Unpacked] = Flights(keep=SHORTLY)
+        self._clouds = clouds
 
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
         """The artifact that the ref names now; no request where the spec names a digest."""
