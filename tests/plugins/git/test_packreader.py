@@ -88,6 +88,21 @@ def test_what_was_unpacked_is_at_hand_once_and_read_again_afterwards(tmp_path, p
         assert [objects.blob(name) for name in names] == first
 
 
+def test_each_of_many_names_that_begin_alike_is_found(tmp_path):
+    names = sorted(
+        [b"\7" * 20, b"\7" * 19 + b"\0", *(b"\7\7" + hashlib.sha1(b"%d" % n).digest()[:18] for n in range(3000))]
+    )
+    entries = [(name, 12 + 100 * number, 0) for number, name in enumerate(names)]
+    stem = tmp_path / "pack-many"
+    stem.with_suffix(".pack").write_bytes(b"PACK" + b"\0" * 40)
+    with stem.with_suffix(".idx").open("wb") as index:
+        write_pack_index_v2(index, entries, b"\0" * 20)
+    reader = PackReader(stem)
+
+    assert [reader.offset(name) for name in names] == [offset for _, offset, _ in entries]
+    assert {reader.offset(name[:-1] + b"x") for name in names if name[:-1] + b"x" not in names} == {None}
+
+
 @pytest.mark.parametrize("ending", [".idx", ".pack"])
 @pytest.mark.parametrize("keep", [0.0, 0.3, 0.9])
 def test_file_that_ends_early_is_damage(tmp_path, pack, ending, keep):
