@@ -83,9 +83,12 @@ class SocketControl:
         """End a suspension."""
         return await self._call("resume", Ask(name=name, actor=actor, reason=reason, until=until), list[View])
 
-    async def delete(self, name: str, token: str, actor: str = "", reason: str = "") -> Sequence[Report]:
+    async def delete(
+        self, name: str, token: str, actor: str = "", reason: str = "", until: datetime | None = None
+    ) -> Sequence[Report]:
         """Delete apps."""
-        return await self._call("delete", Ask(name=name, token=token, actor=actor, reason=reason), list[Report])
+        asked = Ask(name=name, token=token, actor=actor, reason=reason, until=until)
+        return await self._call("delete", asked, list[Report])
 
     async def why(self, name: str) -> Sequence[Sequence[Link]]:
         """What these objects wait for."""

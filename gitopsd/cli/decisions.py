@@ -99,17 +99,19 @@ def resume(chosen: Chosen, name: str, *, until: datetime | None, reason: str) ->
 @click.command()
 @click.argument("name", shell_complete=NAME)
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--until", metavar="TIME", callback=options.moment, help=f"What still stands then is kept. {_UNTIL}")
 @_REASON
 @options.cluster
-def delete(chosen: Chosen, name: str, *, yes: bool, reason: str) -> None:
+def delete(chosen: Chosen, name: str, *, yes: bool, until: datetime | None, reason: str) -> None:
     """Delete the orphan NAME, an app whose declaration is gone, with all that it owns.
 
+    What cannot be deleted at once is tried again, by the next gitopsd too, until --until or until it is declared again.
     A declared app is refused, as its declaration brings it back: remove that first, or set gitopsd.io/delete: confirmed there.
 
     \b
     Examples:
       gitopsd delete ks/old-app
-      gitopsd delete ks/old-app --yes
+      gitopsd delete ks/old-app --yes --until 1h --reason "replaced by ks/new-app"
     """
 
     async def ask(control: Control) -> Exit:
@@ -118,7 +120,7 @@ def delete(chosen: Chosen, name: str, *, yes: bool, reason: str) -> None:
         output.tree(found)
         if not yes and all(branch.view.phase == "orphaned" for branch in found):  # else it is refused anyway
             click.confirm("Delete this, and the objects below it?", abort=True)
-        reports = await control.delete(name, uuid.uuid4().hex, _actor(), reason)
+        reports = await control.delete(name, uuid.uuid4().hex, _actor(), reason, until)
         for report in reports:
             output.report(report)
         output.views([report.view for report in reports], "table")

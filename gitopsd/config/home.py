@@ -15,11 +15,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitopsd.config import cluster, documents, kinds, mentions, quantities, references, secrets
+from gitopsd.config import cluster, documents, kinds, mentions, quantities, references, secrets, several
 from gitopsd.config.cluster import Cluster
 from gitopsd.config.declared_set import Children, DeclaredSet, Key
 from gitopsd.config.documents import CLUSTER, SETTINGS, Gathered, Identity, Written
-from gitopsd.config.problems import ConfigError, Problem, near
+from gitopsd.config.problems import ConfigError, Path, Problem, near
 from gitopsd.config.references import Misfit
 from gitopsd.config.secrets import Data
 from gitopsd.config.settings import Settings, SettingsDocument
@@ -62,7 +62,8 @@ def settings(gathered: Gathered) -> Settings:
 def declare(gathered: Gathered, registry: Registry) -> DeclaredSet:
     """Everything that the documents declare. Raises one `ConfigError` with all that is wrong with them."""
     merged, duplicates = documents.overridden(gathered.layers)
-    reading = _Reading(registry=registry, problems=[*gathered.problems, *duplicates])
+    apart = several.problems(gathered.layers)
+    reading = _Reading(registry=registry, problems=[*apart, *gathered.problems, *duplicates])
     reading.warnings.extend(Problem(place=place, message=KUSTOMIZE) for place in gathered.skipped)
     try:
         reading.settings = settings(gathered)
@@ -181,7 +182,7 @@ def _skipped(found: list[Written]) -> Iterable[Problem]:
 
 
 def _check_names(merged: Mapping[Identity, Written], reading: _Reading) -> None:
-    """The kinds and plugins that the settings name must exist."""
+    """The kinds, plugins and the cluster that the settings name must exist."""
     registry, chosen = reading.registry, reading.settings
     kinds_known = {kind for _, kind in {*registry.kinds, *registry.unserved}}
     plugins_known = {row.name for row in registry.plugins}
@@ -191,9 +192,15 @@ def _check_names(merged: Mapping[Identity, Written], reading: _Reading) -> None:
     ):
         for index, name in enumerate(names):
             if name not in known:
-                document = next(d for i, d in merged.items() if _pair(i) == SETTINGS)
                 message = f"unknown {what} {name!r}{near(name, known)}{registry.failures()}"
-                reading.problems.append(document.problem(message, (*path, index)))
+                reading.problems.append(_in_settings(merged, message, (*path, index)))
+    if chosen.home_cluster and chosen.home_cluster not in (clusters := _named(merged)):
+        message = f"Cluster/{chosen.home_cluster} is not declared{near(chosen.home_cluster, clusters)}"
+        reading.problems.append(_in_settings(merged, message, ("spec", "homeCluster")))
+
+
+def _in_settings(merged: Mapping[Identity, Written], message: str, path: Path) -> Problem:
+    return next(d for i, d in merged.items() if _pair(i) == SETTINGS).problem(message, path)
 
 
 def _check_references(merged: Mapping[Identity, Written], reading: _Reading) -> None:

@@ -21,6 +21,7 @@ GroupKind = Annotated[
     str, Meta(pattern=r"^([a-z0-9.-]+/)?[A-Z][A-Za-z0-9]*$", description="GROUP/KIND, of the core group KIND")
 ]
 _SECRET_NAME = r"^(([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$"
+_ACCOUNT = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$"
 Cidr = Annotated[str, Meta(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", description="a network as CIDR, such as 10.0.0.0/8")]
 Count = Annotated[int, Meta(ge=1, le=1000)]
 
@@ -67,7 +68,7 @@ class Safety(Spec, frozen=True, kw_only=True):
     shrunken_set: bool = True
     """A reload that loses over half of the declared objects, or all, is rejected."""
     orphan_vanished: bool = True
-    """What an object applied is kept when its declaration vanishes from the files."""
+    """What an object applied is kept when its declaration vanishes from the files; while no daemon runs always."""
 
 
 class Plugins(Spec, frozen=True, kw_only=True):
@@ -78,7 +79,7 @@ class Plugins(Spec, frozen=True, kw_only=True):
 
 
 class RemoteResources(Spec, frozen=True, kw_only=True):
-    """From where kustomizations may have content fetched that they name by its address, beside their source."""
+    """From where kustomizations and charts may have content fetched that only they name: remote resources, dependencies."""
 
     hosts: tuple[str, ...] = ()
     """Names of hosts, with `*` for any part of one (`github.com`, `*.example.org`, `*`); empty: from nowhere."""
@@ -99,7 +100,7 @@ class Network(Spec, frozen=True, kw_only=True):
     """Where sources may be fetched from. Clusters and the proxies of the environment are not meant."""
 
     private_addresses: bool = True
-    """False: public addresses only; private, link-local (metadata services) and loopback ones are refused after each look-up."""
+    """False: public addresses only; private, link-local and loopback ones are refused after each look-up, but for those that the environment names and the clouds' metadata services."""
     allowed_networks: tuple[Cidr, ...] = ()
     """Networks, as CIDR, that are allowed all the same."""
 
@@ -126,6 +127,12 @@ class Decryption(Spec, frozen=True, kw_only=True):
     """Decryptor (see `gitopsd plugins`) for every app without one of its own, `sops`; empty: only where an app asks for it."""
     secret: Annotated[str, Meta(pattern=_SECRET_NAME, description="a Secret as [NAMESPACE/]NAME")] = ""
     """Secret with the keys, as [NAMESPACE/]NAME; also tried where an app's own do not open a file."""
+    service_account: Annotated[str, Meta(pattern=_ACCOUNT, description="the name of a service account")] = ""
+    """Service account of each app's own namespace in whose name clouds and Vaults are asked for keys, where an app names none."""
+    own_identity: tuple[str, ...] = ()
+    """Keys of clouds and Vaults (`arn:aws:kms:*:111122223333:*`) for which gitopsd's own identity may be used by every app; empty: none."""
+    config_map: Annotated[str, Meta(pattern=_SECRET_NAME, description="a ConfigMap as [NAMESPACE/]NAME")] = ""
+    """ConfigMap with the Vaults where service accounts may log in, as [NAMESPACE/]NAME (Flux's `--sops-vault-configmap`)."""
     verify_mac: bool = True
     """Refuse files that were changed since they were encrypted; Flux takes them."""
 
@@ -165,6 +172,8 @@ class Settings(Spec, frozen=True, kw_only=True):
     """Kinds, as GROUP/KIND or KIND, that every app writes in a stage of their own: after definitions and classes, before all else."""
     additive_ready_expr: bool = False
     """A `readyExpr` comes on top of the built-in test of a dependency instead of replacing it (Flux's AdditiveCELDependencyCheck)."""
+    home_cluster: str = ""
+    """Cluster that knows service accounts and issues their tokens, for other clusters and for clouds; empty: the only one that is declared."""
     decryption: Decryption = field(default_factory=Decryption)
     """How encrypted files are opened, for every app that does not say so itself."""
     limits: Limits = field(default_factory=Limits)

@@ -28,17 +28,18 @@ from gitopsd.config.documents import NAMESPACE
 from gitopsd.config.settings import Settings
 from gitopsd.daemon import connect
 from gitopsd.daemon.masked import MaskedCredentials
-from gitopsd.model.declared import Decryption, ValuesRef
+from gitopsd.model.declared import ConfigName, Decryption, ValuesRef
 from gitopsd.model.errors import GitopsdError, HeldElsewhere
 from gitopsd.model.masking import Secrets
 from gitopsd.model.outcome import Outcome
+from gitopsd.plugin.cloud import environment as cloud
 from gitopsd.plugin.context import Context, Work
 from gitopsd.plugin.egress import Egress
 from gitopsd.plugin.http import Http, Proxies
 from gitopsd.plugin.roles import Closing
+from gitopsd.plugin.sources.reach import Reach
 from gitopsd.reconcile import render
-from gitopsd.reconcile.remotes import Reach
-from gitopsd.reconcile.world import Limits, Safety, Slots
+from gitopsd.reconcile.world import Limits, Safety, Slots, Trust
 from gitopsd.runtime import contained, garbage, intake
 from gitopsd.runtime.backoff import Backoff
 from gitopsd.runtime.blind import Blind
@@ -51,8 +52,6 @@ from gitopsd.store import Store
 
 T = TypeVar("T")
 LOCK = "gitopsd.lock"
-PLATFORM = ("AZURE_",)
-"""Variables of the environment by which clouds tell a process who it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +65,8 @@ class Mode:
     write: bool = True
     watch: bool = True
     work: bool = True
+    resume: bool = False
+    """Go on where the last run ended: sources that it asked a moment ago are asked when they are due."""
     actor: str = "gitopsd"
     """Who is named in the ledger."""
     log: FilteringBoundLogger
@@ -135,9 +136,9 @@ def _engine(
         slots=Slots(
             fetch=anyio.CapacityLimiter(settings.limits.fetches), render=anyio.CapacityLimiter(settings.limits.renders)
         ),
-        reach=Reach(hosts=settings.remote_resources.hosts, plain=settings.remote_resources.http),
         additive_ready=settings.additive_ready_expr,
         decryption=_decryption(settings),
+        trust=_trust(settings),
         mirror=watches or Blind(),
         watches=watches,
         lookups=connect.lookups(lambda: made[0], store.key(), mode.log) if mode.watch else None,
@@ -151,6 +152,7 @@ def _engine(
         rng=random.Random(),
         actor=mode.actor,
         on_outcome=on_outcome,
+        resume=mode.resume,
         persist=mode.write,
     )
     made.append(Engine(tasks, parts))
@@ -161,10 +163,25 @@ def _decryption(settings: Settings) -> Decryption:
     """How every app's files are opened that does not say so itself."""
     asked, keys = settings.decryption, None
     if asked.secret:
-        namespace, _, name = asked.secret.rpartition("/")
-        field, namespace = "Settings decryption.secret", namespace or NAMESPACE
+        namespace, name = _named(asked.secret)
+        field = "Settings decryption.secret"
         keys = ValuesRef(kind="Secret", namespace=namespace, name=name, field=field, optional=True)
-    return Decryption(provider=asked.provider, keys=keys, verify=asked.verify_mac)
+    return Decryption(provider=asked.provider, keys=keys, account=asked.service_account, verify=asked.verify_mac)
+
+
+def _trust(settings: Settings) -> Trust:
+    """What services that keep keys may be asked with."""
+    asked, config = settings.decryption, None
+    if asked.config_map:
+        namespace, name = _named(asked.config_map)
+        config = ConfigName(namespace=namespace, name=name)
+    return Trust(own=asked.own_identity, settings=config)
+
+
+def _named(text: str) -> tuple[str, str]:
+    """Namespace and name of what settings name as [NAMESPACE/]NAME."""
+    namespace, _, name = text.rpartition("/")
+    return namespace or NAMESPACE, name
 
 
 def _safety(settings: Settings, mode: Mode) -> Safety:
@@ -184,11 +201,12 @@ def _context(
     loaded: Loaded, mode: Mode, store: Store, pools: tuple[Work, Work], engine: Callable[[], Engine]
 ) -> Context:
     environment = loaded.chosen.environment
-    credentials = FileCredentials(
+    files = FileCredentials(
         lambda: engine().files,
         folder=places.secrets(loaded.settings, loaded.paths),
         systemd=places.credentials(environment),
     )
+    credentials = MaskedCredentials(files, mode.secrets)
     return Context(
         http=http(
             environment,
@@ -196,16 +214,26 @@ def _context(
         ),
         work=pools[0],
         quick=pools[1],
-        credentials=MaskedCredentials(credentials, mode.secrets),
+        credentials=credentials,
         intake=store,
         now=lambda: datetime.now(UTC),
         log=mode.log,
         cache=lambda name: private(loaded.state / "plugins" / name),
-        platform={name: value for name, value in environment.items() if name.startswith(PLATFORM)},
+        reach=Reach(hosts=loaded.settings.remote_resources.hosts, plain=loaded.settings.remote_resources.http),
+        platform=_platform(environment, mode.secrets),
         conceal=mode.secrets.add,
-        issue=connect.issuing(engine, mode.secrets.add),
+        issue=connect.issuing(engine, loaded.settings.home_cluster, mode.secrets.add),
+        account=connect.describing(engine, loaded.settings.home_cluster, credentials, mode.secrets.add),
         masked=mode.secrets.masked,
     )
+
+
+def _platform(environment: Mapping[str, str], secrets: Secrets) -> Mapping[str, str]:
+    """By what clouds tell a process who it is; what of that is secret is masked at once."""
+    found = {name: value for name, value in environment.items() if name in cloud.NAMES}
+    for name in cloud.SECRET & found.keys():
+        secrets.add(found[name].encode())
+    return found
 
 
 def http(environment: Mapping[str, str], egress: Egress | None = None) -> Http:

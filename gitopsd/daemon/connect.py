@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -20,7 +21,8 @@ from gitopsd.daemon import masked
 from gitopsd.model import digest
 from gitopsd.model.declared import SecretKey
 from gitopsd.model.errors import Misconfigured, NotReady
-from gitopsd.plugin.context import AccountToken, Context, Issue
+from gitopsd.model.identity import ResourceId
+from gitopsd.plugin.context import UNREADABLE, AccountToken, Context, Credentials, Describe, Issue, ServiceAccount
 from gitopsd.plugin.roles import Actor, Target
 from gitopsd.plugin.spec import SpecError
 from gitopsd.reconcile import health
@@ -40,7 +42,7 @@ def watches(engine: Callable[[], Engine], log: FilteringBoundLogger) -> Watches:
     """The watches on everything that apps own, in all clusters."""
     return Watches(
         wake=lambda app, reason: engine().scheduler.wake(app, reason),  # noqa: PLW0108 - the engine does not exist yet
-        versions=lambda app: engine().versions(app),
+        versions=lambda app: engine().board.versions(app),  # noqa: PLW0108 - as above
         assess=lambda live: health.assess(engine().world.registry.health, live),
         log=log,
         rng=random.Random(),
@@ -102,23 +104,66 @@ def _way(route: Route, loaded: Loaded, engine: Engine) -> tuple[str, Mapping[str
     return CONFIG, {"namespace": brought.namespace, "name": brought.name}
 
 
-def issuing(engine: Callable[[], Engine], conceal: Callable[[bytes], None]) -> Issue:
-    """Tokens of service accounts, from the one declared cluster: that is where Flux's objects would be."""
+def issuing(engine: Callable[[], Engine], home: str, conceal: Callable[[bytes], None]) -> Issue:
+    """Tokens of service accounts, from the cluster `home`, '' for the only one."""
 
     async def issue(namespace: str, account: str, audiences: Sequence[str]) -> AccountToken:
-        names = sorted(engine().files.clusters)
-        if len(names) != 1:
-            known = ", ".join(names) or "none"
-            raise NotReady(
-                f"ServiceAccount/{namespace}/{account}: which cluster issues its token? That is asked of the only declared "
-                f"one (declared: {known})"
-            )
-        target = await engine().clusters.target(names[0])
+        target = await _home(engine(), home, namespace, account)
         token = await target.token(namespace, account, audiences)
         conceal(token.value.encode())
         return token
 
     return issue
+
+
+def describing(
+    engine: Callable[[], Engine], home: str, credentials: Credentials, conceal: Callable[[bytes], None]
+) -> Describe:
+    """What service accounts of the cluster `home` say of themselves. Their Secrets are looked for in the home first, as all others."""
+
+    async def describe(namespace: str, name: str, *, secrets: bool = False) -> ServiceAccount:
+        target = await _home(engine(), home, namespace, name)
+        body = await _read(target, "ServiceAccount", namespace, name)
+        annotations = body.get("metadata", {}).get("annotations") or {}
+        named = body.get("imagePullSecrets") or [] if secrets else []
+        return ServiceAccount(
+            annotations={str(key): str(value) for key, value in annotations.items()},
+            pull_secrets=tuple([await secret(target, namespace, str(one.get("name"))) for one in named]),
+        )
+
+    async def secret(target: Target, namespace: str, name: str) -> Mapping[str, bytes]:
+        try:
+            return await credentials.secret(namespace, name)
+        except NotReady as absent:
+            if absent.reason == UNREADABLE:
+                raise
+        data = (await _read(target, "Secret", namespace, name)).get("data") or {}
+        found = {str(key): base64.b64decode(value) for key, value in data.items()}
+        for value in found.values():
+            conceal(value)
+        return found
+
+    return describe
+
+
+async def _read(target: Target, kind: str, namespace: str, name: str) -> Mapping[str, Any]:
+    id = ResourceId(group="", kind=kind, namespace=namespace, name=name)
+    live = (await target.observe({(id, "v1")})).get(id)
+    if live is None:
+        raise NotReady(f"{id}: there is none in cluster {target.access.cluster}")
+    return live.body
+
+
+async def _home(engine: Engine, home: str, namespace: str, account: str) -> Target:
+    """The cluster where Flux's objects would be: the one that the settings name, else the only one."""
+    declared = sorted(engine.files.clusters)
+    names = [home] if home in declared else declared
+    if len(names) != 1:
+        raise NotReady(
+            f"ServiceAccount/{namespace}/{account}: which cluster knows it and issues its token? Name it in the Settings by "
+            f"homeCluster (declared: {', '.join(declared) or 'none'})"
+        )
+    return await engine.clusters.target(names[0])
 
 
 def _unfit(error: SpecError, route: Route, engine: Engine) -> Misconfigured:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from gitopsd.model.masking import Secrets
+from gitopsd.plugin.cloud import account
 from gitopsd.plugin.context import Credentials
 from gitopsd.plugin.roles import Access
 
-PUBLIC = frozenset({"ca.crt", "known_hosts", "sops.addresses", "tls.crt"})
-"""Keys of Secrets whose values are no secrets: messages must be able to name an address."""
+PUBLIC = frozenset({"authorityHost", "ca.crt", "known_hosts", "sops.addresses", "tls.crt", *account.ANNOTATIONS})
+"""Keys of Secrets whose values are no secrets: messages must be able to name an address, or who one is in a cloud."""
 
 
 class MaskedCredentials:

@@ -194,11 +194,13 @@ class ValuesRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decryption:
-    """How what is encrypted in an app's tree is opened: by which decryptor, with the keys of which Secret."""
+    """How what is encrypted in an app's tree is opened: by which decryptor, with the keys of which Secret, in whose name."""
 
     provider: str = ""
     """'' leaves it, and the keys, to what is set for all apps."""
     keys: ValuesRef | None = None
+    account: str = ""
+    """The service account of the app's namespace in whose name services that keep keys are asked."""
     verify: bool | None = None
     """Whether content that was changed since it was encrypted is refused. None: the setting decides."""
 

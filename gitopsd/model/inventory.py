@@ -44,14 +44,39 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a person decided about an app: the verb (`approve`, `suspend`, `resume`, `delete`), who, when, why, until when.
+
+    `plan`: digest of the plan that was approved.
+    """
+
+    verb: str
+    actor: str
+    at: datetime
+    reason: str = ""
+    until: datetime | None = None
+    plan: str = ""
+
+    def holds(self, now: datetime) -> bool:
+        """False once its time is over."""
+        return self.until is None or now < self.until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """An app's record in the cluster. `token` is the record's resourceVersion ('' before the first write)."""
+    """An app's record in the cluster. `token` is the record's resourceVersion ('' before the first write).
+
+    `suspension`, `approvals` and `removal` (that the app is to be deleted) are in force; `decisions` are the latest that led
+    there, the newest last, for the history.
+    """
 
     app: ObjectRef
     cluster_uid: str
     owned: Mapping[ResourceId, Owned] = field(default_factory=dict)
     suspension: Suspension | None = None
     approvals: tuple[Approval, ...] = ()
+    removal: Decision | None = None
+    decisions: tuple[Decision, ...] = ()
     token: str = ""
 
     def held(self, now: datetime) -> Suspension | None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
 MIN_LENGTH = 6
-"""Shorter values are words like `admin` or `true`: to mask them would hide the log, not the secret."""
+"""Shorter values are words like `admin` or `true`: to mask them everywhere would hide the log, not the secret. See `quoted`."""
 
 _MIN_LINE = 16
 
@@ -54,6 +55,25 @@ class Secrets:
                 begun = at + len(found)
             at = begun if found else at + 1
         return "".join((*shown, text[begun:])) if shown else text
+
+
+def quoted(values: Iterable[str]) -> Callable[[str], str]:
+    """Masks short values where they stand alone: in quotes, or as the value that a server names. For messages about the very
+    object that they are in, since elsewhere the same word is no secret.
+    """
+    forms = {form for value in values if value for form in (value, base64.b64encode(value.encode()).decode())}
+    if not forms:
+        return str
+    one = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
+    pattern = re.compile(rf"""(?<=["'`])(?:{one})(?=\\?["'`])|(?<=value: )(?:{one})(?=[:,;]|$)""")
+    return lambda text: pattern.sub(MASK, text)
+
+
+def discreet(values: Iterable[str]) -> Callable[[str], str]:
+    """Masks these in what is said of the object that they are in: long ones wherever they stand, short ones as `quoted` does."""
+    known = tuple(values)
+    everywhere, alone = Secrets(known).masked, quoted(value for value in known if len(value) < MIN_LENGTH)
+    return lambda text: alone(everywhere(text))
 
 
 def _forms(content: bytes) -> set[str]:

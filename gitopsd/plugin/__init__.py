@@ -1,6 +1,6 @@
 """The public API of gitopsd: everything that a plugin may import, and nothing else of the package is.
 
-Types come from here; functions and constants through the submodules `cel`, `digest`, `egress`, `http`, `keys`, `spec`, `tree`, `yaml`.
+Types come from here; functions and constants through the submodules `cel`, `cloud`, `digest`, `egress`, `http`, `keys`, `spec`, `tree`, `yaml`.
 `__all__` is the contract: it only grows within a major version.
 """
 
@@ -61,15 +61,15 @@ from gitopsd.model.errors import (
 )
 from gitopsd.model.health import Explanation, Health, Verdict
 from gitopsd.model.identity import ObjectRef, ResourceId
-from gitopsd.model.inventory import Approval, Inventory, Owned, Suspension
+from gitopsd.model.inventory import Approval, Decision, Inventory, Owned, Suspension
 from gitopsd.model.manifest import Body, Manifest, Read, Rendered, Stage
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase, Step
 from gitopsd.model.remote import Remote
 from gitopsd.model.rights import Need
 from gitopsd.model.tree import Artifact, Changes, Entry, File, Folder, Link, Node, Revision
-from gitopsd.plugin import cel, egress, http, keys, spec, tree
-from gitopsd.plugin.context import AccountToken, Context, Credentials, Upstream, Work
-from gitopsd.plugin.decryption import Keys, Lock, Locked, Opened
+from gitopsd.plugin import cel, cloud, egress, http, keys, spec, tree
+from gitopsd.plugin.context import AccountToken, Context, Credentials, ServiceAccount, Upstream, Work
+from gitopsd.plugin.decryption import Answers, Asker, Credential, Decryptor, Keys, KeyService, Lock, Locked, Opened
 from gitopsd.plugin.hooks import hookimpl
 from gitopsd.plugin.http import Http, Proxies, Tls
 from gitopsd.plugin.roles import (
@@ -80,7 +80,6 @@ from gitopsd.plugin.roles import (
     AnyRevision,
     Closing,
     ClusterAccess,
-    Decryptor,
     Fetching,
     HealthRule,
     Kind,
@@ -102,12 +101,14 @@ __all__ = [
     "Action",
     "Actor",
     "Adopt",
+    "Answers",
     "AnyAddress",
     "AnyFolder",
     "AnyRevision",
     "AppIntent",
     "Approval",
     "Artifact",
+    "Asker",
     "Atomic",
     "Author",
     "Body",
@@ -120,7 +121,9 @@ __all__ = [
     "Conflict",
     "Content",
     "Context",
+    "Credential",
     "Credentials",
+    "Decision",
     "Declared",
     "Decryption",
     "Decryptor",
@@ -145,6 +148,7 @@ __all__ = [
     "Intake",
     "Intent",
     "Inventory",
+    "KeyService",
     "Keys",
     "Kind",
     "LedgerRow",
@@ -188,6 +192,7 @@ __all__ = [
     "Revision",
     "SecretKey",
     "Seen",
+    "ServiceAccount",
     "Sink",
     "Source",
     "SourceIntent",
@@ -215,6 +220,7 @@ __all__ = [
     "Work",
     "WriteMode",
     "cel",
+    "cloud",
     "digest",
     "egress",
     "hookimpl",

@@ -17,6 +17,9 @@ from gitopsd.model.errors import NotReady
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.tree import Artifact
 from gitopsd.plugin.http import Http
+from gitopsd.plugin.kept import Kept
+from gitopsd.plugin.sources.hosts import Hosts
+from gitopsd.plugin.sources.reach import Reach
 from gitopsd.plugin.tree import Intake
 
 if TYPE_CHECKING:
@@ -67,8 +70,28 @@ Raises `NotReady` where there is no such cluster, else as requests to a cluster 
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAccount:
+    """What a service account says of itself; `pull_secrets` are the data of its imagePullSecrets, where they were asked for."""
+
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    pull_secrets: tuple[Mapping[str, bytes], ...] = field(default=(), repr=False)
+
+
+class Describe(Protocol):
+    """Asks the same cluster for a service account."""
+
+    async def __call__(self, namespace: str, name: str, *, secrets: bool = False) -> ServiceAccount:
+        """Raises `NotReady` where there is no cluster, no such account, or a Secret that it names is not there."""
+        ...
+
+
 async def _nobody(namespace: str, account: str, audiences: Sequence[str]) -> AccountToken:
     raise NotReady(f"ServiceAccount/{namespace}/{account}: there is no cluster that could issue a token for it")
+
+
+async def _nowhere(namespace: str, name: str, *, secrets: bool = False) -> ServiceAccount:
+    raise NotReady(f"ServiceAccount/{namespace}/{name}: there is no cluster that could know it")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +116,12 @@ class Context:
     now: Callable[[], datetime]
     log: FilteringBoundLogger
     cache: Callable[[str], Path]
+    hosts: Hosts = field(default_factory=Hosts)
+    """Limits of the hosts that sources are fetched from: a source takes a turn for whatever it asks one."""
+    reach: Reach = field(default_factory=Reach)
+    """What may be contacted that only a text in a source names; whatever a declaration names may be anyhow."""
     platform: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """What the platform says of this process's own identity in a cloud: its environment's variables that begin with `AZURE_`."""
+    """What the platform says of this process's own identity in a cloud: the variables of `cloud.environment.NAMES`."""
     sources: Mapping[ObjectRef, Upstream] = field(default_factory=dict, repr=False)
     """The sources of the same namespace, the own one too: for a source whose intent `reads` another one, empty for all others."""
     conceal: Callable[[bytes], None] = field(default=lambda value: None)
@@ -104,3 +131,7 @@ class Context:
     """A text with every such value masked."""
     issue: Issue = _nobody
     """Tokens of service accounts, masked as credentials are."""
+    account: Describe = _nowhere
+    """What service accounts say of themselves."""
+    kept: Kept = field(default_factory=Kept, repr=False)
+    """What clouds and others lent, for all plugins together: until shortly before it ends."""

@@ -15,7 +15,8 @@ from collections.abc import Iterable
 
 import pluggy
 
-from gitopsd.plugin.roles import ClusterAccess, Decryptor, HealthRule, Kind, Renderer, Sink, Source
+from gitopsd.plugin.decryption import Decryptor, KeyService
+from gitopsd.plugin.roles import ClusterAccess, HealthRule, Kind, Renderer, Sink, Source
 
 PROJECT = "gitopsd"
 
@@ -46,6 +47,11 @@ def gitopsd_renderers() -> Iterable[Renderer]:  # type: ignore[empty-body]  # as
 @hookspec
 def gitopsd_decryptors() -> Iterable[Decryptor]:  # type: ignore[empty-body]  # as above
     """What opens encrypted files."""
+
+
+@hookspec
+def gitopsd_key_services() -> Iterable[KeyService]:  # type: ignore[empty-body]  # as above
+    """Services that keep the keys of encrypted files."""
 
 
 @hookspec

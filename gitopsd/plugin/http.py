@@ -116,7 +116,7 @@ class Http:
         )
 
     def _connector(self, limit: int, trust: ssl.SSLContext, proxy: str, anywhere: bool) -> aiohttp.TCPConnector:
-        import aiohttp
+        from gitopsd.plugin.connections import Pool
 
         if is_socks(proxy):
             from gitopsd.plugin import socks
@@ -124,10 +124,10 @@ class Http:
             bounds = Egress() if self.own_proxies else self.egress
             return socks.connector(proxy, bounds, limit=limit, ssl=trust)
         if anywhere or self.egress.private:
-            return aiohttp.TCPConnector(limit=limit, ssl=trust)
+            return Pool(limit=limit, ssl=trust)
         exempt = frozenset(egress.hosts(self.proxies.http, self.proxies.https) if self.own_proxies else ())
         guard = Guard(self.egress, exempt)
-        return aiohttp.TCPConnector(limit=limit, ssl=trust, socket_factory=guard.socket, resolver=guard.resolver())
+        return Pool(limit=limit, ssl=trust, socket_factory=guard.socket, resolver=guard.resolver())
 
     def trust(self, tls: Tls) -> ssl.SSLContext:
         """The TLS context of these settings. Raises `Misconfigured` for certificates that do not parse."""

@@ -15,7 +15,16 @@ import pluggy
 
 from gitopsd.model.errors import UsageError
 from gitopsd.plugin import hooks
-from gitopsd.plugin.roles import AnyAddress, ClusterAccess, Decryptor, HealthRule, Kind, Renderer, Sink, Source
+from gitopsd.plugin.decryption import Decryptor, KeyService
+from gitopsd.plugin.roles import (
+    AnyAddress,
+    ClusterAccess,
+    HealthRule,
+    Kind,
+    Renderer,
+    Sink,
+    Source,
+)
 
 GROUP = "gitopsd"
 
@@ -42,6 +51,7 @@ class Registry:
     sources: Mapping[str, Source] = field(default_factory=dict)
     renderers: Mapping[str, Renderer] = field(default_factory=dict)
     decryptors: Mapping[str, Decryptor] = field(default_factory=dict)
+    key_services: Mapping[str, KeyService] = field(default_factory=dict)
     sinks: Mapping[str, Sink] = field(default_factory=dict)
     accesses: Mapping[str, ClusterAccess] = field(default_factory=dict)
     health: Mapping[tuple[str, str], HealthRule] = field(default_factory=dict)
@@ -84,6 +94,7 @@ _ROLES: Mapping[str, Callable[[Any], Any]] = {
     "sources": lambda source: source.kind,
     "renderers": lambda renderer: renderer.name,
     "decryptors": lambda decryptor: decryptor.name,
+    "key_services": lambda service: service.sort,
     "sinks": lambda sink: sink.name,
     "accesses": lambda access: access.name,
     "health": lambda rule: (rule.group, rule.kind),

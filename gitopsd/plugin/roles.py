@@ -26,7 +26,6 @@ from gitopsd.model.remote import Remote
 from gitopsd.model.rights import Need
 from gitopsd.model.tree import Artifact, Revision
 from gitopsd.plugin.context import AccountToken, Context
-from gitopsd.plugin.decryption import Keys, Lock, Opened
 from gitopsd.plugin.http import Tls
 from gitopsd.plugin.tree import Remotes, Stored, Tree
 
@@ -147,40 +146,6 @@ class Renderer(Protocol):
         `values` are what the intent's `values` name, in that order; None for an optional one that is not there. They may be
         secret: no message may repeat one.
         """
-        ...
-
-
-class Decryptor(Protocol):
-    """Opens encrypted files while they are read out of a tree; what is opened is in memory only.
-
-    A class without constructor arguments: it is instantiated again in a worker process, where it has no `Context`. `version`
-    changes when its results may. No message may hold a value or a key.
-    """
-
-    name: str
-    """What an app calls it (`decryption.provider` of a Flux Kustomization)."""
-    version: str
-
-    def seals(self, path: str, data: bytes) -> bool:
-        """Whether the file at this path is for it to open. Quick, asked for every file that is read."""
-        ...
-
-    def seals_object(self, body: Body) -> bool:
-        """Whether an object that was rendered is still encrypted."""
-        ...
-
-    def open(
-        self, path: str, data: bytes, keys: Sequence[Keys], unlocked: Mapping[str, bytes], *, verify: bool
-    ) -> Opened:
-        """The file as it was. Raises `Rejected` naming file and key, and `Locked` where a service has to be asked first.
-
-        `unlocked` is what services made of locks, by their ids; nothing for one that a service did not open. `verify`:
-        refuse what was changed since it was encrypted.
-        """
-        ...
-
-    async def unlock(self, lock: Lock, keys: Sequence[Keys], ctx: Context) -> bytes:
-        """Ask the service, in the daemon. Raises `Rejected` or `Transient` naming service and key."""
         ...
 
 

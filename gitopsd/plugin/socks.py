@@ -15,10 +15,11 @@ from aiohttp_socks import ProxyConnector
 from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 
 from gitopsd.plugin import egress
+from gitopsd.plugin.connections import Pool
 from gitopsd.plugin.egress import Egress
 
 
-class Connector(ProxyConnector):
+class Connector(Pool, ProxyConnector):
     """Raises OSError where the proxy fails. `bounds` is for the proxy's own address."""
 
     bounds = Egress()

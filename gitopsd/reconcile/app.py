@@ -107,12 +107,16 @@ async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.
         run.suspension = run.inventory.held(world.ctx.now())
         if run.suspension and untouched:
             return conclude.suspended(run, world.ctx.now())
+        if removing and run.inventory.removal and not run.inventory.removal.holds(world.ctx.now()):
+            return conclude.lapsed(run, world.ctx.now())
         if removing and plan_only:
             await removal.planned(intent, run, target, world)
             return conclude.would_change(run, world.ctx.now())
         if removing:
             await removal.removed(intent, run, target, world)
             return conclude.deleted(run, world.ctx.now())
+        if run.inventory.removal and not plan_only:  # it is declared again
+            run.inventory = await record.written(run.inventory, lambda i: replace(i, removal=None), target, world)
         made, artifact, fresh = await _made(intent, run, world)
         wanted = None
         if not _stands(intent, made, run, target, world):

@@ -86,6 +86,16 @@ def deleted(run: Run, now: datetime) -> Outcome:
     return _outcome(run, Phase.DELETED, now, message="deleted")
 
 
+def lapsed(run: Run, now: datetime) -> Outcome:
+    """The app was to be deleted until a moment that has passed: what is left is an orphan again."""
+    return _outcome(run, Phase.ORPHANED, now, message="its deletion was not carried out in time; ask for it again")
+
+
+def unserved(run: Run, now: datetime) -> Outcome:
+    """Nobody looks after objects of this kind."""
+    return _outcome(run, Phase.UNSERVED, now, message="not served yet")
+
+
 def would_change(run: Run, now: datetime) -> Outcome:
     """Read-only: planned, not written."""
     return _outcome(run, Phase.READY, now, message=f"read-only: {_planned(run.plan)}")

@@ -10,8 +10,11 @@ from dataclasses import replace
 
 from gitopsd.model.change import Action, Change, Ours, Plan, Result
 from gitopsd.model.identity import ObjectRef, ResourceId
-from gitopsd.model.inventory import Inventory, Owned
+from gitopsd.model.inventory import Decision, Inventory, Owned
 from gitopsd.model.manifest import Manifest
+
+_DECISIONS = 10
+"""That a record keeps; older ones are in the ledger only."""
 
 
 def at_first(app: ObjectRef, cluster_uid: str) -> Inventory:
@@ -68,6 +71,11 @@ def _ours(change: Change, app: ObjectRef) -> bool:
     return change.live is not None and change.live.owner == Ours(app=app)
 
 
+def decided(old: Inventory, decision: Decision) -> Inventory:
+    """With one more decision of a person among those that the history shows."""
+    return replace(old, decisions=(*old.decisions[1 - _DECISIONS :], decision))
+
+
 def spent(written: Inventory, plan: Plan) -> Inventory:
     """Without the approvals of this plan, once all that it deletes has left the record: each is good for one time."""
     if any(change.deletion and change.id in written.owned for change in plan.changes):
@@ -88,4 +96,4 @@ def merged(ours: Inventory, theirs: Inventory | None) -> Inventory:
 
 def same(one: Inventory, other: Inventory) -> bool:
     """True when writing one over the other would change nothing."""
-    return one.owned == other.owned and one.suspension == other.suspension and one.approvals == other.approvals
+    return replace(one, token="", cluster_uid="") == replace(other, token="", cluster_uid="")

@@ -22,6 +22,7 @@ from gitopsd.model.declared import AppIntent
 from gitopsd.model.digest import Digest
 from gitopsd.model.errors import Misconfigured, Rejected
 from gitopsd.model.manifest import Manifest
+from gitopsd.model.masking import MIN_LENGTH
 from gitopsd.model.tree import Artifact
 from gitopsd.plugin.roles import Renderer
 from gitopsd.plugin.tree import Objects, Remotes, Tree
@@ -140,7 +141,7 @@ async def _made(
         order = structs.replace(order, remotes=None if roots is None else tuple(roots.items()))
         match await _asked(order, world):
             case Answer() as answer, manifests:
-                _conceal(answer.concealed, world)
+                _conceal(answer.concealed, app, world)
                 return answer, manifests
             case Needed(remotes=needed), _:
                 roots = await world.elsewhere.roots({*(roots or ()), *needed}, app.interval / 2)
@@ -148,7 +149,7 @@ async def _made(
                 assert opening is not None  # else nothing is locked
                 assert order.unseal is not None  # as above
                 more = await decryption.unlocked(locks, opening, world)
-                order = structs.replace(order, unseal=replace(order.unseal, unlocked={**order.unseal.unlocked, **more}))
+                order = structs.replace(order, unseal=replace(order.unseal, answers=order.unseal.answers | more))
     raise Rejected(f"{app.ref}: what it needs from services and other places leads on and on")
 
 
@@ -174,12 +175,17 @@ def _order(
     )
 
 
-def _conceal(values: Sequence[bytes], world: World) -> None:
-    """Have them masked from now on; a word in the name of a declared object is no secret, and messages are made of such names."""
+def _conceal(values: Sequence[bytes], app: AppIntent, world: World) -> None:
+    """Have them masked from now on: long ones everywhere, short ones in what is said of the app.
+
+    A word in the name of a declared object is no secret, and messages are made of such names.
+    """
     names = "\0".join(map(str, world.board.declared)).encode()
-    for value in values:
-        if value not in names:
-            world.ctx.conceal(value)
+    found = [value for value in values if value not in names]
+    for value in found:
+        world.ctx.conceal(value)
+    short = frozenset(value.decode("utf-8", "replace") for value in found if len(value) < MIN_LENGTH)
+    world.board.short[app.ref] = short
 
 
 async def _asked(order: Order, world: World) -> tuple[Answer | Waiting | Needed, tuple[Manifest, ...]]:

@@ -21,7 +21,7 @@ from gitopsd.model.remote import Remote
 from gitopsd.plugin.decryption import Lock, Locked
 from gitopsd.plugin.roles import Renderer
 from gitopsd.plugin.tree import RemoteNeeded, Remotes, Tree
-from gitopsd.reconcile import unsealing, values
+from gitopsd.reconcile import unsealing
 from gitopsd.reconcile.unsealing import Unseal, Unsealing
 from gitopsd.store import Store
 
@@ -121,10 +121,9 @@ def _rendered(order: Order, overlay: Unsealing | None, store: Store) -> Answer:
 
 
 def _telling(overlay: Unsealing | None, manifests: Sequence[Manifest]) -> list[str]:
-    """The texts that were encrypted, but for short words and for what stands in names of objects."""
+    """The texts that were encrypted, but for what stands in names of objects."""
     names = unsealing.named(manifests)
-    found = sorted(overlay.values) if overlay else ()
-    return [text for text in found if len(text) >= values.LEAST_HIDDEN and text not in names]
+    return [text for text in sorted(overlay.values) if text and text not in names] if overlay else []
 
 
 def _keyed(manifest: Manifest, key: bytes, hidden: Sequence[str]) -> Manifest:
@@ -135,7 +134,7 @@ def _keyed(manifest: Manifest, key: bytes, hidden: Sequence[str]) -> Manifest:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
+    if isinstance(value, str | int | float):
+        yield str(value)
     for part in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
         yield from _texts(part)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +21,8 @@ from gitopsd.reconcile import items
 from gitopsd.reconcile.authors import ABSENT, Absent
 
 MASK = "***"
+LEAST_HIDDEN = 4
+"""Shorter values are looked for as whole texts only: parts of texts they are by chance."""
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 _STEMS = (
@@ -113,9 +116,10 @@ class _Known(str):
 def masked(*states: Body | None, known: frozenset[str] = frozenset()) -> tuple[Body | None, ...]:
     """These states of one object, masked; None is a state in which it does not exist.
 
-    Where a text of one state holds a value of `known`, all states of it are masked.
+    Where a text of one state holds a value of `known`, all states of it are masked; a value of less than 4 characters counts
+    only where it is the whole text or number.
     """
-    seen = [_told(state, known) for state in states] if known else states
+    seen = [_told(state, _Sought.of(known)) for state in states] if known else states
     found = _walk([ABSENT if state is None else state for state in seen], hidden=False)
     kinds = {(state.get("apiVersion"), state.get("kind")) for state in states if state is not None}
     if ("v1", "Secret") in kinds:
@@ -212,13 +216,32 @@ def _is_hideable(value: Any) -> bool:
     return not isinstance(value, bool | Absent) and value is not None
 
 
-def _told(value: Any, known: frozenset[str]) -> Any:
-    """The value, its texts with a known secret marked as such."""
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """Known values: those that are looked for inside of texts, and words that a text or number must be."""
+
+    parts: tuple[str, ...]
+    words: frozenset[str]
+
+    @classmethod
+    def of(cls, known: frozenset[str]) -> _Sought:
+        return cls(
+            tuple(v for v in known if len(v) >= LEAST_HIDDEN), frozenset(v for v in known if len(v) < LEAST_HIDDEN)
+        )
+
+    def stands_in(self, value: str | float) -> bool:
+        text = str(value)
+        return text in self.words or any(part in text for part in self.parts)
+
+
+def _told(value: Any, sought: _Sought) -> Any:
+    """The value, its texts and numbers with a known secret marked as such."""
     if isinstance(value, Mapping):
-        return {key: _told(item, known) for key, item in value.items()}
+        return {key: _told(item, sought) for key, item in value.items()}
     if items.is_list(value):
-        return [_told(item, known) for item in value]
-    return _Known(value) if isinstance(value, str) and any(secret in value for secret in known) else value
+        return [_told(item, sought) for item in value]
+    told = isinstance(value, str | int | float) and not isinstance(value, bool) and sought.stands_in(value)
+    return _Known(value) if told else value
 
 
 def _texts(states: list[Any]) -> list[Any]:

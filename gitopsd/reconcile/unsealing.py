@@ -15,13 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gitopsd.model import masking
 from gitopsd.model.errors import GitopsdError, Rejected
 from gitopsd.model.identity import ResourceId
 from gitopsd.model.manifest import Manifest
-from gitopsd.model.masking import Secrets
 from gitopsd.model.tree import File, Folder
-from gitopsd.plugin.decryption import Keys, Lock, Locked
-from gitopsd.plugin.roles import Decryptor
+from gitopsd.plugin.decryption import Answers, Decryptor, Keys, Lock, Locked
 from gitopsd.plugin.tree import Tree
 
 MAX_BESIDE = 1 << 20
@@ -34,7 +33,7 @@ class Unseal:
     decryptor: str
     keys: tuple[Keys, ...] = field(repr=False)
     verify: bool
-    unlocked: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    answers: Answers = field(default_factory=Answers)
 
 
 def decryptor(named: str) -> Decryptor:
@@ -64,7 +63,7 @@ class Unsealing:
         if known is None:
             order = self._order
             self.last = path
-            opened = self._decryptor.open(path, data, order.keys, order.unlocked, verify=order.verify)
+            opened = self._decryptor.open(path, data, order.keys, order.answers, verify=order.verify)
             self.used = True
             self.values |= opened.values
             known = self._known[path, data] = opened.data
@@ -147,7 +146,7 @@ def discreet(known: Sequence[str], overlay: Unsealing | None) -> Iterator[None]:
         done = True
     finally:
         error = None if done else sys.exc_info()[1]
-        mask = Secrets((*known, *(overlay.values if overlay else ()))).masked if error else str
+        mask = masking.discreet((*known, *(overlay.values if overlay else ()))) if error else str
         while error is not None:
             error.args = tuple(mask(part) if isinstance(part, str) else part for part in error.args)
             error = error.__cause__ or error.__context__

@@ -23,7 +23,6 @@ from gitopsd.plugin.roles import Target, Values
 from gitopsd.reconcile.world import World
 
 MISSING = "ValuesNotFound"
-LEAST_HIDDEN = 4
 VERSION = "v1"
 """Of ConfigMaps and Secrets."""
 Looked = dict[tuple[str, ResourceId], Digest]
@@ -40,9 +39,9 @@ class Found:
 
     @property
     def hidden(self) -> tuple[str, ...]:
-        """The values from Secrets that are long enough to be told from words, as they are put into objects."""
-        texts = (value.decode("utf-8", "replace").replace("\n", "") for value in self.secrets)
-        return tuple(sorted({text for text in texts if len(text) >= LEAST_HIDDEN}))
+        """The values from Secrets, as they are put into objects."""
+        texts = {value.decode("utf-8", "replace").replace("\n", "") for value in self.secrets}
+        return tuple(sorted(texts - {""}))
 
     known_by: tuple[Digest, ...] = ()
     """What stands for the values in a cache key: keyed digests, one for each reference."""

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Protocol
 
 import anyio
 
+from gitopsd.model import masking
 from gitopsd.model.change import Applied, Sight
-from gitopsd.model.declared import Adopt, AppIntent, Declared, Decryption, HealthCheck, Intent, SourceIntent
+from gitopsd.model.declared import Adopt, AppIntent, ConfigName, Declared, Decryption, HealthCheck, Intent, SourceIntent
 from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest, Outline
 from gitopsd.model.outcome import Outcome
-from gitopsd.model.tree import Artifact, Revision
+from gitopsd.model.tree import Artifact, Polled, Revision
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.registry import Registry
 from gitopsd.plugin.roles import Target
@@ -126,10 +127,12 @@ class Board:
     declared: dict[ObjectRef, Declared] = field(default_factory=dict)
     intents: dict[ObjectRef, Intent] = field(default_factory=dict)
     artifacts: dict[ObjectRef, Artifact] = field(default_factory=dict)
-    confirmed: dict[ObjectRef, datetime] = field(default_factory=dict)
-    """When each source was last known to be at its artifact's revision."""
+    polled: dict[ObjectRef, Polled] = field(default_factory=dict)
+    """When each source was last known to be at its artifact's revision, in this run or an earlier one."""
     outcomes: dict[ObjectRef, Outcome] = field(default_factory=dict)
     renders: dict[ObjectRef, Render] = field(default_factory=dict)
+    short: dict[ObjectRef, frozenset[str]] = field(default_factory=dict, repr=False)
+    """Secret values in an app's objects that are too short to be masked everywhere; they are, in what is said of the app."""
     standing: dict[ObjectRef, Standing] = field(default_factory=dict)
     inventories: dict[ObjectRef, Inventory] = field(default_factory=dict)
     records: dict[ObjectRef, dict[str, Inventory]] = field(default_factory=dict)
@@ -144,6 +147,25 @@ class Board:
     """Apps that are to be deleted: asked for by a person, or gone from their parent's render."""
     despite: set[ObjectRef] = field(default_factory=set)
     """Apps that a plan was asked for by name: they are planned although they are suspended."""
+
+    def forget(self, ref: ObjectRef) -> None:
+        """It is not declared any more."""
+        for table in (self.declared, self.intents, self.artifacts, self.polled, self.outcomes, self.short):
+            table.pop(ref, None)
+
+    def discretion(self, ref: ObjectRef, everywhere: Callable[[str], str]) -> Callable[[str], str]:
+        """Masks what is said of an object: what `everywhere` masks, and the object's own short values."""
+        alone = masking.quoted(self.short.get(ref, ()))
+        return lambda text: alone(everywhere(text))
+
+    def discreet(self, everywhere: Callable[[str], str], outcome: Outcome) -> Outcome:
+        """The outcome with what is secret in it masked."""
+        return outcome.masked(self.discretion(outcome.ref, everywhere))
+
+    def versions(self, app: ObjectRef) -> Mapping[ResourceId, str]:
+        """In which version an app's objects are applied."""
+        inventory = self.inventories.get(app)
+        return {id: owned.version for id, owned in inventory.owned.items()} if inventory else {}
 
     def apps(self) -> Iterable[AppIntent]:
         """Every declared app."""
@@ -182,6 +204,16 @@ class Slots:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """What services that keep keys may be asked with, whatever an app says."""
+
+    own: tuple[str, ...] = ()
+    """Keys, with `*` for any part of a name, for which gitopsd's own identity may be used."""
+    settings: ConfigName | None = None
+    """What the operator says about services."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """Handed to every attempt. The callables are the runtime's ears: they only note something and return."""
 
@@ -196,6 +228,7 @@ class World:
     """An expression that says when a dependency is ready comes on top of the rule, instead of replacing it."""
     decryption: Decryption = field(default_factory=Decryption)
     """How encrypted files of every app are opened that does not say so itself."""
+    trust: Trust = field(default_factory=Trust)
     board: Board
     statuses: Mapping[ObjectRef, Mapping[str, Any]]
     """The status of each declared object, in its kind's own words."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -71,8 +71,10 @@ class Control(Protocol):
         """End a suspension made by `suspend`; after `until` it is suspended again."""
         ...
 
-    async def delete(self, name: str, token: str, actor: str = "", reason: str = "") -> Sequence[Report]:
-        """Delete these apps with what they applied, by their deletion policies."""
+    async def delete(
+        self, name: str, token: str, actor: str = "", reason: str = "", until: datetime | None = None
+    ) -> Sequence[Report]:
+        """Delete these orphans with what they applied; what is not deleted by `until` is kept."""
         ...
 
     async def why(self, name: str) -> Sequence[Sequence[Link]]:
@@ -150,10 +152,12 @@ class LocalControl:
             await self._decisions.resume(ref, actor=actor, reason=reason, until=until)
         return await self.views([name])
 
-    async def delete(self, name: str, token: str, actor: str = "", reason: str = "") -> Sequence[Report]:
+    async def delete(
+        self, name: str, token: str, actor: str = "", reason: str = "", until: datetime | None = None
+    ) -> Sequence[Report]:
         """Delete apps."""
-        refs = self._engine.find(name)
-        return [self._done(await self._decisions.delete(ref, token, actor=actor, reason=reason)) for ref in refs]
+        refs, decide = self._engine.find(name), self._decisions.delete
+        return [self._done(await decide(ref, token, actor=actor, reason=reason, until=until)) for ref in refs]
 
     async def why(self, name: str) -> Sequence[Sequence[Link]]:
         """The chains of these objects."""
@@ -196,24 +200,25 @@ class LocalControl:
             (c for c in self._engine.cluster_views() if c.name == view.cluster), ClusterView(name=view.cluster)
         )
         changes = outcome.plan.changes if outcome.plan else ()
+        mask = self._engine.board.discretion(outcome.ref, self._engine.parts.ctx.masked)
         return Report(
             view=view,
             cluster=cluster.name,
             server=cluster.server,
             context=cluster.context,
             digest=outcome.plan.digest if outcome.plan else "",
-            changes=tuple(_done(c, outcome) for c in changes if c.action is not Action.UNCHANGED),
+            changes=tuple(_done(c, outcome, mask) for c in changes if c.action is not Action.UNCHANGED),
         )
 
 
-def _done(change: Change, outcome: Outcome) -> ChangeView:
-    """One change that was carried out, or was to be."""
+def _done(change: Change, outcome: Outcome, mask: Callable[[str], str]) -> ChangeView:
+    """One change that was carried out, or was to be. A server's refusal may quote what it was sent."""
     result = next((r for r in outcome.results if r.id == change.id), None)
     return ChangeView(
         action=str(change.action),
         kind=change.id.kind,
         namespace=change.id.namespace,
         name=change.id.name,
-        reason=change.reason,
-        error=str(result.error) if result and result.error else "",
+        reason=mask(change.reason),
+        error=mask(str(result.error)) if result and result.error else "",
     )

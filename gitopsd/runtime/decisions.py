@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from gitopsd.model.declared import AppIntent, Declared, Deletion, Place
-from gitopsd.model.digest import Digest
+from gitopsd.model.declared import AppIntent
 from gitopsd.model.errors import NotReady, UsageError
 from gitopsd.model.identity import ObjectRef
-from gitopsd.model.inventory import Approval, Inventory, Suspension
-from gitopsd.model.outcome import LedgerRow, Outcome
-from gitopsd.reconcile import children, record, removal
-from gitopsd.runtime import views
+from gitopsd.model.inventory import Approval, Decision, Inventory, Suspension
+from gitopsd.model.outcome import Outcome
+from gitopsd.reconcile import inventory, record, removal
+from gitopsd.runtime import past
 from gitopsd.runtime.engine import Engine
 from gitopsd.runtime.wake import Reason
 
@@ -38,72 +37,69 @@ class Decisions:
         waiting = outcome.plan.digest if refused and outcome.plan else ""
         if not waiting or (plan and plan != waiting):
             raise UsageError(f"{ref}: no such plan waits for an approval; `gitopsd diff {ref}` shows the plan of now")
-        approval = Approval(plan=waiting, actor=actor, at=self._world.ctx.now(), reason=reason, until=until)
-        await self._rewrite(ref, lambda i: replace(i, approvals=(*i.approvals[-9:], approval)))
-        self._decided(ref, "approve", actor, _words(f"approved {waiting}", reason, until))
+        made = self._made("approve", actor, reason, until, plan=waiting)
+        approval = Approval(plan=waiting, actor=actor, at=made.at, reason=reason, until=until)
+        await self._decide(self._app(ref), made, lambda i: replace(i, approvals=(*i.approvals[-9:], approval)))
         self._engine.scheduler.wake(ref, Reason.RELEASED)
         return waiting
 
     async def suspend(self, ref: ObjectRef, *, actor: str, reason: str = "", until: datetime | None = None) -> None:
         """Leave the app alone until it is resumed or `until` has come."""
-        held = Suspension(actor=actor, since=self._world.ctx.now(), reason=reason, until=until)
-        await self._rewrite(ref, lambda i: replace(i, suspension=held))
-        self._decided(ref, "suspend", actor, _words("suspended", reason, until))
+        made = self._made("suspend", actor, reason, until)
+        held = Suspension(actor=actor, since=made.at, reason=reason, until=until)
+        await self._decide(self._app(ref), made, lambda i: replace(i, suspension=held))
         self._engine.scheduler.wake(ref, Reason.REQUEST)
 
     async def resume(self, ref: ObjectRef, *, actor: str = "", reason: str = "", until: datetime | None = None) -> None:
         """End a suspension made by `suspend`; one in the object's own declaration stays. After `until` it is suspended again."""
         later = Suspension(actor=actor, since=until, reason=reason) if until else None
-        await self._rewrite(ref, lambda i: replace(i, suspension=later))
-        self._decided(ref, "resume", actor, _words("resumed", reason, until))
+        await self._decide(
+            self._app(ref), self._made("resume", actor, reason, until), lambda i: replace(i, suspension=later)
+        )
         self._engine.scheduler.wake(ref, Reason.REQUEST)
 
-    async def delete(self, ref: ObjectRef, token: str, *, actor: str = "", reason: str = "") -> Outcome:
-        """Delete an orphan with everything that it owns. What is declared would come back, so it is refused."""
+    async def delete(
+        self, ref: ObjectRef, token: str, *, actor: str = "", reason: str = "", until: datetime | None = None
+    ) -> Outcome:
+        """Delete an orphan with everything that it owns. What is declared would come back, so it is refused.
+
+        What cannot be deleted at once is tried again, by the next process too, but not after `until`.
+        """
         if self._world.safety.read_only:
             raise UsageError(f"{ref}: is not deleted: this gitopsd runs read-only")
-        if ref not in self._board.intents:
-            self._revive(ref)
-        elif ref not in self._board.removals:
+        made = self._made("delete", actor, reason, until)
+        if not made.holds(made.at):
+            raise UsageError(
+                f"{ref}: is not deleted: the time until which it may be has passed ({until:%Y-%m-%dT%H:%M:%SZ})"
+            )
+        if ref in self._board.intents and ref not in self._board.removals:
             raise UsageError(
                 f"{ref}: its declaration brings it back ({self._board.declared[ref].place}); remove that first, "
                 "or set gitopsd.io/delete: confirmed there, or leave the app alone with `gitopsd suspend`"
             )
-        self._decided(ref, "delete", actor, _words("deletion asked for", reason, None))
-        self._board.removals.add(ref)
+        known = self._board.inventories.get(ref)
+        if known is None:
+            raise NotReady(f"{ref}: is not declared and owns nothing")
+        by_itself = ref in self._board.intents and not known.removal  # a child that its parent lets go of
+        app = self._app(ref) if ref in self._board.intents else self._engine.endings.intent(ref)
+        await self._decide(app, made, lambda i: i if by_itself else replace(i, removal=made))
+        self._engine.endings.begin(ref)
         self._engine.look_after(ref)
         return await self._engine.scheduler.request(ref, token)
 
-    def _decided(self, ref: ObjectRef, verb: str, actor: str, reason: str) -> None:
-        """Keep who decided what and why."""
-        now, cluster = self._world.ctx.now(), self._engine.view(ref).cluster
-        counts = {verb: 1}
-        self._engine.record(
-            LedgerRow(at=now, ref=ref, cluster=cluster, revision="", plan="", counts=counts, actor=actor, reason=reason)
-        )
+    def _made(self, verb: str, actor: str, reason: str, until: datetime | None, *, plan: str = "") -> Decision:
+        now = self._world.ctx.now()
+        return Decision(verb=verb, actor=actor, at=now, reason=reason, until=until, plan=plan)
 
-    async def _rewrite(self, ref: ObjectRef, change: Callable[[Inventory], Inventory]) -> None:
+    def _app(self, ref: ObjectRef) -> AppIntent:
         intent = self._board.intents.get(ref)
         if not isinstance(intent, AppIntent):
             raise UsageError(f"{ref}: only apps can be suspended or approved here; for a source set spec.suspend")
-        target = await self._engine.world.target(intent)
-        await record.written(await record.read(ref, target, self._world), change, target, self._world)
+        return intent
 
-    def _revive(self, orphan: ObjectRef, parent: ObjectRef | None = None) -> None:
-        """Give an orphan, and the orphans that it declared, an intent that only ends it."""
-        if orphan not in self._board.inventories:
-            raise NotReady(f"{orphan}: is not declared and owns nothing")
-        self._board.declared[orphan] = Declared(
-            ref=orphan, document={}, place=Place(file="(orphan)"), spec=Digest("orphan"), parent=parent
-        )
-        self._board.intents[orphan] = views.ending(orphan, Deletion.DELETE)
-        for id in self._board.inventories[orphan].owned:
-            child = children.ref(id)
-            is_app = children.is_declared(id, self._world.registry) and child in self._board.inventories
-            if is_app and child not in self._board.intents:
-                self._revive(child, orphan)
-
-
-def _words(what: str, reason: str, until: datetime | None) -> str:
-    """A decision as the ledger has it."""
-    return what + (f" until {until:%Y-%m-%dT%H:%M:%SZ}" if until else "") + (f": {reason}" if reason else "")
+    async def _decide(self, app: AppIntent, made: Decision, change: Callable[[Inventory], Inventory]) -> None:
+        """Write the decision into the app's record, then into the ledger."""
+        target = await self._world.target(app)
+        known = await record.read(app.ref, target, self._world)
+        await record.written(known, lambda i: inventory.decided(change(i), made), target, self._world)
+        self._engine.record(past.decision(app.ref, target.access.cluster, made))

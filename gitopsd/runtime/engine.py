@@ -16,7 +16,7 @@ from structlog.contextvars import bound_contextvars
 from gitopsd.config.declared_set import DeclaredSet
 from gitopsd.model.declared import AppIntent, Broken, SourceIntent, Unserved
 from gitopsd.model.errors import Misconfigured
-from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.model.identity import ObjectRef
 from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase
@@ -26,10 +26,11 @@ from gitopsd.reconcile.claims import Claims
 from gitopsd.reconcile.conclude import Run
 from gitopsd.reconcile.remotes import Elsewhere
 from gitopsd.reconcile.world import Board, World
-from gitopsd.runtime import recorded, remembered, scheduled, views, warned
+from gitopsd.runtime import past, recorded, remembered, scheduled, views, warned
 from gitopsd.runtime.attempt import Attempt
 from gitopsd.runtime.blind import Deaf
 from gitopsd.runtime.clusters import Clusters
+from gitopsd.runtime.endings import Endings
 from gitopsd.runtime.family import Family
 from gitopsd.runtime.happenings import Happenings
 from gitopsd.runtime.journal import Journal
@@ -50,9 +51,10 @@ class Engine:
         self._journal = Journal(parts.store, parts.ctx.log)
         self._progress: dict[ObjectRef, Outcome] = {}
         self._only: set[ObjectRef] | None = None
-        self.board = Board()
+        self.board = Board(polled=dict(parts.store.polls()))
         self.happenings = Happenings()
         self.family = Family(self.board, parts.registry, parts.store, self._journal if parts.persist else None)
+        self.endings = Endings(self.board, parts.registry)
         self.clusters = Clusters(tasks, parts.connect, parts.ctx.credentials)
         self.scheduler = Scheduler(
             tasks, self._carry, on_outcome=self._concluded, now=parts.ctx.now, rng=parts.rng, pace=parts.pace
@@ -67,12 +69,11 @@ class Engine:
             slots=parts.slots,
             additive_ready=parts.additive_ready,
             decryption=parts.decryption,
+            trust=parts.trust,
             board=self.board,
             statuses=self._statuses,
             claims=Claims(),
-            elsewhere=Elsewhere(
-                registry=parts.registry, store=parts.store, ctx=parts.ctx, reach=parts.reach, fetches=parts.slots.fetch
-            ),
+            elsewhere=Elsewhere(registry=parts.registry, store=parts.store, ctx=parts.ctx, fetches=parts.slots.fetch),
             mirror=parts.mirror,
             target=self.clusters.of,
             adopt_children=self._adopt_children,
@@ -150,8 +151,7 @@ class Engine:
             self.scheduler.wake(heir, Reason.RELEASED)
 
     def _forget(self, ref: ObjectRef) -> None:
-        for table in (self.board.declared, self.board.intents, self.board.artifacts, self.board.outcomes):
-            table.pop(ref, None)
+        self.board.forget(ref)
         self._statuses.pop(ref, None)
         self.family.forget(ref)
         self._journal.forget(ref)
@@ -197,52 +197,55 @@ class Engine:
         """One attempt; every line of it names its cluster and revision, as the worker's lines name the object."""
         with bound_contextvars(**views.line(attempt.ref, self._cluster(attempt.ref), self.board)):
             self._parts.ctx.log.debug("looking", because=sorted(attempt.reasons))
-            return await self._attempted(attempt)
+            return self.board.discreet(self._parts.ctx.masked, await self._attempted(attempt))
 
     async def _attempted(self, attempt: Attempt) -> Outcome:
         token = attempt.tokens[-1] if attempt.tokens else ""
-        match self.board.intents.get(attempt.ref):
+        now = self._parts.ctx.now()
+        run = Run(declared=self.board.declared[attempt.ref], started=now, token=token)
+        match self.board.intents[attempt.ref]:
             case SourceIntent() | Unserved() | Broken() if attempt.ref in self.board.removals:
-                return self._plainly(attempt.ref, Phase.DELETED, "deleted")
+                return conclude.deleted(run, now)
             case SourceIntent():
-                return await source.attempt(attempt.ref, self.world, token=token)
+                first = self._parts.resume and attempt.unasked and attempt.ref not in self.board.outcomes
+                return await source.attempt(attempt.ref, self.world, token=token, resume=first)
             case AppIntent():
                 fresh = Reason.CHECK in attempt.reasons
                 return await app.attempt(
                     attempt.ref, self.world, superseded=attempt.superseded, token=token, fresh=fresh
                 )
             case Broken(message=message):
-                now = self._parts.ctx.now()
-                run = Run(declared=self.board.declared[attempt.ref], started=now, token=token)
                 return conclude.failed(run, Misconfigured(message, reason="Broken"), now)
-        return self._plainly(attempt.ref, Phase.UNSERVED, "not served yet")
-
-    def _plainly(self, ref: ObjectRef, phase: Phase, message: str) -> Outcome:
-        """The outcome of an object that has nothing in a cluster."""
-        now = self._parts.ctx.now()
-        return Outcome(ref=ref, phase=phase, generation=1, message=message, started=now, finished=now)
+        return conclude.unserved(run, now)
 
     def _progressed(self, outcome: Outcome) -> None:
-        outcome = outcome.masked(self._parts.ctx.masked)
+        outcome = self.board.discreet(self._parts.ctx.masked, outcome)
         self._progress[outcome.ref] = outcome
         self.happenings.outcome(outcome)
         self._parts.on_outcome(outcome)
 
     def _concluded(self, outcome: Outcome) -> None:
-        ref, outcome = outcome.ref, outcome.masked(self._parts.ctx.masked)
+        ref, outcome = outcome.ref, self.board.discreet(self._parts.ctx.masked, outcome)
         self._progress.pop(ref, None)
         self.board.outcomes[ref] = outcome
         self.happenings.outcome(outcome)
         row = conclude.ledger(outcome, cluster=self._cluster(ref), actor=self._parts.actor)
         status = self._status(outcome)
         if self._parts.persist:
-            self._journal.note(ref, status=status, row=row)
+            self._journal.note(ref, status=status, row=row, polled=self.board.polled.get(ref))
         with bound_contextvars(**views.line(ref, self._cluster(ref), self.board)):
             self._parts.on_outcome(outcome)
         self._wake_holders({ref})
         if outcome.phase is Phase.DELETED:
             self._ended(ref)
         self._employ_children(ref)
+        self._moved(self.endings.heard(outcome))
+
+    def _moved(self, orphans: Set[ObjectRef]) -> None:
+        if orphans:
+            self._schedule()
+        for ref in orphans:
+            self.scheduler.wake(ref, Reason.REQUEST)
 
     def record(self, decision: LedgerRow) -> None:
         """A person decided something: it goes into the ledger, and who listens hears of it."""
@@ -288,12 +291,7 @@ class Engine:
         self._schedule()
 
     def _cluster(self, ref: ObjectRef) -> str:
-        intent = self.board.intents.get(ref)
-        if isinstance(intent, AppIntent) and intent.kubeconfig:
-            return str(intent.kubeconfig)
-        name = intent.cluster if isinstance(intent, AppIntent) else None
-        known = tuple(self._declared.clusters)
-        return name or (known[0] if len(known) == 1 else "")
+        return views.cluster(self.board.intents.get(ref), tuple(self._declared.clusters))
 
     async def loaded(self, target: Target, inventories: Iterable[Inventory]) -> None:
         """A cluster was reached: take over what is recorded there, apps in the order of their names.
@@ -320,11 +318,9 @@ class Engine:
             lambda app: self.clusters.named(target, self.board.intents.get(app)),
         )
         remembered.children(found, self.family, self.world, self._declared)
-
-    def versions(self, app: ObjectRef) -> Mapping[ResourceId, str]:
-        """In which version an app's objects are applied."""
-        inventory = self.board.inventories.get(app)
-        return {id: owned.version for id, owned in inventory.owned.items()} if inventory else {}
+        if not self._parts.safety.read_only:
+            await self._journal.recall(past.decisions(found, target.access.cluster))
+            self._moved(self.endings.recall(found, self._parts.ctx.now()))
 
     def forget_unread(self) -> None:
         """Let go of what renders read from elsewhere once, and read no more."""
@@ -372,7 +368,9 @@ class Engine:
         self.board.standing.pop(ref, None)
         self.look_after(ref)
         if ref in self.board.intents and ref not in self.board.outcomes:
-            return (await self.once([ref]))[ref]
+            outcome = (await self.once([ref]))[ref]
+            if outcome.retry_after is None or outcome.phase is not Phase.READY:
+                return outcome  # else it went on from what an earlier run stored
         return await self.scheduler.request(ref, token)
 
     async def once(self, refs: Iterable[ObjectRef] = ()) -> Mapping[ObjectRef, Outcome]:

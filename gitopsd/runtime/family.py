@@ -11,11 +11,10 @@ from dataclasses import replace
 
 from gitopsd.config import home
 from gitopsd.config.declared_set import Children, DeclaredSet
-from gitopsd.model import digest
+from gitopsd.model import digest, masking
 from gitopsd.model.declared import Broken, Declared, Intent
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.manifest import Body, Manifest
-from gitopsd.model.masking import Secrets
 from gitopsd.plugin.registry import Registry
 from gitopsd.reconcile import children
 from gitopsd.reconcile.world import Board
@@ -60,7 +59,7 @@ class Family:
         self._board.intents.update({ref: _discreet(found.intents[ref], hidden.get(ref)) for ref in found.intents})
         self.remembered -= found.objects.keys()
         self._board.removals -= found.objects.keys()
-        mask = Secrets(value for values in hidden.values() for value in values).masked
+        mask = masking.discreet(value for values in hidden.values() for value in values)
         return tuple(mask(problem.told) for problem in found.problems)
 
     def kept(self, parent: ObjectRef) -> Sequence[Body]:
@@ -113,7 +112,7 @@ def _discreet(intent: Intent, hidden: frozenset[str] | None) -> Intent:
     """What is wrong with a child, without the values of Secrets in it that the message may quote."""
     if not hidden or not isinstance(intent, Broken):
         return intent
-    return replace(intent, message=Secrets(hidden).masked(intent.message))
+    return replace(intent, message=masking.discreet(hidden)(intent.message))
 
 
 def recalled(

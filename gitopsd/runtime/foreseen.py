@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
+from gitopsd.model import masking
 from gitopsd.model.change import Action, Change, FieldChange, Ours
 from gitopsd.model.declared import AppIntent, Declared
 from gitopsd.model.errors import UsageError
 from gitopsd.model.identity import ObjectRef, ResourceId
-from gitopsd.model.masking import Secrets
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.reconcile import children, diff, secrecy
 from gitopsd.runtime.engine import Engine
@@ -120,12 +121,18 @@ def _report(ref: ObjectRef, settled: Settled) -> Report:
 
 def _mask(changes: Iterable[Change], engine: Engine) -> Callable[[str], str]:
     """For the messages of this plan: a server's refusal may quote what it was sent."""
-    secrets = Secrets()
-    for change in changes:
-        if change.error is not None and change.manifest is not None:
-            for value in secrecy.values(change.manifest.body):
-                secrets.add(value)
-    return lambda text: engine.parts.ctx.masked(secrets.masked(text))
+    refused = [c.manifest.body for c in changes if c.error is not None and c.manifest is not None]
+    own = masking.discreet(value for body in refused for value in secrecy.values(body))
+    return lambda text: engine.parts.ctx.masked(own(text))
+
+
+def _known_masked(value: Any, mask: Callable[[str], str]) -> Any:
+    """With all masked that this process ever knew to be secret: what goes may hold what the newest render does not know any more."""
+    if isinstance(value, Mapping):
+        return {key: _known_masked(item, mask) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known_masked(item, mask) for item in value]
+    return secrecy.MASK if isinstance(value, str) and mask(value) != value else value
 
 
 def _change(change: Change, app: ObjectRef, engine: Engine, moves: _Moves, mask: Callable[[str], str]) -> ChangeView:
@@ -133,7 +140,8 @@ def _change(change: Change, app: ObjectRef, engine: Engine, moves: _Moves, mask:
     before, after, fields = change.before, change.after, change.fields
     if change.deletion and change.live is not None:
         render = engine.board.renders.get(app)
-        before = diff.compared(change.live.body, None, hidden=render.hidden if render else frozenset()).before
+        body = _known_masked(change.live.body, engine.parts.ctx.masked)
+        before = diff.compared(body, None, hidden=render.hidden if render else frozenset()).before
     return ChangeView(
         action=str(change.action),
         kind=change.id.kind,

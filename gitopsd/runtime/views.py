@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -167,11 +167,12 @@ def names(ref: ObjectRef, registry: Registry) -> set[str]:
     return short | {f"{k}/{ref.name}" for k in kinds} | {f"{k}/{ref.namespace}/{ref.name}" for k in kinds}
 
 
-def ending(ref: ObjectRef, deletion: Deletion) -> AppIntent:
+def ending(ref: ObjectRef, deletion: Deletion, cluster: str | None) -> AppIntent:
     """An intent for an app that nobody declares any more: good for its deletion only."""
     soon = timedelta(minutes=5)
     return AppIntent(
         ref=ref,
+        cluster=cluster,
         source=ref,
         renderer="",
         spec={},
@@ -181,6 +182,14 @@ def ending(ref: ObjectRef, deletion: Deletion) -> AppIntent:
         prune=True,
         deletion=deletion,
     )
+
+
+def cluster(intent: Intent | None, declared: Sequence[str]) -> str:
+    """Where the object's app goes: what it says, or the only cluster there is."""
+    if isinstance(intent, AppIntent) and intent.kubeconfig:
+        return str(intent.kubeconfig)
+    name = intent.cluster if isinstance(intent, AppIntent) else None
+    return name or (declared[0] if len(declared) == 1 else "")
 
 
 def clusters(declared: Iterable[str], connected: Iterable[Access]) -> tuple[ClusterView, ...]:

@@ -24,6 +24,15 @@ def append(database: Database, rows: Sequence[LedgerRow]) -> None:
         connection.executemany("INSERT INTO ledger (ref, body) VALUES (?, ?)", encoded)
 
 
+def unknown(database: Database, rows: Sequence[LedgerRow]) -> tuple[LedgerRow, ...]:
+    """Those of the rows that are not there yet, in their order."""
+    with database.read() as connection:
+        there = "SELECT 1 FROM ledger WHERE ref = ? AND body = ?"
+        return tuple(
+            row for row in rows if not connection.execute(there, (str(row.ref), msgspec.json.encode(row))).fetchone()
+        )
+
+
 def latest(database: Database, limit: int, ref: ObjectRef | None = None) -> tuple[LedgerRow, ...]:
     """The latest rows, the newest first; only those of `ref` where one is given."""
     where, values = ("WHERE ref = ?", (str(ref),)) if ref else ("", ())

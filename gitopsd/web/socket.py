@@ -68,7 +68,7 @@ def _application(control: Control) -> web.Application:
         "approve": (Ask, lambda call: control.approve(call.name, call.actor, call.reason, call.plan, call.until)),
         "suspend": (Ask, lambda call: control.suspend(call.name, call.actor, call.reason, call.until)),
         "resume": (Ask, lambda call: control.resume(call.name, call.actor, call.reason, call.until)),
-        "delete": (Ask, lambda call: control.delete(call.name, call.token, call.actor, call.reason)),
+        "delete": (Ask, lambda call: control.delete(call.name, call.token, call.actor, call.reason, call.until)),
         "why": (Ask, lambda call: control.why(call.name)),
         "trace": (Ask, lambda call: control.trace(call.name)),
         "history": (Asked, lambda call: control.history(call.names, call.limit)),

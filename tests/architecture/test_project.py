@@ -14,15 +14,15 @@ TOP = {
 ELSEWHERE = re.compile(r"(?<![\w}])/(work|root|Users)/\w|/opt/(?!gitopsd)\w|/home/(?!me/|user/|you/)\w+/")
 """Paths of a machine on which somebody worked."""
 API = """
-Access AccountToken Action Actor Adopt AnyAddress AnyFolder AnyRevision AppIntent Approval Artifact Atomic Author Body
-Broken Change Changes Closing ClusterAccess ConfigName Conflict Content Context Credentials Declared Decryption
+Access AccountToken Action Actor Adopt Answers AnyAddress AnyFolder AnyRevision AppIntent Approval Artifact Asker Atomic Author Body
+Broken Change Changes Closing ClusterAccess ConfigName Conflict Content Context Credential Credentials Decision Declared Decryption
 Decryptor Deletion Digest DriftPolicy Engine Entry Explanation Fetching FieldChange File Folder GitopsdError Health
-HealthCheck HealthExpression HealthRule HeldElsewhere Hold Http Intake Intent Inventory Keys Kind LedgerRow Link
+HealthCheck HealthExpression HealthRule HeldElsewhere Hold Http Intake Intent Inventory KeyService Keys Kind LedgerRow Link
 Lister Live Lock Locked Manifest Misconfigured Need Node NotReady NothingThere ObjectRef Objects Opened Ours Outcome
 Owned Owner PathError Phase Place Plan Policy Preflight Proxies Qualified Read Rehearsal Rejected Remote RemoteNeeded
-Remotes Rendered Renderer ResourceId Result Retrying Revision SecretKey Seen Sink Source SourceIntent Spec SpecError
+Remotes Rendered Renderer ResourceId Result Retrying Revision SecretKey Seen ServiceAccount Sink Source SourceIntent Spec SpecError
 Stage Stalling Step Stored Suspension Target Tls Transient Treatment Tree Unmanaged Unserved Unsupported Upstream
-UsageError ValuesRef Verdict VerificationFailed Versioned Work WriteMode cel digest egress hookimpl http keys spec
+UsageError ValuesRef Verdict VerificationFailed Versioned Work WriteMode cel cloud digest egress hookimpl http keys spec
 tree
 """.split()  # noqa: SIM905 - a list of literals would be a page long
 
@@ -43,7 +43,17 @@ def test_the_hooks_are_those_that_the_registry_calls():
     found = {name for name in vars(hooks) if name.startswith("gitopsd_")}
     assert found == {
         f"gitopsd_{role}"
-        for role in ("kinds", "unserved", "sources", "renderers", "decryptors", "sinks", "accesses", "health")
+        for role in (
+            "kinds",
+            "unserved",
+            "sources",
+            "renderers",
+            "decryptors",
+            "key_services",
+            "sinks",
+            "accesses",
+            "health",
+        )
     }
 
 

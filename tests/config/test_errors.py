@@ -229,6 +229,11 @@ CASES = {
         SETTINGS + "plugins: {disabled: [gti]}\n",
         "0.yaml:4: Settings: $.spec.plugins.disabled[0]: unknown plugin 'gti'",
     ),
+    "setting with a cluster that is not declared": (
+        SETTINGS + "homeCluster: produktion\n---\n"
+        "apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {name: production}\nspec: {sandbox: {}}\n",
+        "0.yaml:4: Settings: $.spec.homeCluster: Cluster/produktion is not declared; did you mean 'production'?",
+    ),
     "settings twice": (
         SETTINGS + "readOnly: true\n---\n" + SETTINGS + "readOnly: false\n",
         "0.yaml:6: Settings: declared twice, first at 0.yaml:1; remove one",
@@ -279,6 +284,22 @@ def test_a_broken_object_is_no_dangling_reference_of_another(declare):
     with pytest.raises(ConfigError) as caught:
         declare(GIT.replace("1m", "x") + "---\n" + APP)
     assert len(caught.value.problems) == 1
+
+
+def test_a_folder_of_configurations_is_told_before_what_follows_from_it(declare):
+    cluster = "apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {name: try-out}\nspec: {sandbox: {}}\n"
+    with pytest.raises(ConfigError) as caught:
+        declare({f"{name}/deeper/gitopsd.yaml": cluster + "---\n" + GIT for name in ("one", "two", "three")})
+    told, *rest = str(caught.value).splitlines()
+    assert told == "0: holds several configurations (one, three, two); name one of them with -c"
+    assert len(rest) == 4
+    assert all(": declared twice, first at 0/one/deeper/gitopsd.yaml:" in line for line in rest)
+
+
+def test_one_configuration_in_several_folders_is_one(declare):
+    cluster = "apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {name: try-out}\nspec: {sandbox: {}}\n"
+    with pytest.raises(ConfigError, match=r"^0/gitopsd\.yaml:1: Cluster/try-out: declared twice"):
+        declare({"clusters/gitopsd.yaml": cluster, "gitopsd.yaml": cluster})
 
 
 def test_an_object_declared_in_two_files_of_one_c_names_both(declare):

@@ -262,3 +262,19 @@ class TestOwnership:
             await wire.ask("PATCH", f"{path}?fieldManager={manager}", config_map("a", {"x": "1"}), kind=APPLY)
         heard = await wire.ask("PATCH", f"{path}?fieldManager=one", config_map("a"), kind=APPLY)
         assert (heard.body["data"], managers(heard.body)) == ({"x": "1"}, [("two", "Apply", "")])
+
+    async def test_an_apply_that_changes_an_order_only_is_a_change(self, wire: Wire) -> None:
+        namespace = await wire.namespace()
+        main, side = {"name": "main", "image": "i:1"}, {"name": "side", "image": "i:1"}
+        body = deployment("a")
+        body["spec"]["template"]["spec"]["containers"] = [main, side]
+        made = await wire.make(deployments(namespace), body)
+        times = []
+        for containers in ([main, side], [side, main]):
+            body["spec"]["template"]["spec"]["containers"] = containers
+            query = f"?fieldManager=of-{containers[0]['name']}"
+            heard = await wire.ask("PATCH", deployments(namespace, "a") + query, body, kind=APPLY)
+            entries = heard.body["metadata"]["managedFields"]
+            times.append([each.get("time") for each in entries if each["manager"] == f"of-{containers[0]['name']}"])
+        assert times[0] == [None]
+        assert times[1] >= [made["metadata"]["creationTimestamp"]]

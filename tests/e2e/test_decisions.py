@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import anyio
 import pytest
-from fakes.world import World, app_ref, gone, kustomization, maps
+from fakes.proxy import proxy, status
+from fakes.world import SOURCE, World, app_ref, gone, kustomization, maps
 
 from gitopsd.config.problems import ConfigError
 from gitopsd.model.errors import UsageError
-from gitopsd.model.outcome import Phase
+from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.runtime.control import LocalControl
+from gitopsd.runtime.decisions import Decisions
+from gitopsd.runtime.engine import Engine
 
 pytestmark = pytest.mark.asyncio
 
 APP = app_ref("app")
 ABC = ("a", "b", "c", "d")
+SECOND = """
+apiVersion: gitopsd.io/v1alpha1
+kind: Cluster
+metadata: {name: second}
+spec: {sandbox: {}}
+"""
 
 
 def now() -> datetime:
@@ -29,55 +42,55 @@ async def ready(world: World, *spec: str, annotations: str = "{}") -> None:
     world.declare(kustomization("app", *spec, annotations=annotations))
 
 
-async def test_a_restart_never_resumes_a_suspended_app_even_with_a_lost_disk(world: World) -> None:
-    await ready(world)
-    async with world.engine() as engine:
-        await world.until("app")
+async def test_a_restart_never_resumes_a_suspended_app_even_with_a_lost_disk(either: World) -> None:
+    await ready(either)
+    async with either.engine() as engine:
+        await either.until("app")
         await LocalControl(engine).suspend("ks/app", "ada", "incident 42", None)
-        await world.until("app", Phase.SUSPENDED)
-    world.repository.commit(maps("app", "new"))
+        await either.until("app", Phase.SUSPENDED)
+    either.repository.commit(maps("app", "new"))
     for lost in (False, True):
         if lost:
-            shutil.rmtree(world.folder / "state")
-        outcome = await world.app()
+            shutil.rmtree(either.folder / "state")
+        outcome = await either.app()
         assert (outcome.phase, outcome.message) == (Phase.SUSPENDED, "suspended by ada: incident 42")
-    assert not await world.exists("new")
+    assert not await either.exists("new")
 
 
-async def test_a_suspension_with_an_end_resumes_by_itself(world: World) -> None:
-    await ready(world)
-    async with world.engine() as engine:
-        await world.until("app")
+async def test_a_suspension_with_an_end_resumes_by_itself(either: World) -> None:
+    await ready(either)
+    async with either.engine() as engine:
+        await either.until("app")
         await LocalControl(engine).suspend("ks/app", "ada", "", now() + timedelta(seconds=1))
-        since = len(world.heard.outcomes)
-        await world.until("app", Phase.SUSPENDED)
-        await world.until("app", Phase.READY, since=since)
+        since = len(either.heard.outcomes)
+        await either.until("app", Phase.SUSPENDED)
+        await either.until("app", Phase.READY, since=since)
 
 
-async def test_who_resumes_for_a_while_finds_it_suspended_again(world: World) -> None:
-    await ready(world)
-    async with world.engine() as engine:
-        await world.until("app")
+async def test_who_resumes_for_a_while_finds_it_suspended_again(either: World) -> None:
+    await ready(either)
+    async with either.engine() as engine:
+        await either.until("app")
         control = LocalControl(engine)
         await control.suspend("ks/app", "ada", "", None)
-        await world.until("app", Phase.SUSPENDED)
-        since = len(world.heard.outcomes)
+        await either.until("app", Phase.SUSPENDED)
+        since = len(either.heard.outcomes)
         await control.resume("ks/app", "grace", "one look", now() + timedelta(hours=1))
-        await world.until("app", Phase.READY, since=since)
+        await either.until("app", Phase.READY, since=since)
         assert (await engine.reconcile(APP, "within the hour")).phase is Phase.READY
         await control.resume("ks/app", "grace", "one look", now() - timedelta(seconds=1))
         outcome = await engine.reconcile(APP, "when it is over")
     assert (outcome.phase, outcome.message) == (Phase.SUSPENDED, "suspended by grace: one look")
 
 
-async def test_an_app_is_suspended_in_git(world: World) -> None:
-    await ready(world, annotations='{gitopsd.io/suspend: "true", gitopsd.io/reason: holidays}')
-    outcome = await world.app()
+async def test_an_app_is_suspended_in_git(either: World) -> None:
+    await ready(either, annotations='{gitopsd.io/suspend: "true", gitopsd.io/reason: holidays}')
+    outcome = await either.app()
     assert outcome.phase is Phase.SUSPENDED
-    assert outcome.message == f"suspended by {world.config}:20: holidays"
-    assert not await world.exists("a")
-    world.declare(kustomization("app"))
-    assert (await world.app()).phase is Phase.READY
+    assert re.fullmatch(rf"suspended by {either.config}:\d+: holidays", outcome.message)
+    assert not await either.exists("a")
+    either.declare(kustomization("app"))
+    assert (await either.app()).phase is Phase.READY
 
 
 async def test_a_suspension_in_git_ends_by_itself(world: World) -> None:
@@ -95,22 +108,22 @@ async def test_a_suspension_in_git_that_is_no_time_is_refused(world: World) -> N
         world.load()
 
 
-async def test_an_approval_lapses(world: World) -> None:
-    await ready(world)
-    assert (await world.app()).phase is Phase.READY
-    world.repository.commit(gone("app", "a", "b", "c"))
-    async with world.engine() as engine:
-        refused = await world.until("app", Phase.WAITING)
+async def test_an_approval_lapses(either: World) -> None:
+    await ready(either)
+    assert (await either.app()).phase is Phase.READY
+    either.repository.commit(gone("app", "a", "b", "c"))
+    async with either.engine() as engine:
+        refused = await either.until("app", Phase.WAITING)
         assert refused.reason == "DeletionNotApproved"
         assert refused.plan is not None
-        control, since = LocalControl(engine), len(world.heard.outcomes)
+        control, since = LocalControl(engine), len(either.heard.outcomes)
         await control.approve("ks/app", "ada", "", "", now() - timedelta(seconds=1))
         again = await engine.reconcile(APP, "again")
         assert again.reason == "DeletionNotApproved"
-        assert await world.exists("a", "b", "c")
+        assert await either.exists("a", "b", "c")
         await control.approve("ks/app", "ada", "", "", now() + timedelta(hours=1))
-        await world.until("app", Phase.READY, since=since)
-    assert not await world.exists("a")
+        await either.until("app", Phase.READY, since=since)
+    assert not await either.exists("a")
 
 
 async def test_decisions_stand_in_the_history_with_who_and_why(world: World) -> None:
@@ -137,3 +150,140 @@ async def test_a_declared_app_is_not_deleted_and_nothing_is_noted(world: World) 
         with pytest.raises(UsageError, match="its declaration brings it back"):
             await control.delete("ks/app", "t", "ada", "why not")
         assert all("delete" not in row.counts for row in await control.history([], 10))
+
+
+async def orphaned(world: World) -> None:
+    """An app whose declaration is gone, with all that it applied."""
+    await ready(world)
+    assert (await world.app()).phase is Phase.READY
+    world.declare()
+
+
+@asynccontextmanager
+async def keeping(world: World, name: str) -> AsyncIterator[Engine]:
+    """The engine at work on a cluster where this ConfigMap cannot be deleted."""
+    async with proxy(world.running.url) as way:
+        way.add(status(500, message="not now"), method="DELETE", path=f"/configmaps/{name}$")
+        world.through = way.url
+        world.declare()
+        async with world.engine() as engine:
+            await engine.reached()
+            yield engine
+    world.through = ""
+    world.declare()
+
+
+async def delete(engine: Engine, *, hours: float = 1.0) -> Outcome:
+    until = now() + timedelta(hours=hours)
+    return await Decisions(engine).delete(APP, "asked", actor="ada", reason="the old stack goes", until=until)
+
+
+async def of_people(engine: Engine) -> list[tuple[str, str, str]]:
+    """The rows of the ledger about decisions, the newest first: who, what, why."""
+    await engine.written()
+    rows = await LocalControl(engine).history([], 20)
+    verbs = [(row, verb) for row in rows for verb in row.counts if verb in {"suspend", "resume", "delete"}]
+    return [(row.actor, verb, row.reason.rpartition(": ")[2]) for row, verb in verbs if row.actor in {"ada", "grace"}]
+
+
+async def test_every_decision_is_in_the_history_again_after_the_disk_was_lost(world: World) -> None:
+    await ready(world)
+    async with world.engine() as engine:
+        await world.until("app")
+        await LocalControl(engine).suspend("ks/app", "ada", "incident 42", None)
+        await LocalControl(engine).resume("ks/app", "grace", "over")
+        before = await of_people(engine)
+    shutil.rmtree(world.folder / "state")
+    async with world.engine() as engine:
+        await engine.once()
+        assert await of_people(engine) == before == [("grace", "resume", "over"), ("ada", "suspend", "incident 42")]
+
+
+async def test_decisions_that_the_ledger_has_are_not_noted_again(world: World) -> None:
+    await ready(world)
+    async with world.engine() as engine:
+        await world.until("app")
+        await LocalControl(engine).suspend("ks/app", "ada", "incident 42", None)
+    for _ in range(2):
+        async with world.engine() as engine:
+            await engine.once()
+            assert await of_people(engine) == [("ada", "suspend", "incident 42")]
+
+
+async def test_a_deletion_goes_on_after_a_restart_with_a_lost_disk(world: World) -> None:
+    await orphaned(world)
+    async with keeping(world, "a") as engine:
+        outcome = await delete(engine)
+        assert (outcome.phase, await world.exists("a"), await world.exists("b")) == (Phase.RETRYING, True, False)
+    shutil.rmtree(world.folder / "state")
+    async with world.engine() as engine:
+        await engine.reached()
+        await world.until("app", Phase.DELETED)
+        assert await of_people(engine) == [("ada", "delete", "the old stack goes")]
+    assert not await world.exists("a")
+
+
+async def test_a_deletion_is_void_when_its_time_is_over(world: World) -> None:
+    await orphaned(world)
+    async with keeping(world, "a") as engine:
+        outcome = await delete(engine, hours=1 / 3600)
+        with anyio.fail_after(20):
+            while outcome.phase is Phase.RETRYING:
+                outcome = await engine.reconcile(APP, "again")
+        assert outcome.phase is Phase.ORPHANED
+        assert "was not carried out in time" in outcome.message
+        assert engine.view(APP).phase is Phase.ORPHANED
+    async with world.engine() as engine:
+        await engine.reached()
+        await engine.once()
+        assert engine.view(APP).phase is Phase.ORPHANED
+        assert await world.exists("a")
+        assert (await delete(engine)).phase is Phase.DELETED
+    assert not await world.exists("a")
+
+
+async def test_a_deletion_that_is_asked_for_too_late_is_refused(world: World) -> None:
+    await orphaned(world)
+    async with world.engine() as engine:
+        await engine.reached()
+        with pytest.raises(UsageError, match="the time until which it may be has passed"):
+            await delete(engine, hours=-1)
+    assert await world.exists(*ABC)
+
+
+async def test_a_deletion_begins_only_when_every_app_has_rendered(world: World) -> None:
+    await orphaned(world)
+    async with keeping(world, "a") as engine:
+        await delete(engine)
+    world.declare(kustomization("other"))
+    async with world.engine() as engine:
+        assert (await engine.once())[app_ref("other")].phase is Phase.RETRYING  # its path is not there
+        assert engine.view(APP).phase is Phase.ORPHANED
+        world.repository.commit(maps("other", "z"))
+        await engine.reconcile(SOURCE, "news")
+        await world.until("app", Phase.DELETED)
+    assert not await world.exists("a")
+
+
+async def test_who_declares_an_app_again_ends_its_deletion_for_good(world: World) -> None:
+    await orphaned(world)
+    async with keeping(world, "a") as engine:
+        await delete(engine)
+    world.declare(kustomization("app"))
+    assert (await world.app()).phase is Phase.READY
+    assert await world.exists(*ABC)
+    world.declare()
+    async with world.engine() as engine:
+        await engine.reached()
+        await engine.once()
+        assert engine.view(APP).phase is Phase.ORPHANED
+    assert await world.exists(*ABC)
+
+
+async def test_an_orphan_is_deleted_in_the_cluster_where_it_is_among_several(world: World) -> None:
+    await orphaned(world)
+    world.config.write_text(world.config.read_text() + "---\n" + SECOND)
+    async with world.engine() as engine:
+        await engine.clusters.target("test")
+        assert (await delete(engine)).phase is Phase.DELETED
+    assert not await world.exists("a")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import anyio
@@ -87,6 +88,54 @@ async def test_what_fails_ends_the_wait_and_the_message_has_the_containers_last_
     assert (outcome.phase, outcome.reason) == (Phase.RETRYING, "HealthCheckFailed")
     assert f"failed early due to stalled resources: [Job/{namespace}/migrate status: 'Failed' (" in outcome.message
     assert "container main: Error with exit code 1" in outcome.message
+
+
+async def first(world: World, collection: str) -> dict[str, Any]:
+    """The first object of a collection, as soon as there is one."""
+    found: list[dict[str, Any]] = []
+
+    async def is_there() -> bool:
+        found.extend(((await world.get(collection)) or {"items": []})["items"])
+        return bool(found)
+
+    await eventually(is_there)
+    return found[0]
+
+
+async def test_a_pod_that_no_node_takes_is_told_in_the_schedulers_words(either: World, namespace: str) -> None:
+    [stateful] = [text for text in WORKLOADS.split("---\n") if "StatefulSet" in text]
+    either.repository.commit({"app/db.yaml": stateful.replace("NS", namespace).replace("image: web", "image: broken")})
+    either.declare(kustomization("app", "wait: true"))
+    unschedulable = {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": "0/3 nodes are free",
+    }
+    async with either.engine(watch=True):
+        pod = (await first(either, f"/api/v1/namespaces/{namespace}/pods"))["metadata"]["name"]
+        status = {"phase": "Pending", "conditions": [unschedulable], "containerStatuses": None}
+        await either.send("PATCH", f"/api/v1/namespaces/{namespace}/pods/{pod}/status", {"status": status}, MERGE)
+        waiting = await either.heard.until(lambda outcome: "Unschedulable" in outcome.message)
+    assert waiting.phase is Phase.PROGRESSING
+    assert f"[StatefulSet/{namespace}/db status: 'InProgress' (" in waiting.message
+    assert f"Pod/{namespace}/{pod}: Unschedulable: 0/3 nodes are free" in waiting.message
+
+
+@pytest.mark.parametrize("either", ["control-plane"], indirect=True)  # the sandbox knows no quotas
+async def test_what_a_quota_refuses_is_told_in_its_words(either: World, namespace: str) -> None:
+    quotas = f"/api/v1/namespaces/{namespace}/resourcequotas"
+    await either.send("POST", quotas, {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}})
+    counted = {"status": {"hard": {"pods": "0"}, "used": {"pods": "0"}}}  # as the quota's controller would
+    await either.send("PATCH", f"{quotas}/none/status", counted, MERGE)
+    [deployment] = [text for text in WORKLOADS.split("---\n") if "kind: Deployment" in text]
+    either.repository.commit({"app/web.yaml": deployment.replace("NS", namespace)})
+    either.declare(kustomization("app", "wait: true"))
+    async with either.engine(watch=True):
+        waiting = await either.heard.until(lambda outcome: "quota" in outcome.message)
+    assert waiting.phase is Phase.PROGRESSING
+    assert f"[Deployment/{namespace}/web status: 'InProgress' (" in waiting.message
+    assert "exceeded quota: none, requested: pods=1, used: pods=0, limited: pods=0" in waiting.message
 
 
 async def test_built_in_kinds_are_waited_for_until_their_controllers_say_that_they_are_there(
@@ -176,13 +225,13 @@ async def test_a_dependency_is_ready_when_its_expression_says_so_and_wakes_who_w
     assert await either.exists("b")
 
 
-async def test_a_dependency_whose_expression_is_false_is_waited_for_although_it_is_ready(world: World) -> None:
+async def test_a_dependency_whose_expression_is_false_is_waited_for_although_it_is_ready(either: World) -> None:
     pytest.importorskip("cel_expr_python", reason="the extra [cel] is not installed")
-    world.repository.commit({**maps("base", "a"), **maps("app", "b")})
-    world.declare(
+    either.repository.commit({**maps("base", "a"), **maps("app", "b")})
+    either.declare(
         kustomization("base"), kustomization("app", "dependsOn: [{name: base, readyExpr: 'dep.spec.force == true'}]")
     )
-    outcome = await world.app()
+    outcome = await either.app()
     assert outcome.phase is Phase.WAITING
     assert "dependency Kustomization/flux-system/base is not ready: failed to evaluate the CEL" in outcome.message
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
-from fakes import cosign
+from fakes import cosign, notary
+from fakes.notary import Authority
 from fakes.registry import Answer, Registry, digest, layer, serving
+from fakes.sigstore import Sigstore
 from fakes.world import World, app_ref, config_map, kustomization
 
 from gitopsd.model.identity import ObjectRef
@@ -85,6 +88,63 @@ async def test_unsigned_artifact_changes_nothing(world: World, registry: Registr
     assert not await world.exists("b")
 
 
+def secret(name: str, **data: bytes) -> str:
+    written = ", ".join(f"{key}: {base64.b64encode(value).decode()}" for key, value in data.items())
+    return f"apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: flux-system}}\ndata: {{{written}}}\n"
+
+
+async def conditions(world: World) -> dict[str, tuple[str, str, str]]:
+    with Store.open(world.folder / "state") as store:
+        found = (store.status(REF) or {})["conditions"]
+    return {c["type"]: (c["status"], c["reason"], c["message"]) for c in found}
+
+
+async def test_artifact_that_is_signed_without_a_key_is_applied(world: World, registry: Registry) -> None:
+    sigstore = Sigstore()
+    identity = "{issuer: '^https://login.example.org$', subject: '@example.org$'}"
+    asking = f"verify: {{matchOIDCIdentity: [{identity}], trustedRootSecretRef: {{name: root}}}}"
+    root = secret("root", **{"trusted_root.json": sigstore.trusted_root()})
+    world.declare(artifact(registry, asking), login(registry), root, APP, source="")
+    signed = registry.artifact(files(a=config_map("a")), tag="latest")
+    sigstore.bundle(registry, signed, sigstore.signer())
+
+    assert (await world.app()).phase is Phase.READY
+    assert (await conditions(world))["SourceVerified"] == (
+        "True",
+        "Succeeded",
+        f"verified signature of revision latest@{signed} by ada@example.org of https://login.example.org",
+    )
+
+    stranger = registry.artifact(files(b=config_map("b")), tag="latest")
+    sigstore.bundle(registry, stranger, sigstore.signer("eve@example.com"))
+    done = await world.once()
+
+    assert (done[REF].phase, done[REF].reason) == (Phase.STALLED, "VerificationError")
+    assert "it is by eve@example.com" in done[REF].message
+    assert await world.exists("a")
+
+
+async def test_trust_policy_that_lets_in_what_it_cannot_verify_says_nothing_is_verified(
+    world: World, registry: Registry
+) -> None:
+    statement = {
+        "name": "all",
+        "registryScopes": ["*"],
+        "signatureVerification": {"level": "audit"},
+        "trustStores": ["ca:team"],
+        "trustedIdentities": ["*"],
+    }
+    policy = json.dumps({"version": "1.0", "trustPolicies": [statement]}).encode()
+    trust = secret("trust", **{"trustpolicy.json": policy, "ca.crt": Authority().pem})
+    asking = artifact(registry, "verify: {provider: notation, secretRef: {name: trust}}")
+    world.declare(asking, login(registry), trust, APP, source="")
+    signed = registry.artifact(files(a=config_map("a")), tag="latest")
+    notary.sign(registry, signed, Authority().signer(ends=datetime.now(UTC) + notary.DAY))
+
+    assert (await world.app()).phase is Phase.READY
+    assert "SourceVerified" not in await conditions(world)
+
+
 async def test_plan_shows_what_another_tag_and_a_local_folder_would_change(world: World, registry: Registry) -> None:
     registry.artifact(files(a=config_map("a")), tag="latest")
     registry.artifact(files(a=config_map("a"), b=config_map("b")), tag="next")
@@ -141,8 +201,20 @@ async def test_artifact_of_somebody_else_is_applied_and_another_one_takes_its_pl
         world.declare(external(first, server.host), app, source="")
         assert (await world.app()).phase is Phase.READY
         assert await world.exists("a")
+        (world.folder / "work" / "app").mkdir(parents=True)
+        (world.folder / "work" / "app" / "c.yaml").write_text(config_map("c"))
+        local = await world.plan("app", folders=[str(world.folder / "work")])
+        refused = await world.plan("app", revisions=["v2"])
         world.declare(external(second, server.host), app, source="")
         assert (await world.app()).phase is Phase.READY
 
+    assert {(change.action, change.name) for it in local.apps for change in it.changes} == {
+        ("create", "c"),
+        ("delete", "a"),
+    }
+    assert [source.error for source in refused.sources] == [
+        "ExternalArtifact/flux-system/words: no other revision of it can be asked for; a local folder "
+        "can stand in for it (--path)"
+    ]
     assert await world.exists("b")
     assert not await world.exists("a")

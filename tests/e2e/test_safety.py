@@ -36,45 +36,45 @@ async def applied(world: World, *spec: str, names: tuple[str, ...] = FOUR, annot
     return outcome
 
 
-async def test_what_an_app_applied_is_kept_when_its_declaration_vanishes_while_running(world: World) -> None:
-    world.repository.commit({**maps("app", "a"), **maps("other", "b")})
-    world.declare(kustomization("app"), kustomization("other"))
-    async with world.engine() as engine:
+async def test_what_an_app_applied_is_kept_when_its_declaration_vanishes_while_running(either: World) -> None:
+    either.repository.commit({**maps("app", "a"), **maps("other", "b")})
+    either.declare(kustomization("app"), kustomization("other"))
+    async with either.engine() as engine:
         await engine.once()
-        world.declare(kustomization("other"))
-        engine.declare(world.load().declared)
+        either.declare(kustomization("other"))
+        engine.declare(either.load().declared)
         await engine.once()
         view = engine.view(app_ref("app"))
     assert view.phase is Phase.ORPHANED
     assert "its declaration vanished; what it applied is kept" in view.message
-    assert await world.exists("a")
-    assert world.deleted == []
+    assert await either.exists("a")
+    assert either.deleted == []
 
 
-async def test_a_vanished_declaration_ends_its_app_where_the_settings_say_so(world: World) -> None:
-    world.settings = "  safety: {orphanVanished: false}\n"
-    world.repository.commit({**maps("app", "a"), **maps("other", "b")})
-    world.declare(kustomization("app"), kustomization("other"))
-    async with world.engine() as engine:
+async def test_a_vanished_declaration_ends_its_app_where_the_settings_say_so(either: World) -> None:
+    either.settings = "  safety: {orphanVanished: false}\n"
+    either.repository.commit({**maps("app", "a"), **maps("other", "b")})
+    either.declare(kustomization("app"), kustomization("other"))
+    async with either.engine() as engine:
         await engine.once()
-        world.declare(kustomization("other"))
-        engine.declare(world.load().declared)
+        either.declare(kustomization("other"))
+        engine.declare(either.load().declared)
         await engine.once()
         assert app_ref("app") not in engine.board.intents
-    assert await world.exists("b")
-    assert not await world.exists("a")
+    assert await either.exists("b")
+    assert not await either.exists("a")
 
 
-async def test_what_an_app_applied_is_kept_when_its_declaration_vanished_before_the_start(world: World) -> None:
-    await applied(world)
-    world.declare()
-    async with world.engine() as engine:
+async def test_what_an_app_applied_is_kept_when_its_declaration_vanished_before_the_start(either: World) -> None:
+    await applied(either)
+    either.declare()
+    async with either.engine() as engine:
         await engine.reached()
         await engine.once()
         assert engine.view(app_ref("app")).phase is Phase.ORPHANED
         deleted = await Decisions(engine).delete(app_ref("app"), "now")
     assert deleted.phase is Phase.DELETED
-    assert not await world.exists("a")
+    assert not await either.exists("a")
 
 
 @pytest.mark.parametrize("left", [0, 1])
@@ -250,14 +250,14 @@ async def test_an_approved_deletion_is_carried_out_once(either: World) -> None:
     assert done.inventory.approvals == ()
 
 
-async def test_an_approval_of_another_plan_is_refused(world: World) -> None:
-    await applied(world)
-    world.repository.commit(gone("app", "a", "b", "c"))
-    async with world.engine() as engine:
+async def test_an_approval_of_another_plan_is_refused(either: World) -> None:
+    await applied(either)
+    either.repository.commit(gone("app", "a", "b", "c"))
+    async with either.engine() as engine:
         await engine.once()
         with pytest.raises(UsageError, match="no such plan waits"):
             await Decisions(engine).approve(app_ref("app"), actor="ada", plan="sha256:other")
-    assert world.deleted == []
+    assert either.deleted == []
 
 
 async def test_a_deletion_is_approved_in_git_by_the_plans_digest(either: World) -> None:
@@ -320,15 +320,28 @@ async def test_a_volume_is_kept_and_its_namespace_with_it(either: World, shop: s
 
 
 @pytest.mark.parametrize(
-    "marker", ["kustomize.toolkit.fluxcd.io/prune: disabled", "kustomize.toolkit.fluxcd.io/ssa: Ignore"]
+    "marker", [f"kustomize.toolkit.fluxcd.io/{it}" for it in ("prune: disabled", "ssa: Ignore", "reconcile: disabled")]
 )
-async def test_a_marked_object_is_never_pruned(world: World, marker: str) -> None:
-    world.repository.commit({**maps("app", *FOUR), "app/keep.yaml": config_map("keep", annotations=f"{{{marker}}}")})
-    world.declare(kustomization("app"))
-    await world.app()
-    world.repository.commit({"app/keep.yaml": None})
-    assert (await world.app()).phase is Phase.READY
-    assert world.deleted == []
+async def test_a_marked_object_is_never_pruned(either: World, marker: str) -> None:
+    either.repository.commit({**maps("app", *FOUR), "app/keep.yaml": config_map("keep", annotations=f"{{{marker}}}")})
+    either.declare(kustomization("app"))
+    await either.app()
+    either.repository.commit({"app/keep.yaml": None})
+    assert (await either.app()).phase is Phase.READY
+    assert either.deleted == []
+
+
+@pytest.mark.parametrize("marker", ["prune: disabled", "ssa: Ignore", "reconcile: disabled"])
+async def test_an_object_that_is_marked_in_the_cluster_is_never_pruned(either: World, marker: str) -> None:
+    await applied(either)
+    key, value = f"kustomize.toolkit.fluxcd.io/{marker}".split(": ")
+    path = "/api/v1/namespaces/default/configmaps/a"
+    await either.send("PATCH", f"{path}?fieldManager=somebody", {"metadata": {"annotations": {key: value}}}, MERGE)
+    either.repository.commit(gone("app", "a"))
+    outcome = await either.app()
+    assert outcome.phase is Phase.READY, outcome.message
+    assert await either.exists("a")
+    assert either.deleted == []
 
 
 async def test_without_prune_nothing_is_deleted(either: World) -> None:
@@ -351,19 +364,19 @@ async def test_an_object_that_lost_our_labels_is_let_go(either: World) -> None:
     await either.send("DELETE", path)  # nobody would find it by its labels
 
 
-async def test_an_app_is_left_alone_while_it_is_suspended_and_goes_on_when_it_is_resumed(world: World) -> None:
-    await applied(world)
-    async with world.engine() as engine:
+async def test_an_app_is_left_alone_while_it_is_suspended_and_goes_on_when_it_is_resumed(either: World) -> None:
+    await applied(either)
+    async with either.engine() as engine:
         await engine.once()
         await Decisions(engine).suspend(app_ref("app"), actor="ada", reason="incident 42")
-        world.repository.commit(gone("app", "a"))
+        either.repository.commit(gone("app", "a"))
         await engine.reconcile(SOURCE, "1")
         held = (await engine.once())[app_ref("app")]
         assert (held.phase, held.message) == (Phase.SUSPENDED, "suspended by ada: incident 42")
-        assert world.deleted == []
+        assert either.deleted == []
         await Decisions(engine).resume(app_ref("app"))
         assert (await engine.once())[app_ref("app")].phase is Phase.READY
-    assert len(world.deleted) == 1
+    assert len(either.deleted) == 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -462,15 +475,15 @@ async def test_a_plan_of_what_was_never_applied_shows_creates_and_writes_nothing
     assert [r for r in world.asked() if r.method != "GET" and r.query.get("dryRun") != "All"] == []
 
 
-async def test_a_plan_shows_the_deletions_of_now_and_sends_none(world: World) -> None:
-    world.repository.commit({**maps("one", "a", "b", "c"), **maps("two", "x")})
-    world.declare(kustomization("one"), kustomization("two"))
-    await world.once()
-    world.repository.commit(gone("one", "a"))
-    outcome = (await world.once(write=False))[app_ref("one")]
+async def test_a_plan_shows_the_deletions_of_now_and_sends_none(either: World) -> None:
+    either.repository.commit({**maps("one", "a", "b", "c"), **maps("two", "x")})
+    either.declare(kustomization("one"), kustomization("two"))
+    await either.once()
+    either.repository.commit(gone("one", "a"))
+    outcome = (await either.once(write=False))[app_ref("one")]
     assert outcome.plan is not None
     assert outcome.plan.count() == {Action.UNCHANGED: 2, Action.DELETE: 1}
-    assert world.deleted == []
+    assert either.deleted == []
 
 
 async def test_a_suspended_app_holds_back_the_deletion_of_what_it_may_want(either: World) -> None:

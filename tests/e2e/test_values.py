@@ -9,10 +9,12 @@ from pathlib import Path
 import anyio
 import msgspec
 import pytest
-from fakes.world import MERGE, PATIENCE, World, app_ref, config_map, kustomization
+from fakes.world import MERGE, PATIENCE, World, app_ref, config_map, kustomization, maps
 
 from gitopsd.model.outcome import Phase
-from gitopsd.runtime import views
+from gitopsd.runtime import foreseen, views, whatif
+from gitopsd.runtime.control import LocalControl
+from gitopsd.runtime.whatif import Question
 from gitopsd.store import Store
 
 pytestmark = pytest.mark.asyncio
@@ -271,3 +273,60 @@ async def test_what_is_wrong_with_a_child_is_said_without_the_value_that_is_wron
         assert "'***' is not a duration" in outcome.message
         assert "'***' is not a duration" in getattr(broken, "message", "")
         assert PASSWORD not in str(broken)
+
+
+SHORT = (
+    "apiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: default}\n"
+    "spec: {ports: [{name: a, port: 80, protocol: '${password}'}]}\n"
+)
+
+
+async def test_a_short_secret_value_is_masked_in_what_a_server_says_of_its_app(world: World) -> None:
+    """Five characters or less are a word like others, which no log can do without; but not in quotes, and not of this app."""
+    world.repository.commit(
+        {"app/s.yaml": SHORT, "other/s.yaml": SHORT.replace("${password}", "zq7").replace("s,", "t,")}
+    )
+    world.declare(kustomization("app", SUBSTITUTE), kustomization("other"), variables(), login("zq7"))
+    outcomes = await world.once()
+    said = outcomes[app_ref("app")].message
+    assert "Unsupported value" in said
+    assert "zq7" not in said
+    assert "zq7" in outcomes[app_ref("other")].message
+
+
+async def test_what_came_of_a_request_quotes_no_secret_value(world: World) -> None:
+    world.repository.commit({"app/s.yaml": SHORT})
+    world.declare(kustomization("app", SUBSTITUTE, "wait: true"), variables(), login())
+    async with world.engine() as engine:
+        for password in (PASSWORD, "zq7"):
+            world.declare(kustomization("app", SUBSTITUTE), variables(), login(password))
+            engine.declare(world.load().declared)
+            (report,) = await LocalControl(engine).reconcile("ks/app", "a-request")
+            assert "Unsupported value" in repr(report)
+            assert password not in repr(report) + repr(msgspec.to_builtins(report))
+
+
+async def test_a_plan_masks_a_short_secret_value_where_it_is_all_of_a_field(world: World) -> None:
+    world.repository.commit({"app/a.yaml": config_map("a", whole="${password}", part="x-${password}")})
+    world.declare(kustomization("app", SUBSTITUTE), variables(), login("zq7"))
+    found = await world.plan()
+    (change,) = found.apps[0].changes
+    assert change.after is not None
+    assert change.after["data"] == {"whole": "***", "part": "x-zq7"}
+
+
+async def test_a_deletion_masks_values_that_were_secret_before_they_were_rotated(world: World) -> None:
+    where = config_map("a", where="https://y/${password}")
+    world.repository.commit({"app/a.yaml": where, **maps("app", "b")})
+    world.declare(kustomization("app", SUBSTITUTE), variables(), login())
+    async with world.engine() as engine:
+        await world.until("app", Phase.READY)
+        suspended = kustomization("app", SUBSTITUTE, "suspend: true")
+        world.declare(suspended, variables(), login("another-and-newer"))
+        engine.declare(world.load().declared)
+        world.repository.commit({"app/a.yaml": None}, branch="next")
+        planned = await whatif.asked(engine, Question(names=("app",), revisions=("next",)), foreseen.view)
+    (change,) = [change for app in planned.apps for change in app.changes]
+    assert (change.deletion, change.before is not None) == (True, True)
+    assert change.before is None or change.before["data"] == {"where": "***"}
+    assert PASSWORD not in repr(planned)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import hashes
@@ -75,17 +75,27 @@ def statement(digest: str, predicate: str = SIGN) -> bytes:
     return json.dumps(found).encode()
 
 
+def preauthenticated(said: bytes) -> bytes:
+    """What is signed of a statement."""
+    kind = "application/vnd.in-toto+json"
+    return b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(said), said)
+
+
 def bundle(registry: Registry, subject: str, by: Key, *, about: str = "", predicate: str = SIGN) -> None:
     """A bundle as cosign 3 makes it, as a referrer of its subject."""
     said = statement(about or subject, predicate)
-    kind = "application/vnd.in-toto+json"
-    signature = by.sign(b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(said), said))
+    attach_bundle(registry, subject, said, by.sign(preauthenticated(said)), {"publicKey": {"hint": "a"}})
+
+
+def attach_bundle(
+    registry: Registry, subject: str, said: bytes, signature: bytes, material: Mapping[str, object]
+) -> None:
     envelope = {
         "payload": base64.b64encode(said).decode(),
-        "payloadType": kind,
+        "payloadType": "application/vnd.in-toto+json",
         "signatures": [{"sig": base64.b64encode(signature).decode()}],
     }
-    raw = json.dumps({"mediaType": BUNDLE, "verificationMaterial": {}, "dsseEnvelope": envelope}).encode()
+    raw = json.dumps({"mediaType": BUNDLE, "verificationMaterial": material, "dsseEnvelope": envelope}).encode()
     document = {
         "schemaVersion": 2,
         "mediaType": IMAGE,

@@ -53,14 +53,16 @@ class S3:
         """Keys that may read this bucket."""
         iam = self.client("iam")
         iam.create_user(UserName=bucket)
-        rule = (
-            f'{{"Effect": "Allow", "Action": "s3:*", "Resource": ["arn:aws:s3:::{bucket}", "arn:aws:s3:::{bucket}/*"]}}'
-        )
-        iam.put_user_policy(
-            UserName=bucket, PolicyName="read", PolicyDocument=f'{{"Version": "2012-10-17", "Statement": [{rule}]}}'
-        )
+        iam.put_user_policy(UserName=bucket, PolicyName="read", PolicyDocument=_reading(bucket))
         made = iam.create_access_key(UserName=bucket)["AccessKey"]
         return made["AccessKeyId"], made["SecretAccessKey"]
+
+    def role(self, bucket: str) -> str:
+        """A role that may read this bucket; the server lends its keys to anybody."""
+        iam = self.client("iam")
+        made = iam.create_role(RoleName=bucket, AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}')
+        iam.put_role_policy(RoleName=bucket, PolicyName="read", PolicyDocument=_reading(bucket))
+        return str(made["Role"]["Arn"])
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
@@ -79,6 +81,11 @@ class S3:
         request.add_header("Content-Type", "text/plain")
         with urllib.request.urlopen(request) as answer:
             return float(json.load(answer)["PREVIOUS_INITIAL_NO_AUTH_ACTION_COUNT"])
+
+
+def _reading(bucket: str) -> str:
+    rule = f'{{"Effect": "Allow", "Action": "s3:*", "Resource": ["arn:aws:s3:::{bucket}", "arn:aws:s3:::{bucket}/*"]}}'
+    return f'{{"Version": "2012-10-17", "Statement": [{rule}]}}'
 
 
 @contextmanager

@@ -127,6 +127,8 @@ class World:
     instance: str = "default"
     through: str = ""
     """The URL under which gitopsd reaches the cluster, where that is not its own."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """What gitopsd's environment holds besides."""
     heard: Heard = field(default_factory=Heard)
     level: int = logging.ERROR
     """What the engine's log tells on the standard error output."""
@@ -153,12 +155,12 @@ class World:
         self.config.write_text("---\n".join(part for part in (settings, access, origin, *objects) if part))
 
     def load(self, *, offline: bool = False) -> Loaded:
-        environment = {"HOME": str(self.folder)}
+        environment = {"HOME": str(self.folder), **self.environment}
         return choice.load(Chosen(paths=(self.config,), environment=environment, here=self.folder, offline=offline))
 
     @asynccontextmanager
     async def engine(
-        self, *, watch: bool = False, write: bool = True, loaded: Loaded | None = None
+        self, *, watch: bool = False, write: bool = True, resume: bool = False, loaded: Loaded | None = None
     ) -> AsyncIterator[Engine]:
         """The engine at work on what is declared."""
         begun, over = anyio.Event(), anyio.Event()
@@ -171,7 +173,7 @@ class World:
 
         secrets = Secrets()
         logger = log.make(sys.stderr, json=False, secrets=secrets, level=self.level)
-        mode = Mode(write=write, watch=watch, log=logger, secrets=secrets)
+        mode = Mode(write=write, watch=watch, resume=resume, log=logger, secrets=secrets)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(partial(compose.engaged, loaded or self.load(), mode, body, on_outcome=self.heard.note))
             await begun.wait()

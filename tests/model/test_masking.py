@@ -8,6 +8,7 @@ import urllib.parse
 
 import pytest
 
+from gitopsd.model import masking
 from gitopsd.model.masking import MASK, Secrets
 
 VALUE = "c0rrect/horse+battery=stäple\n"
@@ -51,3 +52,25 @@ def test_a_long_value_of_many_lines_is_masked_line_by_line() -> None:
 
 def test_half_a_surrogate_pair_is_taken() -> None:
     assert Secrets(["abc\ud800defgh"]).masked("x") == "x"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'a: Invalid value: "abc": must be', "the key 'abc' is", "`abc`", r'{"a": \"abc\"}', "Invalid value: abc: must be", "value: abc",
+        'data: "YWJj"',
+    ],
+)  # fmt: skip
+def test_a_short_value_is_masked_where_it_stands_alone(text: str) -> None:
+    shown = masking.quoted(["abc", "ab"])(text)
+    assert shown == text.replace("YWJj", MASK).replace("abc", MASK)
+
+
+@pytest.mark.parametrize("text", ["abc", "3 objects abc applied", '"abcd"', "'x-abc'", "value: abcd", "name=abc"])
+def test_a_short_value_stays_where_it_may_be_any_word(text: str) -> None:
+    assert masking.quoted(["abc", "3"])(text) == text
+
+
+def test_what_is_said_of_an_object_is_masked_by_the_length_of_each_value() -> None:
+    mask = masking.discreet(["long-enough", "pin", ""])
+    assert mask('long-enough, pin and "pin", ""') == f'{MASK}, pin and "{MASK}", ""'

@@ -170,3 +170,13 @@ def test_a_text_with_a_value_that_is_known_to_be_secret_is_masked_in_all_states(
     ]
     assert VALUE not in str(found)
     assert "old-value" not in str(found)
+
+
+def test_a_short_value_is_masked_where_it_is_all_of_a_text_or_number() -> None:
+    live, wanted = config(a="abd", b="x-abc", c=712), config(a="abc", b="y-abc", c=713)
+    found = diff.compared(live, wanted, hidden=frozenset({"abc", "713"}))
+    assert [(f.path, f.before, f.after) for f in found.fields] == [
+        ("data.a", "*** (before)", "*** (after)"),
+        ("data.b", "x-abc", "y-abc"),
+        ("data.c", "*** (before)", "*** (after)"),
+    ]

@@ -1,7 +1,7 @@
 """The CEL library (extra `gitopsd[cel]`), loaded when something asks for it: Flux's extensions, and values and errors of evaluations.
 
 The library has bounds of its own (10,000 iterations, nesting of 32), but none of memory: what evaluates expressions from outside
-does it in a worker process (`job.py`). The sandbox alone evaluates in its own, as `docs/sandbox.md` says. CEL has no words for files,
+does it in a process whose memory and time are limited (`job.py`; the sandbox has one of its own). CEL has no words for files,
 processes or the network: an expression can only compute.
 """
 

@@ -15,8 +15,7 @@ from typing import ClassVar
 import pytest
 
 from gitopsd.model.errors import GitopsdError
-from gitopsd.plugin.decryption import Keys, Opened
-from gitopsd.plugin.roles import Decryptor
+from gitopsd.plugin.decryption import Answers, Decryptor, Keys, Opened
 
 _NO_KEYS = (Keys(place="Secret/conformance/empty", values={}),)
 
@@ -31,7 +30,7 @@ class DecryptorSuite:
 
     def opened(self, path: str, data: bytes, keys: Sequence[Keys] | None = None) -> Opened:
         """Open with a fresh instance, as a worker process does."""
-        return self.decryptor().open(path, data, self.keys if keys is None else keys, {}, verify=True)
+        return self.decryptor().open(path, data, self.keys if keys is None else keys, Answers(), verify=True)
 
     def test_it_has_a_name_and_a_version(self) -> None:
         """Both enter cache keys."""

@@ -14,7 +14,7 @@ import anyio
 
 from gitopsd.model.change import Action, Change, Live, Result, Seen
 from gitopsd.model.identity import ObjectRef, ResourceId
-from gitopsd.model.inventory import Approval, Inventory, Owned, Suspension
+from gitopsd.model.inventory import Approval, Decision, Inventory, Owned, Suspension
 from gitopsd.model.manifest import Manifest
 from gitopsd.plugin.roles import Actor, Target
 
@@ -115,4 +115,6 @@ def inventory_of(cluster: str, size: int) -> Inventory:
         owned={it: Owned(id=it, version="v1", intended=i % 2 == 0) for i, it in enumerate(ids)},
         suspension=Suspension(actor="ada", since=moment, reason="holidays"),
         approvals=(Approval(plan="sha256:1", actor="grace", at=moment),),
+        removal=Decision(verb="delete", actor="ada", at=moment, reason="the old stack goes", until=moment),
+        decisions=(Decision(verb="resume", actor="grace", at=moment),),
     )

@@ -41,18 +41,33 @@ class Order:
     known_as: str
     store: Mapping[str, str | bool] = field(repr=False)
     client: Mapping[str, str | bool] = field(repr=False)
-    credentials: bool
+    login: str
+    """The field that names the login, for messages; '' for none."""
     timeout: float
+    token: str = field(default="", repr=False)
+    """A bearer token, for a store that takes it by a function only."""
     ca_file: str = ""
     """An extra CA bundle, where the client's options name none."""
     egress: Egress = field(default_factory=Egress)
+    own_proxies: bool = True
+    """The proxy among the options is the operator's: what the setting about addresses says is not about it."""
     prefix: str = ""
     ignore: str | None = None
     revision: str = ""
     limits: Limits = Limits()
 
 
-def encode(value: Order | Stored) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderOrder:
+    """Bring a local folder as the objects of a bucket, under the bucket's rules."""
+
+    folder: str
+    prefix: str = ""
+    ignore: str | None = None
+    limits: Limits = Limits()
+
+
+def encode(value: Order | FolderOrder | Stored) -> bytes:
     """As bytes for the pipe."""
     return msgspec.msgpack.encode(value)
 

@@ -38,12 +38,6 @@ class BucketSpec(Spec, frozen=True, kw_only=True):
     access_from: dict[str, Any] | None = None
 
     @property
-    def unsupported(self) -> tuple[str, ...]:
-        """Fields that are set to more than their default and not served yet."""
-        found = {"spec.sts": self.sts is not None, "spec.serviceAccountName": bool(self.service_account_name)}
-        return tuple(name for name, used in found.items() if used)
-
-    @property
     def warnings(self) -> tuple[str, ...]:
         """Fields of older Flux versions that have no effect any more."""
         if self.access_from is None:

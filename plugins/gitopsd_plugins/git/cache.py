@@ -36,7 +36,7 @@ def held(root: Path, remote: Remote, *, complete: bool) -> Iterator[Path]:
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     opened = remote.access
     # A token that changes by the hour is no other access.
-    who = opened.token or opened.authorization
+    who = opened.who or opened.authorization
     value = [remote.address.url, who, opened.user, opened.identity, opened.tls.key.hex(), complete]
     name = digest.of_secret(value, _key(root)).rpartition(":")[2]
     _sweep(root)

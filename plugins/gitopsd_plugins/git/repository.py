@@ -20,6 +20,7 @@ from gitopsd.plugin import (
     spec,
     tree,
 )
+from gitopsd.plugin.cloud import Account
 from gitopsd.plugin.sources import fields, semver
 from gitopsd_plugins.git import address, reference, verification
 from gitopsd_plugins.git.address import Address
@@ -65,6 +66,8 @@ class Repository:
     secret: Secret | None = None
     proxy: Secret | None = None
     provider: str = "generic"
+    account: Account | None = None
+    """The service account whose identity in the cloud is used; None for this process's own."""
     ignore: str | None = field(default=None, repr=False)
     verify: Verify | None = None
     sparse: tuple[str, ...] = ()
@@ -84,6 +87,7 @@ def read(declared: Declared) -> SourceIntent:
         secret=(namespace, found.secret_ref.name) if found.secret_ref else None,
         proxy=(namespace, found.proxy_secret_ref.name) if found.proxy_secret_ref else None,
         provider=found.provider,
+        account=_account(found, namespace),
         ignore=found.ignore,
         verify=_verify(found.verify, wanted, namespace) if found.verify else None,
         sparse=_sparse(found.sparse_checkout),
@@ -99,9 +103,16 @@ def read(declared: Declared) -> SourceIntent:
         reads=tuple(dict.fromkeys(include.source for include in repository.include)),
         blends=bool(repository.include),
         suspended=found.suspend,
-        unsupported=found.unsupported,
         warnings=found.warnings,
     )
+
+
+def _account(found: RepositorySpec, namespace: str) -> Account | None:
+    if not found.service_account_name:
+        return None
+    if found.provider not in {"aws", "azure"}:
+        raise SpecError("is for the providers aws and azure only", path=("spec", "serviceAccountName"))
+    return Account(namespace=namespace, name=found.service_account_name)
 
 
 def _rules(found: RepositorySpec) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Polls over http run on the event loop; everything that blocks (ssh, folders, pac
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -25,14 +25,12 @@ from gitopsd.plugin import (
     Stored,
 )
 from gitopsd.plugin.sources import access as given_access
-from gitopsd.plugin.sources import proxy
+from gitopsd.plugin.sources import hosts, proxy
 from gitopsd.plugin.sources.flights import Flights
-from gitopsd.plugin.sources.hosts import Hosts
 from gitopsd_plugins.git import access, order, reference
 from gitopsd_plugins.git import repository as repositories
 from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
-from gitopsd_plugins.git.login.tokens import Tokens
 from gitopsd_plugins.git.lsrefs import HttpRefs
 from gitopsd_plugins.git.order import Copy, Fetched, FetchOrder, FolderOrder, ListOrder, Rules
 from gitopsd_plugins.git.reference import Refs
@@ -42,6 +40,8 @@ from gitopsd_plugins.git.verification import UNVERIFIABLE, Verification
 
 T = TypeVar("T")
 CACHE = "git"
+LOGIN = 30.0
+"""Seconds that whoever gives a token may take at most."""
 
 
 class GitSource:
@@ -50,12 +50,11 @@ class GitSource:
     kind = "GitRepository"
     serves = "git"
 
-    def __init__(self) -> None:
-        self._hosts = Hosts()
-        self._http = HttpRefs(self._hosts)
+    def __init__(self, clouds: Mapping[str, str] = access.HOSTS) -> None:
+        self._clouds = clouds
+        self._http = HttpRefs()
         self._polls: Flights[Refs] = Flights()
         self._ssh = SshRefs()
-        self._tokens = Tokens()
 
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
         """The commit that the ref names now; no request where the spec names a commit."""
@@ -95,26 +94,25 @@ class GitSource:
         await self._ssh.close()
 
     async def _opened(self, intent: SourceIntent, ctx: Context, use: Callable[[Access, Context], Awaitable[T]]) -> T:
-        """Use the repository with its credentials as they are now; a kept token that is refused is asked for anew, once."""
+        """Use the repository with its credentials as they are now; what was lent and is refused is asked for anew, once."""
         repository: Repository = intent.spec
         ctx = await proxy.routed(repository.proxy, ctx)
-        opened = await access.read(repository, self._tokens, ctx)
+        timeout = min(intent.timeout.total_seconds(), LOGIN)
+        opened, lent = await access.read(repository, ctx, timeout, self._clouds)
         try:
             return await use(opened, ctx)
         except Rejected as error:
-            if error.reason != given_access.FAILED or opened.token is None or not self._tokens.forget(opened.token):
+            if error.reason != given_access.FAILED or not ctx.kept.forget(lent):
                 raise
-        return await use(await access.read(repository, self._tokens, ctx), ctx)
+        opened, _ = await access.read(repository, ctx, timeout, self._clouds)
+        return await use(opened, ctx)
 
     async def _fetched(
         self, intent: SourceIntent, revision: Revision, base: Artifact | None, opened: Access, ctx: Context
     ) -> Fetched:
         given = await self._order(intent, revision, base, opened, ctx)
-        async with self._turn(intent.spec.address):
+        async with _turn(intent.spec.address, ctx):
             return order.decode(await self._run("fetch", order.encode(given), intent, ctx), Fetched)
-
-    def _turn(self, place: Address) -> AbstractAsyncContextManager[None]:
-        return nullcontext() if place.local else self._hosts.turn(place.origin)
 
     async def _order(
         self, intent: SourceIntent, revision: Revision, base: Artifact | None, opened: Access, ctx: Context
@@ -139,7 +137,7 @@ class GitSource:
         place: Address = intent.spec.address
 
         async def ask() -> Refs:
-            async with self._turn(place):
+            async with _turn(place, ctx):
                 return await self._asked(place, prefixes, intent, opened, ctx)
 
         return await self._polls.join((place, opened, ctx.http.proxies, prefixes), ask)
@@ -157,6 +155,10 @@ class GitSource:
 
     async def _run(self, job: str, payload: bytes, intent: SourceIntent, ctx: Context) -> bytes:
         return await ctx.work.run(f"gitopsd_plugins.git.job:{job}", payload, timeout=intent.timeout.total_seconds())
+
+
+def _turn(place: Address, ctx: Context) -> AbstractAsyncContextManager[None]:
+    return nullcontext() if place.local else ctx.hosts.turn(hosts.name(place.url))
 
 
 @contextmanager

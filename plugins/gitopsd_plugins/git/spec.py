@@ -54,15 +54,6 @@ class RepositorySpec(Spec, frozen=True, kw_only=True):
     access_from: dict[str, Any] | None = None
 
     @property
-    def unsupported(self) -> tuple[str, ...]:
-        """Fields that are set to more than their default and not served yet."""
-        found = {
-            "spec.provider": self.provider == "aws",
-            "spec.serviceAccountName": bool(self.service_account_name),
-        }
-        return tuple(name for name, used in found.items() if used)
-
-    @property
     def warnings(self) -> tuple[str, ...]:
         """Fields of older Flux versions that have no effect any more."""
         found = {

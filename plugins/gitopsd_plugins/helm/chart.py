@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 
-from gitopsd.plugin import Declared, ObjectRef, PathError, SourceIntent, SpecError, digest, spec, tree
+from gitopsd.plugin import Declared, Digest, ObjectRef, PathError, SourceIntent, SpecError, digest, spec, tree
+from gitopsd.plugin.oci.verify import Asked
+from gitopsd.plugin.oci.verify import spec as asking
 from gitopsd.plugin.sources import fields, semver
 from gitopsd_plugins.helm.chart_spec import ChartSpec, Document
 
@@ -15,6 +17,7 @@ FORMAT = 1
 
 PULL, BUILD, VALUES = "ChartPullError", "ChartPackageError", "ValuesFilesError"
 DEPENDENCY, REFERENCE, METADATA = "DependencyBuildError", "InvalidChartReference", "MetadataPatchError"
+VERIFICATION = "ChartVerificationError"
 """Flux's reasons for what can go wrong with a chart."""
 
 TIMEOUT = timedelta(seconds=120)
@@ -33,6 +36,8 @@ class Chart:
     by_revision: bool = False
     values_files: tuple[str, ...] = ()
     ignore_missing: bool = False
+    verify: Asked | None = None
+    """Who has to have signed it; None for no check."""
 
 
 def read(declared: Declared) -> SourceIntent:
@@ -46,20 +51,30 @@ def read(declared: Declared) -> SourceIntent:
         by_revision=found.reconcile_strategy == "Revision" and source.kind != "HelmRepository",
         values_files=_values(found),
         ignore_missing=found.ignore_missing_values_files,
+        verify=_verify(found, declared.ref.namespace),
     )
     return SourceIntent(
         ref=declared.ref,
         spec=chart,
-        content=digest.of_value(
-            [FORMAT, chart.name, str(source), chart.by_revision, list(chart.values_files), chart.ignore_missing]
-        ),
+        content=_content(chart),
         interval=fields.interval(found.interval),
         timeout=TIMEOUT,
         reads=(source,),
         suspended=found.suspend,
-        unsupported=found.unsupported,
-        warnings=found.warnings,
+        warnings=(*found.warnings, *asking.warnings(found.verify)),
     )
+
+
+def _content(chart: Chart) -> Digest:
+    """Who has to have signed counts only where somebody has to, so that all other charts stay what they are."""
+    facts = [FORMAT, chart.name, str(chart.source), chart.by_revision, list(chart.values_files), chart.ignore_missing]
+    return digest.of_value([*facts, *chart.verify.facts] if chart.verify else facts)
+
+
+def _verify(found: ChartSpec, namespace: str) -> Asked | None:
+    if found.verify and found.source_ref.kind != "HelmRepository":
+        raise SpecError("is only supported when spec.sourceRef.kind is 'HelmRepository'", path=asking.PATH)
+    return asking.read(found.verify, namespace)
 
 
 def _name(found: ChartSpec) -> str:

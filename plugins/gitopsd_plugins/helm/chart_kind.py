@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -39,7 +39,8 @@ class HelmChart:
         if not found.get("conditions"):
             return found
         as_is = pulled and not spec.get("valuesFiles") and not spec.get("valuesFile")
-        return {**found, "conditions": [_worded(c, spec["chart"], found, as_is=as_is) for c in found["conditions"]]}
+        worded = [_worded(c, spec["chart"], found, as_is=as_is) for c in found["conditions"]]
+        return {**found, "conditions": [*worded, *_build_failed(found["conditions"], previous)]}
 
     def treatment(self, intent: AppIntent, id: ResourceId, body: Body) -> Treatment:
         """A source applies nothing."""
@@ -52,6 +53,8 @@ class HelmChart:
 
 def _worded(condition: Mapping[str, Any], name: str, found: Mapping[str, Any], *, as_is: bool) -> Mapping[str, Any]:
     """What is wrong with a chart stands under BuildFailed, and what went well names chart and version."""
+    if condition["type"] == "SourceVerified" and condition["reason"] == chart.VERIFICATION:
+        return {**condition, "reason": "VerificationError"}
     if condition["type"] == "FetchFailed" and condition["reason"] in _BUILDING:
         return {**condition, "type": "BuildFailed"}
     if condition["type"] in {"Ready", "ArtifactInStorage"} and condition["status"] == "True" and "artifact" in found:
@@ -62,3 +65,11 @@ def _worded(condition: Mapping[str, Any], name: str, found: Mapping[str, Any], *
             "message": f"{done} '{name}' chart with version '{found['artifact']['revision']}'",
         }
     return condition
+
+
+def _build_failed(conditions: Sequence[Mapping[str, Any]], previous: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A chart that nobody signed who may has not been built either, as Flux says it."""
+    wrong = [c for c in conditions if c["type"] == "SourceVerified" and c["reason"] == chart.VERIFICATION]
+    before = next((c for c in previous.get("conditions", ()) if c["type"] == "BuildFailed"), None)
+    since = {"lastTransitionTime": before["lastTransitionTime"]} if before else {}
+    return [{**found, "type": "BuildFailed", "status": "True", **since} for found in wrong]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from gitopsd.plugin import Spec
-from gitopsd.plugin.sources.fields import Duration, Local
+from gitopsd.plugin.oci.verify import Verification
+from gitopsd.plugin.sources.fields import Duration
 
 
 class SourceRef(Spec, frozen=True, kw_only=True):
@@ -14,22 +15,6 @@ class SourceRef(Spec, frozen=True, kw_only=True):
     kind: Literal["HelmRepository", "GitRepository", "Bucket"]
     name: str
     api_version: str = ""
-
-
-class Identity(Spec, frozen=True, kw_only=True):
-    """Who may have signed, as regular expressions."""
-
-    issuer: str
-    subject: str
-
-
-class Verification(Spec, frozen=True, kw_only=True):
-    """Signatures to check."""
-
-    provider: Literal["cosign", "notation"] = "cosign"
-    secret_ref: Local | None = None
-    match_oidc_identity: tuple[Identity, ...] = ()
-    trusted_root_secret_ref: Local | None = None
 
 
 class ChartSpec(Spec, frozen=True, kw_only=True):
@@ -46,11 +31,6 @@ class ChartSpec(Spec, frozen=True, kw_only=True):
     suspend: bool = False
     verify: Verification | None = None
     access_from: dict[str, Any] | None = None
-
-    @property
-    def unsupported(self) -> tuple[str, ...]:
-        """Fields that are set to more than their default and not served yet."""
-        return ("spec.verify",) if self.verify else ()
 
     @property
     def warnings(self) -> tuple[str, ...]:

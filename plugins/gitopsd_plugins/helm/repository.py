@@ -29,6 +29,8 @@ class Repository:
     certificates: tuple[str, str] | None = None
     pass_credentials: bool = False
     insecure: bool = False
+    provider: str = ""
+    """The cloud that lends the login for a registry; '' for none. A login in a Secret comes before it."""
 
     def __str__(self) -> str:
         return self.url
@@ -50,6 +52,7 @@ def read(declared: Declared) -> SourceIntent:
         certificates=(namespace, found.cert_secret_ref.name) if found.cert_secret_ref else None,
         pass_credentials=found.pass_credentials,
         insecure=found.insecure,
+        provider=found.provider if found.type == "oci" and found.provider != "generic" else "",
     )
     return SourceIntent(
         ref=declared.ref,
@@ -60,7 +63,6 @@ def read(declared: Declared) -> SourceIntent:
         timeout=fields.timeout(found.timeout),
         bare=repository.oci,
         suspended=found.suspend,
-        unsupported=found.unsupported,
         warnings=found.warnings,
     )
 

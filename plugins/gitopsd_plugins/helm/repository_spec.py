@@ -24,11 +24,6 @@ class RepositorySpec(Spec, frozen=True, kw_only=True):
     access_from: dict[str, Any] | None = None
 
     @property
-    def unsupported(self) -> tuple[str, ...]:
-        """Fields that are set to more than their default and not served yet."""
-        return ("spec.provider",) if self.provider != "generic" and self.type == "oci" else ()
-
-    @property
     def warnings(self) -> tuple[str, ...]:
         """Fields that have no effect here."""
         found = {

@@ -45,7 +45,7 @@ class Client:
 
     def __init__(self, access: Access, actor: Actor, ctx: Context) -> None:
         self._access, self._actor, self._ctx = access, actor, ctx
-        self._slots = anyio.CapacityLimiter(actor.concurrency)
+        self._slots = anyio.Semaphore(actor.concurrency, fast_acquire=True)
         self._base = access.server.rstrip("/")
         self._proxy = access.proxy or ctx.http.proxy(access.server)
         self._tls_name = access.tls.name or None
@@ -59,17 +59,16 @@ class Client:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        sessions = self._session, self._streams
+        self._session = self._streams = None  # before anything is waited for: nobody begins a request meanwhile
         for scope in self._sending:  # whoever still waits for an answer would wait for its time-out
             scope.cancel()
         for response in self._reading:
             response.content.set_exception(self._closed())
-        with anyio.CancelScope(
-            shield=True
-        ):  # most targets end by being cancelled, and both pools must close all the same
-            for session in (self._session, self._streams):
+        with anyio.CancelScope(shield=True):  # most targets end by being cancelled
+            for session in sessions:
                 if session is not None:
                     await session.close()
-        self._session = self._streams = None
 
     @property
     def access(self) -> Access:
@@ -147,12 +146,12 @@ class Client:
         """A long answer to read piece by piece, beside the pool of requests; `silence` in seconds ends it."""
         import aiohttp
 
+        headers = await self._headers(JSON, None)  # may wait for a token, and the client may be closed meanwhile
         if self.closed:
             raise self._closed()
         if self._streams is None:
             self._streams = self._ctx.http.session(tls=self._access.tls, limit=0, anywhere=True)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=silence)
-        headers = await self._headers(JSON, None)
         try:
             response = await self._streams.get(
                 _url(self._base, path, params),
@@ -187,9 +186,9 @@ class Client:
     ) -> Reply:
         import aiohttp
 
+        headers = await self._headers(accept, content_type if data is not None else None)
         if self._session is None:
             raise self._closed()
-        headers = await self._headers(accept, content_type if data is not None else None)
         try:
             async with self._session.request(
                 method,

@@ -17,7 +17,17 @@ from datetime import datetime
 
 import msgspec
 
-from gitopsd.plugin import Approval, Inventory, Misconfigured, ObjectRef, Owned, Rejected, ResourceId, Suspension
+from gitopsd.plugin import (
+    Approval,
+    Decision,
+    Inventory,
+    Misconfigured,
+    ObjectRef,
+    Owned,
+    Rejected,
+    ResourceId,
+    Suspension,
+)
 
 FORMAT = 1
 _PART = 600 * 1024
@@ -43,12 +53,23 @@ class _Approved(msgspec.Struct, omit_defaults=True):
     until: datetime | None = None
 
 
+class _Decided(msgspec.Struct, omit_defaults=True):
+    verb: str
+    actor: str
+    at: datetime
+    reason: str = ""
+    until: datetime | None = None
+    plan: str = ""
+
+
 class _Record(msgspec.Struct, omit_defaults=True):
     app: tuple[str, str, str]
     cluster: str
     owned: list[tuple[str, str, str, str, str, bool]] = []
     suspended: _Suspended | None = None
     approvals: list[_Approved] = []
+    removal: _Decided | None = None
+    decisions: list[_Decided] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +170,17 @@ def _record(inventory: Inventory) -> _Record:
         if suspension is None
         else _Suspended(suspension.actor, suspension.since, suspension.reason, suspension.until),
         approvals=[_Approved(a.plan, a.actor, a.at, a.reason, a.until) for a in inventory.approvals],
+        removal=_decided(inventory.removal) if inventory.removal else None,
+        decisions=[_decided(decision) for decision in inventory.decisions],
     )
+
+
+def _decided(it: Decision) -> _Decided:
+    return _Decided(it.verb, it.actor, it.at, it.reason, it.until, it.plan)
+
+
+def _decision(it: _Decided) -> Decision:
+    return Decision(verb=it.verb, actor=it.actor, at=it.at, reason=it.reason, until=it.until, plan=it.plan)
 
 
 def _inventory(record: _Record, token: str) -> Inventory:
@@ -167,6 +198,8 @@ def _inventory(record: _Record, token: str) -> Inventory:
         approvals=tuple(
             Approval(plan=a.plan, actor=a.actor, at=a.at, reason=a.reason, until=a.until) for a in record.approvals
         ),
+        removal=_decision(record.removal) if record.removal else None,
+        decisions=tuple(map(_decision, record.decisions)),
         token=token,
     )
 

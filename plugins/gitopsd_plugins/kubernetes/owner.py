@@ -13,7 +13,12 @@ from typing import Any
 from gitopsd.plugin import Body, Engine, ObjectRef, Ours, Owner, Unmanaged, keys
 
 _LABEL = 63
-_FLUX = ("kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io")
+_FLUX = ("kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name")
+_ARGO_LABEL, _ARGO = "argocd.argoproj.io/instance", "argocd.argoproj.io/tracking-id"
+_HELM = "meta.helm.sh/release-name"
+_ADDONS = ("addonmanager.kubernetes.io/mode", "kubernetes.azure.com/managedby")
+_LABELS = (*_FLUX, _ARGO_LABEL, *_ADDONS, keys.OWNER_INSTANCE)
+_ANNOTATIONS = (_ARGO, _HELM)
 _MANAGERS = {
     "kustomize-controller": "Flux",
     "helm-controller": "Flux",
@@ -58,7 +63,10 @@ def of(body: Body, instance: str) -> Owner:
 
 
 def contested(body: Body, owner: Owner) -> tuple[str, ...]:
-    """Managers whose fields a takeover moves to us: kubectl's, and where another engine is the owner, that engine's."""
+    """Managers whose fields a takeover moves to us: kubectl's, and where another engine is the owner, that engine's.
+
+    Those are known by name, or by the mark that they hold: Helm's library goes by the name of the program that it is in.
+    """
     entries = _entries(body.get("metadata") or {})
     names = (entry.get("manager", "") for entry in entries if _is_contested(entry, foreign=isinstance(owner, Engine)))
     return tuple(dict.fromkeys(names))
@@ -70,7 +78,16 @@ def _is_contested(entry: Mapping[str, Any], *, foreign: bool) -> bool:
         return True
     if manager == "before-first-apply":
         return entry.get("operation") == "Update"
-    return foreign and manager in _MANAGERS
+    return foreign and (manager in _MANAGERS or _holds_a_mark(entry))
+
+
+def _holds_a_mark(entry: Mapping[str, Any]) -> bool:
+    held = (entry.get("fieldsV1") or {}).get("f:metadata") or {}
+    return any(
+        f"f:{mark}" in (held.get(place) or {})
+        for place, marks in (("f:labels", _LABELS), ("f:annotations", _ANNOTATIONS))
+        for mark in marks
+    )
 
 
 def _labels(instance: str, app: ObjectRef) -> dict[str, str]:
@@ -107,14 +124,14 @@ def _by_marks(labels: Mapping[str, str], annotations: Mapping[str, str], manager
 
     `app.kubernetes.io/instance` names none (every chart sets it), nor does `managed-by: Helm` alone (rendered charts carry it).
     """
-    if any(f"{group}/name" in labels for group in _FLUX):
+    if any(mark in labels for mark in _FLUX):
         return "Flux"
-    if "argocd.argoproj.io/instance" in labels or "argocd.argoproj.io/tracking-id" in annotations:
+    if _ARGO_LABEL in labels or _ARGO in annotations:
         return "Argo CD"
     helm = labels.get("app.kubernetes.io/managed-by") == "Helm"
-    if "meta.helm.sh/release-name" in annotations or (helm and "helm" in managers):
+    if _HELM in annotations or (helm and "helm" in managers):
         return "Helm"
-    if "addonmanager.kubernetes.io/mode" in labels or "kubernetes.azure.com/managedby" in labels:
+    if any(mark in labels for mark in _ADDONS):
         return "the cloud's addon manager"
     return ""
 

@@ -29,10 +29,11 @@ def managers(found: Live, app: ObjectRef, treatment: Treatment) -> tuple[str, ..
 def patch(body: Body, contested: Collection[str], manager: str) -> list[dict[str, Any]]:
     """The JSON patch; empty where none of `contested` owns anything."""
     entries = list(body["metadata"].get("managedFields") or [])
-    taken = [entry for entry in entries if entry.get("manager") in contested and not entry.get("subresource")]
+    own = live.own_entry(entries, manager)  # another instance's too where both write under one name
+    theirs = (entry for entry in entries if entry is not own and not entry.get("subresource"))
+    taken = [entry for entry in theirs if entry.get("manager") in contested]
     if not taken:
         return []
-    own = live.own_entry(entries, manager)
     fields: dict[str, Any] = dict(own.get("fieldsV1") or {}) if own else {}
     for entry in taken:
         fields = union(fields, entry.get("fieldsV1") or {})
@@ -65,19 +66,22 @@ class _Beside:
     sent: Any
     fresh: Any
     others: tuple[Mapping[str, Any], ...]
+    held: bool = True
 
     def below(self, key: str) -> _Beside:
-        """One step down, by a key of `fieldsV1`."""
+        """One step down, by a key of `fieldsV1`. Who holds something in an item of a list does not hold the item yet."""
+        others = tuple(node[key] for node in self.others if key in node)
         return _Beside(
             sent=holders.value_at(self.sent, key, _ABSENT),
             fresh=holders.value_at(self.fresh, key, _ABSENT),
-            others=tuple(node[key] for node in self.others if key in node),
+            others=others,
+            held=any(not key.startswith("k:") or "." in node or not node for node in others),
         )
 
     @property
     def stays(self) -> bool:
         """True where somebody wants a value to be there."""
-        return self.sent is not _ABSENT or bool(self.others)
+        return self.sent is not _ABSENT or self.held
 
 
 def _left(value: Any, taken: Mapping[str, Any], beside: _Beside) -> Any:

@@ -29,7 +29,7 @@ from gitopsd.plugin import (
     spec,
 )
 from gitopsd_plugins.kustomize import checks, ignored, markers, overlay, policy, status
-from gitopsd_plugins.kustomize.spec import SOURCES, Document, KustomizationSpec, unserved
+from gitopsd_plugins.kustomize.spec import SOURCES, Document, KustomizationSpec
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _LEAST = timedelta(seconds=30)
@@ -74,7 +74,6 @@ class KustomizationKind:
                 annotations, atomic=Atomic.OBJECT if found.validation == "none" else None, force=found.force
             ),
             own=ignored.rules(found.ignore),
-            unsupported=unserved(found),
             warnings=_warnings(document),
         )
 
@@ -118,7 +117,8 @@ def _decryption(found: KustomizationSpec, ref: ObjectRef, annotations: Mapping[s
         return None if verify is None else Decryption(verify=verify)
     named = asked.secret_ref.name if asked.secret_ref else ""
     keys = ValuesRef(kind="Secret", namespace=ref.namespace, name=named, field="spec.decryption.secretRef")
-    return Decryption(provider=asked.provider, keys=keys if named else None, verify=verify)
+    account = _account_name(asked.service_account_name, "decryption", "serviceAccountName")
+    return Decryption(provider=asked.provider, keys=keys if named else None, account=account, verify=verify)
 
 
 def _kubeconfig(
@@ -141,10 +141,14 @@ def _kubeconfig(
 
 def _service_account(found: KustomizationSpec, ref: ObjectRef) -> str:
     """The user that Kubernetes knows a service account of the app's namespace by."""
-    name = found.service_account_name
-    if name and not _NAME.fullmatch(name):
-        raise SpecError(f"{name[:80]!r} cannot be the name of a service account", path=("spec", "serviceAccountName"))
+    name = _account_name(found.service_account_name, "serviceAccountName")
     return f"system:serviceaccount:{ref.namespace}:{name}" if name else ""
+
+
+def _account_name(name: str, *path: str) -> str:
+    if name and not _NAME.fullmatch(name):
+        raise SpecError(f"{name[:80]!r} cannot be the name of a service account", path=("spec", *path))
+    return name
 
 
 def _duration(text: str, field: str) -> timedelta:

@@ -184,9 +184,3 @@ class Document(Spec, frozen=True, kw_only=True):
     metadata: Metadata
     spec: KustomizationSpec
     status: Any = None
-
-
-def unserved(found: KustomizationSpec) -> tuple[str, ...]:
-    """The fields that are set to more than their default and have no effect yet, by their full names."""
-    alone = found.decryption is not None and found.decryption.service_account_name
-    return ("spec.decryption.serviceAccountName",) if alone else ()

@@ -6,7 +6,10 @@ import re
 from dataclasses import dataclass, field
 
 from gitopsd.plugin import Declared, SourceIntent, SpecError, digest, spec
+from gitopsd.plugin.cloud import Account
 from gitopsd.plugin.oci import Repository, reference
+from gitopsd.plugin.oci.verify import Asked
+from gitopsd.plugin.oci.verify import spec as asking
 from gitopsd.plugin.sources import fields, semver
 from gitopsd_plugins.oci.spec import Document, LayerSelector, RefSpec, RepositorySpec
 
@@ -40,11 +43,13 @@ class OciRepository:
     insecure: bool = False
     provider: str = ""
     """The cloud that lends the login; '' for none. A login in a Secret comes before it."""
+    account: Account | None = None
+    """The service account whose identity in the cloud is used, or whose imagePullSecrets; None for this process's own identity."""
     login: Name | None = None
     trust: Name | None = None
     proxy: Name | None = None
-    keys: Name | None = None
-    """The Secret with the public keys of which one has to have signed; None for no check."""
+    verify: Asked | None = None
+    """Who has to have signed; None for no check."""
 
 
 def read(declared: Declared) -> SourceIntent:
@@ -60,10 +65,11 @@ def read(declared: Declared) -> SourceIntent:
         ignore=found.ignore,
         insecure=found.insecure,
         provider="" if found.provider == "generic" else found.provider,
+        account=Account(namespace=namespace, name=found.service_account_name) if found.service_account_name else None,
         login=_name(namespace, found.secret_ref),
         trust=_name(namespace, found.cert_secret_ref),
         proxy=_name(namespace, found.proxy_secret_ref),
-        keys=_name(namespace, found.verify.secret_ref) if found.verify else None,
+        verify=asking.read(found.verify, namespace),
     )
     return SourceIntent(
         ref=declared.ref,
@@ -72,14 +78,13 @@ def read(declared: Declared) -> SourceIntent:
         interval=fields.interval(found.interval),
         timeout=fields.timeout(found.timeout),
         suspended=found.suspend,
-        unsupported=found.unsupported,
         warnings=_warnings(found),
     )
 
 
 def _content(repository: OciRepository) -> digest.Digest:
     """The revision names every byte; beside it only the rules can change the tree, and who has to have signed it."""
-    signed = [str(repository.place), *repository.keys] if repository.keys else None
+    signed = [str(repository.place), *repository.verify.facts] if repository.verify else None
     rules = {"ignore": repository.ignore, "layer": repository.layer, "copy": repository.copy}
     return digest.of_value({"format": FORMAT, "signed": signed, **rules})
 
@@ -117,6 +122,7 @@ def _wanted(ref: RefSpec) -> Wanted:
 
 def _warnings(found: RepositorySpec) -> tuple[str, ...]:
     ref = found.ref or RefSpec()
+    told = asking.warnings(found.verify)
     if ref.semver_filter and not ref.semver:
-        return ("spec.ref.semverFilter has no effect without spec.ref.semver",)
-    return ()
+        return ("spec.ref.semverFilter has no effect without spec.ref.semver", *told)
+    return told

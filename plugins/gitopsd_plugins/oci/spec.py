@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import msgspec
-
 from gitopsd.plugin import Spec
+from gitopsd.plugin.oci.verify import RootedVerification
 from gitopsd.plugin.sources.fields import Duration, Local, Timeout
 
 
@@ -26,22 +25,6 @@ class LayerSelector(Spec, frozen=True, kw_only=True):
     operation: Literal["extract", "copy"] = "extract"
 
 
-class Identity(Spec, frozen=True, kw_only=True):
-    """Who may have signed without a key."""
-
-    issuer: str
-    subject: str
-
-
-class Verification(Spec, frozen=True, kw_only=True):
-    """Signatures to check."""
-
-    provider: Literal["cosign", "notation"] = "cosign"
-    secret_ref: Local | None = None
-    match_oidc_identity: tuple[Identity, ...] = msgspec.field(default=(), name="matchOIDCIdentity")
-    trusted_root_secret_ref: Local | None = None
-
-
 class RepositorySpec(Spec, frozen=True, kw_only=True):
     """The spec of an OCIRepository."""
 
@@ -51,7 +34,7 @@ class RepositorySpec(Spec, frozen=True, kw_only=True):
     layer_selector: LayerSelector | None = None
     provider: Literal["generic", "aws", "azure", "gcp"] = "generic"
     secret_ref: Local | None = None
-    verify: Verification | None = None
+    verify: RootedVerification | None = None
     service_account_name: str = ""
     cert_secret_ref: Local | None = None
     proxy_secret_ref: Local | None = None
@@ -59,19 +42,6 @@ class RepositorySpec(Spec, frozen=True, kw_only=True):
     ignore: str | None = None
     insecure: bool = False
     suspend: bool = False
-
-    @property
-    def unsupported(self) -> tuple[str, ...]:
-        """Fields that are set to more than their default and not served yet."""
-        verify = self.verify or Verification()
-        found = {
-            "spec.serviceAccountName": bool(self.service_account_name),
-            "spec.verify.provider": verify.provider != "cosign",
-            "spec.verify.matchOIDCIdentity": bool(verify.match_oidc_identity),
-            "spec.verify.trustedRootSecretRef": verify.trusted_root_secret_ref is not None,
-            "spec.verify without secretRef": self.verify is not None and verify.secret_ref is None,
-        }
-        return tuple(name for name, used in found.items() if used)
 
 
 class Document(Spec, frozen=True, kw_only=True):

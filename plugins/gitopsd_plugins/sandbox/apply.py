@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 from gitopsd_plugins.sandbox import fields, merge, owned
-from gitopsd_plugins.sandbox.compare import Difference, compare, is_same
+from gitopsd_plugins.sandbox.compare import Difference, compare
 from gitopsd_plugins.sandbox.fields import FieldSet
 from gitopsd_plugins.sandbox.owners import Owner
 from gitopsd_plugins.sandbox.schema import Json, Schema
@@ -81,9 +81,6 @@ def apply(live: Json, owners: Sequence[Owner], stated: Json, schema: Schema, wri
     if others:
         whole = compare(live, changed, schema)
         kept = _dispossessed(others, _without_reset(whole, write.reset), force=write.force)
-        same = not (whole.added or whole.modified or whole.removed)
-    else:
-        same = is_same(live, changed, schema)
     if not ours:
         return changed, tuple(kept)
     entry = Owner(
@@ -91,14 +88,14 @@ def apply(live: Json, owners: Sequence[Owner], stated: Json, schema: Schema, wri
         operation="Apply",
         version=write.version,
         subresource=write.subresource,
-        time=_kept_time(mine) if same else write.time,
+        time=_kept_time(mine) if changed == live else write.time,
         fields=ours,
     )
     return changed, (*kept, entry)
 
 
 def _kept_time(mine: Owner | None) -> str:
-    """An apply that changes no field leaves its entry's time alone; a new entry then has none, as in a real server."""
+    """An apply that changes nothing, no order of items either, leaves its entry's time alone; a new entry then has none."""
     return mine.time if mine else ""
 
 

@@ -14,7 +14,7 @@ import msgspec
 from gitopsd_plugins.sandbox import protobuf, status
 from gitopsd_plugins.sandbox.call import Call
 from gitopsd_plugins.sandbox.decoding import Reader, WrongType, json_type
-from gitopsd_plugins.sandbox.manifest import YamlError, load_yaml, repeated_key
+from gitopsd_plugins.sandbox.manifest import YamlError, load_json, load_yaml, repeated_key
 from gitopsd_plugins.sandbox.resources import Resource
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.store import encode
@@ -47,7 +47,7 @@ def _loaded(call: Call) -> Any:
     """The value of a body in any form. Raises what the form's reader raises."""
     if call.content_type == PROTOBUF:
         return protobuf.read(call.body, call.resource.schema)
-    return load_yaml(call.body) if "yaml" in call.content_type else msgspec.json.decode(call.body)
+    return load_yaml(call.body) if "yaml" in call.content_type else load_json(call.body)
 
 
 def _tell_repeated(call: Call) -> None:
@@ -64,6 +64,11 @@ def _tell_repeated(call: Call) -> None:
 
 
 def _check_kind(resource: Resource, value: Json) -> None:
+    for name in ("apiVersion", "kind"):
+        if not isinstance(value.get(name, ""), str | None):
+            told = f"json: cannot unmarshal {json_type(value[name])} into Go struct field .{name} of type string"
+            why = f"couldn't get version/kind; json parse error: {told}"
+            raise status.bad_request(f"the object provided is unrecognized (must be of type {resource.kind}): {why}")
     kind, version = value.get("kind") or resource.kind, value.get("apiVersion") or resource.api_version
     if kind != resource.kind or version.rpartition("/")[0] != resource.group:
         shown = version.rpartition("/")[2]
@@ -176,9 +181,12 @@ def quoted(value: Json) -> str:
 def patch(call: Call) -> Any:
     """The patch of a PATCH request that is no apply. Raises `Refused`."""
     try:
-        return msgspec.json.decode(call.body)
+        return load_json(call.body)
     except msgspec.DecodeError as error:
-        raise status.bad_request(f"error decoding patch: {error}") from error
+        ends = "truncated" in str(error)
+        raise status.bad_request(
+            "unexpected end of JSON input" if ends else f"error decoding patch: {error}"
+        ) from error
 
 
 def stated(call: Call) -> Json:

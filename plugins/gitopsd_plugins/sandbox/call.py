@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
 from gitopsd_plugins.sandbox import status
+from gitopsd_plugins.sandbox.decoding import json_type
+from gitopsd_plugins.sandbox.manifest import load_json
 from gitopsd_plugins.sandbox.resources import Resource, Resources
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.user import User
@@ -103,13 +104,19 @@ def _target(group: str, version: str, rest: list[str], resources: Resources) -> 
     return Target(resource=resource, namespace=namespace, name=name, subresource=subresource)
 
 
+LONGEST_MANAGER = 128
+"""Bytes of a field manager's name."""
+
 _COLLECTION_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 _OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
 def verb(method: str, target: Target, query: Mapping[str, str]) -> str:
     """The verb of a request. Raises `Refused` (405) where the resource does not allow it."""
-    method = "GET" if method == "HEAD" else method
+    if target.name in (".", ".."):
+        raise status.bad_request(f"Name parameter invalid: \"{target.name}\": may not be '{target.name}'")
+    if target.name and not target.subresource and target.resource.verbs == ("create",):  # reviews have no names
+        raise status.no_such_resource()
     if not target.name:
         found = _COLLECTION_VERBS.get(method, "")
         if found == "list" and query.get("watch", "false") in ("true", "1"):
@@ -133,8 +140,11 @@ def check_options(call: Call) -> None:
         call.verb, "DeleteOptions"
     )
     causes = []
-    dry_run, validation = call.query.get("dryRun", ""), call.query.get("fieldValidation", "")
-    if dry_run not in ("", "All"):
+    dry_run, validation = call.query.get("dryRun", "All"), call.query.get("fieldValidation", "")
+    if len(call.query.get("fieldManager", "")) > LONGEST_MANAGER:
+        told = f"Too long: may not be more than {LONGEST_MANAGER} bytes"
+        causes.append(status.Cause("fieldManager", "FieldValueTooLong", told))
+    if dry_run != "All":
         message = f'Unsupported value: [{msgspec.json.encode(dry_run).decode()}]: supported values: "All"'
         causes.append(status.Cause("dryRun", "FieldValueNotSupported", message))
     if validation not in ("", "Strict", "Warn", "Ignore"):
@@ -154,11 +164,6 @@ def _patch_causes(call: Call) -> list[status.Cause]:
     return []
 
 
-def decode_json(body: bytes) -> Any:
-    """The JSON of a body. Raises msgspec.DecodeError."""
-    return msgspec.json.decode(body)
-
-
 def flag(query: Mapping[str, str], name: str) -> bool:
     """A boolean option."""
     return query.get(name, "").lower() in ("true", "1")
@@ -172,15 +177,35 @@ def whole(query: Mapping[str, str], name: str) -> int:
     return int(text or 0)
 
 
+_DELETE_OPTIONS: tuple[tuple[str, tuple[type, ...], str], ...] = (
+    ("gracePeriodSeconds", (int,), "int64"),
+    ("preconditions", (dict,), "v1.Preconditions"),
+    ("propagationPolicy", (str,), "v1.DeletionPropagation"),
+    ("orphanDependents", (bool,), "bool"),
+    ("dryRun", (list,), "[]string"),
+)
+
+
+def _check_delete_options(found: Json) -> None:
+    for name, types, wanted in _DELETE_OPTIONS:
+        value = found.get(name)
+        if value is not None and (not isinstance(value, types) or (isinstance(value, bool) and bool not in types)):
+            told = (
+                f"json: cannot unmarshal {json_type(value)} into Go struct field DeleteOptions.{name} of type {wanted}"
+            )
+            raise status.bad_request(told)
+
+
 def options(call: Call) -> Json:
     """The DeleteOptions of a request: its body, else its query. Raises `Refused`."""
     found: Json = {}
     if call.body:
         try:
-            decoded = decode_json(call.body)
+            decoded = load_json(call.body)
         except msgspec.DecodeError as error:
             raise status.bad_request(f"couldn't decode the delete options: {error}") from error
         found = decoded if isinstance(decoded, dict) else {}
+        _check_delete_options(found)
     if "propagationPolicy" in call.query:
         found = {"propagationPolicy": call.query["propagationPolicy"], **found}
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from gitopsd_plugins.sandbox.access import Access
 from gitopsd_plugins.sandbox.delays import Delays
@@ -78,4 +79,10 @@ class Cluster:
 
 
 def _shown(time: datetime) -> str:
-    return f"{time.isoformat()[:19]}Z"  # strftime takes twenty times as long
+    return _second(int(time.timestamp()))
+
+
+@lru_cache(maxsize=16)
+def _second(second: int) -> str:
+    """A second since 1970 as objects carry it; each write asks for it several times."""
+    return f"{datetime.fromtimestamp(second, UTC).isoformat()[:19]}Z"

@@ -169,12 +169,37 @@ def _hosts(body: Json, _: datetime) -> str:
 def _subjects(kind: str) -> Cell:
     def cell(body: Json, _: datetime) -> str:
         found = [each for each in body.get("subjects") or () if each.get("kind") == kind]
-        where = [
-            f"{each['namespace']}/" if kind == "ServiceAccount" and each.get("namespace") else "" for each in found
-        ]
+        where = [f"{each.get('namespace', '')}/" if kind == "ServiceAccount" else "" for each in found]
         return ", ".join(prefix + each["name"] for prefix, each in zip(where, found, strict=True))
 
     return cell
+
+
+def _quota(limits: bool) -> Cell:
+    """What of a quota is used, for limits or for all else."""
+
+    def cell(body: Json, _: datetime) -> str:
+        used = at(body, ".status.used") or {}
+        found = sorted((at(body, ".status.hard") or {}).items())
+        shown = [f"{name}: {used.get(name, '0')}/{most}" for name, most in found]
+        return ", ".join(each for each in shown if each.startswith("limits.") is limits)
+
+    return cell
+
+
+def _slice(path: str, key: str) -> Cell:
+    """The first three of a slice's ports or addresses, and how many more there are."""
+
+    def cell(body: Json, _: datetime) -> str:
+        found = [str(one) for each in at(body, path) or () for one in _several(each.get(key, "*"))]
+        more = [f"+ {len(found) - 3} more..."] if len(found) > 3 else []
+        return ",".join(found[:3]) + (" " + more[0] if more else "") if found else UNSET
+
+    return cell
+
+
+def _several(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _role(body: Json, _: datetime) -> str:
@@ -315,6 +340,13 @@ OF: dict[CollectionKey, tuple[Column, ...]] = {
         Column("Duration", _duration),
         AGE,
         *_wide(*_images(_POD), _SELECTOR),
+    ),
+    ("", "resourcequotas"): (Column("Request", _quota(limits=False)), Column("Limit", _quota(limits=True)), AGE),
+    ("discovery.k8s.io", "endpointslices"): (
+        Column("AddressType", _text(".addressType")),
+        Column("Ports", _slice(".ports", "port")),
+        Column("Endpoints", _slice(".endpoints", "addresses")),
+        AGE,
     ),
     ("coordination.k8s.io", "leases"): (Column("Holder", _text(".spec.holderIdentity")), AGE),
     ("networking.k8s.io", "ingresses"): (

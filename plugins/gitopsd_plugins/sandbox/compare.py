@@ -30,17 +30,6 @@ def compare(old: Json, new: Json, schema: Schema) -> Difference:
     return Difference(*_map(old, new, schema))
 
 
-def is_same(old: Json, new: Json, schema: Schema) -> bool:
-    """Whether nothing differs, found out at the first field that does."""
-    nothing: Json = {}
-    for name in {**new, **old}:
-        before = {name: old[name]} if name in old else nothing
-        after = {name: new[name]} if name in new else nothing
-        if any(_map(before, after, schema)):
-            return False
-    return True
-
-
 _Sets = tuple[FieldSet, FieldSet, FieldSet]
 _NONE: _Sets = ({}, {}, {})
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from gitopsd_plugins.sandbox import causes, crd_expressions, expressions
+from gitopsd_plugins.sandbox import causes, crd_expressions, expression_process, expressions
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Cause
 
@@ -71,6 +71,7 @@ def _compiled(rule: Json, where: str, lost: str) -> Iterator[Cause]:
     optional = bool(rule.get("optionalOldSelf"))
     try:
         found = expressions.compiled(rule["rule"], optional=optional)
+        expression_process.process().start()  # for the first object, which would wait for it
     except expressions.Unknown:
         return  # said in a warning
     except expressions.Unreadable as error:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitopsd_plugins.sandbox import crd_rules, expression_values, expressions
+import msgspec
+
+from gitopsd_plugins.sandbox import crd, crd_rules, expression_process, expression_values, expressions
 from gitopsd_plugins.sandbox.expressions import Expression, Variables
 from gitopsd_plugins.sandbox.resources import Resource
 from gitopsd_plugins.sandbox.schema import ANY, Json, Schema
@@ -17,7 +19,7 @@ from gitopsd_plugins.sandbox.status import Cause
 from gitopsd_plugins.sandbox.store import encode
 
 KEYWORD = "x-kubernetes-validations"
-BUDGET = 100_000
+BUDGET = 50_000
 """Evaluations for one object."""
 BLOCKING = {
     "FieldValueNotSupported",
@@ -43,15 +45,38 @@ def of(resource: Resource, body: Json, live: Json | None, warnings: list[str], f
         return []
     if any(cause.reason in BLOCKING for cause in found):
         return [UNCHECKED]
-    check = _Check(warnings=warnings)
+    if expressions.missing():  # then nothing is evaluated, and each rule is told
+        return judged(body, live, resource.schema, warnings)
+    return _asked({"schema": resource.declared, "value": body, "old": live}, resource.schema, warnings)
+
+
+def of_value(value: Any, schema: Json, path: str) -> list[Cause]:
+    """What is wrong with a value that stands alone, such as a default; its schema is the definition's."""
+    node = crd.node_of(schema)
+    if not node.has_expressions or expressions.missing():
+        return []
+    return _asked({"schema": schema, "value": value, "path": path}, node, [])
+
+
+def _asked(question: Json, schema: Schema, warnings: list[str]) -> list[Cause]:
+    """What the process for it says of the rules (`expression_process.py`), or that they take more than there is for one object."""
+    try:
+        answer = msgspec.json.decode(expression_process.process().ask(encode(question)))
+    except expression_process.Ended:
+        return [_invalid(question.get("path") or "", schema, SPENT)]
+    warnings.extend(answer["warnings"])
+    return [Cause(*each) for each in answer["causes"]]
+
+
+def judged(body: Json, live: Json | None, schema: Schema, warnings: list[str]) -> list[Cause]:
+    """What is wrong with an object, evaluated here: for the process whose memory and time are bounded."""
     place = _Place(value=body, old=live, correlated=live is not None, path="", is_root=True)
-    return sorted(check.node(place, resource.schema), key=lambda cause: cause.field)
+    return sorted(_Check(warnings=warnings).node(place, schema), key=lambda cause: cause.field)
 
 
-def of_value(value: Any, schema: Schema, path: str) -> list[Cause]:
-    """What is wrong with a value that stands alone, such as a default."""
-    place = _Place(value=value, old=None, correlated=False, path=path)
-    return list(_Check(warnings=[]).node(place, schema))
+def judged_alone(value: Any, schema: Schema, path: str) -> list[Cause]:
+    """As `judged`, for a value that stands alone."""
+    return list(_Check(warnings=[]).node(_Place(value=value, old=None, correlated=False, path=path), schema))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from gitopsd_plugins.sandbox import causes, crd, crd_expression_rules, crd_expressions
+from gitopsd_plugins.sandbox import causes, crd_expression_rules, crd_expressions
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Cause
 
@@ -98,7 +98,7 @@ def _default(schema: Json, path: str) -> Iterator[Cause]:
 def _breaks_rules(default: Any, schema: Json, path: str) -> Iterator[Cause]:
     """The rules in CEL of the place that a default breaks; none where the rules themselves are wrong, which is told already."""
     if not list(crd_expression_rules.of_node(schema, path, "")):
-        yield from crd_expressions.of_value(default, crd.node_of(schema), f"{path}.default")
+        yield from crd_expressions.of_value(default, schema, f"{path}.default")
 
 
 def _name(value: Any) -> str:

@@ -1,7 +1,7 @@
-"""Rules in CEL: compiled once, evaluated here, since they come from who defines a kind in his own sandbox.
+"""Rules in CEL: compiled once, evaluated with the values that they are about.
 
-The library (extra `gitopsd[cel]`) is loaded with the first rule; it bounds iterations and nesting, and its regular expressions take
-linear time. It knows no schemas: values come as `expression_values.py` makes them. All that is not a literal is of any type to it,
+The library (extra `gitopsd[cel]`) is loaded with the first rule. It bounds iterations and nesting, and neither memory nor the time of
+a function: what comes from a definition is evaluated in a process for it (`expression_process.py`). It knows no schemas: values come as `expression_values.py` makes them. All that is not a literal is of any type to it,
 so that what a real server's type check finds is found when a rule is evaluated, or not at all.
 """
 
@@ -69,6 +69,15 @@ def compiled(text: str, *, optional: bool = False) -> Expression:
             raise Unknown("it calls functions that the sandbox does not have") from error
         raise Unreadable(_told(str(error))) from error
     return Expression(text=text, optional=optional, uses_old=uses_old, gives=gives, program=program)
+
+
+def missing() -> bool:
+    """Whether the library is not installed."""
+    try:
+        _environment(("self", OLD))
+    except Unknown:
+        return True
+    return False
 
 
 _OLDS = "__old__"

@@ -44,7 +44,7 @@ class Plan:
 
     added: Mapping[str, Any] = field(default_factory=dict)
     """What fields get that are not there; a null counts as a value."""
-    emptied: tuple[str, ...] = ()
+    emptied: frozenset[str] = frozenset()
     """Fields of which an empty list or map becomes null."""
     below: dict[str, Plan | None] = field(default_factory=dict)
     others: Plan | None = None
@@ -63,22 +63,21 @@ class Plan:
 
     def _in_map(self, value: Json) -> Json:
         result = value
-        for name, default in self.added.items():
-            if name not in result:
-                result = dict(value) if result is value else result
-                result[name] = _copy(default)
-        for name in self.emptied:
-            item = value.get(name)
-            if not item and isinstance(item, dict | list):
-                result = dict(value) if result is value else result
-                result[name] = None
-        below, others = self.below, self.others
+        if not self.added.keys() <= value.keys():
+            result = {**value, **{name: _copy(each) for name, each in self.added.items() if name not in value}}
+        below, others, emptied = self.below, self.others, self.emptied
+        changed: Json = {}
         for name, item in result.items():
-            plan = below.get(name, others)
-            if plan is not None and isinstance(item, dict | list) and (new := plan.carried_out(item)) is not item:
-                result = dict(value) if result is value else result
-                result[name] = new
-        return result
+            if not isinstance(item, _CONTAINERS):
+                continue  # most of what objects hold
+            if not item and name in emptied:
+                changed[name] = None
+            elif (plan := below.get(name, others)) is not None and (new := plan.carried_out(item)) is not item:
+                changed[name] = new
+        return {**result, **changed} if changed else result
+
+
+_CONTAINERS = (dict, list)
 
 
 @lru_cache(maxsize=1024)
@@ -103,7 +102,7 @@ def _own(purpose: Purpose, schema: Schema) -> Plan:
             return Plan(added=schema.defaults)
         case "zero":
             return Plan(added=schema.zeros)
-    return Plan(emptied=tuple(name for name in schema.zeros if _may_be_empty(schema.child(name))))
+    return Plan(emptied=frozenset(name for name in schema.zeros if _may_be_empty(schema.child(name))))
 
 
 def _may_be_empty(schema: Schema | None) -> bool:
@@ -141,8 +140,12 @@ def _copy(value: Any) -> Any:
 
 def with_missing(value: Json, **defaults: Any) -> Json:
     """`value` with those of `defaults` that it lacks."""
-    missing = {name: default for name, default in defaults.items() if name not in value}
-    return {**value, **missing} if missing else value
+    if defaults.keys() <= value.keys():
+        return value
+    result = dict(value)
+    for name, default in defaults.items():
+        result.setdefault(name, default)
+    return result
 
 
 def changed(value: Json, name: str, change: Callable[[Any], Any]) -> Json:

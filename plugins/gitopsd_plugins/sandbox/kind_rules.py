@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from gitopsd_plugins.sandbox import causes, crd_schema_rules, names, pod_rules, selectors, services
+from gitopsd_plugins.sandbox import causes, crd_schema_rules, label_rules, names, pod_rules, selectors, services
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Cause
 
@@ -21,18 +21,37 @@ def _workload(body: Json) -> Iterator[Cause]:
     spec = body["spec"]
     if spec.get("replicas", 0) < 0:
         yield causes.wrong("spec.replicas", spec["replicas"], "must be greater than or equal to 0")
-    selector = spec.get("selector")
-    labels = (spec["template"].get("metadata") or {}).get("labels")
-    if selector is None:
-        yield causes.required("spec.selector")
-    elif not selector:
-        yield causes.wrong("spec.selector", {}, f"empty selector is invalid for {body['kind'].lower()}")
-    if selector is None or not selectors.matches(selector, labels or {}):
-        yield causes.wrong("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+    yield from _selector(body)
+    yield from _template_metadata(spec["template"], "spec.template")
     yield from pod_rules.spec_of(spec["template"].get("spec") or {}, "spec.template.spec")
     policy = (spec["template"].get("spec") or {}).get("restartPolicy", "Always")
     if policy != "Always":
         yield causes.unsupported("spec.template.spec.restartPolicy", policy, ("Always",))
+
+
+def _selector(body: Json) -> Iterator[Cause]:
+    """The selector of a workload, which must be there (in DaemonSets only by what follows from it), be valid, and fit its template."""
+    kind, selector = body["kind"], body["spec"].get("selector")
+    labels = (body["spec"]["template"].get("metadata") or {}).get("labels")
+    if selector is None and kind != "DaemonSet":
+        yield causes.required("spec.selector")
+    elif selector is not None and not selector:
+        yield causes.wrong("spec.selector", {}, f"empty selector is invalid for {kind.lower()}")
+    if broken := list(label_rules.of_selector(selector or {}, "spec.selector")):
+        yield from broken
+        if kind != "DaemonSet":
+            told = "" if kind == "StatefulSet" else ": invalid label selector"
+            shown = f"Invalid value: {causes.in_order(selector)}{told}"
+            yield Cause("spec.selector", "FieldValueInvalid", shown)
+    elif selector is None or not selectors.matches(selector, labels or {}):
+        yield causes.wrong("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+
+
+def _template_metadata(template: Json, path: str) -> Iterator[Cause]:
+    """Labels and annotations of pods to come; the API server leaves `metadata` out where it names them."""
+    metadata = template.get("metadata") or {}
+    yield from label_rules.of_labels(metadata.get("labels") or {}, f"{path}.labels")
+    yield from label_rules.of_annotations(metadata.get("annotations") or {}, f"{path}.annotations")
 
 
 def _deployment(body: Json) -> Iterator[Cause]:
@@ -52,6 +71,7 @@ def _job(body: Json) -> Iterator[Cause]:
 
 def _job_spec(spec: Json, path: str) -> Iterator[Cause]:
     pod = spec["template"].get("spec") or {}
+    yield from _template_metadata(spec["template"], f"{path}.template")
     yield from pod_rules.spec_of(pod, f"{path}.template.spec")
     if pod.get("restartPolicy") not in ("OnFailure", "Never"):
         value = pod.get("restartPolicy") if pod.get("containers") else None

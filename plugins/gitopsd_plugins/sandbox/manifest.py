@@ -15,9 +15,25 @@ class YamlError(Exception):
 def load_yaml(text: bytes) -> Any:
     """The document. Raises `YamlError`."""
     try:
-        return msgspec.json.decode(text)
+        return load_json(text)
+    except TooDeep as error:
+        raise YamlError(str(error)) from error
     except msgspec.DecodeError:
         return _yaml(text)
+
+
+class TooDeep(msgspec.DecodeError):
+    """The text is JSON, and nested deeper than anybody means."""
+
+
+def load_json(text: bytes) -> Any:
+    """The value. Raises msgspec.DecodeError for whatever is wrong with it."""
+    try:
+        return msgspec.json.decode(text)
+    except RecursionError as error:
+        raise TooDeep("exceeded max depth") from error
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"invalid UTF-8: {error}") from error
 
 
 def _yaml(text: bytes) -> Any:

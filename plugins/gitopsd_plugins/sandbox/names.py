@@ -6,6 +6,7 @@ It knows texts, no objects. Each check gives the reason why a text is refused, o
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -62,6 +63,7 @@ def label(text: str) -> str:
     return _checked(text, _LABEL, 63, _LABEL_MESSAGE)
 
 
+@lru_cache(maxsize=4096)
 def qualified(text: str) -> str:
     """The key of a label or annotation: an optional DNS prefix and a name."""
     prefix, slash, name = text.rpartition("/")
@@ -76,6 +78,7 @@ def qualified(text: str) -> str:
     return "" if _QUALIFIED.fullmatch(name) else _QUALIFIED_MESSAGE
 
 
+@lru_cache(maxsize=4096)
 def label_value(text: str) -> str:
     """The value of a label."""
     return _checked(text, _VALUE, 63, _VALUE_MESSAGE)

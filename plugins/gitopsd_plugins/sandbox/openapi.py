@@ -39,6 +39,22 @@ _OPTIONS = [
 ]
 
 
+BEFORE = {"swagger": "2.0", "info": {"title": "Kubernetes", "version": "v1.36"}, "paths": {}, "definitions": {}}
+"""OpenAPI v2, which has no types here. kubectl asks for it where an object is a `List`; it then checks nothing itself."""
+BEFORE_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+
+
+def before() -> bytes:
+    """The same as protobuf, the only form in which kubectl reads it."""
+    info = _message(1, b"Kubernetes") + _message(2, b"v1.36")
+    return _message(1, b"2.0") + _message(2, info) + _message(8, b"") + _message(9, b"")
+
+
+def _message(number: int, content: bytes) -> bytes:
+    """A text or message of less than 128 bytes."""
+    return bytes((number << 3 | 2, len(content))) + content
+
+
 def paths(resources: Resources) -> Json:
     """The answer to /openapi/v3."""
     names = [_path(group, version) for group in resources.groups() for version in resources.versions(group)]

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from gitopsd_plugins.sandbox import causes, names
+from gitopsd_plugins.sandbox import causes, container_rules, names, probe_rules
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Cause
 
-HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc", "sleep")
-PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+PROTOCOLS = ("SCTP", "TCP", "UDP")
+MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 
 
@@ -35,16 +35,15 @@ def _container(container: Json, path: str, seen: set[str], volumes: set[Any]) ->
     if not container.get("image"):
         yield causes.required(f"{path}.image")
     yield from _ports(container.get("ports") or [], f"{path}.ports")
-    for index, entry in enumerate(container.get("env") or ()):
-        if not entry.get("name"):
-            yield causes.required(f"{path}.env[{index}].name")
+    yield from container_rules.of(container, path)
     yield from _mounts(container.get("volumeMounts") or [], f"{path}.volumeMounts", volumes)
-    for probe in PROBES:
-        if probe in container and not any(handler in container[probe] for handler in HANDLERS):
-            yield causes.required(f"{path}.{probe}", "must specify a handler type")
+    yield from probe_rules.of(container, path)
     policy = container.get("imagePullPolicy")
     if policy not in PULL_POLICIES:
         yield causes.unsupported(f"{path}.imagePullPolicy", policy, PULL_POLICIES)
+    told = container.get("terminationMessagePolicy")
+    if told not in MESSAGE_POLICIES:
+        yield causes.unsupported(f"{path}.terminationMessagePolicy", told, MESSAGE_POLICIES)
 
 
 def _name(name: str, path: str, seen: set[Any]) -> Iterator[Cause]:
@@ -72,7 +71,14 @@ def _ports(ports: list[Json], path: str) -> Iterator[Cause]:
         if name and name in seen:
             yield Cause(f"{path}[{index}].name", "FieldValueDuplicate", f'Duplicate value: "{name}"')
         seen.add(name or "")
+        if name:
+            yield from probe_rules.port_name(name, f"{path}[{index}].name")
         yield from _number(number, f"{path}[{index}].containerPort")
+        if port.get("hostPort", 0) and not 0 < port["hostPort"] < 65536:
+            why = "must be between 1 and 65535, inclusive"
+            yield causes.wrong(f"{path}[{index}].hostPort", port["hostPort"], why)
+        if port.get("protocol") not in PROTOCOLS:
+            yield causes.unsupported(f"{path}[{index}].protocol", port.get("protocol", ""), PROTOCOLS)
 
 
 def _number(value: Any, path: str) -> Iterator[Cause]:

@@ -109,7 +109,7 @@ def _protected(body: Json, finalizer: str) -> Json:
 
 
 def _definition(body: Json) -> Json:
-    stored = [each["name"] for each in body["spec"].get("versions", ()) if each.get("storage")]
+    stored = [each["name"] for each in body["spec"].get("versions") or () if each.get("storage")]
     return {**body, "status": {**body["status"], "storedVersions": stored}}
 
 
@@ -118,7 +118,7 @@ def _job(body: Json) -> Json:
     spec = body["spec"]
     if spec.get("manualSelector"):
         return body
-    uid, name = body["metadata"]["uid"], body["metadata"]["name"]
+    uid, name = body["metadata"]["uid"], body["metadata"].get("name", "")  # it is not checked yet
     template = spec["template"]
     labels = {
         **(template.get("metadata") or {}).get("labels", {}),

@@ -91,7 +91,7 @@ def _call(asked: Asked, target: calls.Target) -> Call:
         query=asked.query,
         user=asked.user,
         agent=asked.headers.get("user-agent", ""),
-        content_type=asked.headers.get("content-type", "").partition(";")[0].strip(),
+        content_type=asked.headers.get("content-type", "").partition(";")[0].strip().lower(),
         accept=asked.headers.get("accept", ""),
         body=asked.body,
     )
@@ -158,11 +158,14 @@ def _shown(cluster: Cluster, call: Call, written: Stored | Json, code: int) -> A
 
 
 def _delete(cluster: Cluster, call: Call) -> Answer:
+    calls.check_options(call)
+    calls.options(call)  # refused before it is looked whether the object is there
     deletion.warn(call)
     return _shown(cluster, call, deletion.delete(cluster, call, reads.found(cluster, call)), 200)
 
 
 def _delete_collection(cluster: Cluster, call: Call) -> Answer:
+    calls.check_options(call)
     asked = calls.options(call)
     selected = reads.selected(cluster, call)
     for stored in selected:
@@ -179,6 +182,8 @@ def _other(cluster: Cluster, asked: Asked) -> Answer:
     path = asked.path.rstrip("/")
     if path in PROBES or path.startswith(tuple(f"{probe}/" for probe in PROBES)):
         return Answer(body=b"ok", content_type="text/plain")
+    if path == "/openapi/v2" and "protobuf" in asked.headers.get("accept", ""):
+        return Answer(body=openapi.before(), content_type=openapi.BEFORE_TYPE)
     document = _document(cluster, asked, path)
     if document is None:
         return Answer(code=404, body=b"404 page not found\n", content_type="text/plain")
@@ -204,6 +209,8 @@ def _document(cluster: Cluster, asked: Asked, path: str) -> Json | None:
             return {"kind": "APIGroup", "apiVersion": "v1", **discovery.group(known, group)}
         case ["apis", group, version] if version in known.versions(group):
             return discovery.resource_list(known, group, version)
+        case ["openapi", "v2"]:
+            return openapi.BEFORE
         case ["openapi", "v3"]:
             return openapi.paths(known)
         case ["openapi", "v3", "api", "v1"]:

@@ -48,6 +48,8 @@ def _label_test(text: str) -> Predicate:
     if match := _EXISTS.match(text):
         _check(match[2], set())
         return _absent(match[2]) if match[1] else _present(match[2])
+    if _EQUAL.match(text.rpartition("=")[0]):
+        raise status.bad_request("found '=', expected: ',' or 'end of string'")
     raise status.bad_request(f"unable to parse requirement: found {text.strip()!r}, expected: identifier")
 
 

@@ -12,6 +12,7 @@ The server answers on loopback, in plain HTTP unless TLS is asked for; every pat
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -47,6 +48,8 @@ from gitopsd_plugins.sandbox.watch import Watcher
 
 if TYPE_CHECKING:
     from gitopsd_plugins.sandbox.certificates import Certificates
+
+_log = logging.getLogger(__name__)
 
 BOOKMARK_EVERY = 60.0
 """Seconds between bookmarks of a watch that wants them."""
@@ -141,17 +144,15 @@ class Running:
             body = await request.read() if request.body_exists else b""
         except web.HTTPRequestEntityTooLarge:
             return _response(Answer(code=413, body=encode(status.too_large(BODY_LIMIT).body)))
-        answer = routes.answer(
-            self.cluster,
-            Asked(
-                method=request.method,
-                path=request.path,
-                query=request.query,
-                headers=request.headers,
-                body=body,
-                user=user,
-            ),
+        asked = Asked(
+            method=request.method,
+            path=request.path,
+            query=request.query,
+            headers=request.headers,
+            body=body,
+            user=user,
         )
+        answer = _contained(self.cluster, asked)
         if answer.watcher is None:
             return _response(answer)
         if cut:
@@ -208,6 +209,21 @@ class Running:
                 if bookmarks:
                     watcher.bookmark(self.cluster.store.version)
         await response.write_eof()
+
+
+def _contained(cluster: Cluster, asked: Asked) -> Answer:
+    """The answer; what the sandbox itself stumbles over is told as a real server tells what goes wrong inside it."""
+    try:
+        return routes.answer(cluster, asked)
+    except RecursionError:
+        return _refused(status.bad_request("exceeded max depth: the object is nested too deeply"))
+    except Exception as error:  # noqa: BLE001 - no request is left without a Status, whatever it was
+        _log.exception("%s %s", asked.method, asked.path)
+        return _refused(status.Refused(500, "InternalError", f"Internal error occurred: {error!r}"))
+
+
+def _refused(refused: status.Refused) -> Answer:
+    return Answer(code=refused.code, body=encode(refused.body))
 
 
 UNAUTHORIZED = status.Refused(401, "Unauthorized", "Unauthorized")

@@ -169,8 +169,26 @@ def review(cluster: Cluster, call: Call) -> Json:
     return {**answer, "status": {"allowed": _allowed(cluster, call, spec)}}
 
 
+OF_THE_KNOWN: tuple[Json, ...] = (
+    {
+        "verbs": ["create"],
+        "apiGroups": ["authorization.k8s.io"],
+        "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
+    },
+    {"verbs": ["create"], "apiGroups": ["authentication.k8s.io"], "resources": ["selfsubjectreviews"]},
+    {
+        "verbs": ["get"],
+        "nonResourceURLs": [
+            *("/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez"),
+            *("/openapi", "/openapi/*", "/readyz", "/version", "/version/"),
+        ],
+    },
+)
+"""What everyone with a credential may do, by roles that a real server makes for itself."""
+
+
 def _rules(cluster: Cluster, call: Call, spec: Json) -> Json:
-    held = list(rbac.rules(cluster.store, call.user, spec.get("namespace", "")))
+    held = [*OF_THE_KNOWN, *rbac.rules(cluster.store, call.user, spec.get("namespace", ""))]
     resources = [rule for rule in held if "resources" in rule]
     urls = [rule for rule in held if "nonResourceURLs" in rule]
     return {"resourceRules": resources, "nonResourceRules": urls, "incomplete": False}

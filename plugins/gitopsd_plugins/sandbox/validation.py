@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gitopsd_plugins.sandbox import causes, immutability, kind_rules, names
+from gitopsd_plugins.sandbox import causes, immutability, kind_rules, label_rules, names
 from gitopsd_plugins.sandbox.resources import Resource
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Cause
-
-ANNOTATIONS_LIMIT = 256 * 1024
 
 
 def of_new(resource: Resource, body: Json) -> list[Cause]:
@@ -48,19 +46,8 @@ def _metadata(resource: Resource, metadata: Json) -> Iterator[Cause]:
         yield causes.required("metadata.name", "name or generateName is required")
     elif why := names.object_name(name, resource.plural):
         yield causes.wrong("metadata.name", name, why)
-    for key, value in (metadata.get("labels") or {}).items():
-        if why := names.qualified(key):
-            yield causes.wrong("metadata.labels", key, why)
-        if why := names.label_value(value):
-            yield causes.wrong("metadata.labels", value, why)
-    annotations = metadata.get("annotations") or {}
-    for key in annotations:
-        if why := names.qualified(key.lower()):
-            yield causes.wrong("metadata.annotations", key, why)
-    if sum(len(key) + len(value) for key, value in annotations.items()) > ANNOTATIONS_LIMIT:
-        yield Cause(
-            "metadata.annotations", "FieldValueTooLong", f"Too long: may not be more than {ANNOTATIONS_LIMIT} bytes"
-        )
+    yield from label_rules.of_labels(metadata.get("labels") or {}, "metadata.labels")
+    yield from label_rules.of_annotations(metadata.get("annotations") or {}, "metadata.annotations")
     yield from _owner_references(metadata)
 
 

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gitopsd.plugin import Misconfigured
-from gitopsd_plugins.sops.keyring import Key
+from gitopsd.plugin import Credential, Misconfigured
 
 _SSH = re.compile(rb"-----BEGIN (?:OPENSSH|RSA|EC|DSA)? ?PRIVATE KEY-----")
 _POST_QUANTUM = "AGE-SECRET-KEY-PQ-"
@@ -17,7 +16,7 @@ class Closed(Exception):  # noqa: N818 - says what is so: none of these keys ope
     """None of the keys that there are opens it; the message says which were tried."""
 
 
-def opened(sealed: str, keys: Sequence[Key]) -> bytes:
+def opened(sealed: str, keys: Sequence[Credential]) -> bytes:
     """The data key or share. Raises `Closed`, and `Misconfigured` for a key that is none and a library that is missing."""
     if not keys:
         raise Closed("there is no age key")
@@ -39,7 +38,7 @@ def _library() -> Any:
     return pyrage
 
 
-def _identities(key: Key, pyrage: Any) -> Iterator[Any]:
+def _identities(key: Credential, pyrage: Any) -> Iterator[Any]:
     if _SSH.search(key.content):
         try:
             yield pyrage.ssh.Identity.from_buffer(key.content)
@@ -58,5 +57,5 @@ def _identities(key: Key, pyrage: Any) -> Iterator[Any]:
             raise _unfit(key, f"line {number} is no age identity; it begins with AGE-SECRET-KEY-1") from None
 
 
-def _unfit(key: Key, what: str) -> Misconfigured:
+def _unfit(key: Credential, what: str) -> Misconfigured:
     return Misconfigured(f"{key.place}: {what}", reason="DecryptionFailed")

@@ -1,19 +1,18 @@
 """From master keys to a file's data key: one key of a group opens its share, enough shares make the data key.
 
 What only a service can open is not asked for here, where there is no `Context`: such keys are named as locks, and whoever can
-ask brings what was behind them.
+ask brings what was behind them, or why they stay locked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gitopsd.plugin import Lock, Locked
+from gitopsd.plugin import Answers, Lock, Locked
 from gitopsd_plugins.sops import agekeys, pgpkeys, shamir
 from gitopsd_plugins.sops.agekeys import Closed
 from gitopsd_plugins.sops.document import SopsError
-from gitopsd_plugins.sops.keyring import SERVICES, Keyring
+from gitopsd_plugins.sops.keyring import Keyring
 from gitopsd_plugins.sops.metadata import MasterKey, Metadata
 
 LENGTH = 32
@@ -29,9 +28,9 @@ class _Tried:
     said: list[str] = field(default_factory=list)
 
 
-def of(metadata: Metadata, keyring: Keyring, unlocked: Mapping[str, bytes]) -> bytes:
+def of(metadata: Metadata, keyring: Keyring, answers: Answers) -> bytes:
     """The data key. Raises `SopsError` saying which key is missing, and `Locked` where a service has to be asked first."""
-    tried = [_group(group, metadata, keyring, unlocked) for group in metadata.groups]
+    tried = [_group(group, keyring, answers) for group in metadata.groups]
     shares = [group.share for group in tried if group.share is not None]
     needed = metadata.threshold if len(tried) > 1 else 1
     if len(shares) < needed:
@@ -52,45 +51,36 @@ def _joined(shares: list[bytes], *, alone: bool) -> bytes:
     return key
 
 
-def _group(group: tuple[MasterKey, ...], metadata: Metadata, keyring: Keyring, unlocked: Mapping[str, bytes]) -> _Tried:
+def _group(group: tuple[MasterKey, ...], keyring: Keyring, answers: Answers) -> _Tried:
     """Local keys first: they cost nothing, and ask nobody."""
     tried = _Tried()
     for key in sorted(group, key=lambda key: key.sort not in LOCAL):
-        try:
-            tried.share = _opened(key, keyring, unlocked)
-        except Closed as error:
-            tried.said.append(f"{key}: {error}{_looked_at(keyring) if str(error).startswith('there is no') else ''}")
+        if key.sort not in LOCAL:
+            _ask(key, answers, tried)
+        else:
+            try:
+                tried.share = LOCAL[key.sort](key.sealed, keyring.age if key.sort == "age" else keyring.pgp)
+            except Closed as error:
+                looked = _looked_at(keyring) if str(error).startswith("there is no") else ""
+                tried.said.append(f"{key}: {error}{looked}")
         if tried.share is not None:
-            return tried
-        if (lock := _lock(key)) is not None and lock.id not in unlocked and _may_ask(key, keyring):
-            tried.locks.append(lock)
+            break
     return tried
+
+
+def _ask(key: MasterKey, answers: Answers, tried: _Tried) -> None:
+    """What a service said to the key; before it was asked, a lock."""
+    lock = Lock.of(key.sort, {**key.fields, "enc": key.sealed})
+    if lock.id in answers.opened:
+        tried.share = answers.opened[lock.id]
+    elif lock.id in answers.refused:
+        tried.said.append(f"{key}: {answers.refused[lock.id]}")
+    else:
+        tried.locks.append(lock)
 
 
 def _looked_at(keyring: Keyring) -> str:
     return f" in {' or '.join(keyring.places)}" if keyring.places else "; set spec.decryption.secretRef"
-
-
-def _opened(key: MasterKey, keyring: Keyring, unlocked: Mapping[str, bytes]) -> bytes | None:
-    if key.sort in LOCAL:
-        return LOCAL[key.sort](key.sealed, keyring.age if key.sort == "age" else keyring.pgp)
-    if key.sort not in SERVICES:
-        raise Closed("this service is not served")
-    lock = _lock(key)
-    found = unlocked.get(lock.id) if lock else None
-    if found == b"":
-        raise Closed("the service did not open it")
-    if found is None and not _may_ask(key, keyring):
-        raise Closed(f"there is no {SERVICES[key.sort]}")
-    return found
-
-
-def _may_ask(key: MasterKey, keyring: Keyring) -> bool:
-    return SERVICES.get(key.sort, "") in keyring.services
-
-
-def _lock(key: MasterKey) -> Lock | None:
-    return Lock.of(key.sort, {**key.fields, "enc": key.sealed}) if key.sort in SERVICES else None
 
 
 def _missing(tried: list[_Tried], got: int, needed: int) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from gitopsd.plugin import Body, Context, Keys, Lock, Misconfigured, Opened
-from gitopsd_plugins.sops import datakey, formats, keyring, opening, services
+from gitopsd.plugin import Answers, Body, Keys, Misconfigured, Opened
+from gitopsd_plugins.sops import datakey, formats, keyring, opening
 from gitopsd_plugins.sops.document import KEY, SopsError
-from gitopsd_plugins.sops.keyring import SERVICES
 
 MAX_FILE = 5 * 1024 * 1024
 
@@ -28,24 +27,17 @@ class SopsDecryptor:
         metadata = body.get(KEY)
         return isinstance(metadata, Mapping) and "mac" in metadata
 
-    def open(
-        self, path: str, data: bytes, keys: Sequence[Keys], unlocked: Mapping[str, bytes], *, verify: bool
-    ) -> Opened:
-        """The file as it was. Raises `SopsError` naming it, and `Locked` where a service has to be asked first."""
+    def open(self, path: str, data: bytes, keys: Sequence[Keys], answers: Answers, *, verify: bool) -> Opened:
+        """The file as it was. Raises `SopsError` naming it, and `Locked` where services have to be asked first."""
         try:
-            return _opened(path, data, keys, unlocked, verify=verify)
+            return _opened(path, data, keys, answers, verify=verify)
         except SopsError as error:
             raise SopsError(f"{path}: {error}") from error
         except Misconfigured as error:
             raise Misconfigured(f"{path}: {error}", reason=error.reason) from error
 
-    async def unlock(self, lock: Lock, keys: Sequence[Keys], ctx: Context) -> bytes:
-        """What the service makes of the lock. Raises `Rejected` naming service and key, `Transient` where it is away."""
-        ring = keyring.of(keys)
-        return await services.opened(lock, ring.services[SERVICES[lock.sort]], ring.addresses, ctx)
 
-
-def _opened(path: str, data: bytes, keys: Sequence[Keys], unlocked: Mapping[str, bytes], *, verify: bool) -> Opened:
+def _opened(path: str, data: bytes, keys: Sequence[Keys], answers: Answers, *, verify: bool) -> Opened:
     if len(data) > MAX_FILE:
         raise SopsError(f"has {len(data):,} bytes; an encrypted file may have {MAX_FILE:,}")
     form = formats.told(path, data)
@@ -54,7 +46,7 @@ def _opened(path: str, data: bytes, keys: Sequence[Keys], unlocked: Mapping[str,
             return Opened(data=data)
         raise SopsError("holds encrypted values and not the metadata that opens them (sops); was it cut off?")
     ring = keyring.of(keys)
-    return opening.opened(form, data, partial(datakey.of, keyring=ring, unlocked=unlocked), verify=verify)
+    return opening.opened(form, data, partial(datakey.of, keyring=ring, answers=answers), verify=verify)
 
 
 def _is_left_alone(path: str, data: bytes) -> bool:

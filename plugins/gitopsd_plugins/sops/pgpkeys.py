@@ -6,14 +6,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from gitopsd.plugin import Misconfigured
+from gitopsd.plugin import Credential, Misconfigured
 from gitopsd_plugins.sops.agekeys import Closed
-from gitopsd_plugins.sops.keyring import Key
 
 _BLOCK = re.compile(rb"-----BEGIN PGP [A-Z ]+-----.*?-----END PGP [A-Z ]+-----", re.S)
 
 
-def opened(sealed: str, keys: Sequence[Key]) -> bytes:
+def opened(sealed: str, keys: Sequence[Credential]) -> bytes:
     """The data key or share. Raises `Closed`, and `Misconfigured` for a key that is none and a library that is missing."""
     if not keys:
         raise Closed("there is no OpenPGP key")
@@ -37,7 +36,7 @@ def _library() -> Any:
     return pysequoia
 
 
-def _certificates(key: Key, library: Any) -> list[Any]:
+def _certificates(key: Credential, library: Any) -> list[Any]:
     """Every private key in it; one armored block may hold several, and a file several blocks."""
     blocks = _BLOCK.findall(key.content) or [key.content]
     try:
@@ -68,5 +67,5 @@ def _tried(sealed: bytes, certificate: Any, library: Any) -> bytes | None:
         return None
 
 
-def _unfit(key: Key, what: str) -> Misconfigured:
+def _unfit(key: Credential, what: str) -> Misconfigured:
     return Misconfigured(f"{key.place}: {what}", reason="DecryptionFailed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from gitopsd.plugin import GitopsdError, Keys, Locked
+from gitopsd.plugin import Answers, GitopsdError, Keys, Locked
 from gitopsd_plugins.sops import datakey, formats, keyring, metadata
 from gitopsd_plugins.sops.agekeys import Closed
 from gitopsd_plugins.sops.decryptor import SopsDecryptor
@@ -38,7 +38,7 @@ def of(path: str, data: bytes, keys: Sequence[Keys], *, verify: bool) -> Finding
                 openers = tuple(dict.fromkeys((*finding.openers, *_openers(masters, ring))))
                 services = tuple(str(key) for key in masters if key.sort not in datakey.LOCAL)
                 finding = replace(finding, openers=openers, asked=tuple(dict.fromkeys((*finding.asked, *services))))
-        decryptor.open(path, data, keys, {}, verify=verify)
+        decryptor.open(path, data, keys, Answers(), verify=verify)
     except Locked:
         return finding
     except GitopsdError as error:

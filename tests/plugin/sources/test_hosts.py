@@ -9,7 +9,7 @@ import pytest
 
 from gitopsd.model.errors import Rejected, Transient
 from gitopsd.plugin.sources import hosts
-from gitopsd.plugin.sources.flights import Flights
+from gitopsd.plugin.sources.flights import MAX_KEPT, Flights
 from gitopsd.plugin.sources.hosts import HostFailed, Hosts
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -171,6 +171,25 @@ async def test_who_asks_the_same_at_once_gets_one_answer():
 
     assert answers == [1] * 10
     assert await flights.join("key", ask) == 2
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_answer_that_never_changes_serves_for_a_while_and_not_without_bound():
+    flights, asked = Flights[int](keep=60.0), []
+
+    async def ask() -> int:
+        asked.append(1)
+        return len(asked)
+
+    assert await flights.join("key", ask) == 1
+    await anyio.sleep(59)
+    assert await flights.join("key", ask) == 1
+    await anyio.sleep(2)
+    assert await flights.join("key", ask) == 2
+    for number in range(MAX_KEPT + 1):
+        await flights.join(number, ask)
+    assert await flights.join("key", ask) == MAX_KEPT + 4
 
 
 @pytest.mark.asyncio

@@ -32,18 +32,6 @@ def test_endpoint_is_a_host_or_an_address(read, endpoint, insecure, url):
 
 
 @pytest.mark.parametrize(
-    ("field", "spec"),
-    [
-        ("sts", {"provider": "aws", "sts": {"provider": "aws", "endpoint": "https://sts.example.org"}}),
-        ("sts", {"sts": {"provider": "ldap", "endpoint": "https://sts.example.org", "secretRef": {"name": "x"}}}),
-        ("serviceAccountName", {"provider": "azure", "serviceAccountName": "robot"}),
-    ],
-)
-def test_fields_that_are_not_served_are_named(read, field, spec):
-    assert read(spec).unsupported == (f"spec.{field}",)
-
-
-@pytest.mark.parametrize(
     ("spec", "path", "words"),
     [
         ({"endpoint": "ftp://x"}, ("spec", "endpoint"), "HOST:PORT"),
@@ -60,7 +48,6 @@ def test_fields_that_are_not_served_are_named(read, field, spec):
             ("spec", "serviceAccountName"),
             "beside secretRef",
         ),
-        ({"sts": {"provider": "aws", "endpoint": "x"}}, ("spec", "sts", "provider"), "ldap for generic"),
         ({"timeout": "1h"}, ("spec", "timeout"), "no hours"),
     ],
 )

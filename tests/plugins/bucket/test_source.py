@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import socket
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from fakes.certificate import self_signed
+from fakes.clouds import Home
+from fakes.forward_proxy import forward_proxy
 from fakes.web_server import Site, web_server
 
 from gitopsd.plugin import Http, NotReady, Rejected, Revision, Transient
@@ -119,7 +123,8 @@ async def test_object_and_folder_of_one_name_are_refused(world, bucket):
 async def test_limits_hold_before_anything_is_read(world, bucket, monkeypatch, limits, words):
     bucket.put(FILES)
     source = BucketSource()
-    given = replace(await source._order(bucket.intent(), world.ctx), limits=limits)
+    whole, _ = await source._order(bucket.intent(), world.ctx, "")
+    given = replace(whole, limits=limits)
 
     with pytest.raises(Rejected, match=words):
         await world.work.run("gitopsd_plugins.bucket.job:fetch", order.encode(given), timeout=60)
@@ -163,6 +168,32 @@ async def test_right_key_opens_the_bucket(world, bucket):
     assert world.files(stored.tree) == FILES
 
 
+@pytest.mark.parametrize("role", ["its own", "another"])
+async def test_role_of_a_service_account_opens_the_bucket(world, bucket, role):
+    """The server lends keys for the role, and then checks the signature and what the role may do."""
+    bucket.put(FILES)
+    home = Home()
+    arn = bucket.s3.role(bucket.name if role == "its own" else f"not-{bucket.name}")
+    home.annotations["flux-system", "robot"] = {"eks.amazonaws.com/role-arn": arn}
+    ctx = replace(
+        world.ctx,
+        issue=home.issue,
+        account=home.account,
+        platform={"AWS_ENDPOINT_URL_STS": bucket.s3.url},
+        now=lambda: datetime.now(UTC),  # the server's keys end by the clock
+    )
+    given = {"provider": "aws", "region": "us-east-1", "serviceAccountName": "robot", "secretRef": None}
+    intent = bucket.intent(**given)
+    await BucketSource().resolve(intent, ctx)
+
+    with bucket.s3.guarded():
+        if role == "its own":
+            assert (await BucketSource().resolve(intent, ctx)).digest
+        else:
+            with pytest.raises(Rejected, match=r"refused the credentials \(403.*check spec.serviceAccountName"):
+                await BucketSource().resolve(intent, ctx)
+
+
 async def test_bucket_without_a_secret_is_asked_without_signature(world, bucket):
     bucket.put(FILES)
 
@@ -188,7 +219,7 @@ async def test_missing_secret_is_waited_for(world, bucket):
 
 
 async def test_order_never_shows_its_credentials(world, bucket):
-    given = await BucketSource()._order(bucket.intent(), world.ctx)
+    given, _ = await BucketSource()._order(bucket.intent(), world.ctx, "")
 
     assert isinstance(given, Order)
     assert "hush-hush" not in repr(given)
@@ -227,11 +258,82 @@ async def test_proxy_of_the_secret_is_the_way(world, read):
     assert proxy.paths() == ["/apps"]
 
 
-@pytest.mark.parametrize("provider", ["generic", "aws"])
-async def test_private_address_is_refused_where_the_setting_says_so(world, bucket, provider):
+async def test_private_address_is_refused_where_the_setting_says_so(world, bucket):
     ctx = replace(world.ctx, http=Http(egress=Egress(private=False)))
-    secret = {"name": "keys"} if provider == "generic" else None
-    intent = bucket.intent(provider=provider, secretRef=secret)
 
     with pytest.raises(Rejected, match=r"network.privateAddresses forbids"):
-        await BucketSource().resolve(intent, ctx)
+        await BucketSource().resolve(bucket.intent(), ctx)
+
+
+LISTING = b"""<?xml version="1.0"?><ListBucketResult><Name>apps</Name><IsTruncated>false</IsTruncated><Contents>
+<Key>a</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"1"</ETag><Size>1</Size></Contents></ListBucketResult>"""
+
+
+async def test_name_that_means_another_address_when_the_library_looks_leads_nowhere(world, read, monkeypatch):
+    """`localhost` is what the library finds; the answers of the name server before that are within bounds."""
+    files = {"/apps": LISTING, "/apps/a": b"x"}
+    with web_server(Site(files=files)) as out_of_bounds:
+        port = int(out_of_bounds.url.rpartition(":")[2])
+        with web_server(Site(files=files), address="127.0.0.2", port=port) as within:
+            answers = itertools.chain(["127.0.0.2"], itertools.repeat("127.0.0.1"))
+
+            def flipping(host, asked, *arguments, **options):
+                return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), asked))]
+
+            monkeypatch.setattr(socket, "getaddrinfo", flipping)
+            ctx = replace(world.ctx, http=Http(egress=Egress(private=False, allowed=("127.0.0.2/32",))))
+            intent = read({"endpoint": f"localhost:{port}", "insecure": True})
+
+            revision = await BucketSource().resolve(intent, ctx)
+            with pytest.raises(Rejected, match=r"127\.0\.0\.1 is no public address.*network\.privateAddresses forbids"):
+                await BucketSource().fetch(intent, revision, None, ctx)
+
+    assert within.paths() == ["/apps"]
+    assert out_of_bounds.asked == []
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        (b"http://localhost:3128", "127.0.0.1 is no public address"),
+        (b"socks5://localhost:1080", "127.0.0.1 is no public address"),
+        (b"https://proxy.example.org", "an https:// proxy is no way"),
+    ],
+)
+async def test_proxy_of_a_secret_is_within_bounds_too(world, read, address, message):
+    world.secrets.data["proxy"] = {"address": address}
+    ctx = replace(world.ctx, http=Http(egress=Egress(private=False)))
+
+    with pytest.raises(Rejected, match=message):
+        await BucketSource().resolve(read({"proxySecretRef": {"name": "proxy"}}), ctx)
+
+
+async def test_socks_proxy_is_a_way_to_a_bucket(world, read):
+    files = {"/apps": LISTING, "/apps/a": b"x"}
+    with web_server(Site(files=files)) as site, forward_proxy("socks5") as proxy:
+        world.secrets.data["proxy"] = {"address": proxy.url.encode()}
+        spec = {"endpoint": site.url.removeprefix("http://"), "insecure": True, "proxySecretRef": {"name": "proxy"}}
+
+        _, stored = await world.sync(BucketSource(), read(spec))
+
+    assert world.files(stored.tree) == {"a": b"x"}
+    assert set(proxy.asked) == {site.url.removeprefix("http://")}
+
+
+async def test_plans_may_ask_for_a_local_folder_under_the_buckets_rules(world, read, tmp_path):
+    work = tmp_path / "work"
+    files = {
+        "apps/a.yaml": b"a",
+        "apps/b.md": b"",
+        "apps/deep/c.yaml": b"c",
+        "other.yaml": b"",
+        ".sourceignore": b"*.md",
+    }
+    for path, data in files.items():
+        (work / path).parent.mkdir(parents=True, exist_ok=True)
+        (work / path).write_bytes(data)
+    (work / "apps" / "link").symlink_to("/etc/passwd")
+
+    stored = await BucketSource().folder(read({"prefix": "apps/", "ignore": "deep"}), work, world.ctx)
+
+    assert world.files(stored.tree) == {"apps/a.yaml": b"a"}

@@ -48,17 +48,6 @@ def test_defaults_are_those_of_flux(read):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("provider", "aws"),
-        ("serviceAccountName", "robot"),
-    ],
-)
-def test_fields_that_are_not_served_are_named(read, field, value):
-    assert read({field: value}).unsupported == (f"spec.{field}",)
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
         ("include", []),
         ("recurseSubmodules", False),
         ("sparseCheckout", []),

@@ -14,10 +14,16 @@ import pytest_asyncio
 from aiohttp import web
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from fakes import clouds
 from fakes.git_server import http_server
 
-from gitopsd.plugin import Misconfigured, Rejected, Transient
+from gitopsd.plugin import Misconfigured, Rejected, SpecError, Transient
+from gitopsd.plugin.cloud import Keys, sigv4
+from gitopsd_plugins.git.login import codecommit
+from gitopsd_plugins.git.source import GitSource
 
+LOOPBACK = {"aws": r"http://127\.0\.0\.1:[0-9]+", "azure": r"http://127\.0\.0\.1:[0-9]+"}
+"""The server of the test as each cloud's own."""
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -178,10 +184,10 @@ async def test_installation_is_found_by_its_owner(world, read, api, app_secret, 
         ({"githubAppInstallationOwner": b"x"}, "and not both"),
         ({"githubAppInstallationID": b"../x"}, "githubAppInstallationID is no number"),
         ({"githubAppID": b"abc"}, "needs githubAppID, a number"),
-        ({"githubAppPrivateKey": b"hush-hush"}, "is no private key in PEM form"),
+        ({"githubAppPrivateKey": b"hush-hush"}, "is no private RSA key in PEM form"),
         ({"githubAppBaseURL": b"ftp://x"}, "githubAppBaseURL is no http URL"),
         ({"githubAppInstallationID": b"", "githubAppInstallationOwner": b"nobody"}, "is not installed at 'nobody'"),
-        ({"githubAppInstallationID": b"78"}, "answered 404 .Not Found."),
+        ({"githubAppInstallationID": b"78"}, "answered 404: Not Found"),
     ],
 )
 async def test_what_is_wrong_with_the_app_is_said(world, read, api, app_secret, served, changes, words):
@@ -232,10 +238,12 @@ async def test_api_that_is_down_or_busy_is_transient(world, read, api, app_secre
 def azure(world, read, served):
     """A repository of Azure DevOps, as this process is told who it is."""
     served.behaviour.username, served.behaviour.bearer = "", "az-token"
+    world.source = GitSource(LOOPBACK)
 
-    def intent(**platform):
+    def intent(account="", **platform):
         world.ctx = replace(world.ctx, platform=platform)
-        return read({"url": served.url, "ref": {"branch": "main"}, "provider": "azure"})
+        spec = {"url": served.url, "ref": {"branch": "main"}, "provider": "azure"}
+        return read({**spec, **({"serviceAccountName": account} if account else {})})
 
     return intent
 
@@ -294,7 +302,95 @@ async def test_half_an_identity_is_named(world, azure, platform, words):
         await world.sync(azure(**platform))
 
 
-def test_service_account_and_aws_are_not_served(read):
-    asked = {"provider": "aws", "serviceAccountName": "robot"}
+@pytest.mark.asyncio
+async def test_service_account_logs_in_at_azure_devops(world, api, azure):
+    home = clouds.Home()
+    home.annotations["flux-system", "robot"] = {
+        "azure.workload.identity/client-id": "client-1",
+        "azure.workload.identity/tenant-id": "tenant-1",
+    }
+    world.ctx = replace(world.ctx, issue=home.issue, account=home.account)
+    api.answers["POST /tenant-1/oauth2/v2.0/token"] = {"access_token": "az-token", "expires_in": 3600}
 
-    assert read(asked).unsupported == ("spec.provider", "spec.serviceAccountName")
+    _, stored = await world.sync(azure("robot", AZURE_AUTHORITY_HOST=api.url))
+
+    assert stored.files == 1
+    assert api.asked[0][2]["client_assertion"] == "flux-system/robot for api://AzureADTokenExchange"
+    assert len(api.asked) == 1
+
+
+@pytest.mark.asyncio
+async def test_token_that_azure_devops_refuses_is_asked_for_anew_once(world, api, azure, served):
+    api.answers["GET /metadata"] = {"access_token": "az-token", "expires_in": "3600"}
+    intent = azure(AZURE_POD_IDENTITY_AUTHORITY_HOST=api.url)
+    await world.source.resolve(intent, world.ctx)
+    served.behaviour.bearer = "az-second"
+    api.answers["GET /metadata"] = {"access_token": "az-second", "expires_in": "3600"}
+
+    await world.source.resolve(intent, world.ctx)
+
+    assert len(api.asked) == 2
+
+
+# CodeCommit
+
+
+def test_login_at_codecommit_is_the_one_of_amazons_own_helper():
+    """The password that git-remote-codecommit gives for the same repository, keys and time."""
+    keys = Keys(access="ASIA", secret="s3cret", token="FwoG//token", until=NOW)
+    scope = sigv4.Scope(region="eu-west-1", service="codecommit", now=NOW)
+
+    found = codecommit.login(keys, "https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/app", scope)
+
+    assert found == (
+        "ASIA%FwoG//token",
+        "20260102T030405Zaf436b1e44ed4a0aa9ea672fb57b9b817b86c3a1344d36da668214d87d564114",
+    )
+
+
+@pytest.mark.asyncio
+async def test_codecommit_is_opened_by_a_signature_of_the_role(world, read, served):
+    home = clouds.Home()
+    home.annotations["flux-system", "robot"] = {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/r"}
+    world.source = GitSource(LOOPBACK)
+    async with clouds.serving() as cloud:
+        cloud.replies["POST /"] = clouds.sts("AssumeRoleWithWebIdentity", access="ASIA", token="session")
+        platform = {"AWS_ENDPOINT_URL_STS": cloud.url, "AWS_REGION": "eu-west-1"}
+        world.ctx = replace(world.ctx, platform=platform, issue=home.issue, account=home.account)
+        served.behaviour.username = "ASIA%session"
+        keys = Keys(access="ASIA", secret="s3cret", token="session", until=NOW)
+        scope = sigv4.Scope(region="eu-west-1", service="codecommit", now=NOW)
+        served.behaviour.password = codecommit.login(keys, served.url, scope)[1]
+        asked = {"url": served.url, "ref": {"branch": "main"}, "provider": "aws", "serviceAccountName": "robot"}
+
+        _, stored = await world.sync(read(asked))
+
+    assert stored.files == 1
+    assert len(cloud.asked) == 1
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("provider", "url"),
+    [
+        ("aws", "https://git.example.org/v1/repos/app"),
+        ("aws", "https://git-codecommit.eu-west-1.amazonaws.com.evil.org/v1/repos/app"),
+        ("aws", "https://git-codecommit.eu-west-1.amazonaws.com:8443/v1/repos/app"),
+        ("azure", "https://dev.azure.com.evil.org/team/project/_git/app"),
+        ("azure", "https://evil.org/dev.azure.com"),
+        ("azure", "http://dev.azure.com/team/project/_git/app"),
+    ],
+)
+async def test_login_of_a_cloud_goes_to_its_own_hosts_only(world, read, provider, url):
+    with pytest.raises(Misconfigured, match=f"is no repository of spec.provider {provider}") as caught:
+        await world.source.resolve(read({"url": url, "ref": {"branch": "main"}, "provider": provider}), world.ctx)
+
+    assert caught.value.reason == "InvalidProviderConfiguration"
+
+
+@pytest.mark.parametrize("provider", ["generic", "github"])
+def test_service_account_is_for_clouds(read, provider):
+    with pytest.raises(SpecError, match="is for the providers aws and azure only") as caught:
+        read({"provider": provider, "serviceAccountName": "robot"})
+
+    assert caught.value.path == ("spec", "serviceAccountName")

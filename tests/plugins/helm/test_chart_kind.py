@@ -46,8 +46,15 @@ def test_version_alone_does_not_outdate_what_was_built(chart):
     assert chart(valuesFiles=["a.yaml"]).content != chart().content
 
 
-def test_verification_is_not_served_and_old_fields_are_told(chart):
-    assert chart(verify={"provider": "cosign"}).unsupported == ("spec.verify",)
+def test_verification_is_part_of_what_is_wanted(chart):
+    asking = chart(verify={"secretRef": {"name": "keys"}})
+
+    assert asking.content != chart().content
+    assert asking.spec.verify.secret == ("flux-system", "keys")
+    assert "takes a signature of anybody" in chart(verify={"provider": "cosign"}).warnings[0]
+
+
+def test_old_fields_are_told(chart):
     assert chart(valuesFile="a.yaml").spec.values_files == ("a.yaml",)
     assert len(chart(valuesFile="a.yaml", accessFrom={}).warnings) == 2
 
@@ -65,6 +72,17 @@ def test_verification_is_not_served_and_old_fields_are_told(chart):
         ),
         ({"valuesFiles": ["a", "../../b"]}, ("spec", "valuesFiles", 1), "leaves the tree"),
         ({"sourceRef": {"kind": "OCIRepository", "name": "x"}}, ("spec", "sourceRef", "kind"), "use Bucket"),
+        (
+            {"verify": {"secretRef": {"name": "x"}}, "chart": "web", "sourceRef": {"kind": "Bucket", "name": "x"}},
+            ("spec", "verify"),
+            "is only supported when spec.sourceRef.kind is 'HelmRepository'",
+        ),
+        ({"verify": {"provider": "notation"}}, ("spec", "verify", "secretRef"), "notation needs a Secret"),
+        (
+            {"verify": {"trustedRootSecretRef": {"name": "x"}}},
+            ("spec", "verify", "trustedRootSecretRef"),
+            "unknown field",
+        ),
         ({"reconcileStrategy": "Never"}, ("spec", "reconcileStrategy"), "use ChartVersion, Revision"),
     ],
 )
@@ -120,3 +138,29 @@ def test_what_is_wrong_with_a_chart_stands_under_build_failed(document):
     found = {c["type"]: c["reason"] for c in status["conditions"]}
     assert found["BuildFailed"] == "ValuesFilesError"
     assert found["Ready"] == "ValuesFilesError"
+
+
+@pytest.mark.parametrize(
+    ("reason", "types"),
+    [("ChartVerificationError", {"SourceVerified", "BuildFailed"}), ("VerificationError", {"SourceVerified"})],
+    ids=["by nobody who may", "keys that cannot be used"],
+)
+def test_chart_that_is_not_verified_says_so_as_flux_does(document, reason, types):
+    status = after(document, {}, phase=Phase.STALLED, step=Step.VERIFY, reason=reason, message="no")
+
+    found = {c["type"]: (c["status"], c["reason"], c["message"]) for c in status["conditions"]}
+    assert found["SourceVerified"] == ("False", "VerificationError", "no")
+    assert found["Ready"] == ("False", reason, "no")
+    assert found.get("BuildFailed") == (("True", reason, "no") if "BuildFailed" in types else None)
+    assert "FetchFailed" not in found
+
+
+def test_failed_verification_keeps_the_time_since_when(document):
+    failed = {"phase": Phase.STALLED, "step": Step.VERIFY, "reason": "ChartVerificationError", "message": "no"}
+    first = after(document, {}, **failed)
+    [before] = [c for c in first["conditions"] if c["type"] == "BuildFailed"]
+    before["lastTransitionTime"] = "2020-01-01T00:00:00Z"
+
+    [since] = [c for c in after(document, {}, first, **failed)["conditions"] if c["type"] == "BuildFailed"]
+
+    assert since["lastTransitionTime"] == "2020-01-01T00:00:00Z"

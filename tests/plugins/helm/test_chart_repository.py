@@ -232,3 +232,14 @@ async def test_version_that_is_none_is_taken_by_its_very_text(charts, site, repo
 
     with pytest.raises(Rejected, match="version must be a semantic version"):
         await charts.sync(chart(version="1.x"))
+
+
+async def test_verification_is_for_registries_only(charts, site, repository, chart):
+    publish(site, ["1.0.0"])
+    await charts.repository(repository(url=site.url))
+
+    with pytest.raises(VerificationFailed, match=r"spec\.verify: .* is no OCI registry, and only there") as caught:
+        await charts.sync(chart(verify={"secretRef": {"name": "keys"}}))
+
+    assert caught.value.reason == "ChartVerificationError"
+    assert "/web-1.0.0.tgz" not in site.paths()

@@ -91,9 +91,9 @@ def test_url_that_cannot_be_used_is_named(repository, spec, words):
     assert "hush" not in str(caught.value)
 
 
-def test_cloud_logins_are_not_served_and_what_has_no_effect_is_told(repository):
-    assert repository(url="oci://x/y", type="oci", provider="aws").unsupported == ("spec.provider",)
+def test_cloud_is_for_registries_and_what_has_no_effect_is_told(repository):
+    assert repository(url="oci://x/y", type="oci", provider="aws").spec.provider == "aws"
     plain = repository(provider="aws", insecure=True, accessFrom={})
 
-    assert plain.unsupported == ()
+    assert plain.spec.provider == ""
     assert len(plain.warnings) == 3

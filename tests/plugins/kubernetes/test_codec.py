@@ -12,7 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitopsd.plugin import Approval, Inventory, Misconfigured, ObjectRef, Owned, Rejected, ResourceId, Suspension
+from gitopsd.plugin import (
+    Approval,
+    Decision,
+    Inventory,
+    Misconfigured,
+    ObjectRef,
+    Owned,
+    Rejected,
+    ResourceId,
+    Suspension,
+)
 from gitopsd_plugins.kubernetes import codec
 from gitopsd_plugins.kubernetes.codec import Encoded
 
@@ -26,12 +36,17 @@ _OWNED = st.builds(
     version=_TEXT,
     intended=st.booleans(),
 )
+_DECISION = st.builds(
+    Decision, verb=_TEXT, actor=_TEXT, at=_MOMENT, reason=_TEXT, until=st.none() | _MOMENT, plan=_TEXT
+)
 _INVENTORY = st.builds(
     Inventory,
     app=_APP,
     cluster_uid=_TEXT,
     owned=st.lists(_OWNED, max_size=8).map(lambda owned: {each.id: each for each in owned}),
     suspension=st.none() | st.builds(Suspension, actor=_TEXT, since=_MOMENT, reason=_TEXT, until=st.none() | _MOMENT),
+    removal=st.none() | _DECISION,
+    decisions=st.lists(_DECISION, max_size=3).map(tuple),
     approvals=st.lists(st.builds(Approval, plan=_TEXT, actor=_TEXT, at=_MOMENT, reason=_TEXT), max_size=3).map(tuple),
 )
 _SMALL = Inventory(app=ObjectRef(kind="Kustomization", namespace="flux-system", name="apps"), cluster_uid="c")

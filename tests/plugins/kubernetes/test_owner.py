@@ -95,6 +95,26 @@ def test_another_engines_managers_are_contested_where_it_is_the_owner() -> None:
     assert owner.contested(body, owner.of(body, "prod")) == ("argocd-controller",)
 
 
+@pytest.mark.parametrize(
+    ("place", "mark"),
+    [
+        ("annotations", "meta.helm.sh/release-name"),
+        ("annotations", "argocd.argoproj.io/tracking-id"),
+        ("labels", "helm.toolkit.fluxcd.io/name"),
+        ("labels", "kubernetes.azure.com/managedby"),
+        ("labels", "gitopsd.io/instance"),
+    ],
+)
+def test_who_holds_an_engines_mark_is_that_engine_whatever_its_name(place: str, mark: str) -> None:
+    """Helm's library writes under the name of the program that it is in; another gitopsd's field manager is a setting."""
+    body = _object({}, {}, "terraform-provider-helm_v3", "kube-controller-manager", operation="Update")
+    body["metadata"][place] |= {mark: "web", "gitopsd.io/name": "web"}
+    body["metadata"]["managedFields"][0]["fieldsV1"] = {"f:metadata": {f"f:{place}": {f"f:{mark}": {}}}}
+    owned = owner.of(body, "prod")
+    assert isinstance(owned, Engine)
+    assert owner.contested(body, owned) == ("terraform-provider-helm_v3",)
+
+
 @pytest.mark.parametrize("metadata", [{}, {"labels": None, "annotations": None, "managedFields": None}])
 def test_an_object_without_marks_is_nobodys(metadata: Any) -> None:
     assert owner.of({"metadata": metadata}, "prod") == Unmanaged()

@@ -28,6 +28,10 @@ def test_nothing_to_take_is_no_patch() -> None:
     assert takeover.patch({"metadata": {}}, ["kubectl"], "gitopsd") == []
 
 
+def test_what_is_held_under_our_own_name_already_is_not_moved() -> None:
+    assert takeover.patch(_object(_entry("gitopsd", "Apply", {"f:data": {}})), ["gitopsd"], "gitopsd") == []
+
+
 def test_the_fields_become_an_apply_entry_of_ours() -> None:
     body = _object(_entry("kubectl", fields={"f:data": {"f:x": {}}}, time="t"), _entry("kubelet"))
     own, other = _moved(body, "kubectl")

@@ -92,14 +92,12 @@ def test_health_checks_count_only_without_wait():
     assert intent(healthChecks=checks, wait=True).health_checks == ()
 
 
-@pytest.mark.parametrize(
-    ("spec", "named"),
-    [
-        ({"decryption": {"provider": "sops", "serviceAccountName": "x"}}, "spec.decryption.serviceAccountName"),
-    ],
-)
-def test_fields_that_are_not_served_are_named(spec, named):
-    assert intent(**spec).unsupported == (named,)
+def test_decryption_in_the_name_of_a_service_account():
+    found = intent(decryption={"provider": "sops", "serviceAccountName": "opener"}).decryption
+    assert (found.provider, found.keys, found.account) == ("sops", None, "opener")
+    with pytest.raises(SpecError, match="cannot be the name of a service account") as raised:
+        intent(decryption={"provider": "sops", "serviceAccountName": "a/b"})
+    assert raised.value.path == ("spec", "decryption", "serviceAccountName")
 
 
 @pytest.mark.parametrize(

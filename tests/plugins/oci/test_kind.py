@@ -48,24 +48,34 @@ def test_what_cannot_be_is_refused_at_its_place(read, spec, field, message):
     assert caught.value.path[:2] == ("spec", field)
 
 
+NOBODY = {"matchOIDCIdentity": [{"issuer": "a", "subject": "b"}]}
+
+
 @pytest.mark.parametrize(
-    ("spec", "fields"),
+    ("verify", "told"),
     [
-        ({"serviceAccountName": "sa"}, ("spec.serviceAccountName",)),
-        ({"verify": {"provider": "notation", "secretRef": {"name": "a"}}}, ("spec.verify.provider",)),
-        ({"verify": {"provider": "cosign"}}, ("spec.verify without secretRef",)),
+        ({"secretRef": {"name": "keys"}}, []),
+        (NOBODY, []),
+        ({}, ["takes a signature of anybody"]),
+        ({"secretRef": {"name": "keys"}, **NOBODY}, ["matchOIDCIdentity has no effect beside spec.verify.secretRef"]),
         (
-            {"verify": {"matchOIDCIdentity": [{"issuer": "a", "subject": "b"}]}},
-            ("spec.verify.matchOIDCIdentity", "spec.verify without secretRef"),
-        ),
-        (
-            {"verify": {"secretRef": {"name": "a"}, "trustedRootSecretRef": {"name": "b"}}},
-            ("spec.verify.trustedRootSecretRef",),
+            {"provider": "notation", "secretRef": {"name": "a"}, "trustedRootSecretRef": {"name": "b"}},
+            ["trustedRootSecretRef has no effect with provider notation"],
         ),
     ],
 )
-def test_fields_that_are_not_served_yet_are_named(read, spec, fields):
-    assert read(spec).unsupported == fields
+def test_what_proves_less_than_it_seems_to_is_told(read, verify, told):
+    warnings = read(verify=verify).warnings
+
+    assert len(warnings) == len(told)
+    assert all(words in warning for words, warning in zip(told, warnings, strict=True))
+
+
+def test_notation_needs_a_secret(read):
+    with pytest.raises(SpecError, match=r"notation needs a Secret with trustpolicy\.json") as caught:
+        read(verify={"provider": "notation"})
+
+    assert caught.value.path == ("spec", "verify", "secretRef")
 
 
 def test_filter_without_a_constraint_is_warned_of(read):
@@ -79,6 +89,8 @@ def test_filter_without_a_constraint_is_warned_of(read):
         {"layerSelector": {"mediaType": "text/plain"}},
         {"layerSelector": {"operation": "copy"}},
         {"verify": {"secretRef": {"name": "keys"}}},
+        {"verify": NOBODY},
+        {"verify": {**NOBODY, "trustedRootSecretRef": {"name": "root"}}},
     ],
 )
 def test_what_decides_the_content_beside_the_revision_asks_for_a_new_fetch(read, spec):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
 import subprocess
 import tarfile
 import urllib.request
@@ -13,21 +11,12 @@ import urllib.request
 import anyio
 import pytest
 from click.testing import CliRunner
-from fakes.docker_registry import docker_registry
 from fakes.registry import IMAGE
 
-from gitopsd.plugin import VerificationFailed
 from gitopsd_plugins.oci.command import pull, push
 
 FILES = {"a.yaml": b"a: 1\n", "deploy/b.yaml": b"b: 2\n", "deploy/run.sh": b"#!/bin/sh\n"}
 ORIGIN = ("--source", "https://git.example.org/team/app", "--revision", "main@sha1:abc")
-
-
-@pytest.fixture
-def running(tmp_path):
-    (tmp_path / "registry").mkdir()
-    with docker_registry(tmp_path / "registry") as found:
-        yield found
 
 
 @pytest.fixture
@@ -37,45 +26,6 @@ def folder(tmp_path):
         (made / name).parent.mkdir(parents=True, exist_ok=True)
         (made / name).write_bytes(data)
     return made
-
-
-@pytest.fixture
-def tool(tmp_path):
-    """Runs a program; skips where it is not installed."""
-
-    def run(name, *words):
-        program = shutil.which(name)
-        if program is None:
-            pytest.skip(f"{name} is not installed")
-        environment = {**os.environ, "HOME": str(tmp_path), "COSIGN_PASSWORD": "", "DOCKER_CONFIG": str(tmp_path)}
-        done = subprocess.run(
-            [program, *map(str, words)],
-            env=environment,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    return run
-
-
-@pytest.fixture
-def sign(tool, tmp_path):
-    """Signs by a key that cosign made."""
-
-    def signed(digest_url, *options):
-        if not (tmp_path / "cosign.pub").exists():
-            tool("cosign", "generate-key-pair")
-        where = digest_url.removeprefix("oci://")
-        key = ("--key", tmp_path / "cosign.key", "--allow-http-registry", "--tlog-upload=false", "--yes")
-        tool("cosign", "sign", *key, *options, where)
-        return (tmp_path / "cosign.pub").read_bytes()
-
-    return signed
 
 
 def run(command, *words):
@@ -161,40 +111,3 @@ def test_oras_reads_what_is_pushed_here(running, folder, tool, tmp_path):
     tool("oras", "copy", "--from-plain-http", "--to-oci-layout", f"{running.url[6:]}:v1", f"{tmp_path / 'layout'}:v1")
 
     assert resolved.strip() == pushed.partition("@")[2]
-
-
-FORMS = {
-    "tag": (),
-    "bundle": ("--new-bundle-format",),
-}
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_what_cosign_signs_is_good(running, folder, sign, tool, world, read, form):
-    url = run(push, f"{running.url}:latest", "--path", folder, *ORIGIN)
-    world.secrets.data["keys"] = {"cosign.pub": sign(url, *FORMS[form])}
-
-    _, stored = anyio.run(world.sync, read(url=running.url, verify={"secretRef": {"name": "keys"}}))
-
-    assert world.contents(stored.tree) == FILES
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_what_cosign_signed_does_not_vouch_for_what_came_later(running, folder, sign, world, read, form):
-    url = run(push, f"{running.url}:latest", "--path", folder, *ORIGIN)
-    world.secrets.data["keys"] = {"cosign.pub": sign(url, *FORMS[form])}
-    (folder / "a.yaml").write_text("changed: true\n")
-    run(push, f"{running.url}:latest", "--path", folder, *ORIGIN)
-
-    with pytest.raises(VerificationFailed, match="is not signed"):
-        anyio.run(world.sync, read(url=running.url, verify={"secretRef": {"name": "keys"}}))
-
-
-def test_key_of_another_cosign_pair_is_none(running, folder, sign, tool, world, read, tmp_path):
-    url = run(push, f"{running.url}:latest", "--path", folder, *ORIGIN)
-    sign(url)
-    tool("cosign", "generate-key-pair", "--output-key-prefix", "other")
-    world.secrets.data["keys"] = {"other.pub": (tmp_path / "other.pub").read_bytes()}
-
-    with pytest.raises(VerificationFailed, match="none of its 1 signatures"):
-        anyio.run(world.sync, read(url=running.url, verify={"secretRef": {"name": "keys"}}))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from gitopsd.plugin import GitopsdError, Keys, Locked, Misconfigured, Rejected
+from gitopsd.plugin import Answers, GitopsdError, Keys, Lock, Locked, Misconfigured, Rejected
 from gitopsd_plugins.sops.decryptor import MAX_FILE, SopsDecryptor
 
 Files = dict[str, bytes]
@@ -16,7 +16,7 @@ PASSWORD = b"correct-horse-battery"
 
 
 def opened(data: bytes, keys: Sequence[Keys], path: str = "app/secret.yaml", *, verify: bool = True) -> bytes:
-    return SopsDecryptor().open(path, data, keys, {}, verify=verify).data
+    return SopsDecryptor().open(path, data, keys, Answers(), verify=verify).data
 
 
 def refused(data: bytes, keys: Sequence[Keys], path: str = "app/secret.yaml", *, verify: bool = True) -> str:
@@ -121,7 +121,7 @@ def test_only_the_encrypted_documents_of_a_file_are_opened(sealed: Files, keys: 
 
 
 def test_what_names_an_object_is_no_secret(sealed: Files, keys: Sequence[Keys]) -> None:
-    found = SopsDecryptor().open("a.yaml", sealed["ssh-rsa.yaml"], keys, {}, verify=True)
+    found = SopsDecryptor().open("a.yaml", sealed["ssh-rsa.yaml"], keys, Answers(), verify=True)
     assert found.values == {PASSWORD.decode()}
 
 
@@ -169,19 +169,38 @@ def test_an_empty_key_opens_nothing(sealed: Files) -> None:
     assert "Secret/a/b[x.agekey] does not open it" in refused(sealed["age.yaml"], empty)
 
 
-def test_a_service_that_there_are_credentials_for_is_asked_before_anything_is_refused(keys: Sequence[Keys]) -> None:
-    data = _with_vault()
-    token = Keys(place="Secret/apps/vault", values={"sops.vault-token": b"s.token"})
-    with pytest.raises(Locked) as locked:
-        opened(data, (token,))
-    (lock,) = locked.value.locks
+def locked(data: bytes, keys: Sequence[Keys] = ()) -> Lock:
+    with pytest.raises(Locked) as raised:
+        opened(data, keys)
+    (lock,) = raised.value.locks
+    return lock
+
+
+def test_a_service_is_asked_before_anything_is_refused(keys: Sequence[Keys]) -> None:
+    lock = locked(_with_vault(), keys)
     assert (lock.sort, lock.fields["key_name"]) == ("hc_vault", "main")
-    assert "hc_vault main: there is no sops.vault-token" in refused(data, keys)
 
 
-def test_a_service_that_is_not_served_is_named(keys: Sequence[Keys]) -> None:
+def test_what_a_service_says_stands_beside_the_key_and_the_file() -> None:
+    data = _with_vault()
+    answers = Answers(refused={locked(data).id: "permission denied"})
+    with pytest.raises(Rejected, match=r"app/secret.yaml: no key opens it: hc_vault main: permission denied"):
+        SopsDecryptor().open("app/secret.yaml", data, (), answers, verify=True)
+
+
+def test_other_keys_of_the_file_are_said_too(sealed: Files, keys: Sequence[Keys]) -> None:
+    mine = re.search(rb"    age:\n(?:        .*\n)+", sealed["age.yaml"])
+    assert mine is not None
+    data = sealed["age.yaml"].replace(mine[0], mine[0] + _VAULT.replace(b"  hc", b"    hc").replace(b"  -", b"      -"))
+    answers = Answers(refused={locked(data, only(keys, "second.agekey")).id: "permission denied"})
+    with pytest.raises(Rejected, match=r"\[second.agekey\] does not open it; hc_vault main: permission denied"):
+        SopsDecryptor().open("a.yaml", data, only(keys, "second.agekey"), answers, verify=True)
+    assert PASSWORD in opened(data, keys)
+
+
+def test_every_sort_of_service_that_sops_knows_becomes_a_lock() -> None:
     data = _with_vault().replace(b"hc_vault", b"hckms").replace(b"key_name", b"key_id")
-    assert "hckms main: this service is not served" in refused(data, keys)
+    assert locked(data).sort == "hckms"
 
 
 def test_a_file_that_is_too_large_is_refused(sealed: Files, keys: Sequence[Keys]) -> None:
@@ -212,9 +231,12 @@ def test_half_a_surrogate_pair_and_bytes_that_are_no_text_break_nothing(keys: Se
     assert message.encode()
 
 
+_VAULT = b"  hc_vault:\n  - {vault_address: 'https://vault.example', engine_path: transit, key_name: main, enc: 'vault:v1:x'}\n"
+
+
 def _with_vault() -> bytes:
     return (
-        b"a: ENC[AES256_GCM,data:AA==,iv:AA==,tag:AA==,type:str]\nsops:\n  hc_vault:\n"
-        b"  - {vault_address: 'https://vault.example', engine_path: transit, key_name: main, enc: 'vault:v1:x'}\n"
-        b"  lastmodified: '2026-01-01T00:00:00Z'\n  mac: ENC[AES256_GCM,data:AA==,iv:AA==,tag:AA==,type:str]\n"
+        b"a: ENC[AES256_GCM,data:AA==,iv:AA==,tag:AA==,type:str]\nsops:\n"
+        + _VAULT
+        + b"  lastmodified: '2026-01-01T00:00:00Z'\n  mac: ENC[AES256_GCM,data:AA==,iv:AA==,tag:AA==,type:str]\n"
     )

@@ -7,14 +7,12 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
-import anyio
 import pytest
-from fakes import key_services, sink_context, sops_file
+from fakes import sops_file
 
-from gitopsd.plugin import Keys, Locked
+from gitopsd.plugin import Answers, Keys
 from gitopsd_plugins.sops.decryptor import SopsDecryptor
 
 SOPS = shutil.which("sops")
@@ -61,7 +59,7 @@ def test_values_of_any_shape_come_back_byte_for_byte(tmp_path: Path, seed: int, 
     sealed = run("encrypt", *arguments, *regex, "a.json", folder=tmp_path)
     (tmp_path / f"s.{form}").write_bytes(sealed)
     wanted = run("decrypt", f"s.{form}", folder=tmp_path)
-    assert SopsDecryptor().open(f"s.{form}", sealed, KEYS, {}, verify=True).data == wanted
+    assert SopsDecryptor().open(f"s.{form}", sealed, KEYS, Answers(), verify=True).data == wanted
 
 
 @pytest.mark.parametrize("form", ["dotenv", "ini", "binary"])
@@ -84,36 +82,10 @@ def test_flat_formats_come_back_byte_for_byte(tmp_path: Path, form: str) -> None
         "sealed",
         folder=tmp_path,
     )
-    assert SopsDecryptor().open("sealed", sealed, KEYS, {}, verify=True).data == wanted
+    assert SopsDecryptor().open("sealed", sealed, KEYS, Answers(), verify=True).data == wanted
 
 
 def test_files_that_tests_make_are_files_that_sops_takes(tmp_path: Path) -> None:
     document = {"kind": "Secret", "stringData": {"a": "correct-horse-battery"}}
     (tmp_path / "a.yaml").write_text(sops_file.for_age(document, RECIPIENT))
     assert b"correct-horse-battery" in run("decrypt", "a.yaml", folder=tmp_path)
-
-
-@pytest.mark.asyncio
-async def test_what_sops_sealed_through_vault_is_opened_through_vault(tmp_path: Path) -> None:
-    def answer(asked: str, headers: Mapping[str, str], body: bytes) -> key_services.Answer:
-        assert headers["x-vault-token"] == "s.token"
-        given = json.loads(body)
-        if asked == "/v1/transit/encrypt/main":
-            return 200, {"data": {"ciphertext": f"vault:v1:{given['plaintext']}"}}
-        assert asked == "/v1/transit/decrypt/main"
-        return 200, {"data": {"plaintext": given["ciphertext"].removeprefix("vault:v1:")}}
-
-    (tmp_path / "a.yaml").write_text("a: correct-horse-battery\n")
-    async with key_services.serving(answer) as service:
-        uri = f"{service.url}/v1/transit/keys/main"
-
-        def sealed() -> bytes:
-            return run("encrypt", "--hc-vault-transit", uri, "a.yaml", folder=tmp_path, VAULT_TOKEN="s.token")
-
-        data = await anyio.to_thread.run_sync(sealed)
-        keys = (Keys(place="Secret/apps/vault", values={"sops.vault-token": b"s.token"}),)
-        with pytest.raises(Locked) as locked:
-            SopsDecryptor().open("a.yaml", data, keys, {}, verify=True)
-        (lock,) = locked.value.locks
-        unlocked = {lock.id: await SopsDecryptor().unlock(lock, keys, sink_context.make(tmp_path))}
-    assert SopsDecryptor().open("a.yaml", data, keys, unlocked, verify=True).data == b"a: correct-horse-battery\n"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import base64
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from gitopsd.plugin import Context, Digest, Rejected, digest
+from gitopsd.plugin.cloud import Token, ask, jwt
+from gitopsd.plugin.cloud.ask import Ask
 from gitopsd.plugin.sources import access
 from gitopsd.plugin.sources.access import Given
-from gitopsd_plugins.git.login import api
-from gitopsd_plugins.git.login.tokens import Token
 
 API = "https://api.github.com"
 USER = "x-access-token"
@@ -29,25 +29,38 @@ _KEYS = (
 
 
 def key(given: Given) -> Digest:
-    """What a token is kept under: other credentials, other token."""
+    """What stands for the app: other credentials, other token."""
     return digest.of_value([given.data.get(name, b"").hex() for name in _KEYS])
 
 
-async def token(given: Given, ctx: Context) -> Token:
-    """A new token of the installation. Raises `Rejected` for a Secret that lacks a key, or what GitHub refuses."""
+async def token(given: Given, ctx: Context, timeout: float) -> Token:
+    """The token of the installation. Raises `Rejected` for a Secret that lacks a key, or what GitHub refuses."""
+    asked = ("github", key(given), ctx.http.proxies)
+    return await ctx.kept.get(asked, ctx.now(), lambda: _fresh(given, ctx, timeout))
+
+
+async def _fresh(given: Given, ctx: Context, timeout: float) -> Token:
     base = given.text("githubAppBaseURL").strip().rstrip("/") or API
     if not base.startswith(("https://", "http://")):
         raise access.wrong(f"{given.label}: githubAppBaseURL is no http URL")
     headers = {"Authorization": f"Bearer {_signed(given, ctx.now())}", "Accept": "application/vnd.github+json"}
-    asking: dict[str, Any] = {"headers": headers, "tls": access.tls(given), "what": f"the GitHub API at {base}"}
-    installation = await _installation(given, base, asking, ctx)
-    answer = await api.ask(ctx, "POST", f"{base}/app/installations/{installation}/access_tokens", body={}, **asking)
+    asking = Ask(
+        url=base,
+        headers=headers,
+        tls=access.tls(given),
+        own=False,
+        what=f"the GitHub API at {base}",
+        remedy="check spec.provider and its credentials",
+    )
+    installation = await _installation(given, asking, ctx, timeout)
+    url = f"{base}/app/installations/{installation}/access_tokens"
+    answer = await ask.value(replace(asking, method="POST", url=url, data=b"{}"), ctx, timeout)
     try:
         found = msgspec.convert(answer, _Answer)
     except msgspec.ValidationError as error:
-        raise Rejected(f"the GitHub API at {base} answered without a token", reason=access.FAILED) from error
+        raise ask.unusable(asking) from error
     ctx.conceal(found.token.encode())
-    return Token(value=found.token, expires=found.expires_at)
+    return Token(value=found.token, until=found.expires_at)
 
 
 class _Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +68,7 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
 
 
-async def _installation(given: Given, base: str, asking: dict[str, Any], ctx: Context) -> str:
+async def _installation(given: Given, asking: Ask, ctx: Context, timeout: float) -> str:
     number, owner = given.text("githubAppInstallationID").strip(), given.text("githubAppInstallationOwner").strip()
     if bool(number) == bool(owner):
         raise access.wrong(f"{given.label} needs githubAppInstallationID or githubAppInstallationOwner, and not both")
@@ -64,7 +77,8 @@ async def _installation(given: Given, base: str, asking: dict[str, Any], ctx: Co
             raise access.wrong(f"{given.label}: githubAppInstallationID is no number")
         return number
     for page in range(1, MAX_PAGES + 1):
-        found = await api.ask(ctx, "GET", f"{base}/app/installations?per_page=100&page={page}", **asking)
+        url = f"{asking.url}/app/installations?per_page=100&page={page}"
+        found: Any = await ask.value(replace(asking, url=url), ctx, timeout)
         if not isinstance(found, list) or not found:
             break
         for one in found:
@@ -78,26 +92,15 @@ async def _installation(given: Given, base: str, asking: dict[str, Any], ctx: Co
 
 def _signed(given: Given, now: datetime) -> str:
     """The app's own word for who it is, good for two minutes."""
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import padding, rsa
-
     app = given.text("githubAppID").strip()
     if not app.isdigit():
         raise access.wrong(f"{given.label} needs githubAppID, a number")
-    try:
-        private = serialization.load_pem_private_key(given.data.get("githubAppPrivateKey", b""), password=None)
-    except (ValueError, TypeError) as error:
-        raise access.wrong(f"{given.label}: githubAppPrivateKey is no private key in PEM form") from error
-    if not isinstance(private, rsa.RSAPrivateKey):
-        raise access.wrong(f"{given.label}: githubAppPrivateKey is no RSA key")
     begin = int(now.astimezone(UTC).timestamp()) - _DRIFT
-    claims = {"iat": begin, "exp": begin + _LIFE, "iss": app}
-    text = b".".join(_coded(msgspec.json.encode(part)) for part in ({"alg": "RS256", "typ": "JWT"}, claims))
-    return (text + b"." + _coded(private.sign(text, padding.PKCS1v15(), hashes.SHA256()))).decode("ascii")
-
-
-def _coded(data: bytes) -> bytes:
-    return base64.urlsafe_b64encode(data).rstrip(b"=")
+    claims: dict[str, str | int] = {"iat": begin, "exp": begin + _LIFE, "iss": app}
+    try:
+        return jwt.signed(claims, given.data.get("githubAppPrivateKey", b""))
+    except ValueError as error:
+        raise access.wrong(f"{given.label}: githubAppPrivateKey is no private RSA key in PEM form") from error
 
 
 def holds_app(given: Given) -> bool:

@@ -53,7 +53,7 @@ def _current(cluster: Cluster, stored: Stored, sets: list[Stored]) -> Stored | N
     if found is not None:
         return found
     revision = 1 + max((int(each.metadata["annotations"].get(REVISION, 0)) for each in sets), default=0)
-    return own_writes.create(cluster, REPLICA_SETS, _set(stored, template, name, digest, revision), MANAGER)
+    return own_writes.derive(cluster, REPLICA_SETS, _set(stored, template, name, digest, revision), MANAGER)
 
 
 def _set(stored: Stored, template: Json, name: str, digest: str, revision: int) -> Json:
@@ -111,7 +111,7 @@ def _status(cluster: Cluster, stored: Stored, current: Stored, *, expired: bool)
         "readyReplicas": ready,
     }
     numbers |= {"availableReplicas": ready, "unavailableReplicas": max(0, wanted - ready)}
-    status |= {name: number for name, number in numbers.items() if number}
+    status |= {name: number for name, number in numbers.items() if number} | {"terminatingReplicas": 0}
     complete = ready >= wanted and counts.get("replicas", 0) == wanted
     failed = not complete and expired and pods.fails(stored.body["spec"]["template"])
     held = stored.body.get("status", {}).get("conditions", [])
@@ -147,6 +147,7 @@ def look_at_set(cluster: Cluster, stored: Stored, _: float) -> float | None:
     held = pods.ensure(cluster, stored, spec["template"], names, {})
     ready = sum(map(pods.is_ready, held))
     status: Json = {"replicas": len(held), "observedGeneration": stored.metadata["generation"]}
+    status["terminatingReplicas"] = 0
     if held:
         status["fullyLabeledReplicas"] = len(held)
     if ready:

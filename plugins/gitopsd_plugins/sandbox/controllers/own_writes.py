@@ -6,7 +6,7 @@ changes nothing leaves the object as it is.
 
 from __future__ import annotations
 
-from gitopsd_plugins.sandbox import apply, creation, owners
+from gitopsd_plugins.sandbox import apply, creation, filling, names, owners, prepare
 from gitopsd_plugins.sandbox.apply import Write
 from gitopsd_plugins.sandbox.call import Call, Target
 from gitopsd_plugins.sandbox.cluster import Cluster
@@ -54,6 +54,25 @@ def create(cluster: Cluster, collection: CollectionKey, body: Json, manager: str
     except Refused:
         return None
     return written if isinstance(written, Stored) else None
+
+
+def derive(cluster: Cluster, collection: CollectionKey, body: Json, manager: str) -> Stored | None:
+    """As `create`, for an object all of whose content is that of a stored one: it has its defaults, and only its name may be wrong."""
+    resource = cluster.resources.any_version(*collection)
+    namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
+    if resource is None or names.object_name(name, resource.plural):
+        return None
+    call = Call(verb="create", target=Target(resource=resource, namespace=namespace), user=CONTROLLER, agent=manager)
+    try:
+        creation.check_namespace(cluster, call, name)
+    except Refused:
+        return None
+    if cluster.store.get(collection, (namespace, name)) is not None:
+        return None
+    body = prepare.created(resource, body, cluster.now())
+    skeleton = filling.skeleton(resource.schema)
+    held = apply.update(skeleton, (), body, resource.schema, creation.write_of(cluster, call))
+    return cluster.store.put(collection, (namespace, name), creation.with_owners(body, held))
 
 
 def owner_reference(owner: Stored) -> Json:

@@ -58,9 +58,11 @@ def owned(cluster: Cluster, owner: Stored) -> list[Stored]:
 
 def ensure(cluster: Cluster, owner: Stored, template: Json, names: Iterable[str], labels: Json) -> list[Stored]:
     """Make the owner's pods be those of `names`, each of this template; gives them."""
-    wanted = dict.fromkeys(names)
+    wanted, there = dict.fromkeys(names), owned(cluster, owner)
+    if not wanted and not there:
+        return []
     revision = template_hash(template)
-    for pod in owned(cluster, owner):
+    for pod in there:
         current = pod.metadata.get("annotations", {}).get("sandbox.gitopsd.io/template") == revision
         if pod.key[1] in wanted and current:
             del wanted[pod.key[1]]

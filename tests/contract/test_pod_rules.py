@@ -1,0 +1,93 @@
+"""What a server has against a container, whatever kind it stands in: probes, ports, variables, resources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from contract.wire import Json, Wire, deployment, deployments
+
+pytestmark = [pytest.mark.contract, pytest.mark.asyncio]
+
+HTTP: Json = {"httpGet": {"port": 80}}
+HANDLER = "Required value: must specify a handler type"
+PORT = "Invalid value: 0: must be between 1 and 65535, inclusive"
+ONE = "Forbidden: may not specify more than 1 handler type"
+
+CASES: list[tuple[Json, dict[str, str]]] = [
+    ({"readinessProbe": {}}, {"readinessProbe": HANDLER}),
+    ({"readinessProbe": {**HTTP, "exec": {"command": ["x"]}}}, {"readinessProbe.httpGet": ONE}),
+    ({"readinessProbe": {"httpGet": {"path": "/"}}}, {"readinessProbe.httpGet.port": PORT}),
+    ({"readinessProbe": {"httpGet": {"port": "A"}}}, {"readinessProbe.httpGet.port": 'Invalid value: "A": '}),
+    (
+        {"readinessProbe": {"httpGet": {"port": 1, "scheme": "FTP"}}},
+        {"readinessProbe.httpGet.scheme": 'Unsupported value: "FTP": supported values: "HTTP", "HTTPS"'},
+    ),
+    ({"livenessProbe": {"tcpSocket": {}}}, {"livenessProbe.tcpSocket.port": PORT}),
+    ({"startupProbe": {"exec": {}}}, {"startupProbe.exec.command": "Required value"}),
+    ({"startupProbe": {"grpc": {"port": 0}}}, {"startupProbe.grpc.port": PORT}),
+    (
+        {"livenessProbe": {**HTTP, "successThreshold": 2}},
+        {"livenessProbe.successThreshold": "Invalid value: 2: must be 1"},
+    ),
+    (
+        {"readinessProbe": {**HTTP, "periodSeconds": -1}},
+        {"readinessProbe.periodSeconds": "Invalid value: -1: must be greater than or equal to 0"},
+    ),
+    ({"lifecycle": {"preStop": {}}}, {"lifecycle.preStop": HANDLER}),
+    ({"ports": [{"containerPort": 1, "name": "_"}]}, {"ports[0].name": 'Invalid value: "_": '}),
+    (
+        {"ports": [{"containerPort": 1, "protocol": "IP"}]},
+        {"ports[0].protocol": 'Unsupported value: "IP": supported values: "SCTP", "TCP", "UDP"'},
+    ),
+    (
+        {"ports": [{"containerPort": 1, "hostPort": 70000}]},
+        {"ports[0].hostPort": "Invalid value: 70000: must be between 1 and 65535, inclusive"},
+    ),
+    (
+        {"env": [{"name": "a=b"}]},
+        {"env[0].name": 'Invalid value: "a=b": a valid environment variable name must consist'},
+    ),
+    (
+        {"env": [{"name": "a", "valueFrom": {}}]},
+        {"env[0].valueFrom": 'Invalid value: "": must specify one of: `fieldRef`'},
+    ),
+    (
+        {"env": [{"name": "a", "value": "x", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]},
+        {"env[0].valueFrom": 'Invalid value: "": may not be specified when `value` is not empty'},
+    ),
+    (
+        {"env": [{"name": "a", "valueFrom": {"secretKeyRef": {"name": "x"}}}]},
+        {"env[0].valueFrom.secretKeyRef.key": "Required value"},
+    ),
+    ({"envFrom": [{}]}, {"envFrom": 'Invalid value: "": must specify one of: `configMapRef` or `secretRef`'}),
+    ({"envFrom": [{"secretRef": {}}]}, {"envFrom[0].secretRef.name": "Required value"}),
+    (
+        {"resources": {"requests": {"memory": "2048Mi"}, "limits": {"memory": "1Gi"}}},
+        {"resources.requests": 'Invalid value: "2Gi": must be less than or equal to memory limit of 1Gi'},
+    ),
+    (
+        {"resources": {"limits": {"cpu": "-1"}}},
+        {"resources.limits[cpu]": 'Invalid value: "-1": must be greater than or equal to 0'},
+    ),
+    (
+        {"resources": {"limits": {"pods": "1"}}},
+        {"resources.limits[pods]": 'Invalid value: "pods": must be a standard resource for containers'},
+    ),
+    (
+        {"terminationMessagePolicy": "None"},
+        {"terminationMessagePolicy": 'Unsupported value: "None": supported values: "File", "FallbackToLogsOnError"'},
+    ),
+]
+
+
+@pytest.mark.parametrize(("container", "expected"), CASES, ids=[str(each) for each, _ in CASES])
+async def test_what_is_wrong_with_a_container(wire: Wire, container: Json, expected: dict[str, str]) -> None:
+    body: Any = deployment("a")
+    body["spec"]["template"]["spec"]["containers"][0] |= container
+    heard = await wire.ask("POST", f"{deployments(await wire.namespace())}", body)
+    assert heard.status == 422, heard.body
+    found = {cause["field"]: cause["message"] for cause in heard.body["details"]["causes"]}
+    found = {field.removeprefix("spec.template.spec.containers[0]."): told for field, told in found.items()}
+    assert found.keys() == expected.keys()
+    assert all(found[field].startswith(told) for field, told in expected.items()), found
