@@ -14,7 +14,6 @@ from gitopsd_plugins.sandbox import apply as server_side
 from gitopsd_plugins.sandbox import (
     bodies,
     conversion,
-    crd_expressions,
     crd_rules,
     creation,
     deletion,
@@ -108,7 +107,7 @@ def commit(cluster: Cluster, call: Call, stored: Stored, new: Json, held: Sequen
     live = conversion.converted(stored.body, resource)
     new = prepare.counted(resource, live, new)
     found = [*validation.of_change(resource, live, new, call.target.subresource), *crd_rules.of(resource, new, live)]
-    found += crd_expressions.of(resource, new, live, call.warnings, found)
+    found += creation.broken_expressions(call, new, live, found)
     if found:
         raise status.invalid(resource.group, resource.kind, call.target.name, found)
     if call.target.subresource != "status":
