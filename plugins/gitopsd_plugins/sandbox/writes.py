@@ -149,7 +149,7 @@ def change(cluster: Cluster, call: Call) -> Written:
     """A PATCH to an object or its status that is no apply. Raises `Refused`."""
     stored = reads.found(cluster, call)
     live = conversion.converted(stored.body, call.resource)
-    body = _patched(call, live)
+    body = after_patch(call, live)
     if body.get("metadata") is None:
         body = {**body, "metadata": {}}
     if not isinstance(body["metadata"], dict):
@@ -161,8 +161,8 @@ def change(cluster: Cluster, call: Call) -> Written:
     return replace(cluster, call, stored, body)
 
 
-def _patched(call: Call, live: Json) -> Json:
-    """The live object after the request's patch. Raises `Refused`."""
+def after_patch(call: Call, live: Json) -> Json:
+    """An object after the request's patch. Raises `Refused`."""
     document = bodies.patch(call)
     try:
         return patched(call, live, document)
