@@ -280,6 +280,23 @@ async def test_who_declares_an_app_again_ends_its_deletion_for_good(world: World
     assert await world.exists(*ABC)
 
 
+async def test_a_suspended_app_that_is_declared_again_is_not_to_be_deleted_either(world: World) -> None:
+    await ready(world)
+    async with world.engine() as engine:
+        await world.until("app")
+        await LocalControl(engine).suspend("ks/app", "grace", "keep it", None)
+    async with keeping(world, "a") as engine:
+        await delete(engine)
+    world.declare(kustomization("app"))
+    assert (await world.app()).phase is Phase.SUSPENDED
+    world.declare()
+    async with world.engine() as engine:
+        await engine.reached()
+        await engine.once()
+        assert engine.view(APP).phase is Phase.ORPHANED
+    assert await world.exists("a")
+
+
 async def test_an_orphan_is_deleted_in_the_cluster_where_it_is_among_several(world: World) -> None:
     await orphaned(world)
     world.config.write_text(world.config.read_text() + "---\n" + SECOND)
