@@ -76,7 +76,10 @@ class _Host:
         """Objects that were told to come back after this pause."""
 
     def rest(self, seconds: float, why: str) -> None:
-        self.until, self.why, self.waiting = anyio.current_time() + seconds, why, 0
+        now = anyio.current_time()
+        if now >= self.until:  # else some were told to come back after this very pause, one behind the other
+            self.waiting = 0
+        self.until, self.why = now + seconds, why
 
 
 class Hosts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +21,20 @@ from gitopsd_plugins.git.packs import AtHand, Kept
 T = TypeVar("T", bound=ShaFile)
 
 _MAX_TAGS = 10
+_BROKEN = (
+    KeyError,
+    ValueError,  # MalformedPack is one
+    OSError,
+    EOFError,
+    AssertionError,
+    IndexError,
+    struct.error,
+    TypeError,
+    zlib.error,
+    ChecksumMismatch,
+    ApplyDeltaError,
+)
+"""How reading ends where something is missing or damaged, dulwich's ways included."""
 
 
 class Damaged(Exception):  # noqa: N818 - private to this plugin: leads to a fetch anew
@@ -37,9 +52,9 @@ class GitObjects:
         self._store = repo.object_store
         self._at_hand: AtHand = {}
         self._packs: list[PackReader] = []
-        for pack in self._store.packs:
+        for index in sorted(Path(self._store.pack_dir).glob("*.idx")):
             with suppress(OSError, MalformedPack):  # gone meanwhile, or of a form that dulwich reads, or complains of
-                self._packs.append(PackReader(Path(pack.data.path).with_suffix("")))
+                self._packs.append(PackReader(index.with_suffix("")))
 
     def take(self, kept: Kept) -> None:
         """A pack that was added to the repository just now. What is at hand of it was named by what it is."""
@@ -48,7 +63,15 @@ class GitObjects:
 
     def has(self, oid: str) -> bool:
         """True when an object of this name is there."""
-        return bool(oid) and ObjectID(oid.encode()) in self._store
+        if not oid:
+            return False
+        try:
+            return (
+                any(pack.offset(bytes.fromhex(oid)) is not None for pack in self._packs)
+                or ObjectID(oid.encode()) in self._store
+            )
+        except _BROKEN as error:
+            raise Damaged(f"whether the object {oid} is there cannot be read") from error
 
     def commit(self, oid: str) -> Commit:
         """A commit; tags that lead to one are followed."""
@@ -120,16 +143,7 @@ class GitObjects:
             return NAMES[known[0]], known[1]
         try:
             number, data = self._raw(oid)
-        except (
-            KeyError,
-            ValueError,  # MalformedPack is one
-            OSError,
-            EOFError,
-            AssertionError,
-            zlib.error,
-            ChecksumMismatch,
-            ApplyDeltaError,
-        ) as error:
+        except _BROKEN as error:
             raise Damaged(f"the object {oid} is missing or cannot be read") from error
         if number not in NAMES or packed.name(number, data).hex() != oid:
             raise Damaged(f"the object {oid} is not what its name says")

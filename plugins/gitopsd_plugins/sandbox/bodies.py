@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from gitopsd_plugins.sandbox import protobuf, status
+from gitopsd_plugins.sandbox import status
 from gitopsd_plugins.sandbox.call import Call
 from gitopsd_plugins.sandbox.decoding import Reader, WrongType, json_type
 from gitopsd_plugins.sandbox.manifest import YamlError, load_json, load_yaml, repeated_key
@@ -30,7 +30,7 @@ def document(call: Call) -> Json:
     kind = call.resource.kind
     try:
         value = _loaded(call)
-    except (msgspec.DecodeError, YamlError, protobuf.Malformed) as error:
+    except (msgspec.DecodeError, YamlError) as error:
         shown = call.body[:200].decode(errors="replace")
         why = f"couldn't get version/kind; json parse error: {error} ({shown})"
         raise status.bad_request(f"the object provided is unrecognized (must be of type {kind}): {why}") from error
@@ -46,8 +46,17 @@ def document(call: Call) -> Json:
 def _loaded(call: Call) -> Any:
     """The value of a body in any form. Raises what the form's reader raises."""
     if call.content_type == PROTOBUF:
-        return protobuf.read(call.body, call.resource.schema)
+        return _from_protobuf(call)
     return load_yaml(call.body) if "yaml" in call.content_type else load_json(call.body)
+
+
+def _from_protobuf(call: Call) -> Any:
+    from gitopsd_plugins.sandbox import protobuf  # here, because only kubectl sends it, and a sandbox should start soon
+
+    try:
+        return protobuf.read(call.body, call.resource.schema)
+    except protobuf.Malformed as error:
+        raise msgspec.DecodeError(str(error)) from error
 
 
 def _tell_repeated(call: Call) -> None:
@@ -211,6 +220,6 @@ def decoded(call: Call) -> Json:
     """An object of the resource's kind, unchecked. Raises `Refused`."""
     try:
         value = _loaded(call)
-    except (msgspec.DecodeError, YamlError, protobuf.Malformed) as error:
+    except (msgspec.DecodeError, YamlError) as error:
         raise status.bad_request(f"couldn't decode the body: {error}") from error
     return value if isinstance(value, dict) else {}

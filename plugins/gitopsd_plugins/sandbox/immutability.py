@@ -112,7 +112,7 @@ def _pod_change(live: Json, body: Json) -> Iterator[Cause]:
             key: value for key, value in each["spec"].items() if key not in ("activeDeadlineSeconds", "tolerations")
         }
         for group in ("containers", "initContainers"):
-            if group in spec:
+            if spec.get(group):
                 spec[group] = [{key: value for key, value in item.items() if key != "image"} for item in spec[group]]
         fixed.append(spec)
     if fixed[0] != fixed[1]:

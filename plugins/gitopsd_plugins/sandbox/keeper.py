@@ -1,6 +1,6 @@
-"""Writes a cluster into its folder while it runs: what changed, a moment later; all of it at a clean end.
+"""Writes a cluster into its folder while it runs: what changed, before it is answered; all of it at a clean end.
 
-Where the disk takes nothing the sandbox goes on and says so once; as soon as it takes something again all of it is written. What
+So a killed process loses nothing that anybody was told. Where the disk takes nothing the sandbox goes on and says so once; as soon as it takes something again all of it is written. What
 the files hold is decided in `persistence.py`.
 """
 
@@ -19,7 +19,7 @@ from gitopsd_plugins.sandbox.persistence import Kept
 from gitopsd_plugins.sandbox.store import Event
 
 MOMENT = 0.2
-"""Seconds from a change to its line."""
+"""Seconds before all of it is written anew: because a write failed, or since the changes grew large."""
 LARGE = 64 << 20
 """Bytes of changes after which all of it is written anew."""
 
@@ -49,7 +49,7 @@ class Keeper:
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self._cluster, self._folder = cluster, folder
-        self._changed: dict[Kept, None] = {}
+        self._written = 0
         self._wake = asyncio.Event()
         self._file = -1
         self._failed = False
@@ -63,13 +63,12 @@ class Keeper:
 
     def rewrite(self) -> None:
         """Write all of it, and begin anew with changes. Raises OSError."""
-        self._changed.clear()
         persistence.save(self._cluster, self._folder)
         if self._file >= 0:
             os.close(self._file)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
         self._file = os.open(self._folder / persistence.CHANGES, flags, 0o600)
-        self._failed = False
+        self._failed, self._written = False, 0
 
     def renew(self) -> None:
         """Write all of a cluster that was changed without events, now or as soon as there is room."""
@@ -79,36 +78,32 @@ class Keeper:
             self._fail(error)
 
     def notice(self, event: Event) -> None:
-        """Note that an object changed."""
-        self._changed[event.collection, event.last.key] = None
-        self._wake.set()
+        """Write the line of an object that changed. After a failure the file may end in half a line, so that all is written anew."""
+        if self._failed:
+            return
+        try:
+            self._append((event.collection, event.last.key))
+        except OSError as error:
+            self._fail(error)
+
+    def _append(self, key: Kept) -> None:
+        content = persistence.lines(self._cluster, [key])
+        self._written += len(content)
+        while content:
+            content = content[os.write(self._file, content) :]
+        if self._written > LARGE:
+            self._wake.set()
 
     async def run(self) -> None:
-        """Write changes as they come."""
+        """Write all of it anew whenever that is due."""
         while True:
             await self._wake.wait()
             await asyncio.sleep(MOMENT)
             self._wake.clear()
-            self._note()
-
-    def _note(self) -> None:
-        """Write what changed. After a failure the file may end in half a line, so that all is written anew."""
-        try:
-            if self._failed or os.fstat(self._file).st_size > LARGE:
-                self.rewrite()
-            else:
-                self._append()
-        except OSError as error:
-            self._fail(error)
+            self.renew()
 
     def _fail(self, error: OSError) -> None:
         if not self._failed:
             _log.warning("%s: changes are not kept until there is room: %s", self._folder, error)
         self._failed = True
         self._wake.set()
-
-    def _append(self) -> None:
-        content = persistence.lines(self._cluster, self._changed)
-        while content:
-            content = content[os.write(self._file, content) :]
-        self._changed.clear()

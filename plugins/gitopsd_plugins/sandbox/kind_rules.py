@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from gitopsd_plugins.sandbox import causes, crd_schema_rules, label_rules, names, pod_rules, selectors, services
+from gitopsd_plugins.sandbox import causes, label_rules, names, pod_rules, selectors, services
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Cause
 
@@ -241,6 +241,9 @@ def _slice(body: Json) -> Iterator[Cause]:
 
 
 def _definition(body: Json) -> Iterator[Cause]:
+    # here, because most clusters define nothing, and all should start soon
+    from gitopsd_plugins.sandbox import crd_schema_rules
+
     spec = body["spec"]
     group, names_, versions = spec.get("group", ""), spec.get("names") or {}, spec.get("versions") or []
     expected = f"{names_.get('plural', '')}.{group}"

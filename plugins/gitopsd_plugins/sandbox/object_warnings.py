@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gitopsd_plugins.sandbox import crd, crd_expression_rules, pod_warnings, services
+from gitopsd_plugins.sandbox import crd, pod_warnings, services
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.store import CollectionKey
 
@@ -38,10 +38,17 @@ _PODS: dict[CollectionKey, Callable[[Json], tuple[str, Json]]] = {
 }
 
 
+def _unchecked_rules(definition: Json) -> list[str]:
+    # here, because most clusters define nothing, and all should start soon
+    from gitopsd_plugins.sandbox import crd_expression_rules
+
+    return list(crd_expression_rules.unchecked(definition))
+
+
 def of_new(collection: CollectionKey, body: Json) -> list[str]:
     """The warnings of an object that is created."""
     if collection == crd.COLLECTION:
-        return list(crd_expression_rules.unchecked(body))
+        return _unchecked_rules(body)
     if collection == ("", "services"):
         return list(services.warnings(body))
     return list(pod_warnings.of(*_PODS[collection](body))) if collection in _PODS else []
@@ -52,7 +59,7 @@ def of_change(collection: CollectionKey, live: Json, body: Json) -> list[str]:
     if collection == ("", "services"):
         return list(services.warnings(body))
     if collection == crd.COLLECTION and live["spec"] != body["spec"]:
-        return list(crd_expression_rules.unchecked(body))
+        return _unchecked_rules(body)
     if collection not in _PODS or collection == ("", "pods"):
         return []
     before, after = (each["metadata"].get("generation") for each in (live, body))

@@ -30,11 +30,8 @@ Kept = tuple[CollectionKey, ObjectKey]
 
 
 @contextmanager
-def held(folder: Path | None) -> Iterator[None]:
+def held(folder: Path) -> Iterator[None]:
     """Keep the folder for this process. Raises BlockingIOError where another sandbox runs on it."""
-    if folder is None:
-        yield
-        return
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / LOCK).open("w") as lock:
         try:

@@ -7,14 +7,18 @@ place, so that costs references only) for later pages. It knows no HTTP; it answ
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from gitopsd_plugins.sandbox import selectors, status, tables, views
+from gitopsd_plugins.sandbox import selectors, status, views
 from gitopsd_plugins.sandbox.call import Call, flag, whole
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.resources import Resource
 from gitopsd_plugins.sandbox.store import Stored, encode
 from gitopsd_plugins.sandbox.views import View
 from gitopsd_plugins.sandbox.watch import Watcher
+
+if TYPE_CHECKING:
+    from gitopsd_plugins.sandbox.tables import Printer
 
 
 def found(cluster: Cluster, call: Call) -> Stored:
@@ -90,7 +94,11 @@ def view(cluster: Cluster, call: Call) -> View:
     return views.partial if wants_partial(call) else views.whole
 
 
-def _printer(cluster: Cluster, call: Call) -> tables.Printer:
+def _printer(cluster: Cluster, call: Call) -> Printer:
+    from gitopsd_plugins.sandbox import (
+        tables,  # here, because only people look at tables, and a sandbox should start soon
+    )
+
     include = call.query.get("includeObject", "")
     return tables.Printer(cluster.settings.clock, include, repeats=call.verb != "watch")
 

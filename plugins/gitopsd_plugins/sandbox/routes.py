@@ -16,7 +16,6 @@ from gitopsd_plugins.sandbox import (
     creation,
     deletion,
     discovery,
-    openapi,
     reads,
     status,
     subresources,
@@ -182,11 +181,11 @@ def _other(cluster: Cluster, asked: Asked) -> Answer:
     path = asked.path.rstrip("/")
     if path in PROBES or path.startswith(tuple(f"{probe}/" for probe in PROBES)):
         return Answer(body=b"ok", content_type="text/plain")
-    if path == "/openapi/v2" and "protobuf" in asked.headers.get("accept", ""):
-        return Answer(body=openapi.before(), content_type=openapi.BEFORE_TYPE)
+    if path.startswith("/openapi/"):
+        return _openapi(cluster, asked, path)
     document = _document(cluster, asked, path)
     if document is None:
-        return Answer(code=404, body=b"404 page not found\n", content_type="text/plain")
+        return NOT_FOUND
     aggregated = document.get("kind") == "APIGroupDiscoveryList"
     return Answer(body=encode(document), content_type=discovery.AGGREGATED if aggregated else "application/json")
 
@@ -209,12 +208,27 @@ def _document(cluster: Cluster, asked: Asked, path: str) -> Json | None:
             return {"kind": "APIGroup", "apiVersion": "v1", **discovery.group(known, group)}
         case ["apis", group, version] if version in known.versions(group):
             return discovery.resource_list(known, group, version)
-        case ["openapi", "v2"]:
-            return openapi.BEFORE
-        case ["openapi", "v3"]:
-            return openapi.paths(known)
-        case ["openapi", "v3", "api", "v1"]:
-            return openapi.document(known, "", "v1")
-        case ["openapi", "v3", "apis", group, version] if version in known.versions(group):
-            return openapi.document(known, group, version)
     return None
+
+
+NOT_FOUND = Answer(code=404, body=b"404 page not found\n", content_type="text/plain")
+
+
+def _openapi(cluster: Cluster, asked: Asked, path: str) -> Answer:
+    from gitopsd_plugins.sandbox import (
+        openapi,  # here, because gitopsd itself never asks, and a sandbox should start soon
+    )
+
+    known = cluster.resources
+    match path.strip("/").split("/"):
+        case ["openapi", "v2"] if "protobuf" in asked.headers.get("accept", ""):
+            return Answer(body=openapi.before(), content_type=openapi.BEFORE_TYPE)
+        case ["openapi", "v2"]:
+            return Answer(body=encode(openapi.BEFORE))
+        case ["openapi", "v3"]:
+            return Answer(body=encode(openapi.paths(known)))
+        case ["openapi", "v3", "api", "v1"]:
+            return Answer(body=encode(openapi.document(known, "", "v1")))
+        case ["openapi", "v3", "apis", group, version] if version in known.versions(group):
+            return Answer(body=encode(openapi.document(known, group, version)))
+    return NOT_FOUND

@@ -27,9 +27,7 @@ from aiohttp import web
 
 from gitopsd_plugins.sandbox import (
     impersonation,
-    keeper,
     kubeconfig,
-    persistence,
     routes,
     startup,
     status,
@@ -40,7 +38,6 @@ from gitopsd_plugins.sandbox.cluster import Cluster, Settings
 from gitopsd_plugins.sandbox.controllers.loop import Controllers
 from gitopsd_plugins.sandbox.faults import Fault, Faults
 from gitopsd_plugins.sandbox.journal import Journal, Request
-from gitopsd_plugins.sandbox.keeper import Keeper
 from gitopsd_plugins.sandbox.routes import PROBES, Answer, Asked
 from gitopsd_plugins.sandbox.store import encode
 from gitopsd_plugins.sandbox.user import ADMIN, ANONYMOUS, ANYBODY, User, authenticated, subject
@@ -48,6 +45,7 @@ from gitopsd_plugins.sandbox.watch import Watcher
 
 if TYPE_CHECKING:
     from gitopsd_plugins.sandbox.certificates import Certificates
+    from gitopsd_plugins.sandbox.keeper import Keeper
 
 _log = logging.getLogger(__name__)
 
@@ -280,17 +278,26 @@ async def serve(
     """
     if not _is_loopback(host):
         raise ValueError(f"{host} is no loopback address; the sandbox answers on this machine only")
-    with persistence.held(persist):
-        cluster = Cluster(settings=settings or Settings())
-        if persist is None or not persistence.load(cluster, persist):
-            startup.furnish(cluster)
-        running = Running(cluster=cluster, token=token or secrets.token_urlsafe(32))
-        async with AsyncExitStack() as stack:
-            if persist is not None:
-                running.keeper = await stack.enter_async_context(keeper.keeping(cluster, persist))
-            await stack.enter_async_context(_listening(running, host, port, tls=tls))
-            await stack.enter_async_context(Controllers(cluster))
-            yield running
+    running = Running(cluster=Cluster(settings=settings or Settings()), token=token or secrets.token_urlsafe(32))
+    async with AsyncExitStack() as stack:
+        if persist is None:
+            startup.furnish(running.cluster)
+        else:
+            running.keeper = await _kept(running.cluster, persist, stack)
+        await stack.enter_async_context(_listening(running, host, port, tls=tls))
+        await stack.enter_async_context(Controllers(running.cluster))
+        yield running
+
+
+async def _kept(cluster: Cluster, folder: Path, stack: AsyncExitStack) -> Keeper:
+    """Fill a cluster with what a folder keeps, if anything, and keep it there from now on."""
+    # here, because most clusters are in memory only, and all should start soon
+    from gitopsd_plugins.sandbox import keeper, persistence
+
+    stack.enter_context(persistence.held(folder))
+    if not persistence.load(cluster, folder):
+        startup.furnish(cluster)
+    return await stack.enter_async_context(keeper.keeping(cluster, folder))
 
 
 def _is_loopback(host: str) -> bool:

@@ -44,9 +44,7 @@ def scale(cluster: Cluster, call: Call) -> Json:
         if call.resource.custom and _at(stored.body, paths["specReplicasPath"]) is None:
             raise status.internal(f'the spec replicas field "{paths["specReplicasPath"]}" does not exist')
         return shown
-    wanted = (
-        bodies.document(_as_json(call)) if call.verb == "update" else writes.patched(call, shown, bodies.patch(call))
-    )
+    wanted = bodies.document(_as_json(call)) if call.verb == "update" else writes.after_patch(call, shown)
     creation.check_preconditions(call, stored, wanted.get("metadata") or {})
     replicas = _replicas(call, wanted)
     body = patch.merge(stored.body, _nested(paths["specReplicasPath"], replicas))

@@ -14,7 +14,6 @@ from gitopsd_plugins.sandbox import apply as server_side
 from gitopsd_plugins.sandbox import (
     bodies,
     conversion,
-    crd_expressions,
     crd_rules,
     creation,
     deletion,
@@ -108,7 +107,7 @@ def commit(cluster: Cluster, call: Call, stored: Stored, new: Json, held: Sequen
     live = conversion.converted(stored.body, resource)
     new = prepare.counted(resource, live, new)
     found = [*validation.of_change(resource, live, new, call.target.subresource), *crd_rules.of(resource, new, live)]
-    found += crd_expressions.of(resource, new, live, call.warnings, found)
+    found += creation.broken_expressions(call, new, live, found)
     if found:
         raise status.invalid(resource.group, resource.kind, call.target.name, found)
     if call.target.subresource != "status":
@@ -150,7 +149,7 @@ def change(cluster: Cluster, call: Call) -> Written:
     """A PATCH to an object or its status that is no apply. Raises `Refused`."""
     stored = reads.found(cluster, call)
     live = conversion.converted(stored.body, call.resource)
-    body = _patched(call, live)
+    body = after_patch(call, live)
     if body.get("metadata") is None:
         body = {**body, "metadata": {}}
     if not isinstance(body["metadata"], dict):
@@ -162,8 +161,8 @@ def change(cluster: Cluster, call: Call) -> Written:
     return replace(cluster, call, stored, body)
 
 
-def _patched(call: Call, live: Json) -> Json:
-    """The live object after the request's patch. Raises `Refused`."""
+def after_patch(call: Call, live: Json) -> Json:
+    """An object after the request's patch. Raises `Refused`."""
     document = bodies.patch(call)
     try:
         return patched(call, live, document)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import anyio
 import pytest
@@ -115,6 +116,31 @@ async def test_answer_may_ask_everybody_to_wait(upstream):
 
     assert await upstream.ask() is None
     assert len(upstream.asked) == 2
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_who_is_sent_away_by_several_failures_still_comes_back_one_after_the_other():
+    known, told = Hosts(), []
+
+    async def ask(number: int) -> None:
+        await anyio.sleep(0 if number < hosts.AT_ONCE else 1 + number / 50)  # while those before fail, one by one
+        try:
+            async with known.turn("git.example.org"):
+                await anyio.sleep(1 + number / 10)
+                raise HostFailed("429", retry_after=60.0)
+        except HostFailed:
+            pass
+        except Transient as error:
+            told.append(anyio.current_time() + error.retry_after)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(40):
+            tasks.start_soon(ask, number)
+
+    told.sort()
+    assert len(told) == 40 - hosts.AT_ONCE
+    assert all(later - sooner > 0.9 for sooner, later in pairwise(told))
 
 
 @pytest.mark.asyncio

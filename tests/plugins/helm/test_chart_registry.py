@@ -214,3 +214,12 @@ async def test_chart_that_nobody_signed_who_may_is_not_downloaded(charts, regist
     assert caught.value.reason == "ChartVerificationError"
     layer = json.loads(registry.manifests[registry.tags["1.0.0"]][1])["layers"][0]["digest"]
     assert [path for path in registry.paths if layer in path] == []
+
+
+async def test_chart_that_another_one_fetched_unverified_is_verified_all_the_same(charts, registry, repository, chart):
+    charts.world.secrets.data["keys"] = {"team.pub": cosign.key().public}
+    await charts.repository(of(registry, repository))
+    await fetched(charts, chart, version="1.0.0")
+
+    with pytest.raises(VerificationFailed, match="is not signed"):
+        await fetched(charts, chart, version="1.0.0", verify=KEYS)

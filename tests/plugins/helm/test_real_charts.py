@@ -12,6 +12,9 @@ from fakes import charts as made
 
 from gitopsd.plugin import VerificationFailed
 
+# notation gives its test certificates any number, also one below zero
+pytestmark = pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive")
+
 
 @pytest.fixture
 def pushed(running, tool, tmp_path):

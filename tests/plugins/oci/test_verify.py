@@ -182,3 +182,10 @@ async def test_signatures_of_many_bytes_are_refused_before_they_come(world, regi
         await world.sync(signed[1])
 
     assert not [path for path in registry.paths if "blobs" in path]
+
+
+async def test_artifact_that_another_one_fetched_unverified_is_verified_all_the_same(world, registry, signed, read):
+    await world.sync(read())
+
+    with pytest.raises(VerificationFailed, match="is not signed"):
+        await world.sync(signed[1])

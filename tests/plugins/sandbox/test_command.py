@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import base64
+import concurrent.futures
+import contextlib
+import http.client
+import itertools
 import json
 import os
+import queue
 import signal
 import ssl
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -79,20 +85,55 @@ def test_a_sandbox_is_reset_and_ended_by_its_kubeconfig(tmp_path: Path) -> None:
     assert not (kept / "cluster.json").exists()
 
 
+def made(config: Path) -> Iterator[str]:
+    """The uids of namespaces that are made one after the other, each as soon as it is told."""
+    content = json.loads(config.read_text())
+    path = f"{content['clusters'][0]['cluster']['server']}/api/v1/namespaces"
+    authority = base64.b64decode(content["clusters"][0]["cluster"]["certificate-authority-data"]).decode()
+    trust = ssl.create_default_context(cadata=authority)
+    headers = {"Authorization": f"Bearer {content['users'][0]['user']['token']}", "Content-Type": "application/json"}
+    for number in itertools.count():
+        body = json.dumps({"metadata": {"name": f"shop-{number}"}}).encode()
+        with urllib.request.urlopen(urllib.request.Request(path, body, headers), context=trust) as answer:
+            yield json.load(answer)["metadata"]["uid"]
+
+
+@pytest.mark.slow
+def test_a_busy_sandbox_is_reset_and_ended(tmp_path: Path) -> None:
+    config, kept, told = tmp_path / "config", tmp_path / "kept", queue.SimpleQueue[str]()
+    process = up(tmp_path, "--persist", str(kept))
+
+    def keep_busy() -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):  # it ends in the midst of it
+            for uid in made(config):
+                told.put(uid)
+
+    try:
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            busy = pool.submit(keep_busy)
+            before = [told.get(timeout=20) for _ in range(5)]
+            assert gitopsd("reset", "--kubeconfig", str(config)).exit_code == 0
+            assert not busy.done()
+            while not told.empty():
+                told.get()
+            after = [told.get(timeout=20) for _ in range(5)][1:]  # the first may have been on its way
+            assert gitopsd("down", "--kubeconfig", str(config)).exit_code == 0
+            busy.result(20)
+    finally:
+        process.kill()
+        process.communicate()
+    left = (kept / "cluster.json").read_text()
+    assert [uid for uid in before if uid in left] == []
+    assert [uid for uid in after if uid not in left] == []
+
+
 @pytest.mark.slow
 def test_a_killed_sandbox_comes_back_as_it_was(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     process = up(tmp_path, "--persist", str(kept))
     try:
-        config = json.loads((tmp_path / "config").read_text())
-        path = f"{config['clusters'][0]['cluster']['server']}/api/v1/namespaces"
-        authority = base64.b64decode(config["clusters"][0]["cluster"]["certificate-authority-data"]).decode()
-        headers = {"Authorization": f"Bearer {config['users'][0]['user']['token']}", "Content-Type": "application/json"}
-        asked = urllib.request.Request(path, b'{"metadata": {"name": "shop"}}', headers)
-        with urllib.request.urlopen(asked, context=ssl.create_default_context(cadata=authority)) as answer:
-            uid = json.load(answer)["metadata"]["uid"]
-        while uid not in (kept / "changes.jsonl").read_text():
-            assert process.poll() is None
+        uids = itertools.islice(made(tmp_path / "config"), 30)
+        told = list(uids)
         process.kill()
         assert process.wait(10) == -signal.SIGKILL
     finally:
@@ -101,7 +142,8 @@ def test_a_killed_sandbox_comes_back_as_it_was(tmp_path: Path) -> None:
     assert "no sandbox runs" in gitopsd("down", "--kubeconfig", str(tmp_path / "config")).output
     process = up(tmp_path, "--persist", str(kept))
     try:
-        assert uid in (kept / "cluster.json").read_text()
+        after = (kept / "cluster.json").read_text()
+        assert [uid for uid in told if uid not in after] == []
     finally:
         process.terminate()
         process.communicate()
