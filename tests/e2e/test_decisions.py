@@ -94,10 +94,14 @@ async def test_an_app_is_suspended_in_git(either: World) -> None:
 
 
 async def test_a_suspension_in_git_ends_by_itself(world: World) -> None:
-    end = (now() + timedelta(seconds=4)).isoformat()
-    await ready(world, annotations=f'{{gitopsd.io/suspend: "{end}"}}')
-    async with world.engine():
+    def suspended(**left: float) -> str:
+        return f'{{gitopsd.io/suspend: "{(now() + timedelta(**left)).isoformat()}"}}'
+
+    await ready(world, annotations=suspended(hours=1))
+    async with world.engine() as engine:
         await world.until("app", Phase.SUSPENDED)
+        world.declare(kustomization("app", annotations=suspended(seconds=2)))
+        engine.declare(world.load().declared)
         await world.until("app", Phase.READY)
     assert await world.exists("a")
 
