@@ -62,7 +62,7 @@ def _versions(ref: ObjectRef, engine: Engine) -> Mapping[ResourceId, str]:
     board = engine.board
     plan = board.outcomes[ref].plan if ref in board.outcomes else None
     planned = {c.id: c.manifest.version for c in (plan.changes if plan else ()) if c.manifest}
-    recorded = engine.versions(ref)
+    recorded = engine.board.versions(ref)
     return {id: planned.get(id) or recorded.get(id, "") for id in board.renders[ref].outline.ids}
 
 

@@ -20,14 +20,15 @@ from gitopsd.runtime.whatif import Question
     "revisions",
     multiple=True,
     metavar="[SOURCE=]REF",
-    help="A branch, tag, full ref or commit in the place of the declared one. SOURCE is needed where several could be meant.",
+    help="A branch, tag, full ref or commit (of an artifact: a tag or digest, of a chart: a version) in the place of the declared "
+    "one. SOURCE is needed where several could be meant.",
 )
 @click.option(
     "--path",
     "folders",
     multiple=True,
     metavar="[SOURCE=]DIR",
-    help="A local folder in the place of the source's root, as a commit of it would be.",
+    help="A local folder in the place of the source's root (of a chart: of its folder), as a commit of it would be.",
 )
 @options.OFFLINE
 @options.PLANNED

@@ -49,7 +49,7 @@ async def _run(chosen: Chosen) -> Exit:
     for problem in loaded.declared.warnings:
         logger.warning("configuration", problem=str(problem))
     manager = ServiceManager(os.environ.get("NOTIFY_SOCKET", ""), logger)
-    mode = Mode(log=logger, secrets=secrets, lines=lines)
+    mode = Mode(resume=True, log=logger, secrets=secrets, lines=lines)
     await serve.run(loaded, mode, manager, watchdog_seconds(os.environ, os.getpid()))
     return Exit.READY
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitopsd.config import cluster, documents, kinds, mentions, quantities, references, secrets
+from gitopsd.config import cluster, documents, kinds, mentions, quantities, references, secrets, several
 from gitopsd.config.cluster import Cluster
 from gitopsd.config.declared_set import Children, DeclaredSet, Key
 from gitopsd.config.documents import CLUSTER, SETTINGS, Gathered, Identity, Written
@@ -62,7 +62,8 @@ def settings(gathered: Gathered) -> Settings:
 def declare(gathered: Gathered, registry: Registry) -> DeclaredSet:
     """Everything that the documents declare. Raises one `ConfigError` with all that is wrong with them."""
     merged, duplicates = documents.overridden(gathered.layers)
-    reading = _Reading(registry=registry, problems=[*gathered.problems, *duplicates])
+    apart = several.problems(gathered.layers)
+    reading = _Reading(registry=registry, problems=[*apart, *gathered.problems, *duplicates])
     reading.warnings.extend(Problem(place=place, message=KUSTOMIZE) for place in gathered.skipped)
     try:
         reading.settings = settings(gathered)

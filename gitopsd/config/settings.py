@@ -68,7 +68,7 @@ class Safety(Spec, frozen=True, kw_only=True):
     shrunken_set: bool = True
     """A reload that loses over half of the declared objects, or all, is rejected."""
     orphan_vanished: bool = True
-    """What an object applied is kept when its declaration vanishes from the files."""
+    """What an object applied is kept when its declaration vanishes from the files; while no daemon runs always."""
 
 
 class Plugins(Spec, frozen=True, kw_only=True):
@@ -79,7 +79,7 @@ class Plugins(Spec, frozen=True, kw_only=True):
 
 
 class RemoteResources(Spec, frozen=True, kw_only=True):
-    """From where kustomizations may have content fetched that they name by its address, beside their source."""
+    """From where kustomizations and charts may have content fetched that only they name: remote resources, dependencies."""
 
     hosts: tuple[str, ...] = ()
     """Names of hosts, with `*` for any part of one (`github.com`, `*.example.org`, `*`); empty: from nowhere."""
@@ -100,7 +100,7 @@ class Network(Spec, frozen=True, kw_only=True):
     """Where sources may be fetched from. Clusters and the proxies of the environment are not meant."""
 
     private_addresses: bool = True
-    """False: public addresses only; private, link-local (metadata services) and loopback ones are refused after each look-up."""
+    """False: public addresses only; private, link-local and loopback ones are refused after each look-up, but for those that the environment names and the clouds' metadata services."""
     allowed_networks: tuple[Cidr, ...] = ()
     """Networks, as CIDR, that are allowed all the same."""
 
@@ -173,7 +173,7 @@ class Settings(Spec, frozen=True, kw_only=True):
     additive_ready_expr: bool = False
     """A `readyExpr` comes on top of the built-in test of a dependency instead of replacing it (Flux's AdditiveCELDependencyCheck)."""
     home_cluster: str = ""
-    """Cluster that issues the tokens of service accounts which apps are in other clusters; empty: the only one that is declared."""
+    """Cluster that knows service accounts and issues their tokens, for other clusters and for clouds; empty: the only one that is declared."""
     decryption: Decryption = field(default_factory=Decryption)
     """How encrypted files are opened, for every app that does not say so itself."""
     limits: Limits = field(default_factory=Limits)

@@ -37,8 +37,8 @@ from gitopsd.plugin.context import Context, Work
 from gitopsd.plugin.egress import Egress
 from gitopsd.plugin.http import Http, Proxies
 from gitopsd.plugin.roles import Closing
+from gitopsd.plugin.sources.reach import Reach
 from gitopsd.reconcile import render
-from gitopsd.reconcile.remotes import Reach
 from gitopsd.reconcile.world import Limits, Safety, Slots, Trust
 from gitopsd.runtime import contained, garbage, intake
 from gitopsd.runtime.backoff import Backoff
@@ -65,6 +65,8 @@ class Mode:
     write: bool = True
     watch: bool = True
     work: bool = True
+    resume: bool = False
+    """Go on where the last run ended: sources that it asked a moment ago are asked when they are due."""
     actor: str = "gitopsd"
     """Who is named in the ledger."""
     log: FilteringBoundLogger
@@ -134,7 +136,6 @@ def _engine(
         slots=Slots(
             fetch=anyio.CapacityLimiter(settings.limits.fetches), render=anyio.CapacityLimiter(settings.limits.renders)
         ),
-        reach=Reach(hosts=settings.remote_resources.hosts, plain=settings.remote_resources.http),
         additive_ready=settings.additive_ready_expr,
         decryption=_decryption(settings),
         trust=_trust(settings),
@@ -151,6 +152,7 @@ def _engine(
         rng=random.Random(),
         actor=mode.actor,
         on_outcome=on_outcome,
+        resume=mode.resume,
         persist=mode.write,
     )
     made.append(Engine(tasks, parts))
@@ -217,6 +219,7 @@ def _context(
         now=lambda: datetime.now(UTC),
         log=mode.log,
         cache=lambda name: private(loaded.state / "plugins" / name),
+        reach=Reach(hosts=loaded.settings.remote_resources.hosts, plain=loaded.settings.remote_resources.http),
         platform=_platform(environment, mode.secrets),
         conceal=mode.secrets.add,
         issue=connect.issuing(engine, loaded.settings.home_cluster, mode.secrets.add),

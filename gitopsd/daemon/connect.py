@@ -42,7 +42,7 @@ def watches(engine: Callable[[], Engine], log: FilteringBoundLogger) -> Watches:
     """The watches on everything that apps own, in all clusters."""
     return Watches(
         wake=lambda app, reason: engine().scheduler.wake(app, reason),  # noqa: PLW0108 - the engine does not exist yet
-        versions=lambda app: engine().versions(app),
+        versions=lambda app: engine().board.versions(app),  # noqa: PLW0108 - as above
         assess=lambda live: health.assess(engine().world.registry.health, live),
         log=log,
         rng=random.Random(),

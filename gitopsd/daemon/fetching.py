@@ -24,8 +24,9 @@ from gitopsd.model.masking import Secrets
 from gitopsd.model.remote import Remote
 from gitopsd.plugin import registry
 from gitopsd.plugin.context import Context
+from gitopsd.plugin.sources.reach import Reach
 from gitopsd.plugin.tree import RemoteNeeded, Remotes
-from gitopsd.reconcile.remotes import Elsewhere, Reach
+from gitopsd.reconcile.remotes import Elsewhere
 from gitopsd.runtime import intake, log
 from gitopsd.runtime.processes import Processes, WorkerPool
 from gitopsd.store import Store
@@ -68,8 +69,9 @@ async def _rendered(
             now=lambda: datetime.now(UTC),
             log=logger,
             cache=lambda name: compose.private(store.path / "plugins" / name),
+            reach=reach,
         )
-        elsewhere = Elsewhere(registry=plugins, store=store, ctx=ctx, reach=reach, fetches=anyio.CapacityLimiter(1))
+        elsewhere = Elsewhere(registry=plugins, store=store, ctx=ctx, fetches=anyio.CapacityLimiter(1))
         ended: T | GitopsdError
         try:
             ended = await _made(make, store, elsewhere)

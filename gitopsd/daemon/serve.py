@@ -30,7 +30,7 @@ async def run(loaded: Loaded, mode: Mode, manager: ServiceManager, watchdog: flo
     log, before = mode.log, watch.fingerprint(loaded.paths, _secrets(loaded))
 
     async def serve(engine: Engine) -> None:
-        reloading = _Reloading(engine, loaded, log)
+        reloading = _Reloading(engine, loaded, manager, log)
         control = ControlSocket(LocalControl(engine, mode.lines), loaded.socket)
         await control.start()
         try:
@@ -41,7 +41,7 @@ async def run(loaded: Loaded, mode: Mode, manager: ServiceManager, watchdog: flo
                 tasks.start_soon(_reload_when_changed, loaded, before, reloading)
                 tasks.start_soon(_collect_garbage, loaded, engine, log)
                 tasks.start_soon(garbage.sweep)
-                manager.ready()
+                manager.ready(_follows(engine))
                 log.info("running", objects=len(loaded.declared.objects), socket=str(loaded.socket))
                 stopped = await supervise.until_stopped(manager, reloading.now)
                 log.info("stopping", signal=stopped.name)
@@ -57,13 +57,18 @@ async def run(loaded: Loaded, mode: Mode, manager: ServiceManager, watchdog: flo
 class _Reloading:
     """Loads the files again; a broken or suddenly shrunken set keeps the last good one running, and says so loudly."""
 
-    def __init__(self, engine: Engine, loaded: Loaded, log: FilteringBoundLogger) -> None:
+    def __init__(self, engine: Engine, loaded: Loaded, manager: ServiceManager, log: FilteringBoundLogger) -> None:
         self._engine = engine
         self._loaded = loaded
+        self._manager = manager
         self._log = log
 
-    async def now(self) -> None:
-        """Load and put in force. Errors are logged."""
+    async def because_they_changed(self) -> None:
+        """The files are other ones."""
+        self._manager.status(await self.now())
+
+    async def now(self) -> str:
+        """Load and put in force. Errors are logged. Answers with what the service manager shows."""
         try:
             new = await anyio.to_thread.run_sync(lambda: choice.load(self._loaded.chosen, known=self._loaded.registry))
             reload.check(self._engine.files, new.declared)
@@ -71,15 +76,20 @@ class _Reloading:
             self._engine.declare(new.declared)
         except GitopsdError as error:
             self._log.error("the new configuration is not taken; the last good one stays in force", problem=str(error))
-            return
+            return f"{_follows(self._engine)}; the new configuration is not taken: {error}"
         self._log.info("reloaded", added=len(changes.added), changed=len(changes.changed), removed=len(changes.removed))
         if changes.settings:
             self._log.warning("these settings take effect at the next start", settings=list(changes.settings))
+        return _follows(self._engine)
+
+
+def _follows(engine: Engine) -> str:
+    return f"follows {len(engine.files.objects)} declared objects"
 
 
 async def _reload_when_changed(loaded: Loaded, before: watch.Fingerprint, reloading: _Reloading) -> None:
     async for _ in watch.settled(loaded.paths, before, secrets=_secrets(loaded)):
-        await reloading.now()
+        await reloading.because_they_changed()
 
 
 def _secrets(loaded: Loaded) -> Path | None:

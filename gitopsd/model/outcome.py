@@ -86,7 +86,8 @@ class Outcome:
     """The request that this attempt answered (`reconcile.fluxcd.io/requestedAt`, `gitopsd reconcile`)."""
     warnings: tuple[str, ...] = ()
     retry_after: float | None = None
-    """Seconds that the other side asked us to stay away, or until a suspension ends."""
+    """Seconds that the other side asked us to stay away, or until a suspension ends; of a source that serves what an earlier
+    run stored, within which it is asked."""
     trace: str = ""
     """Traceback of an unexpected error, for the log only."""
 

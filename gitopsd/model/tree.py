@@ -85,3 +85,14 @@ class Artifact:
     """What was verified with which key, in the words of the kind's status; '' where nothing was asked for."""
     made_of: tuple[Artifact, ...] = ()
     """The artifacts of other sources that are part of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polled:
+    """When a source was last known to be at its artifact's revision, and as what it was declared then."""
+
+    at: datetime
+    spec: Digest
+    """Of the whole declaration."""
+    failing: bool = False
+    """It was asked again since, and that ended badly."""

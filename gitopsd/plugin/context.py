@@ -18,6 +18,8 @@ from gitopsd.model.identity import ObjectRef
 from gitopsd.model.tree import Artifact
 from gitopsd.plugin.http import Http
 from gitopsd.plugin.kept import Kept
+from gitopsd.plugin.sources.hosts import Hosts
+from gitopsd.plugin.sources.reach import Reach
 from gitopsd.plugin.tree import Intake
 
 if TYPE_CHECKING:
@@ -114,6 +116,10 @@ class Context:
     now: Callable[[], datetime]
     log: FilteringBoundLogger
     cache: Callable[[str], Path]
+    hosts: Hosts = field(default_factory=Hosts)
+    """Limits of the hosts that sources are fetched from: a source takes a turn for whatever it asks one."""
+    reach: Reach = field(default_factory=Reach)
+    """What may be contacted that only a text in a source names; whatever a declaration names may be anyhow."""
     platform: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What the platform says of this process's own identity in a cloud: the variables of `cloud.environment.NAMES`."""
     sources: Mapping[ObjectRef, Upstream] = field(default_factory=dict, repr=False)

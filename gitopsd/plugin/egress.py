@@ -107,6 +107,18 @@ def check_host(host: str, bounds: Egress) -> None:
         bounds.check(str(found[4][0]))
 
 
+def pinned(url: str, bounds: Egress) -> str:
+    """The URL with its host's address in the place of the name, checked. Raises `ForbiddenAddress` and OSError; blocks."""
+    parts = urlsplit(url)
+    address = parts.hostname or ""
+    for found in reversed(socket.getaddrinfo(address, None, type=socket.SOCK_STREAM)):
+        address = str(found[4][0])
+        bounds.check(address)
+    login, at, _ = parts.netloc.rpartition("@")
+    port = f":{parts.port}" if parts.port else ""
+    return parts._replace(netloc=f"{login}{at}{f'[{address}]' if ':' in address else address}{port}").geturl()
+
+
 def connect(host: str, port: int, *, timeout: float, egress: Egress, proxy: str = "") -> socket.socket:
     """A connected socket, through the proxy (http:// or socks5://) where one is given. Raises OSError; blocks."""
     egress.check(host)

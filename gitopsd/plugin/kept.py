@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
-from gitopsd.model.errors import Rejected
+from gitopsd.model.errors import Rejected, Retrying
 from gitopsd.plugin.sources.flights import Flights
 
 MARGIN = timedelta(minutes=5)
@@ -35,26 +36,46 @@ class Kept:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, tuple[Any, datetime]] = OrderedDict()
+        self._pauses: OrderedDict[Hashable, tuple[Retrying, datetime]] = OrderedDict()
+        """Who asked for patience, by what it was asked for."""
         self._flights: Flights[Any] = Flights()
 
     async def get(self, key: Hashable, now: datetime, ask: Callable[[], Awaitable[T]]) -> T:
-        """What is kept under the key and still lasts, else what `ask` gives. Raises what that raises, and keeps nothing then."""
+        """What is kept under the key and still lasts, else what `ask` gives. Raises what that raises, and keeps nothing then.
+
+        Where that names a time to come back, nobody asks for the same before.
+        """
         kept = self._kept.get(key)
         if kept is not None and now < kept[1]:
             self._kept.move_to_end(key)
             found: T = kept[0]
             return found
 
+        self._check_pause(key, now)
+
         async def asked() -> T:
-            fresh = await ask()
-            self._kept[key] = fresh, fresh.until - min(MARGIN, (fresh.until - now) / SHARE)
-            self._kept.move_to_end(key)
-            if len(self._kept) > MAX_KEPT:
-                self._kept.popitem(last=False)
+            try:
+                fresh = await ask()
+            except Retrying as error:
+                if error.retry_after:
+                    _put(self._pauses, key, (copy.copy(error), now + timedelta(seconds=error.retry_after)))
+                raise
+            _put(self._kept, key, (fresh, fresh.until - min(MARGIN, (fresh.until - now) / SHARE)))
             return fresh
 
         answer: T = await self._flights.join(key, asked)
         return answer
+
+    def _check_pause(self, key: Hashable, now: datetime) -> None:
+        paused = self._pauses.get(key)
+        if paused is None:
+            return
+        error, until = copy.copy(paused[0]), paused[1]
+        if until <= now:
+            del self._pauses[key]
+            return
+        error.retry_after = (until - now).total_seconds()
+        raise error
 
     def forget(self, value: object) -> bool:
         """Drop what was refused where it was used, so that the next one who asks gets a new one; False if it is not kept."""
@@ -72,3 +93,11 @@ class Kept:
             for value in values:
                 self.forget(value)
             raise
+
+
+def _put(kept: OrderedDict[Hashable, Any], key: Hashable, value: Any) -> None:
+    """What was used longest ago makes room."""
+    kept[key] = value
+    kept.move_to_end(key)
+    if len(kept) > MAX_KEPT:
+        kept.popitem(last=False)

@@ -7,12 +7,9 @@ person asks for the app; a full commit is never asked again. Where the other sid
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from fnmatch import fnmatchcase
-from urllib.parse import urlsplit
 
 import anyio
 
@@ -25,24 +22,15 @@ from gitopsd.model.tree import Artifact
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.registry import Registry
 from gitopsd.plugin.roles import AnyAddress, Source
+from gitopsd.plugin.sources import reach
+from gitopsd.plugin.sources.reach import Reach
 from gitopsd.store import Store
 
 KIND = "Remote"
 MOST = 100
 """Addresses that one render may ask for."""
-SETTING = "the setting remoteResources"
-_ODD = re.compile(r"[\x00-\x20\x7f\\]")
-"""What makes programs disagree about the host that is meant."""
 Roots = Mapping[Remote, Digest | None]
 """Trees by address; None where nothing is there."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
-    """From which hosts content may come, as names with `*` for any part; none: from nowhere. `plain`: over http, too."""
-
-    hosts: tuple[str, ...] = ()
-    plain: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,7 +49,6 @@ class Elsewhere:
     registry: Registry
     store: Store
     ctx: Context
-    reach: Reach
     fetches: anyio.CapacityLimiter
     _asked: dict[Remote, _Asked] = field(default_factory=dict)
 
@@ -70,7 +57,7 @@ class Elsewhere:
 
         Raises `Misconfigured` for what the settings do not allow, and whatever the source meets.
         """
-        if not self.reach.hosts:
+        if not self.ctx.reach.hosts:
             return None
         if len(remotes) > MOST:
             raise Rejected(f"more than {MOST} addresses of remote resources in one render")
@@ -99,7 +86,7 @@ class Elsewhere:
             return asked.root
 
     async def _now(self, remote: Remote) -> Digest | None:
-        if refusal := refused(remote, self.reach):
+        if refusal := refused(remote, self.ctx.reach):
             raise Misconfigured(refusal)
         source = self._source(remote)
         intent = source.address(remote, _ref(remote))
@@ -147,23 +134,15 @@ class Elsewhere:
         return found
 
 
-def refused(remote: Remote, reach: Reach) -> str:
+def refused(remote: Remote, within: Reach) -> str:
     """Why the address may not be asked; '' when it may. Pure."""
-    try:
-        parts = urlsplit(remote.url)
-        scheme, host = parts.scheme, (parts.hostname or "").lower()
-    except ValueError:
-        scheme = host = ""
-    if scheme == "http" and not reach.plain:
-        return f"{shown(remote)}: is http, which {SETTING}.http does not allow; use https"
-    if scheme not in {"http", "https"} or not host or _ODD.search(remote.url):
+    if not remote.url.startswith(("http://", "https://")) or not reach.host_of(remote.url):
         return (
             f"{shown(remote)}: remote resources are fetched by https only, and without credentials; "
             "copy it into the repository, or declare it as a source of its own"
         )
-    if not any(fnmatchcase(host, pattern.lower()) for pattern in reach.hosts):
-        return f"{shown(remote)}: the host {host!r} is not among those of {SETTING}.hosts; add it there to allow it"
-    return ""
+    refusal = within.refusal(remote.url)
+    return f"{shown(remote)}: {refusal}" if refusal else ""
 
 
 def shown(remote: Remote) -> str:

@@ -49,6 +49,11 @@ def upstream(
                 raise NotReady(f"{source.ref}: {ref} is not ready")
         elif ref not in artifacts:
             raise NotReady(f"{source.ref}: {ref} has no artifact yet", reason="NoArtifact")
+    return blended(source, artifacts)
+
+
+def blended(source: SourceIntent, artifacts: Mapping[ObjectRef, Artifact]) -> SourceIntent:
+    """Another revision of what is blended in is other content. The artifacts of all that it reads are there."""
     if not source.blends:
         return source
     parts = [[str(ref), str(artifacts[ref].revision), artifacts[ref].tree] for ref in source.reads]

@@ -1,7 +1,7 @@
 """One attempt at a source: resolve -> fetch -> put -> conclude.
 
 A failed or half fetch leaves the last artifact in service. The reference to a new tree is written last, so that nobody
-sees a tree that is not whole.
+sees a tree that is not whole. After a restart what is stored serves at once, and who was asked a moment ago is not asked again.
 """
 
 from __future__ import annotations
@@ -17,16 +17,18 @@ from gitopsd.model.declared import SourceIntent
 from gitopsd.model.errors import GitopsdError, Misconfigured, Transient, Unsupported, VerificationFailed
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Step
-from gitopsd.model.tree import Artifact, Revision
+from gitopsd.model.tree import Artifact, Polled, Revision
 from gitopsd.plugin.context import Context, Upstream
 from gitopsd.plugin.roles import Source
-from gitopsd.reconcile import conclude, lost, require
+from gitopsd.reconcile import conclude, lost, require, resumption
 from gitopsd.reconcile.conclude import Run
 from gitopsd.reconcile.world import World
 
 
-async def attempt(ref: ObjectRef, world: World, *, token: str = "") -> Outcome:
-    """Bring the source up to date and conclude."""
+async def attempt(ref: ObjectRef, world: World, *, token: str = "", resume: bool = False) -> Outcome:
+    """Bring the source up to date and conclude; `resume`: go on from what an earlier run stored, where that may serve."""
+    if resume and (kept := _resumed(ref, world)):
+        return kept
     intent = world.board.intents[ref]
     assert isinstance(intent, SourceIntent)
     run = Run(declared=world.board.declared[ref], started=world.ctx.now(), token=token, warnings=intent.warnings)
@@ -47,14 +49,49 @@ async def attempt(ref: ObjectRef, world: World, *, token: str = "") -> Outcome:
     return conclude.ready(run, world.ctx.now())
 
 
+def _resumed(ref: ObjectRef, world: World) -> Outcome | None:
+    """The outcome with what an earlier run stored, and by when it is to be asked; None where it is to be asked first."""
+    intent, declared, artifact = world.board.intents[ref], world.board.declared[ref], world.store.artifact(ref)
+    assert isinstance(intent, SourceIntent)
+    run = Run(declared=declared, started=world.ctx.now(), warnings=intent.warnings, artifact=artifact)
+    if artifact is None or conclude.held_in_git(intent, run, run.started):
+        return None
+    parts = {source: found for source in intent.reads if (found := world.store.artifact(source))}
+    left = resumption.left(
+        require.blended(intent, parts) if parts.keys() == set(intent.reads) else intent,
+        declared.spec,
+        artifact,
+        world.board.polled.get(ref),
+        [_standing_since(source, world) for source in intent.reads],
+        sources=len(world.board.polled),
+        now=run.started,
+    )
+    if left is None:
+        return None
+    world.board.artifacts[ref] = artifact
+    run.attempted = run.applied = artifact.revision
+    return replace(conclude.ready(run, world.ctx.now()), retry_after=left.total_seconds())
+
+
+def _standing_since(ref: ObjectRef, world: World) -> datetime | None:
+    """Since when a source is as it is now; None where that is not known."""
+    intent, artifact, polled = world.board.source(ref), world.store.artifact(ref), world.board.polled.get(ref)
+    if intent is not None and intent.bare:
+        return polled.at if polled and polled.spec == world.board.declared[ref].spec else None
+    return artifact.stored if artifact else None
+
+
 def _failed(run: Run, error: GitopsdError, world: World) -> Outcome:
     """What was stored last goes on serving, so the message says what that is and how old."""
     if isinstance(error, VerificationFailed) or error.reason == VerificationFailed.default_reason:
         run.step = Step.VERIFY
     outcome, kept = conclude.failed(run, error, world.ctx.now()), run.artifact
+    polled = world.board.polled.get(run.declared.ref)
+    if polled is not None:
+        world.board.polled[run.declared.ref] = replace(polled, failing=True)
     if kept is None:
         return outcome
-    since = world.board.confirmed.get(run.declared.ref, kept.stored)
+    since = polled.at if polled else kept.stored
     service = f"{kept.revision}, stored {_time(kept.stored)}, stays in service, stale since {_time(since)}"
     return replace(outcome, message=f"{outcome.message}; {service}")
 
@@ -82,7 +119,7 @@ async def _steps(intent: SourceIntent, run: Run, world: World) -> None:
             run.artifact = await _fetched(source, intent, revision, run, world, ctx)
     run.applied = revision
     world.board.artifacts[intent.ref] = run.artifact
-    world.board.confirmed[intent.ref] = world.ctx.now()
+    world.board.polled[intent.ref] = Polled(at=world.ctx.now(), spec=run.declared.spec)
 
 
 def _as_it_stands(intent: SourceIntent, run: Run, world: World) -> None:
@@ -90,6 +127,9 @@ def _as_it_stands(intent: SourceIntent, run: Run, world: World) -> None:
     run.artifact = None
     world.board.artifacts.pop(intent.ref, None)
     run.content = intent.content
+    polled = world.board.polled.get(intent.ref)
+    if polled is None or polled.spec != run.declared.spec:
+        world.board.polled[intent.ref] = Polled(at=run.started, spec=run.declared.spec)
     run.attempted = run.applied = Revision(digest=intent.content)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Protocol
 
 import anyio
@@ -21,7 +21,7 @@ from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest, Outline
 from gitopsd.model.outcome import Outcome
-from gitopsd.model.tree import Artifact, Revision
+from gitopsd.model.tree import Artifact, Polled, Revision
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.registry import Registry
 from gitopsd.plugin.roles import Target
@@ -127,8 +127,8 @@ class Board:
     declared: dict[ObjectRef, Declared] = field(default_factory=dict)
     intents: dict[ObjectRef, Intent] = field(default_factory=dict)
     artifacts: dict[ObjectRef, Artifact] = field(default_factory=dict)
-    confirmed: dict[ObjectRef, datetime] = field(default_factory=dict)
-    """When each source was last known to be at its artifact's revision."""
+    polled: dict[ObjectRef, Polled] = field(default_factory=dict)
+    """When each source was last known to be at its artifact's revision, in this run or an earlier one."""
     outcomes: dict[ObjectRef, Outcome] = field(default_factory=dict)
     renders: dict[ObjectRef, Render] = field(default_factory=dict)
     short: dict[ObjectRef, frozenset[str]] = field(default_factory=dict, repr=False)
@@ -148,6 +148,11 @@ class Board:
     despite: set[ObjectRef] = field(default_factory=set)
     """Apps that a plan was asked for by name: they are planned although they are suspended."""
 
+    def forget(self, ref: ObjectRef) -> None:
+        """It is not declared any more."""
+        for table in (self.declared, self.intents, self.artifacts, self.polled, self.outcomes, self.short):
+            table.pop(ref, None)
+
     def discretion(self, ref: ObjectRef, everywhere: Callable[[str], str]) -> Callable[[str], str]:
         """Masks what is said of an object: what `everywhere` masks, and the object's own short values."""
         alone = masking.quoted(self.short.get(ref, ()))
@@ -156,6 +161,11 @@ class Board:
     def discreet(self, everywhere: Callable[[str], str], outcome: Outcome) -> Outcome:
         """The outcome with what is secret in it masked."""
         return outcome.masked(self.discretion(outcome.ref, everywhere))
+
+    def versions(self, app: ObjectRef) -> Mapping[ResourceId, str]:
+        """In which version an app's objects are applied."""
+        inventory = self.inventories.get(app)
+        return {id: owned.version for id, owned in inventory.owned.items()} if inventory else {}
 
     def apps(self) -> Iterable[AppIntent]:
         """Every declared app."""

@@ -27,6 +27,11 @@ class Attempt:
     superseded: Event = field(default_factory=Event, repr=False, compare=False)
     stopping: Event = field(default_factory=Event, repr=False, compare=False)
 
+    @property
+    def unasked(self) -> bool:
+        """True where no person asked for it, and nothing was declared otherwise."""
+        return not self.reasons & {Reason.REQUEST, Reason.SPEC}
+
 
 Carry = Callable[[Attempt], Awaitable[Outcome]]
 """Carries out an attempt: returns its outcome; errors that were foreseen are outcomes too."""

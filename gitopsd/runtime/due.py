@@ -55,6 +55,8 @@ def delay(outcome: Outcome, timing: Timing, pace: Pace, record: Record, rng: Ran
     """Seconds until the object is due after `outcome`; None: only a wake moves it. `record` is the one before it."""
     match outcome.phase:
         case Phase.READY:
+            if outcome.retry_after is not None:
+                return rng.uniform(0.0, outcome.retry_after)
             return _at_interval(timing, pace, rng, spread=not record.settled)
         case Phase.STALLED if timing.polls_when_stalled:
             return _at_interval(timing, pace, rng, spread=False)

@@ -16,7 +16,7 @@ from structlog.contextvars import bound_contextvars
 from gitopsd.config.declared_set import DeclaredSet
 from gitopsd.model.declared import AppIntent, Broken, SourceIntent, Unserved
 from gitopsd.model.errors import Misconfigured
-from gitopsd.model.identity import ObjectRef, ResourceId
+from gitopsd.model.identity import ObjectRef
 from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase
@@ -51,7 +51,7 @@ class Engine:
         self._journal = Journal(parts.store, parts.ctx.log)
         self._progress: dict[ObjectRef, Outcome] = {}
         self._only: set[ObjectRef] | None = None
-        self.board = Board()
+        self.board = Board(polled=dict(parts.store.polls()))
         self.happenings = Happenings()
         self.family = Family(self.board, parts.registry, parts.store, self._journal if parts.persist else None)
         self.endings = Endings(self.board, parts.registry)
@@ -73,9 +73,7 @@ class Engine:
             board=self.board,
             statuses=self._statuses,
             claims=Claims(),
-            elsewhere=Elsewhere(
-                registry=parts.registry, store=parts.store, ctx=parts.ctx, reach=parts.reach, fetches=parts.slots.fetch
-            ),
+            elsewhere=Elsewhere(registry=parts.registry, store=parts.store, ctx=parts.ctx, fetches=parts.slots.fetch),
             mirror=parts.mirror,
             target=self.clusters.of,
             adopt_children=self._adopt_children,
@@ -153,9 +151,7 @@ class Engine:
             self.scheduler.wake(heir, Reason.RELEASED)
 
     def _forget(self, ref: ObjectRef) -> None:
-        board = self.board
-        for table in (board.declared, board.intents, board.artifacts, board.outcomes, board.short):
-            table.pop(ref, None)
+        self.board.forget(ref)
         self._statuses.pop(ref, None)
         self.family.forget(ref)
         self._journal.forget(ref)
@@ -211,7 +207,8 @@ class Engine:
             case SourceIntent() | Unserved() | Broken() if attempt.ref in self.board.removals:
                 return conclude.deleted(run, now)
             case SourceIntent():
-                return await source.attempt(attempt.ref, self.world, token=token)
+                first = self._parts.resume and attempt.unasked and attempt.ref not in self.board.outcomes
+                return await source.attempt(attempt.ref, self.world, token=token, resume=first)
             case AppIntent():
                 fresh = Reason.CHECK in attempt.reasons
                 return await app.attempt(
@@ -235,7 +232,7 @@ class Engine:
         row = conclude.ledger(outcome, cluster=self._cluster(ref), actor=self._parts.actor)
         status = self._status(outcome)
         if self._parts.persist:
-            self._journal.note(ref, status=status, row=row)
+            self._journal.note(ref, status=status, row=row, polled=self.board.polled.get(ref))
         with bound_contextvars(**views.line(ref, self._cluster(ref), self.board)):
             self._parts.on_outcome(outcome)
         self._wake_holders({ref})
@@ -325,11 +322,6 @@ class Engine:
             await self._journal.recall(past.decisions(found, target.access.cluster))
             self._moved(self.endings.recall(found, self._parts.ctx.now()))
 
-    def versions(self, app: ObjectRef) -> Mapping[ResourceId, str]:
-        """In which version an app's objects are applied."""
-        inventory = self.board.inventories.get(app)
-        return {id: owned.version for id, owned in inventory.owned.items()} if inventory else {}
-
     def forget_unread(self) -> None:
         """Let go of what renders read from elsewhere once, and read no more."""
         renders = self.board.renders.values()
@@ -376,7 +368,9 @@ class Engine:
         self.board.standing.pop(ref, None)
         self.look_after(ref)
         if ref in self.board.intents and ref not in self.board.outcomes:
-            return (await self.once([ref]))[ref]
+            outcome = (await self.once([ref]))[ref]
+            if outcome.retry_after is None or outcome.phase is not Phase.READY:
+                return outcome  # else it went on from what an earlier run stored
         return await self.scheduler.request(ref, token)
 
     async def once(self, refs: Iterable[ObjectRef] = ()) -> Mapping[ObjectRef, Outcome]:

@@ -1,4 +1,4 @@
-"""What outlives the process but is no record in a cluster: statuses, ledger rows, marks, children. Noted on the loop, written behind it.
+"""What outlives the process but is no record in a cluster: statuses, polls, ledger rows, marks, children. Noted on the loop, written behind it.
 
 A commit of the ledger waits for the disk for some milliseconds, so a thread writes whatever was noted since it wrote last: a
 thousand apps that conclude at once cost a few commits. What a crash loses is the last instant of it, and nothing of that
@@ -21,6 +21,7 @@ from gitopsd.model.errors import GitopsdError
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.manifest import Body
 from gitopsd.model.outcome import LedgerRow
+from gitopsd.model.tree import Polled
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -49,6 +50,10 @@ class Records(Protocol):
         """Replace statuses."""
         ...
 
+    def keep_polls(self, polls: Mapping[ObjectRef, Polled]) -> None:
+        """Replace polls."""
+        ...
+
     def keep_applied(self, marks: Mapping[AppOfCluster, Marks]) -> None:
         """Add, replace and drop marks."""
         ...
@@ -73,14 +78,16 @@ class _Waiting:
     forgotten: dict[ObjectRef, None] = field(default_factory=dict)
     rows: deque[LedgerRow] = field(default_factory=lambda: deque(maxlen=MOST_ROWS))
     statuses: dict[ObjectRef, Mapping[str, Any]] = field(default_factory=dict)
+    polls: dict[ObjectRef, Polled] = field(default_factory=dict)
     marks: dict[AppOfCluster, dict[ResourceId, Applied | None]] = field(default_factory=dict)
     children: dict[ObjectRef, Sequence[Body]] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return sum(map(len, (self.forgotten, self.rows, self.statuses, self.marks, self.children)))
+        return sum(map(len, (self.forgotten, self.rows, self.statuses, self.polls, self.marks, self.children)))
 
     def without(self, ref: ObjectRef) -> None:
         self.statuses.pop(ref, None)
+        self.polls.pop(ref, None)
         self.children.pop(ref, None)
         for key in [key for key in self.marks if key[1] == ref]:
             del self.marks[key]
@@ -125,12 +132,21 @@ class Journal:
             self._waiting.marks.setdefault((cluster_uid, app), {}).update(changed)
             self._noted.set()
 
-    def note(self, ref: ObjectRef, *, status: Mapping[str, Any] | None, row: LedgerRow | None) -> None:
+    def note(
+        self,
+        ref: ObjectRef,
+        *,
+        status: Mapping[str, Any] | None = None,
+        row: LedgerRow | None = None,
+        polled: Polled | None = None,
+    ) -> None:
         """Take down what came of an object."""
         if status is not None:
             self._waiting.statuses[ref] = status
         if row is not None:
             self._waiting.rows.append(row)
+        if polled is not None:
+            self._waiting.polls[ref] = polled
         self._noted.set()
 
     async def recall(self, rows: Sequence[LedgerRow]) -> None:
@@ -185,6 +201,7 @@ class Journal:
         batch.forgotten |= newer.forgotten
         batch.rows.extend(newer.rows)
         batch.statuses |= newer.statuses
+        batch.polls |= newer.polls
         batch.children |= newer.children
         for key, marks in newer.marks.items():
             batch.marks.setdefault(key, {}).update(marks)
@@ -200,6 +217,9 @@ class Journal:
         if batch.statuses:
             self._store.keep_statuses(batch.statuses)
             batch.statuses.clear()
+        if batch.polls:
+            self._store.keep_polls(batch.polls)
+            batch.polls.clear()
         if batch.marks:
             self._store.keep_applied(batch.marks)
             batch.marks.clear()

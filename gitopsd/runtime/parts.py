@@ -10,7 +10,6 @@ from gitopsd.model.declared import Decryption
 from gitopsd.model.outcome import Outcome
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.registry import Registry
-from gitopsd.reconcile.remotes import Reach
 from gitopsd.reconcile.world import Limits, Mirror, Safety, Slots, Trust
 from gitopsd.runtime.clusters import Connect
 from gitopsd.runtime.due import Pace
@@ -29,7 +28,6 @@ class Parts:
     safety: Safety
     limits: Limits
     slots: Slots
-    reach: Reach
     additive_ready: bool
     decryption: Decryption = field(default_factory=Decryption)
     trust: Trust = field(default_factory=Trust)
@@ -43,5 +41,7 @@ class Parts:
     """Who is named in the ledger for what nobody asked for by hand."""
     on_outcome: Callable[[Outcome], None]
     """Hears of every outcome, for logs and progress displays."""
+    resume: bool = False
+    """Sources that an earlier run asked a moment ago begin with what is stored, and are asked when they are due."""
     persist: bool = True
     """Statuses and the ledger are written down; what a plan comes to is no news of the object."""

@@ -74,7 +74,8 @@ class StandIn:
         if revision is None:
             return intent
         if not isinstance(self._source, AnyRevision):
-            raise UsageError(f"{intent.ref}: a {self.kind} cannot be planned at another revision")
+            beside = "; a local folder can stand in for it (--path)" if isinstance(self._source, AnyFolder) else ""
+            raise UsageError(f"{intent.ref}: no other revision of it can be asked for{beside}")
         return self._source.at(intent, revision)
 
     async def _read(self, intent: SourceIntent, folder: Path, ctx: Context) -> Stored:

@@ -15,11 +15,12 @@ from anyio.abc import ObjectReceiveStream
 
 from gitopsd.runtime.service_manager import ServiceManager
 
-Reload = Callable[[], Awaitable[None]]
+Reload = Callable[[], Awaitable[str]]
+"""Handles its own errors; answers with what the service manager shows."""
 
 
 async def until_stopped(manager: ServiceManager, reload: Reload) -> signal.Signals:
-    """Wait for SIGTERM or SIGINT and answer with it; each SIGHUP runs `reload`, which handles its own errors.
+    """Wait for SIGTERM or SIGINT and answer with it; each SIGHUP runs `reload`.
 
     Any number of SIGHUP during a reload are one more reload. A stop does not wait for a reload.
     """
@@ -49,5 +50,4 @@ async def _reload_when(asked: ObjectReceiveStream[None], manager: ServiceManager
     async with asked:
         async for _ in asked:
             manager.reloading()
-            await reload()
-            manager.ready()
+            manager.ready(await reload())

@@ -98,6 +98,7 @@ def _engine(tasks: TaskGroup, host: Engine, stand_ins: list[StandIn], on_outcome
                 lookups=None,
                 connect=_through(host, lambda: made[0]),
                 on_outcome=on_outcome,
+                resume=False,
                 persist=False,
             ),
         )

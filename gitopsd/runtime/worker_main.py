@@ -6,6 +6,7 @@ between two frames, so that the pipes are moved away first.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import traceback
@@ -16,6 +17,9 @@ from gitopsd.runtime import confinement, jobs, protocol, raised
 from gitopsd.runtime.protocol import Broke, Done, FrameError, Job, OutOfMemory, Reply, Setup
 
 MAX_TRACE = 20_000
+_COLLECT = (50_000, 20, 20)
+"""New containers before a look for cycles, and so on: a job makes many objects, keeps them, and is done. With Python's own
+numbers these looks take a quarter of a fetch of 100,000 files [measured]."""
 
 
 def main(parent: int, nice: int) -> None:
@@ -26,6 +30,8 @@ def main(parent: int, nice: int) -> None:
     if not isinstance(setup, Setup):
         raise SystemExit("the first message must be the set-up")
     jobs.preload(setup.preload, setup.packages)
+    gc.freeze()
+    gc.set_threshold(*_COLLECT)
     intake: Any = None
     while isinstance(job := _receive(reader), Job):
         confinement.limit(job.memory, job.seconds)

@@ -14,7 +14,7 @@ from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.manifest import Body, Outline, Rendered
 from gitopsd.model.outcome import LedgerRow
-from gitopsd.model.tree import Artifact
+from gitopsd.model.tree import Artifact, Polled
 from gitopsd.store import status
 from gitopsd.store.store import Store
 
@@ -61,6 +61,10 @@ class Aside(Store):
     def keep_statuses(self, values: Mapping[ObjectRef, Mapping[str, Any]]) -> NoReturn:
         """Never: what a plan comes to is no status."""
         raise AssertionError("a plan wrote a status")
+
+    def keep_polls(self, values: Mapping[ObjectRef, Polled]) -> NoReturn:
+        """Never: what a plan looked at is not what the source declares."""
+        raise AssertionError("a plan wrote down when it polled")
 
     def keep_children(self, values: Mapping[ObjectRef, Sequence[Body]]) -> NoReturn:
         """Never: what a plan rendered declares nothing for others."""

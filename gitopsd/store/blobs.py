@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from tempfile import mkstemp
+from typing import TypeVar
 
 from gitopsd.model.digest import Digest, of_bytes
 from gitopsd.model.tree import File
@@ -28,9 +29,13 @@ BIG = 256 * 1024
 """Bytes after compression from which a blob is a file."""
 WORTH = 4096
 """Bytes from which compression pays: below it costs more time than the page it saves."""
-BATCH_COUNT = 200
-BATCH_BYTES = 1024 * 1024
-"""Small enough that another writer waits a few milliseconds."""
+BATCH_COUNT = 1000
+BATCH_BYTES = 4 << 20
+"""What one transaction writes: small enough that another writer waits for some milliseconds."""
+SORTED_COUNT = 10_000
+SORTED_BYTES = 16 << 20
+"""What is put in the order of its digests before it is written: a transaction then changes few pages of the indexes, which
+would else be most of what it writes."""
 CHECKPOINT = 8 * 1024 * 1024
 
 
@@ -43,6 +48,12 @@ class Form(IntEnum):
     ZLIB_FILE = 3
 
 
+T = TypeVar("T")
+_LAST = (
+    "SELECT max(coalesce((SELECT max(id) FROM blob), 0), coalesce((SELECT max(id) FROM bytes), 0),"
+    " coalesce((SELECT max(blob) FROM native), 0))"
+)
+"""The number after which new ones begin: none is given again while anything refers to it, damage included."""
 _FILES = frozenset({Form.PLAIN_FILE, Form.ZLIB_FILE})
 _ZLIB = frozenset({Form.ZLIB, Form.ZLIB_FILE})
 
@@ -86,23 +97,28 @@ def known(database: Database, keys: Sequence[str], now: Clock) -> Mapping[str, F
 
 def require(database: Database, files: Mapping[bytes, int], now: Clock) -> None:
     """Mark blobs as used now. Raises `Transient` naming one that is not there with this size (bytes)."""
+    old: list[bytes] = []
     with database.read() as connection:
-        found = retention.present(connection, "blob", files)
-    for digest, size in files.items():
-        if digest not in found or found[digest][0] != size:
-            raise missing(unpack(digest))
-    _touch(database, retention.stale(found, now()), now)
+        for chunk in retention.chunks(list(files)):
+            found = retention.present(connection, "blob", chunk)
+            for digest in chunk:
+                if digest not in found or found[digest][0] != files[digest]:
+                    raise missing(unpack(digest))
+            old += retention.stale(found, now())
+    _touch(database, old, now)
 
 
 def add(database: Database, contents: Iterable[Content], now: Clock) -> Sequence[File]:
-    """Keep bytes and their native ids, a short transaction per batch; equal content is stored once."""
+    """Keep bytes and their native ids, in short transactions; equal content is stored once."""
     files: list[File] = []
     written = 0
-    for batch in _batches(contents):
-        digests = [of_bytes(content.data) for content in batch]
-        _add(database, batch, [pack(digest) for digest in digests], now)
-        files += [File(digest=d, size=len(c.data)) for d, c in zip(digests, batch, strict=True)]
-        written += sum(len(content.data) for content in batch)
+    for group in _cut(contents, lambda content: len(content.data), SORTED_COUNT, SORTED_BYTES):
+        digests = [of_bytes(content.data) for content in group]
+        packed = [pack(digest) for digest in digests]
+        numbers = _add(database, {d: c.data for d, c in zip(packed, group, strict=True)}, now)
+        _name(database, sorted((c.key, d) for d, c in zip(packed, group, strict=True) if c.key), numbers)
+        files += [File(digest=d, size=len(c.data)) for d, c in zip(digests, group, strict=True)]
+        written += sum(len(content.data) for content in group)
         if written >= CHECKPOINT:
             database.checkpoint()
             written = 0
@@ -165,36 +181,39 @@ def _touch(database: Database, digests: list[bytes], now: Clock) -> None:
             retention.touch(connection, "blob", chunk, now())
 
 
-def _batches(contents: Iterable[Content]) -> Iterator[list[Content]]:
-    batch: list[Content] = []
-    size = 0
-    for content in contents:
-        batch.append(content)
-        size += len(content.data)
-        if len(batch) >= BATCH_COUNT or size >= BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+def _cut(items: Iterable[T], weight: Callable[[T], int], count: int, size: int) -> Iterator[list[T]]:
+    """The items in lists that end with this many, or with this weight together."""
+    part: list[T] = []
+    total = 0
+    for item in items:
+        part.append(item)
+        total += weight(item)
+        if len(part) >= count or total >= size:
+            yield part
+            part, total = [], 0
+    if part:
+        yield part
 
 
-def _add(database: Database, batch: list[Content], digests: list[bytes], now: Clock) -> None:
+def _add(database: Database, contents: Mapping[bytes, bytes], now: Clock) -> Mapping[bytes, int]:
+    """Make the rows of what is new, in the order of the digests, and return their numbers."""
     with database.read() as connection:
-        found = retention.present(connection, "blob", set(digests))
+        found = retention.present(connection, "blob", contents)
     # What is there but not fresh may be removed before the transaction: it is written like new content.
     safe = found.keys() - set(retention.stale(found, now()))
-    fresh = {d: c.data for d, c in zip(digests, batch, strict=True) if d not in safe}
-    packed: list[_Packed] = []
-    named = [(c.key, d) for c, d in zip(batch, digests, strict=True) if c.key]
-    try:
-        packed.extend(_pack(database, digest, data) for digest, data in fresh.items())
-        with database.write() as connection:
-            _insert(database, connection, packed, now())
-            _name(connection, named)
-    finally:
-        for blob in packed:
-            if blob.temporary:
-                blob.temporary.unlink(missing_ok=True)
+    fresh = sorted(contents.keys() - safe)
+    numbers: dict[bytes, int] = {}
+    for batch in _cut(fresh, lambda digest: len(contents[digest]), BATCH_COUNT, BATCH_BYTES):
+        packed: list[_Packed] = []
+        try:
+            packed.extend(_pack(database, digest, contents[digest]) for digest in batch)
+            with database.write() as connection:
+                numbers.update(_insert(database, connection, packed, now()))
+        finally:
+            for blob in packed:
+                if blob.temporary:
+                    blob.temporary.unlink(missing_ok=True)
+    return numbers
 
 
 def _pack(database: Database, digest: bytes, data: bytes) -> _Packed:
@@ -226,11 +245,11 @@ def _write(path: Path, data: bytes) -> Path:
     return Path(temporary)
 
 
-def _insert(database: Database, connection: sqlite3.Connection, packed: list[_Packed], now: int) -> None:
-    """The rows of new blobs. One that is there after all is used as it is."""
+def _insert(database: Database, connection: sqlite3.Connection, packed: list[_Packed], now: int) -> Mapping[bytes, int]:
+    """Make the rows of new blobs, and return their numbers. One that is there after all is used as it is."""
     there = retention.present(connection, "blob", [blob.digest for blob in packed])
     retention.touch(connection, "blob", there, now)
-    (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM blob").fetchone()
+    (last,) = connection.execute(_LAST).fetchone()
     new = list(enumerate((blob for blob in packed if blob.digest not in there), last + 1))
     connection.executemany(
         "INSERT INTO blob (id, digest, size, form, kept, touched) VALUES (?, ?, ?, ?, ?, ?)",
@@ -244,11 +263,23 @@ def _insert(database: Database, connection: sqlite3.Connection, packed: list[_Pa
         if blob.temporary:
             with translated(blob.temporary):
                 blob.temporary.rename(place(database, blob.digest))
+    return {blob.digest: number for number, blob in new}
 
 
-def _name(connection: sqlite3.Connection, named: list[tuple[str, bytes]]) -> None:
-    connection.executemany(
-        "INSERT INTO native (key, blob) SELECT ?, id FROM blob WHERE digest = ?"
-        " ON CONFLICT (key) DO UPDATE SET blob = excluded.blob WHERE blob <> excluded.blob",
-        named,
-    )
+def _name(database: Database, named: list[tuple[str, bytes]], numbers: Mapping[bytes, int]) -> None:
+    """Note native ids, sorted, of blobs that are there; of those that were just made the `numbers` are known.
+
+    The digest has to be that of the number still: what was removed meanwhile is not named, and read again by its source.
+    """
+    anew = " ON CONFLICT (key) DO UPDATE SET blob = excluded.blob WHERE blob <> excluded.blob"
+    for start in range(0, len(named), BATCH_COUNT):
+        batch = named[start : start + BATCH_COUNT]
+        with database.write() as connection:
+            connection.executemany(
+                f"INSERT INTO native (key, blob) SELECT ?, id FROM blob WHERE id = ? AND digest = ?{anew}",
+                [(key, numbers[digest], digest) for key, digest in batch if digest in numbers],
+            )
+            connection.executemany(
+                f"INSERT INTO native (key, blob) SELECT ?, id FROM blob WHERE digest = ?{anew}",
+                [(key, digest) for key, digest in batch if digest not in numbers],
+            )

@@ -12,7 +12,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gitopsd.model.errors import Transient
@@ -22,11 +22,27 @@ _PATIENCE = 30.0
 
 
 def make(folder: Path) -> None:
-    """Make the folder, for its owner only; an existing one is narrowed."""
+    """Make the folder, for its owner only; an existing one is narrowed. Raises `UsageError` for one that is somebody else's."""
     with translated(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if folder.stat().st_mode & 0o077:
             folder.chmod(0o700)
+        os.listdir(folder)
+
+
+def hand_over(folder: Path) -> None:
+    """Give what the superuser made here to the folder's owner: a service that runs as him could not open it otherwise.
+
+    By descriptors, and no link in it is followed: the owner may change names meanwhile. The folder may be one, as systemd's is.
+    """
+    owner = folder.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return
+    for _, folders, files, here in os.fwalk(folder.resolve()):
+        for name in (*folders, *files):
+            with suppress(FileNotFoundError):  # another process removed it
+                if os.stat(name, dir_fd=here, follow_symlinks=False).st_uid == 0:
+                    os.chown(name, owner.st_uid, owner.st_gid, dir_fd=here, follow_symlinks=False)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ class Schema:
 
 
 CACHE = Schema(
-    version=3,
+    version=4,
     durable=False,
     script="""
         CREATE TABLE blob (
@@ -44,6 +44,8 @@ CACHE = Schema(
             namespace TEXT NOT NULL, name TEXT NOT NULL, manifest TEXT NOT NULL, mark TEXT NOT NULL,
             UNIQUE (cluster, app, "group", kind, namespace, name));
         CREATE TABLE status (ref TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
+        CREATE TABLE polled (
+            source TEXT NOT NULL UNIQUE, at REAL NOT NULL, spec TEXT NOT NULL, failing INTEGER NOT NULL);
         CREATE TABLE child (parent TEXT NOT NULL UNIQUE, bodies BLOB NOT NULL);
         CREATE TABLE generation (ref TEXT NOT NULL UNIQUE, spec TEXT NOT NULL, number INTEGER NOT NULL);
     """,

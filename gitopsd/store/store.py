@@ -20,7 +20,7 @@ from gitopsd.model.errors import UsageError
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.manifest import Body, Manifest, Outline, Rendered
 from gitopsd.model.outcome import LedgerRow
-from gitopsd.model.tree import Artifact, Changes, File, Node
+from gitopsd.model.tree import Artifact, Changes, File, Node, Polled
 from gitopsd.plugin.tree import Content, Stored
 from gitopsd.store import (
     applied,
@@ -31,13 +31,14 @@ from gitopsd.store import (
     gc,
     growth,
     ledger,
+    polls,
     rendered,
     secret_key,
     status,
     verify,
 )
 from gitopsd.store.database import Database, NewerDatabase, OlderDatabase, open_database
-from gitopsd.store.failures import DamagedDatabase
+from gitopsd.store.failures import DamagedDatabase, translated
 from gitopsd.store.nodes import Nodes
 from gitopsd.store.retention import Clock
 from gitopsd.store.schema import CACHE, LEDGER
@@ -83,9 +84,11 @@ class Store:
         return cls(path=path, cache=cache, ledger=book, key=key, warnings=warnings, now=now)
 
     def close(self) -> None:
-        """Close both databases."""
+        """Close both databases; what is in the folder belongs to its owner, whoever opened it."""
         self._cache.close()
         self._ledger.close()
+        with translated(self.path):
+            folder.hand_over(self.path)
 
     def __enter__(self) -> Store:
         return self
@@ -117,7 +120,7 @@ class Store:
         return blobs.known(self._cache, keys, self._now)
 
     def add(self, contents: Iterable[Content]) -> Sequence[File]:
-        """Keep bytes, in short transactions of up to 500; one `File` per content, in order."""
+        """Keep bytes, in short transactions of up to 1,000; one `File` per content, in order."""
         return blobs.add(self._cache, contents, self._now)
 
     def put(self, changes: Changes) -> Stored:
@@ -149,7 +152,16 @@ class Store:
             rendered.forget(connection, ref)
             applied.forget(connection, ref)
             status.forget(connection, ref)
+            polls.forget(connection, ref)
             children.forget(connection, ref)
+
+    def polls(self) -> Mapping[ObjectRef, Polled]:
+        """When each source was last found to be up to date."""
+        return polls.of_all(self._cache)
+
+    def keep_polls(self, values: Mapping[ObjectRef, Polled]) -> None:
+        """Replace the polls of these sources, in one short transaction."""
+        polls.keep(self._cache, values)
 
     # Rendered sets and what was applied
 

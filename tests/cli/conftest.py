@@ -110,19 +110,20 @@ class Daemon:
     manager: socket.socket
     log: Path
 
-    def told(self, wanted: str) -> None:
-        """Wait until it says this."""
+    def told(self, wanted: str) -> str:
+        """Wait until it says this; answers with all that came with it."""
         try:
-            while wanted not in self.manager.recv(4096).decode():
+            while wanted not in (said := self.manager.recv(4096).decode()):
                 pass
+            return said
         except TimeoutError:
             pytest.fail(f"the daemon never said {wanted}:\n{self.log.read_text()}")
 
-    def hang_up(self) -> None:
-        """SIGHUP, until it is done with it."""
+    def hang_up(self) -> str:
+        """SIGHUP, until it is done with it; answers with what the service manager heard."""
         self.process.send_signal(signal.SIGHUP)
         self.told("RELOADING=1")
-        self.told("READY=1")
+        return self.told("READY=1")
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)

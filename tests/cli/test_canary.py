@@ -7,196 +7,76 @@ printed, and in no other file than the store's blobs.
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyrage
+import click
 import pytest
-from fakes import canary, git_server, sops_file
+from fakes import canary, echo_server, git_server
 from fakes.canary import Canaries
+from fakes.canary_place import GITOPSD, Place
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
-GITOPSD = (sys.executable, "-m", "gitopsd")
-PATIENCE = 90
-"""Seconds that a command may take."""
+from gitopsd.cli.main import gitopsd
+
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.slow]
 ALONE = (
     "check", "reconcile --once", "reconcile --once --read-only -o json", "plan -o unified", "get -o yaml", "tree -o json", "store verify",
-    "plugins -o yaml", "schema", "sops check repository", "sops check repository --keys secrets.d/sops-age",
-    "build kustomization repository/sealed",
+    "store gc", "history -o json", "why ks/vault", "trace Secret/default/sealed", "plugins -o yaml", "schema",
 )  # fmt: skip
-"""Commands that run the steps themselves, or need none."""
+"""Commands that run the steps themselves, or read what the last run left."""
+APART = (
+    "sops check files", "sops check files --keys secrets.d/sops-age", "build kustomization files/sealed", "completion bash",
+    "import aks files/inputs/aks.json", "import aks files/inputs/aks.json -o json",
+    "import aks -- -n app --url https://github.com/o/r --branch main --https-user me --https-key {key} -k name=a path=./a prune=true",
+    "import argocd files/inputs/application.json",
+    "push artifact oci://{host}/team/app:v1 --path files/inputs --source x --revision main@sha1:1 --creds robot:{creds} --insecure-registry",
+    "push artifact oci://{host}/team/app:v1 --path files/inputs --source x --revision main@sha1:1 --docker-config files/docker --insecure-registry",
+    "pull artifact oci://{host}/team/app:v1 --output pulled --creds robot:{creds} --insecure-registry",
+)  # fmt: skip
+"""Commands that look at neither configuration nor cluster."""
 ASKING = (
     "get", "get -o json", "get -o yaml", "get -o name", "tree", "tree -o json", "diff", "diff -o json", "plan -o unified",
     "plan -o side-by-side", "plan -o markdown", "plan -o json", "plan -o yaml", "plan -o name", "reconcile ks/sealed",
-    "reconcile ks/variables -o json", "suspend ks/sealed --reason x", "resume ks/sealed", "approve ks/sealed", "delete ks/sealed",
+    "reconcile ks/variables -o json", "suspend ks/sealed --reason x", "resume ks/sealed", "approve ks/sealed", "why ks/aws",
+    "why ks/account -o json", "trace Secret/default/sealed -o json", "trace ConfigMap/default/url", "stats", "stats -o json", "history",
+    "events", "events -o json", "events --failed", "logs ks/vault", "logs ks/own", "logs gitrepo/echoed", "delete ks/sealed",
 )  # fmt: skip
 """Commands that ask the daemon."""
+THERE = ("reconcile --once --context sandbox --kubeconfig there", "import flux --context sandbox --kubeconfig there")
+ON_SANDBOX = (*THERE, "import argocd --context sandbox --kubeconfig there", "sandbox down --kubeconfig there",
+              "sandbox reset --kubeconfig there --persist kept")  # fmt: skip
+"""Commands about a sandbox that runs by itself, under the kubeconfig `there`."""
+ELSEWHERE = {
+    "run": "the daemon of the tests below",
+    "sandbox up": "the sandbox of the test below",
+    "demo": "shows content of its own, and takes none",
+}
 
 
-class Place:
-    """A project with secrets in all its corners."""
+def leaves(command: click.Command, context: click.Context, *path: str) -> Iterator[str]:
+    """Every command that does something, by the words that call it."""
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from leaves(found, context, *path, name)
+    else:
+        yield " ".join(path)
 
-    def __init__(self, project: Any, git: git_server.HttpServer) -> None:
-        self.project, self.git, self.canaries = project, git, Canaries()
-        self.temporary = project.folder / "tmp"
-        self.temporary.mkdir()
-        project.extra["TMPDIR"] = str(self.temporary)
-        identity = pyrage.x25519.Identity.generate()
-        self.recipient = str(identity.to_public())
-        self.canaries.values["age key"] = str(identity)
-        self.said: list[tuple[str, bytes]] = []
-        self._keys()
-        self._repository()
-        self._objects()
 
-    def secret(self, name: str) -> str:
-        return self.canaries.secret(name)
-
-    def _keys(self) -> None:
-        for path, content in {
-            "sops-age/age.agekey": self.canaries.values["age key"],
-            "vault/sops.vault-token": self.secret("vault token"),
-            "git/username": "robot",
-            "git/password": self.secret("git password"),
-            "variables/PASSWORD": self.secret("variable"),
-            "remote/value": self._kubeconfig(),
-        }.items():
-            file = self.project.folder / "secrets.d" / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(content)
-
-    def _kubeconfig(self) -> str:
-        return (
-            "apiVersion: v1\nkind: Config\ncurrent-context: x\ncontexts: [{name: x, context: {cluster: x, user: x}}]\n"
-            "clusters: [{name: x, cluster: {server: 'https://127.0.0.1:1'}}]\n"
-            f"users: [{{name: x, user: {{token: '{self.secret('kubeconfig token')}'}}}}]\n"
-        )
-
-    def sealed(self, name: str, marks: str, **more: Any) -> str:
-        document = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "default"}}
-        return sops_file.for_age({**document, "stringData": {"value": self.secret(marks)}, **more}, self.recipient)
-
-    def _repository(self) -> None:
-        sealed = self.sealed("sealed", "sealed secret")
-        config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "sealed", "namespace": "default"}}
-        quoted = (
-            'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b, namespace: default}\ndata: {a: "${Q}${PASSWORD}"}\n'
-        )
-        unfit = {
-            **config,
-            "metadata": {"name": "unfit", "namespace": "default"},
-            "data": {"value": {"deep": self.secret("unfit")}},
-        }
-        child = (
-            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: child, namespace: flux-system}\n"
-            "spec: {interval: 1h, path: ./web, prune: true, sourceRef: {kind: GitRepository, name: repo},"
-            " postBuild: {substitute: {where: '${PASSWORD}'}}}\n"
-        )
-        odd = child.replace("name: child", "name: odd").replace("interval: 1h", "interval: '${PASSWORD}'")
-        address = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: url, namespace: default}\ndata: {url: 'https://me:${PASSWORD}@x'}\n"
-        plain = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: plain, namespace: default}}\nstringData: {{value: '{self.secret('plain secret')}'}}\n"
-        vault = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": "v"},
-            "stringData": {"value": self.secret("vault secret")},
-        }
-        broken = sops_file.for_age({"a": f"x: [{self.secret('broken')}"}, self.recipient, fields=("a",))
-        self.project.commit(
-            {
-                "sealed/secret.yaml": sealed,
-                "sealed/config.yaml": sops_file.for_age(
-                    {**config, "data": {"value": self.secret("sealed map")}}, self.recipient
-                ),
-                "sealed/plain.yaml": plain,
-                "variables/child.yaml": child,
-                "variables/odd.yaml": odd,
-                "variables/url.yaml": address,
-                "quoted/b.yaml": quoted,
-                "unfit/a.yaml": sops_file.for_age(unfit, self.recipient),
-                "changed/a.yaml": self.sealed("changed", "changed").replace("name: changed", "name: other"),
-                "numbers/a.yaml": self.sealed("numbers", "numbers", data={"value": self.secret("no base64")}),
-                "nothing/a.yaml": broken,
-                "vault/a.yaml": sops_file.for_vault(vault, "http://127.0.0.1:1", bytes(32)),
-                "remote/a.yaml": sealed,
-            }
-        )
-
-    def _objects(self) -> None:
-        decryption = "decryption: {provider: sops, secretRef: {name: sops-age}}"
-        variables = "postBuild: {substitute: {Q: '\"'}, substituteFrom: [{kind: Secret, name: variables}]}"
-        apps = {
-            "sealed": decryption,
-            "variables": variables,
-            "quoted": variables,
-            "unfit": decryption,
-            "changed": decryption,
-            "numbers": decryption,
-            "nothing": decryption,
-            "vault": "decryption: {provider: sops, secretRef: {name: vault}}",
-            "remote": f"{decryption}, kubeConfig: {{secretRef: {{name: remote}}}}",
-            "undecrypted": "path: ./sealed",
-        }
-        documents = [self._app(name, rest) for name, rest in apps.items()]
-        wrong = f"http://robot:{self.secret('url password')}@127.0.0.1:1/x.git"
-        documents += [self._source("far", self.git.url, secret="git"), self._source("repo", "./repository")]
-        documents += [self._app("far", "path: ./web, sourceRef: {kind: GitRepository, name: far}")]
-        documents.append(
-            "apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {name: test}\n"
-            f"spec: {{sandbox: {{persist: {self.project.folder / 'cluster'}}}}}\n"
-        )
-        self.project.config.write_text("---\n".join(documents))
-        (self.project.folder / "wrong.yaml").write_text(self._source("wrong", wrong))
-
-    def _app(self, name: str, rest: str) -> str:
-        given = {"path": f"./{name}", "sourceRef": "{kind: GitRepository, name: repo}"}
-        defaults = "".join(
-            f", {key}: {value}" for key, value in given.items() if f"{key}:" not in rest.split("patches")[0]
-        )
-        return (
-            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n"
-            f"metadata: {{name: {name}, namespace: flux-system}}\nspec: {{interval: 1h, timeout: 30s, prune: true{defaults}, {rest}}}\n"
-        )
-
-    def _source(self, name: str, url: str, *, secret: str = "") -> str:
-        ref = f", secretRef: {{name: {secret}}}" if secret else ""
-        return (
-            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\n"
-            f"metadata: {{name: {name}, namespace: flux-system}}\nspec: {{interval: 1h, url: '{url}', ref: {{branch: main}}{ref}}}\n"
-        )
-
-    def run(self, command: str, *more: str) -> subprocess.CompletedProcess[bytes]:
-        """A command to its end, however it ends; what it said is kept."""
-        words = command.split()
-        takes = words[0] not in {"plugins", "schema", "sops", "build"}
-        config = ["-c", str(self.project.config)] if takes else []
-        done = subprocess.run(
-            [*GITOPSD, *words, *config, *more], cwd=self.project.folder, env=self.project.environment,
-            capture_output=True, timeout=PATIENCE, check=False,
-        )  # fmt: skip
-        self.said.append((command, done.stdout + done.stderr))
-        return done
-
-    def leaks(self) -> list[str]:
-        """Where which secret was found: in what was said, in files of the state folder and among temporary files."""
-        found = [f"{where}: {name}" for where, said in self.said for name in self._found(where, said)]
-        for folder in (self.project.folder / "state", self.temporary, self.project.folder / "run"):
-            for name, data in canary.contents(folder):
-                inside = self.canaries.find(data) - ({"plain secret"} if "cache" in name else set())
-                found += [f"{folder.name}/{name}: {leak}" for leak in inside]
-        return sorted(set(found))
-
-    def _found(self, command: str, said: bytes) -> set[str]:
-        """`gitopsd build` prints what stands in the files."""
-        return self.canaries.find(said) - ({"plain secret"} if command.startswith("build") else set())
+def test_every_command_that_there_is_is_run() -> None:
+    run = {f"{command} " for command in (*ALONE, *APART, *ASKING, *ON_SANDBOX)}
+    known = set(leaves(gitopsd, click.Context(gitopsd)))
+    missed = {leaf for leaf in known - ELSEWHERE.keys() if not any(command.startswith(f"{leaf} ") for command in run)}
+    assert missed == set(), "add it to one of the lists above, or say in ELSEWHERE why not"
+    assert ELSEWHERE.keys() <= known
 
 
 @pytest.fixture
 def place(project: Any) -> Iterator[Place]:
-    with git_server.http_server(project.folder / "repository") as server:
-        yield Place(project, server)
+    with git_server.http_server(project.folder / "repository") as server, echo_server.echo_server() as echo:
+        yield Place(project, server, echo)
 
 
 def test_the_search_finds_what_leaks(tmp_path: Path) -> None:
@@ -216,10 +96,24 @@ def test_no_command_and_no_failure_shows_or_keeps_a_secret(place: Place) -> None
     for hint in (
         "mac) does not fit",
         "is encrypted with sops, and is not",
-        "Vault http://127.0.0.1:1",
+        f"Vault {place.echo}, key transit/keys/main answered 403",
+        f"the login at Vault {place.echo}/v1/auth/kubernetes/login as the role flux-system_opener answered 403",
+        "AWS KMS, key arn:aws:kms:eu-west-1:1:key/main answered 403",
         "after substitution",
     ):
-        assert hint in said, said[-3000:]
+        assert hint in said, f"{hint}\n{said[-6000:]}"
+
+
+def test_no_command_that_stands_alone_shows_or_keeps_a_secret(place: Place) -> None:
+    codes = {command: place.run(command).returncode for command in APART}
+    assert place.leaks() == []
+    said = dict(place.said)
+    assert b"stringData.value" in said[APART[0]] or b"no key opens it" in said[APART[0]]
+    assert b"cannot be opened" in said[APART[1]]
+    assert b"kind: GitRepository" in said["import aks files/inputs/aks.json"]
+    for command in APART[-3:]:
+        assert b"403" in said[command], said[command]
+        assert codes[command] != 0
 
 
 def test_the_daemon_shows_and_keeps_no_secret(place: Place) -> None:
@@ -235,6 +129,27 @@ def test_the_daemon_shows_and_keeps_no_secret(place: Place) -> None:
         daemon.stop()
         place.said.append(("daemon", daemon.log.read_bytes()))
     assert place.leaks() == []
+    said = dict(place.said)
+    for command in ("why ks/aws", "events --failed", "logs ks/vault", "history", "stats"):
+        assert len(said[command]) > 50, (command, said[command])
+
+
+def test_a_sandbox_that_runs_by_itself_shows_and_keeps_no_secret(place: Place) -> None:
+    there = place.project.folder / "there"
+    up = [*GITOPSD, "sandbox", "up", "--kubeconfig", str(there), "--persist", str(place.project.folder / "kept")]
+    with subprocess.Popen(
+        up, cwd=place.project.folder, env=place.project.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as sandbox:
+        assert sandbox.stdout is not None
+        first = sandbox.stdout.readline()
+        try:
+            for command in ON_SANDBOX:
+                place.run(command)
+            place.said.append(("sandbox up", first + sandbox.stdout.read()))
+        finally:
+            sandbox.terminate()
+    assert place.leaks() == []
+    assert b"Secret/default/sealed" in dict(place.said)[THERE[0]] or b"sealed" in dict(place.said)[THERE[0]]
 
 
 def test_a_password_in_a_url_is_refused_and_not_repeated(place: Place) -> None:

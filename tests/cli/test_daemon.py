@@ -91,7 +91,9 @@ def test_a_daemons_life(project):
         assert "ConfigMap/default/z" in project.run("tree", "-o", "name").stdout
 
         project.config.write_text("kind: Nonsense\n")
-        daemon.hang_up()
+        said = daemon.hang_up()
+        assert "STATUS=follows 4 declared objects; the new configuration is not taken: " in said
+        assert "gitopsd.yaml:1" in said
         assert "kustomization/other" in project.run("get", "-c", str(_copy(project, good))).stdout
         assert "the last good one stays in force" in daemon.log.read_text()
         project.config.write_text(good + "---\n" + good.split("---\n")[1].replace("web", "other"))

@@ -286,6 +286,22 @@ def test_a_broken_object_is_no_dangling_reference_of_another(declare):
     assert len(caught.value.problems) == 1
 
 
+def test_a_folder_of_configurations_is_told_before_what_follows_from_it(declare):
+    cluster = "apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {name: try-out}\nspec: {sandbox: {}}\n"
+    with pytest.raises(ConfigError) as caught:
+        declare({f"{name}/deeper/gitopsd.yaml": cluster + "---\n" + GIT for name in ("one", "two", "three")})
+    told, *rest = str(caught.value).splitlines()
+    assert told == "0: holds several configurations (one, three, two); name one of them with -c"
+    assert len(rest) == 4
+    assert all(": declared twice, first at 0/one/deeper/gitopsd.yaml:" in line for line in rest)
+
+
+def test_one_configuration_in_several_folders_is_one(declare):
+    cluster = "apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {name: try-out}\nspec: {sandbox: {}}\n"
+    with pytest.raises(ConfigError, match=r"^0/gitopsd\.yaml:1: Cluster/try-out: declared twice"):
+        declare({"clusters/gitopsd.yaml": cluster, "gitopsd.yaml": cluster})
+
+
 def test_an_object_declared_in_two_files_of_one_c_names_both(declare):
     with pytest.raises(ConfigError, match=r"^0/b\.yaml:1: .* declared twice, first at 0/a\.yaml:1; remove one$"):
         declare({"a.yaml": GIT, "b.yaml": GIT})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -12,23 +12,13 @@ import pytest_asyncio
 from contract.wire import Wire
 from fakes import scene as scenes
 from fakes import sink_context
-from fakes.control_plane import ControlPlane, assets, missing
+from fakes.planes import control_plane as control_plane  # a fixture
 from fakes.scene import Scene
 
 from gitopsd.plugin import Access, Context
 from gitopsd_plugins.kubernetes.access.kubeconfig import KubeconfigAccess
 from gitopsd_plugins.sandbox import server as sandbox
 from gitopsd_plugins.sandbox.cluster import Settings
-
-
-@pytest.fixture(scope="session")
-def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """A real control plane, started once; skips with the reason where its binaries are missing."""
-    reason = missing(assets())
-    if reason:
-        pytest.skip(reason)
-    with ControlPlane(tmp_path_factory.mktemp("control-plane")) as plane:
-        yield plane
 
 
 @pytest.fixture

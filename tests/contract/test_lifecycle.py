@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 import pytest_asyncio
+from fakes import recorded
 
 from gitopsd.plugin import (
     Access,
@@ -266,6 +267,26 @@ async def test_the_rehearsal_of_a_takeover_shows_the_object_that_it_makes(
     assert rehearsal.body is not None
     assert _stated(rehearsal.body) == _stated(taken.body)
     assert taken.contested == ()
+
+
+@pytest.mark.parametrize("tool", recorded.TOOLS)
+async def test_the_rehearsal_of_a_takeover_from_a_real_tool_shows_the_object_that_it_makes(
+    client: Client, target: KubernetesTarget, namespace: str, tool: str
+) -> None:
+    deployment = recorded.by(tool, namespace)[1]
+    clients.checked(await client.send("POST", deployment.collection, body=deployment.body), "as it was")
+    managed = await client.send("PATCH", deployment.path, body=deployment.patch, content_type=recorded.JSON_PATCH)
+    clients.checked(managed, "its managers")
+    manifest = Manifest.of({**WANTED, "metadata": {**WANTED["metadata"], "namespace": namespace}})
+    live = await look(target, manifest)
+
+    rehearsal = await target.rehearse(manifest, APP, live, Treatment())
+    taken = await applied(target, manifest, action=Action.ADOPT, live=live)
+
+    assert rehearsal.body is not None
+    assert _stated(rehearsal.body) == _stated(taken.body)
+    assert "gone" not in str(taken.body)
+    assert taken.body["metadata"]["annotations"]["example.org/injected"] == "yes"
 
 
 def _stated(body: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from gitopsd.daemon import masked
+from gitopsd.daemon import compose, masked
 from gitopsd.model.masking import Secrets
 from gitopsd.plugin import Access, Tls
 
@@ -57,3 +57,30 @@ async def test_what_is_public_in_a_secret_can_be_named() -> None:
     secrets = Secrets()
     await masked.MaskedCredentials(Plain(), secrets).secret("a", "b")
     assert secrets.masked("github.com ssh-ed25519 AAAA: correct-horse") == "github.com ssh-ed25519 AAAA: ***"
+
+
+async def test_of_the_environment_plugins_see_who_one_is_in_a_cloud_and_its_secrets_are_masked_from_the_start() -> None:
+    secrets = Secrets()
+    environment = {
+        "AWS_REGION": "eu-west-1",
+        "AWS_SECRET_ACCESS_KEY": "correct-horse",
+        "AZURE_CLIENT_ID": "who-it-is",
+        "AZURE_CLIENT_CERTIFICATE_PASSWORD": "of-something-else",
+        "GOOGLE_APPLICATION_CREDENTIALS": "/etc/key.json",
+        "PATH": "/bin",
+    }
+
+    found = compose._platform(environment, secrets)
+
+    assert set(found) == {"AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AZURE_CLIENT_ID", "GOOGLE_APPLICATION_CREDENTIALS"}
+    assert secrets.masked("correct-horse of who-it-is") == "*** of who-it-is"
+
+
+async def test_who_an_account_is_in_a_cloud_can_be_named() -> None:
+    class Described(Plain):
+        async def secret(self, namespace: str, name: str) -> Mapping[str, bytes]:
+            return {"roleArn": b"arn:aws:iam::1:role/reader", "token": b"correct-horse"}
+
+    secrets = Secrets()
+    await masked.MaskedCredentials(Described(), secrets).secret("a", "b")
+    assert secrets.masked("arn:aws:iam::1:role/reader by correct-horse") == "arn:aws:iam::1:role/reader by ***"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -10,8 +10,8 @@ from uuid import uuid4
 import aiohttp
 import pytest
 import pytest_asyncio
-from fakes.control_plane import ControlPlane, assets, missing
 from fakes.git_repository import GitRepository
+from fakes.planes import control_plane as control_plane  # a fixture
 from fakes.real_cluster import RealCluster
 from fakes.world import World
 
@@ -41,15 +41,6 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     """A world of the test's own on the sandbox."""
     async with sandboxed(tmp_path) as it:
         yield it
-
-
-@pytest.fixture(scope="session")
-def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """A real control plane, started once; skips with the reason where its binaries are missing."""
-    if reason := missing(assets()):
-        pytest.skip(reason)
-    with ControlPlane(tmp_path_factory.mktemp("control-plane")) as plane:
-        yield plane
 
 
 @pytest_asyncio.fixture(params=["sandbox", pytest.param("control-plane", marks=pytest.mark.timeout(180))])

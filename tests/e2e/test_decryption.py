@@ -231,3 +231,34 @@ async def test_what_is_set_for_all_apps_counts_for_their_children_too(world: Wor
     world.declare(kustomization("app"), keys("identity.agekey", name="shared"))
     assert ready((await world.once())[app_ref("child")])
     assert (await held(world))["password"] == PASSWORD
+
+
+async def test_a_key_of_a_service_that_nobody_asks_is_named_with_its_file(world: World) -> None:
+    """Huawei's, which sops knows of."""
+    entry = {"key_id": "eu-west-101:abc", "enc": "c2VhbGVk", "created_at": sops_file.MODIFIED}
+    document = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}, "stringData": {"password": PASSWORD}}
+    sealed = sops_file.sealed_with(document, bytes(32), {"hckms": [entry]}, fields=sops_file.DATA)
+    world.repository.commit({"app/secret.yaml": sealed})
+    world.declare(kustomization("app", DECRYPTION), keys("identity.agekey"))
+    said = (await world.app()).message
+    assert "app/secret.yaml: no key opens it: hckms eu-west-101:abc: no plugin asks services of this sort" in said
+    assert "(there are azure_kv, gcp_kms, hc_vault, kms)" in said
+
+
+@pytest.mark.parametrize(("file", "key"), [("guide-age.yaml", "identity.agekey"), ("guide-pgp.yaml", "rsa.asc")])
+async def test_the_repository_of_fluxs_guides_is_reconciled(world: World, file: str, key: str) -> None:
+    """With the rules for sops and the public key at its root, and the Secret beside what is not encrypted."""
+    rules = "creation_rules:\n- path_regex: .*.yaml\n  encrypted_regex: ^(data|stringData)$\n"
+    world.repository.commit(
+        {
+            ".sops.yaml": rules,
+            ".sops.pub.asc": "-----BEGIN PGP PUBLIC KEY BLOCK-----\n",
+            "clusters/my-cluster/.sops.yaml": rules,
+            "clusters/my-cluster/basic-auth.yaml": (DATA / "sealed" / file).read_text(),
+            "clusters/my-cluster/settings.yaml": config_map("settings"),
+        }
+    )
+    world.declare(kustomization("app", DECRYPTION, path="clusters/my-cluster"), keys(key))
+    assert ready(await world.app())
+    assert await held(world) == {"username": "admin", "password": PASSWORD}
+    assert await world.exists("settings")

@@ -14,6 +14,7 @@ import anyio
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from fakes import sops_file
 from fakes.s3_server import S3, s3_server
 from fakes.vault_server import ROOT, Vault, vault_server
 from fakes.world import World, kustomization
@@ -21,7 +22,7 @@ from fakes.world import World, kustomization
 from gitopsd.model.outcome import Phase
 from gitopsd.plugin.cloud import jwt
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.skipif(shutil.which("sops") is None, reason="sops is not installed")]
+pytestmark = pytest.mark.asyncio
 PASSWORD = "correct-horse-battery"
 SECRET = {
     "apiVersion": "v1",
@@ -34,8 +35,20 @@ AS_ACCOUNT = "decryption: {provider: sops, serviceAccountName: opener}"
 OWN = "  decryption:\n    provider: sops\n    ownIdentity: ['*']\n"
 
 
+async def test_an_account_of_the_apps_own_goes_before_the_secret_for_all_apps(world: World) -> None:
+    world.settings = "  decryption: {provider: sops, secret: shared}\n"
+    world.repository.commit({"app/secret.yaml": sops_file.for_vault(SECRET, "http://127.0.0.1:1", bytes(32))})
+    shared = secret("shared", **{"sops.vault-token": "s.for-all-apps"})
+    world.declare(kustomization("app"), shared)
+    assert "cannot be reached" in (await world.app()).message
+    world.declare(kustomization("app", AS_ACCOUNT), shared)
+    assert "ServiceAccount/flux-system/opener may log in only where the ConfigMap" in (await world.app()).message
+
+
 async def sealed(folder: Path, *arguments: str, **environment: str) -> str:
     """The Secret as sops encrypts it."""
+    if shutil.which("sops") is None:
+        pytest.skip("sops is not installed")
     (folder / "plain.json").write_text(json.dumps(SECRET))
     command = [
         "sops",

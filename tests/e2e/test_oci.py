@@ -201,8 +201,20 @@ async def test_artifact_of_somebody_else_is_applied_and_another_one_takes_its_pl
         world.declare(external(first, server.host), app, source="")
         assert (await world.app()).phase is Phase.READY
         assert await world.exists("a")
+        (world.folder / "work" / "app").mkdir(parents=True)
+        (world.folder / "work" / "app" / "c.yaml").write_text(config_map("c"))
+        local = await world.plan("app", folders=[str(world.folder / "work")])
+        refused = await world.plan("app", revisions=["v2"])
         world.declare(external(second, server.host), app, source="")
         assert (await world.app()).phase is Phase.READY
 
+    assert {(change.action, change.name) for it in local.apps for change in it.changes} == {
+        ("create", "c"),
+        ("delete", "a"),
+    }
+    assert [source.error for source in refused.sources] == [
+        "ExternalArtifact/flux-system/words: no other revision of it can be asked for; a local folder "
+        "can stand in for it (--path)"
+    ]
     assert await world.exists("b")
     assert not await world.exists("a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,12 +14,14 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from fakes import proxy
+from fakes import clouds, proxy
+from fakes.clouds import Cloud
 from fakes.proxy import Upstream
 from fakes.real_cluster import RealCluster
 from fakes.world import APPLY, MERGE, SOURCE, Heard, World, app_ref, kustomization, maps
 
 from gitopsd.config import chosen as choice
+from gitopsd.config.chosen import Chosen
 from gitopsd.model.outcome import Phase
 from gitopsd_plugins.sandbox.cluster import Settings
 from gitopsd_plugins.sandbox.server import Running, serve
@@ -31,6 +34,12 @@ MAP = "/api/v1/namespaces/default/configmaps/a"
 @pytest_asyncio.fixture
 async def remote() -> AsyncIterator[Running]:
     async with serve(settings=Settings(settling=0.01)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def cloud() -> AsyncIterator[Cloud]:
+    async with clouds.serving() as running:
         yield running
 
 
@@ -201,14 +210,14 @@ async def test_one_that_posed_first_is_cut_off_and_what_it_claimed_is_free(world
     assert await world.exists("a")
 
 
-async def test_the_declared_cluster_by_another_way_is_the_same_one(world: World) -> None:
-    world.repository.commit({**maps("here", "a", "h"), **maps("way", "a", "w")})
-    world.declare(kustomization("here"), away("way", "dependsOn: [{name: here}]"), secret(world.running.kubeconfig()))
-    outcomes = await world.once()
+async def test_the_declared_cluster_by_another_way_is_the_same_one(either: World) -> None:
+    either.repository.commit({**maps("here", "a", "h"), **maps("way", "a", "w")})
+    either.declare(kustomization("here"), away("way", "dependsOn: [{name: here}]"), secret(either.running.kubeconfig()))
+    outcomes = await either.once()
     assert outcomes[app_ref("here")].phase is Phase.READY, outcomes[app_ref("here")].message
     assert outcomes[app_ref("way")].phase is Phase.STALLED
     assert f"{app_ref('here')} wants it too" in outcomes[app_ref("way")].message
-    assert await world.exists("a", "h", "w")
+    assert await either.exists("a", "h", "w")
 
 
 async def test_an_app_that_moves_to_another_cluster_says_what_it_leaves_behind(world: World, remote: Running) -> None:
@@ -322,13 +331,12 @@ async def test_it_is_the_account_of_the_config_map_that_acts_there(world: World)
     assert created.user == ACCOUNT
 
 
-async def test_a_provider_that_is_not_served_stalls_the_app_by_name_until_its_config_map_changes(world: World) -> None:
+async def test_a_cluster_that_is_not_named_stalls_the_app_until_its_config_map_changes(world: World) -> None:
     world.repository.commit({**maps("app", "a"), **maps("here", "h")})
     world.declare(by_config_map(), kustomization("here"), described(world, provider="aws"))
     async with travelling(world), world.engine() as engine:
         outcome = await world.until("app", Phase.STALLED)
-        assert outcome.reason == "FeatureNotSupported"
-        assert "spec.kubeConfig.configMapRef: ConfigMap/flux-system/remote: provider aws" in outcome.message
+        assert "ConfigMap/flux-system/remote: cluster '' is not of the form arn:aws:eks:" in outcome.message
         await world.until("here")
         world.declare(by_config_map(), kustomization("here"), described(world))
         engine.declare(world.load().declared)
@@ -341,3 +349,38 @@ async def test_a_plan_asks_for_no_token_and_says_so(world: World) -> None:
     async with travelling(world):
         outcome = (await world.once(write=False))[app_ref("app")]
     assert "serviceaccounts/traveller/token was not sent: gitopsd runs read-only" in outcome.message
+
+
+AKS = "/subscriptions/0a/resourceGroups/prod/providers/Microsoft.ContainerService/managedClusters/prod"
+
+
+async def test_a_cluster_of_a_cloud_is_found_by_its_name_and_opened_by_the_accounts_identity_there(
+    world: World, cloud: Cloud
+) -> None:
+    async with serve(tls=True) as aks:
+        ca = base64.b64encode(aks.authority.encode()).decode()
+        kubeconfig = f"clusters: [{{name: c, cluster: {{server: '{aks.url}', certificate-authority-data: {ca}}}}}]"
+        cloud.replies = {
+            "POST /tenant/oauth2/v2.0/token": {"access_token": aks.token, "expires_in": 3600},
+            f"POST {AKS}/listClusterUserCredential": {
+                "kubeconfigs": [{"name": "clusterUser", "value": base64.b64encode(kubeconfig.encode()).decode()}]
+            },
+        }
+        described = {"provider": "azure", "cluster": AKS, "serviceAccountName": "deployer"}
+        identity = {"tenantId": "tenant", "clientId": "client", "clientSecret": "s3cret", "authorityHost": cloud.url}
+        world.repository.commit(maps("app", "a"))
+        world.declare(
+            by_config_map(),
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: remote, namespace: flux-system}\n"
+            f"data: {json.dumps(described)}\n",
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: deployer, namespace: flux-system}\n"
+            f"stringData: {json.dumps(identity)}\n",
+        )
+        environment = {"HOME": str(world.folder), "AZURE_RESOURCE_MANAGER_URL": cloud.url}
+        loaded = choice.load(Chosen(paths=(world.config,), environment=environment, here=world.folder))
+        outcome = (await world.once(loaded=loaded))[app_ref("app")]
+        assert outcome.phase is Phase.READY, outcome.message
+        [written] = [r for r in aks.journal.requests("PATCH") if r.path == MAP and "dryRun" not in r.query]
+        assert written.agent.startswith("gitopsd/")
+    assert world.deleted == []
+    assert not await world.exists("a")

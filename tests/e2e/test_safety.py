@@ -36,45 +36,45 @@ async def applied(world: World, *spec: str, names: tuple[str, ...] = FOUR, annot
     return outcome
 
 
-async def test_what_an_app_applied_is_kept_when_its_declaration_vanishes_while_running(world: World) -> None:
-    world.repository.commit({**maps("app", "a"), **maps("other", "b")})
-    world.declare(kustomization("app"), kustomization("other"))
-    async with world.engine() as engine:
+async def test_what_an_app_applied_is_kept_when_its_declaration_vanishes_while_running(either: World) -> None:
+    either.repository.commit({**maps("app", "a"), **maps("other", "b")})
+    either.declare(kustomization("app"), kustomization("other"))
+    async with either.engine() as engine:
         await engine.once()
-        world.declare(kustomization("other"))
-        engine.declare(world.load().declared)
+        either.declare(kustomization("other"))
+        engine.declare(either.load().declared)
         await engine.once()
         view = engine.view(app_ref("app"))
     assert view.phase is Phase.ORPHANED
     assert "its declaration vanished; what it applied is kept" in view.message
-    assert await world.exists("a")
-    assert world.deleted == []
+    assert await either.exists("a")
+    assert either.deleted == []
 
 
-async def test_a_vanished_declaration_ends_its_app_where_the_settings_say_so(world: World) -> None:
-    world.settings = "  safety: {orphanVanished: false}\n"
-    world.repository.commit({**maps("app", "a"), **maps("other", "b")})
-    world.declare(kustomization("app"), kustomization("other"))
-    async with world.engine() as engine:
+async def test_a_vanished_declaration_ends_its_app_where_the_settings_say_so(either: World) -> None:
+    either.settings = "  safety: {orphanVanished: false}\n"
+    either.repository.commit({**maps("app", "a"), **maps("other", "b")})
+    either.declare(kustomization("app"), kustomization("other"))
+    async with either.engine() as engine:
         await engine.once()
-        world.declare(kustomization("other"))
-        engine.declare(world.load().declared)
+        either.declare(kustomization("other"))
+        engine.declare(either.load().declared)
         await engine.once()
         assert app_ref("app") not in engine.board.intents
-    assert await world.exists("b")
-    assert not await world.exists("a")
+    assert await either.exists("b")
+    assert not await either.exists("a")
 
 
-async def test_what_an_app_applied_is_kept_when_its_declaration_vanished_before_the_start(world: World) -> None:
-    await applied(world)
-    world.declare()
-    async with world.engine() as engine:
+async def test_what_an_app_applied_is_kept_when_its_declaration_vanished_before_the_start(either: World) -> None:
+    await applied(either)
+    either.declare()
+    async with either.engine() as engine:
         await engine.reached()
         await engine.once()
         assert engine.view(app_ref("app")).phase is Phase.ORPHANED
         deleted = await Decisions(engine).delete(app_ref("app"), "now")
     assert deleted.phase is Phase.DELETED
-    assert not await world.exists("a")
+    assert not await either.exists("a")
 
 
 @pytest.mark.parametrize("left", [0, 1])
@@ -320,15 +320,28 @@ async def test_a_volume_is_kept_and_its_namespace_with_it(either: World, shop: s
 
 
 @pytest.mark.parametrize(
-    "marker", ["kustomize.toolkit.fluxcd.io/prune: disabled", "kustomize.toolkit.fluxcd.io/ssa: Ignore"]
+    "marker", [f"kustomize.toolkit.fluxcd.io/{it}" for it in ("prune: disabled", "ssa: Ignore", "reconcile: disabled")]
 )
-async def test_a_marked_object_is_never_pruned(world: World, marker: str) -> None:
-    world.repository.commit({**maps("app", *FOUR), "app/keep.yaml": config_map("keep", annotations=f"{{{marker}}}")})
-    world.declare(kustomization("app"))
-    await world.app()
-    world.repository.commit({"app/keep.yaml": None})
-    assert (await world.app()).phase is Phase.READY
-    assert world.deleted == []
+async def test_a_marked_object_is_never_pruned(either: World, marker: str) -> None:
+    either.repository.commit({**maps("app", *FOUR), "app/keep.yaml": config_map("keep", annotations=f"{{{marker}}}")})
+    either.declare(kustomization("app"))
+    await either.app()
+    either.repository.commit({"app/keep.yaml": None})
+    assert (await either.app()).phase is Phase.READY
+    assert either.deleted == []
+
+
+@pytest.mark.parametrize("marker", ["prune: disabled", "ssa: Ignore", "reconcile: disabled"])
+async def test_an_object_that_is_marked_in_the_cluster_is_never_pruned(either: World, marker: str) -> None:
+    await applied(either)
+    key, value = f"kustomize.toolkit.fluxcd.io/{marker}".split(": ")
+    path = "/api/v1/namespaces/default/configmaps/a"
+    await either.send("PATCH", f"{path}?fieldManager=somebody", {"metadata": {"annotations": {key: value}}}, MERGE)
+    either.repository.commit(gone("app", "a"))
+    outcome = await either.app()
+    assert outcome.phase is Phase.READY, outcome.message
+    assert await either.exists("a")
+    assert either.deleted == []
 
 
 async def test_without_prune_nothing_is_deleted(either: World) -> None:
@@ -462,15 +475,15 @@ async def test_a_plan_of_what_was_never_applied_shows_creates_and_writes_nothing
     assert [r for r in world.asked() if r.method != "GET" and r.query.get("dryRun") != "All"] == []
 
 
-async def test_a_plan_shows_the_deletions_of_now_and_sends_none(world: World) -> None:
-    world.repository.commit({**maps("one", "a", "b", "c"), **maps("two", "x")})
-    world.declare(kustomization("one"), kustomization("two"))
-    await world.once()
-    world.repository.commit(gone("one", "a"))
-    outcome = (await world.once(write=False))[app_ref("one")]
+async def test_a_plan_shows_the_deletions_of_now_and_sends_none(either: World) -> None:
+    either.repository.commit({**maps("one", "a", "b", "c"), **maps("two", "x")})
+    either.declare(kustomization("one"), kustomization("two"))
+    await either.once()
+    either.repository.commit(gone("one", "a"))
+    outcome = (await either.once(write=False))[app_ref("one")]
     assert outcome.plan is not None
     assert outcome.plan.count() == {Action.UNCHANGED: 2, Action.DELETE: 1}
-    assert world.deleted == []
+    assert either.deleted == []
 
 
 async def test_a_suspended_app_holds_back_the_deletion_of_what_it_may_want(either: World) -> None:

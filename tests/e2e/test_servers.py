@@ -1,16 +1,12 @@
-"""Servers in trouble, whole-way: a real one that restarts, clocks that differ, and two instances on one cluster."""
+"""Servers in trouble, whole-way: a real one that restarts, and two instances on one cluster."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-import aiohttp
 import pytest
-import pytest_asyncio
 from fakes.control_plane import ControlPlane
 from fakes.git_repository import GitRepository
 from fakes.real_cluster import RealCluster
@@ -20,8 +16,6 @@ from gitopsd.model.outcome import Phase
 from gitopsd.plugin.conformance.scene import eventually
 from gitopsd.runtime.engine import Engine
 from gitopsd.runtime.watches import Watches
-from gitopsd_plugins.sandbox.cluster import Settings
-from gitopsd_plugins.sandbox.server import serve
 
 pytestmark = pytest.mark.asyncio
 
@@ -76,32 +70,6 @@ async def test_a_real_server_that_restarts_is_found_again_and_nothing_is_lost(
         await world.send(
             "DELETE", f"/api/v1/namespaces/default/configmaps?labelSelector=gitopsd.io/instance={instance}"
         )
-
-
-@pytest_asyncio.fixture(params=[-5, 5], ids=["the server is behind", "the server is ahead"])
-async def skewed(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
-    """A sandbox whose clock differs by hours."""
-    hours = timedelta(hours=request.param)
-    async with serve(settings=Settings(settling=0.01, clock=lambda: datetime.now(UTC) + hours)) as running:
-        headers = {"Authorization": f"Bearer {running.token}", "User-Agent": "somebody"}
-        async with aiohttp.ClientSession(headers=headers) as http:
-            yield World(folder=tmp_path, running=running, http=http, repository=GitRepository(tmp_path / "repo.git"))
-
-
-async def test_clocks_that_differ_by_hours_change_nothing(skewed: World) -> None:
-    skewed.repository.commit(maps("app", "a", "b", "c"))
-    skewed.declare(kustomization("app", "wait: true"))
-    async with skewed.engine(watch=True) as engine:
-        await skewed.until("app")
-        await is_watching(engine)
-        await is_put_back(skewed, "a")
-        oid = skewed.repository.commit(gone("app", "c"))
-        await engine.reconcile(SOURCE, "now")
-        await skewed.until("app", at=oid)
-    assert skewed.deleted == ["/api/v1/namespaces/default/configmaps/c"]
-    before = len(skewed.asked("PATCH"))
-    assert (await skewed.app()).phase is Phase.READY
-    assert len(skewed.asked("PATCH")) == before
 
 
 async def test_two_instances_at_once_leave_each_others_objects_alone(either: World, tmp_path: Path) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 from fakes.git_repository import GitRepository
+from fakes.git_server import http_server
 from fakes.signing import SshSigner
 from fakes.world import SOURCE, World, app_ref, config_map, kustomization, maps, repository
 
 from gitopsd.config.problems import ConfigError
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Phase
+from gitopsd.plugin.sources import hosts
 
 pytestmark = pytest.mark.asyncio
 
@@ -90,3 +93,33 @@ async def test_nothing_of_an_unsigned_commit_reaches_the_cluster(world: World) -
     assert conditions["SourceVerified"] == ("False", "InvalidCommitSignature")
     assert "stays in service" in outcome.message
     assert applied.endswith(good)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_host_that_fails_is_asked_a_few_times_and_what_was_stored_stays_in_service(
+    world: World, status: int
+) -> None:
+    commit = world.repository.commit(maps("app", "x"))
+    with http_server(world.folder / "repo.git") as server:
+        for number in range(40):
+            world.repository.branch(f"b{number}", commit)
+        each = (repository(server.url, f"ref: {{branch: b{number}}}", name=f"r{number}") for number in range(40))
+        world.declare(*each, source="")
+        async with world.engine() as engine:
+            first = await engine.once()
+            server.behaviour.status, server.behaviour.headers = status, {"Retry-After": "600"}
+            server.behaviour.requests.clear()
+            async with anyio.create_task_group() as tasks:
+                for ref in first:
+                    tasks.start_soon(engine.reconcile, ref, "now")
+            failed = dict(engine.board.outcomes)
+            due = sorted(engine.view(ref).due or 0 for ref in first)
+
+    assert {outcome.phase for outcome in first.values()} == {Phase.READY}
+    assert len(server.behaviour.requests) <= hosts.AT_ONCE
+    assert {outcome.phase for outcome in failed.values()} == {Phase.RETRYING}
+    assert all(
+        f"{commit}, stored " in o.message and "stays in service, stale since" in o.message for o in failed.values()
+    )
+    assert due[0] > 590
+    assert due[-1] - due[0] > 25 * hosts.SPACING  # one after the other when it is back

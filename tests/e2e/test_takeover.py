@@ -5,13 +5,13 @@ After a takeover what Git does not state is gone with the tool's own marks, and 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from fakes import recorded
+from fakes.recorded import TOOLS
 from fakes.world import World, app_ref, kustomization
 
 from gitopsd.model.change import Action
@@ -19,11 +19,8 @@ from gitopsd.model.outcome import Phase
 
 pytestmark = pytest.mark.asyncio
 
-RECORDED = Path(__file__).parents[1] / "data" / "managed"
 ENGINES = {"flux": "Flux", "argocd": "Argo CD", "helm3": "Helm", "helm4": "Helm"}
 """The name under which a tool is refused, by the first word of its file."""
-TOOLS = tuple(sorted(file.stem for file in RECORDED.glob("*.json")))
-PATHS = ("api/v1/namespaces/{}/configmaps", "apis/apps/v1/namespaces/{}/deployments")
 IN_GIT = """
 apiVersion: v1
 kind: ConfigMap
@@ -49,18 +46,15 @@ def by_kubectl(tool: str) -> bool:
 async def left_behind(world: World, tool: str, namespace: str) -> None:
     """The tool's objects, with the managers of the recording."""
     await world.send("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
-    bodies = json.loads((RECORDED / f"{tool}.json").read_text().replace("NAMESPACE", namespace))
-    for body, path in zip(bodies, PATHS, strict=True):
-        collection, managers = f"/{path.format(namespace)}", body["metadata"].pop("managedFields")
-        await world.send("POST", collection, body)
-        patch = [{"op": "replace", "path": "/metadata/managedFields", "value": managers}]
-        await world.send("PATCH", f"{collection}/{body['metadata']['name']}", patch, "application/json-patch+json")
+    for it in recorded.by(tool, namespace):
+        await world.send("POST", it.collection, it.body)
+        await world.send("PATCH", it.path, it.patch, recorded.JSON_PATCH)
 
 
 async def found(world: World, namespace: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The ConfigMap and the Deployment as they are."""
-    config_map = await world.get(f"/{PATHS[0].format(namespace)}/a")
-    deployment = await world.get(f"/{PATHS[1].format(namespace)}/web")
+    config_map = await world.get(f"{recorded.CONFIG_MAPS.format(namespace)}/a")
+    deployment = await world.get(f"{recorded.DEPLOYMENTS.format(namespace)}/web")
     assert config_map is not None
     assert deployment is not None
     return config_map, deployment
@@ -89,7 +83,7 @@ def assert_taken_over(config_map: dict[str, Any], deployment: dict[str, Any]) ->
 
 async def prepared(world: World, tools: Collection[str]) -> dict[str, str]:
     """The namespace of each tool's objects, with what Git says of them committed as an app of the tool's name."""
-    namespaces = {tool: f"{tool}-{uuid4().hex[:8]}" for tool in tools}
+    namespaces = {tool: f"test-{uuid4().hex[:8]}" for tool in tools}
     for tool, namespace in namespaces.items():
         await left_behind(world, tool, namespace)
     files = {f"{tool}/all.yaml": IN_GIT.replace("NAMESPACE", namespace) for tool, namespace in namespaces.items()}

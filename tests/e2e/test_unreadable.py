@@ -14,6 +14,7 @@ from fakes.world import MERGE, SOURCE, World, app_ref, config_map, kustomization
 
 from gitopsd.model.change import Action
 from gitopsd.model.outcome import Outcome, Phase
+from gitopsd.plugin.conformance.scene import eventually
 from gitopsd.runtime import forest
 
 pytestmark = pytest.mark.asyncio
@@ -190,3 +191,78 @@ async def test_an_app_of_which_nothing_can_be_read_fails_as_one(either: World, f
     assert outcome.phase is Phase.RETRYING
     assert words in outcome.message
     assert await either.get(f"{CRONS}/u1") is None
+
+
+NUTS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/nuts.unreadable.example.org"
+SCHEMA = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+DEFINITION = {
+    "metadata": {"name": "nuts.unreadable.example.org"},
+    "spec": {
+        "group": "unreadable.example.org",
+        "scope": "Namespaced",
+        "names": {"kind": "Nut", "plural": "nuts"},
+        "versions": [
+            {"name": "v1", "served": True, "storage": True, "schema": SCHEMA},
+            {"name": "v2", "served": True, "storage": False, "schema": SCHEMA},
+        ],
+    },
+}
+DOWN = {
+    "strategy": "Webhook",
+    "webhook": {"conversionReviewVersions": ["v1"], "clientConfig": {"url": "https://127.0.0.1:1/convert"}},
+}
+
+
+def nut(size: int) -> str:
+    return (
+        "apiVersion: unreadable.example.org/v2\nkind: Nut\nmetadata: {name: u1, namespace: default}\n"
+        f"spec: {{size: {size}}}\n"
+    )
+
+
+@pytest_asyncio.fixture
+async def nuts(either: World) -> AsyncIterator[str]:
+    """A kind in two versions, and the collection of the one that is not stored."""
+    collection = "/apis/unreadable.example.org/v2/namespaces/default/nuts"
+    await either.send("POST", NUTS.rpartition("/")[0], DEFINITION)
+
+    async def is_served() -> bool:
+        return await either.get(collection) is not None
+
+    await eventually(is_served)
+    yield collection
+    await either.send("DELETE", NUTS)
+
+
+@pytest.mark.parametrize("either", ["control-plane"], indirect=True)  # the sandbox calls no webhooks
+async def test_a_conversion_webhook_that_is_really_down_is_named_and_keeps_no_other_kind(
+    either: World, nuts: str
+) -> None:
+    either.repository.commit({"app/u1.yaml": config_map("u1"), "app/nut.yaml": nut(1)})
+    either.declare(kustomization("app", "retryInterval: 1s", annotations=ATOMIC))
+    async with either.engine(watch=True) as engine:
+        await either.until("app")
+        await either.send("PATCH", NUTS, {"spec": {"conversion": DOWN}}, MERGE)
+
+        async def is_down() -> bool:
+            return "conversion webhook" in str(await either.get(f"{nuts}/u1"))
+
+        await eventually(is_down)
+        oid = either.repository.commit({"app/u1.yaml": config_map("u1", key="next"), "app/nut.yaml": nut(2)})
+        await engine.reconcile(SOURCE, "now")
+        failed = await either.until("app", Phase.RETRYING, at=oid)
+        assert "Nut/default/u1" in failed.message
+        assert "conversion webhook for unreadable.example.org/v1, Kind=Nut failed" in failed.message
+        assert await value(either, "u1") == "next"
+        await either.send("PATCH", f"{MAPS}/u1", {"data": {"key": "edited"}}, MERGE)
+
+        async def is_put_back() -> bool:
+            return await value(either, "u1") == "next"
+
+        await eventually(is_put_back)
+        await either.send("PATCH", NUTS, {"spec": {"conversion": {"strategy": "None", "webhook": None}}}, MERGE)
+        await either.until("app", since=len(either.heard.outcomes), at=oid)
+    assert either.deleted == []
+    found = await either.get(f"{nuts}/u1")
+    assert found is not None
+    assert found["spec"] == {"size": 2}

@@ -12,12 +12,20 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import aiohttp
 import anyio
 from aiohttp import web
 
+from gitopsd.plugin.connections import Pool
+
+_TIME = re.compile(
+    rb'("(?:creationTimestamp|deletionTimestamp|time|lastTimestamp|lastTransitionTime)":\s*")([0-9TZ:-]{20})'
+)
+"""What a server sets by its own clock; a lease's times are its holder's."""
 _HOP = {"host", "content-length", "transfer-encoding", "connection", "content-encoding", "accept-encoding"}
 Upstream = Callable[[], Awaitable[web.Response]]
 """Sends the request on and answers with the whole answer."""
@@ -131,6 +139,11 @@ class Proxy:
     tls: ssl.SSLContext | None = None
     rules: list[Rule] = field(default_factory=list)
     port: int = 0
+    skew: timedelta = timedelta()
+    """How far the server's clock is ahead: of its answers' Date, and of each time that it put into metadata itself."""
+    passed: list[tuple[str, str, bool]] = field(default_factory=list)
+    """Method, path, and whether it is a dry run, of what reached the server."""
+    _watches: set[asyncio.Transport] = field(default_factory=set)
     _runner: web.ServerRunner | None = None
     _session: aiohttp.ClientSession | None = None
 
@@ -146,14 +159,21 @@ class Proxy:
 
     async def start(self) -> None:
         """Listen: on a free port the first time, on the same one afterwards."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=self.tls or True), auto_decompress=True
-        )
+        self._session = aiohttp.ClientSession(connector=Pool(limit=0, ssl=self.tls or True), auto_decompress=True)
         self._runner = web.ServerRunner(web.Server(self._handle, handler_cancellation=True), shutdown_timeout=0)  # type: ignore[arg-type]
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()
         self.port = int(site.name.rpartition(":")[2])
+
+    def cut_watches(self) -> None:
+        """Break those that are open; new ones may come."""
+        for transport in list(self._watches):
+            transport.abort()
+
+    def writes(self, method: str) -> int:
+        """How many requests of a method reached the server; renewals of leases and dry runs are not counted."""
+        return sum(1 for verb, path, dry in self.passed if verb == method and not dry and "/leases" not in path)
 
     async def stop(self) -> None:
         """Refuse connections, and cut those that are open."""
@@ -174,7 +194,8 @@ class Proxy:
         async def upstream() -> web.Response:
             async with self._open(asked, body) as answer:
                 kind = answer.headers.get("Content-Type", "application/json")
-                return web.Response(body=await answer.read(), status=answer.status, headers=_kept(answer, kind))
+                told = self._skewed(await answer.read())
+                return web.Response(body=told, status=answer.status, headers=_kept(answer, kind, self.skew))
 
         rule = next((rule for rule in self.rules if rule.matches(asked)), None)  # type: ignore[arg-type]
         if rule is not None:
@@ -188,17 +209,30 @@ class Proxy:
         return await upstream()
 
     async def _stream(self, request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+        assert request.transport is not None
+        transport = request.transport
+        self._watches.add(transport)
+        try:
+            return await self._streamed(request, body)
+        finally:
+            self._watches.discard(transport)
+
+    async def _streamed(self, request: web.BaseRequest, body: bytes) -> web.StreamResponse:
         async with self._open(request, body) as answer:
             response = web.StreamResponse(status=answer.status, headers={"Content-Type": "application/json"})
             await response.prepare(request)
             with suppress(aiohttp.ClientError, ConnectionError):
-                async for piece in answer.content.iter_any():
-                    await response.write(piece)
+                async for line in _lines(answer):
+                    await response.write(self._skewed(line))
             return response
+
+    def _skewed(self, content: bytes) -> bytes:
+        return _TIME.sub(lambda it: it[1] + _later(it[2], self.skew), content) if self.skew else content
 
     @asynccontextmanager
     async def _open(self, request: web.BaseRequest, body: bytes) -> AsyncIterator[aiohttp.ClientResponse]:
         assert self._session is not None
+        self.passed.append((request.method, request.path, request.query.get("dryRun") == "All"))
         headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _HOP]
         async with self._session.request(
             request.method,
@@ -210,9 +244,23 @@ class Proxy:
             yield answer
 
 
-def _kept(answer: aiohttp.ClientResponse, kind: str) -> dict[str, str]:
+def _kept(answer: aiohttp.ClientResponse, kind: str, skew: timedelta) -> dict[str, str]:
     retry = answer.headers.get("Retry-After")
-    return {"Content-Type": kind, **({"Retry-After": retry} if retry else {})}
+    date = format_datetime(datetime.now(UTC) + skew, usegmt=True)
+    return {"Content-Type": kind, "Date": date, **({"Retry-After": retry} if retry else {})}
+
+
+async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """A watch's events, each as soon as it is whole."""
+    rest = b""
+    async for piece in answer.content.iter_any():
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            yield line + b"\n"
+
+
+def _later(time: bytes, skew: timedelta) -> bytes:
+    return (datetime.fromisoformat(time.decode()) + skew).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
 
 
 @asynccontextmanager

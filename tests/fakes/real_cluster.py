@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from dataclasses import dataclass
 import aiohttp
 from fakes.control_plane import ControlPlane
 
+from gitopsd.plugin.connections import Pool
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class RealCluster:
     """What `World` asks of a cluster."""
 
@@ -18,6 +21,8 @@ class RealCluster:
     context: str = "local"
     began: int = 0
     """Entries of the audit log that are older than the test."""
+    token: str = ""
+    """Whose token gitopsd comes with; '' for the administrator's certificate."""
 
     @property
     def url(self) -> str:
@@ -30,12 +35,13 @@ class RealCluster:
         return [event["requestURI"].partition("?")[0] for event in ours if event["verb"] == "delete"]
 
     def kubeconfig(self) -> str:
-        """Of the administrator."""
-        return self.plane.kubeconfig.read_text()
+        """Of the administrator, or with the token."""
+        text = self.plane.kubeconfig.read_text()
+        return re.sub(r"user: \{client-.*?\}", f"user: {{token: {self.token}}}", text) if self.token else text
 
     def session(self) -> aiohttp.ClientSession:
         """Requests of somebody else, who may do everything."""
         folder = self.plane.folder
         trust = ssl.create_default_context(cafile=str(folder / "ca.crt"))
         trust.load_cert_chain(folder / "admin.crt", folder / "admin.key")
-        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust), headers={"User-Agent": "somebody"})
+        return aiohttp.ClientSession(connector=Pool(ssl=trust), headers={"User-Agent": "somebody"})

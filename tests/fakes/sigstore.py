@@ -115,7 +115,8 @@ class Sigstore:
     def log_id(self) -> bytes:
         return hashlib.sha256(spki(self.log)).digest()
 
-    def trusted_root(self, **changed: Any) -> bytes:
+    def trusted_root(self, *, retired: str = "") -> bytes:
+        """Its trusted_root.json; `retired`: a list of it whose entries were in use until an hour before `AT`."""
         since = {"start": (AT - timedelta(days=365)).strftime("%Y-%m-%dT%H:%M:%SZ")}
 
         def log(private: ec.EllipticCurvePrivateKey, url: str) -> dict[str, Any]:
@@ -125,7 +126,7 @@ class Sigstore:
 
         chain = [{"rawBytes": b64(c.public_bytes(Encoding.DER))} for c in (self.authority, self.root)]
         subject = {"organization": "between", "commonName": "between"}
-        document = {
+        document: dict[str, Any] = {
             "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
             "tlogs": [log(self.log, self.url)],
             "certificateAuthorities": [
@@ -137,8 +138,10 @@ class Sigstore:
                 }
             ],
             "ctlogs": [log(self.seen, "https://ct.example.org")],
-            **changed,
         }
+        end = (AT - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        for entry in document[retired] if retired else ():
+            (entry if retired == "certificateAuthorities" else entry["publicKey"])["validFor"] = {**since, "end": end}
         return json.dumps(document).encode()
 
     def signer(

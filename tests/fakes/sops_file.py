@@ -30,6 +30,12 @@ def for_vault(document: Mapping[str, Any], url: str, key: bytes, *, fields: tupl
     return sealed_with(document, key, {"hc_vault": [{**entry, "created_at": MODIFIED}]}, fields=fields)
 
 
+def for_aws(document: Mapping[str, Any], arn: str, key: bytes, *, fields: tuple[str, ...] = DATA) -> str:
+    """The same for AWS KMS."""
+    entry = {"arn": arn, "enc": "c2VhbGVk", "aws_profile": "", "created_at": MODIFIED}
+    return sealed_with(document, key, {"kms": [entry]}, fields=fields)
+
+
 def sealed_with(document: Mapping[str, Any], key: bytes, master: Mapping[str, Any], *, fields: tuple[str, ...]) -> str:
     """The document sealed with this data key, and these entries for master keys."""
     code = hashlib.sha512()

@@ -46,10 +46,12 @@ class Site:
 
 
 @contextmanager
-def web_server(site: Site | None = None, tls: tuple[Path, Path] | None = None) -> Iterator[Site]:
+def web_server(
+    site: Site | None = None, tls: tuple[Path, Path] | None = None, *, address: str = "127.0.0.1", port: int = 0
+) -> Iterator[Site]:
     """Serve the site until the context ends; `tls` are the files of certificate and key."""
     served = site or Site()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"site": served}))
+    server = ThreadingHTTPServer((address, port), type("Handler", (_Handler,), {"site": served}))
     server.daemon_threads = True
     scheme = "http"
     if tls:
@@ -57,7 +59,7 @@ def web_server(site: Site | None = None, tls: tuple[Path, Path] | None = None) -
         context.load_cert_chain(*tls)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         scheme = "https"
-    served.url = f"{scheme}://127.0.0.1:{server.server_address[1]}"
+    served.url = f"{scheme}://{address}:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -80,6 +82,9 @@ class _Handler(BaseHTTPRequestHandler):
             super().handle()
         except (OSError, ValueError):  # the client has gone, or does not trust us
             self.close_connection = True
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def do_GET(self) -> None:
         site, path = self.site, urlsplit(self.path).path
@@ -108,7 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def _never_end(self) -> None:
         self._note(200)

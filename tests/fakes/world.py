@@ -160,7 +160,7 @@ class World:
 
     @asynccontextmanager
     async def engine(
-        self, *, watch: bool = False, write: bool = True, loaded: Loaded | None = None
+        self, *, watch: bool = False, write: bool = True, resume: bool = False, loaded: Loaded | None = None
     ) -> AsyncIterator[Engine]:
         """The engine at work on what is declared."""
         begun, over = anyio.Event(), anyio.Event()
@@ -173,7 +173,7 @@ class World:
 
         secrets = Secrets()
         logger = log.make(sys.stderr, json=False, secrets=secrets, level=self.level)
-        mode = Mode(write=write, watch=watch, log=logger, secrets=secrets)
+        mode = Mode(write=write, watch=watch, resume=resume, log=logger, secrets=secrets)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(partial(compose.engaged, loaded or self.load(), mode, body, on_outcome=self.heard.note))
             await begun.wait()

@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
-from fakes import proxy
+from fakes import account, proxy
 from fakes.proxy import Proxy
 from fakes.world import SOURCE, World, app_ref, kustomization, maps
 
 from gitopsd.model.outcome import Phase
+from gitopsd.plugin import yaml
 from gitopsd.plugin.conformance.scene import eventually
 
 pytestmark = pytest.mark.asyncio
 
-LEASE = "/apis/coordination.k8s.io/v1/namespaces/gitopsd-system/leases/actor.default"
 EXPIRED = proxy.status(401, reason="Unauthorized", message="Unauthorized")
 
 
 async def test_an_expired_token_is_read_again_from_its_file_and_nothing_is_lost(world: World, faulty: Proxy) -> None:
     world.repository.commit(maps("app", "a"))
     world.declare(kustomization("app", "retryInterval: 1s"))
-    token = world.folder / "token"
-    token.write_text(world.running.token)
-    kubeconfig = world.folder / "kubeconfig"
-    text = msgspec.json.decode(kubeconfig.read_bytes())
+    token, kubeconfig = world.folder / "token", world.folder / "kubeconfig"
+    old, renewed = [await account.token(world) for _ in range(2)]
+    token.write_text(old)
+    text = yaml.read(kubeconfig.read_bytes())
     text["users"][0]["user"] = {"tokenFile": str(token)}
-    kubeconfig.write_bytes(msgspec.json.encode(text))
+    kubeconfig.write_text(yaml.write(text))
     async with world.engine(watch=True) as engine:
         await world.until("app")
-        old = world.running.token
         expired = faulty.add(EXPIRED, header=("Authorization", old))
-        world.running.token = "the-next-one"
         oid = world.repository.commit(maps("app", "b"))
         await engine.reconcile(SOURCE, "now")
         failed = await world.until("app", Phase.RETRYING, at=oid)
         assert "does not accept the credentials" in failed.message
         assert expired.met
-        token.write_text("the-next-one")
+        token.write_text(renewed)
         await world.until("app", at=oid)
-    world.http.headers["Authorization"] = "Bearer the-next-one"  # type: ignore[index]
     assert await world.exists("a", "b")
 
 
@@ -75,7 +71,8 @@ async def test_a_lease_that_is_lost_in_the_middle_of_the_work_ends_it_before_the
 
 
 async def stolen(world: World) -> None:
-    lease = await world.get(LEASE)
+    path = f"/apis/coordination.k8s.io/v1/namespaces/gitopsd-system/leases/actor.{world.instance}"
+    lease = await world.get(path)
     assert lease is not None
     lease["spec"] = {**lease["spec"], "holderIdentity": "thief", "leaseDurationSeconds": 3600}
-    await world.send("PUT", LEASE, lease)
+    await world.send("PUT", path, lease)

@@ -22,6 +22,8 @@ SHARED = Decryption(provider="sops", keys=ALL, verify=True)
         (Decryption(verify=False), SHARED, Decryption(provider="sops", keys=ALL, verify=False)),
         (Decryption(provider="sops", keys=OWN), SHARED, Decryption(provider="sops", keys=OWN, verify=True)),
         (Decryption(provider="sops"), Decryption(verify=False), Decryption(provider="sops", verify=False)),
+        (Decryption(provider="sops"), Decryption(account="b"), Decryption(provider="sops", account="b")),
+        (Decryption(provider="sops", account="a"), Decryption(account="b"), Decryption(provider="sops", account="a")),
     ],
 )
 def test_the_apps_own_goes_before_what_is_set_for_all(

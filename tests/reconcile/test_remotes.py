@@ -1,8 +1,8 @@
 import pytest
 
 from gitopsd.model.remote import Remote
+from gitopsd.plugin.sources.reach import Reach
 from gitopsd.reconcile import remotes
-from gitopsd.reconcile.remotes import Reach
 
 ANY = Reach(hosts=("*",))
 
@@ -36,6 +36,8 @@ def test_hosts_that_the_settings_name_may_be_asked(url: str, reach: Reach) -> No
         ("https://github.com@evil.org/o/r", Reach(hosts=("github.com",)), "the host 'evil.org' is not among"),
         ("https://github.com", Reach(), "the host 'github.com' is not among"),
         ("http://example.org/o/r", ANY, "is http"),
+        ("https://169.254.169.254/o/r", ANY, "an address of this machine's own link"),
+        ("http://metadata.google.internal/", Reach(hosts=("*",), plain=True), "an address of this machine's own link"),
         ("ssh://git@example.org/o/r", ANY, "by https only"),
         ("git@example.org:o/r", ANY, "by https only"),
         ("file:///srv", ANY, "by https only"),

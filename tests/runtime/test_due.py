@@ -41,6 +41,14 @@ def test_the_first_interval_after_a_start_is_spread_and_never_longer(seed: int) 
     assert 300 <= delay <= 600
 
 
+@given(seed=st.integers())
+def test_a_source_that_goes_on_from_an_earlier_run_is_due_within_the_rest_of_its_interval(seed: int) -> None:
+    delay = due.delay(outcome(Phase.READY, retry_after=20), SOURCE, Pace(), Record(), Random(seed))
+
+    assert delay is not None
+    assert 0 <= delay <= 20
+
+
 def test_an_app_retries_after_its_fixed_retry_interval_however_often_it_failed() -> None:
     delays = {due.delay(outcome(Phase.RETRYING), APP, Pace(), Record(failures=n), Random(0)) for n in range(50)}
 

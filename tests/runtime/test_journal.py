@@ -16,12 +16,14 @@ from gitopsd.model.errors import Transient
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.manifest import Body
 from gitopsd.model.outcome import LedgerRow
+from gitopsd.model.tree import Polled
 from gitopsd.runtime.journal import AppOfCluster, Journal, Marks
 
 REF = ObjectRef(kind="Kustomization", namespace="flux-system", name="apps")
 OTHER = ObjectRef(kind="Kustomization", namespace="flux-system", name="other")
 ONE = ResourceId(group="", kind="ConfigMap", namespace="default", name="one")
 TWO = ResourceId(group="", kind="ConfigMap", namespace="default", name="two")
+POLLED = Polled(at=datetime(2026, 1, 1, tzinfo=UTC), spec=Digest("spec"))
 
 pytestmark = pytest.mark.asyncio
 
@@ -33,6 +35,7 @@ class Disk:
         self.threads: set[int] = set()
         self.rows: list[LedgerRow] = []
         self.statuses: dict[ObjectRef, Mapping[str, Any]] = {}
+        self.polls: dict[ObjectRef, Polled] = {}
         self.marks: dict[AppOfCluster, dict[ResourceId, Applied]] = {}
         self.children: dict[ObjectRef, Sequence[Body]] = {}
 
@@ -43,6 +46,10 @@ class Disk:
     def keep_statuses(self, statuses: Mapping[ObjectRef, Mapping[str, Any]]) -> None:
         self._write("statuses")
         self.statuses.update(statuses)
+
+    def keep_polls(self, polls: Mapping[ObjectRef, Polled]) -> None:
+        self._write("polls")
+        self.polls.update(polls)
 
     def keep_applied(self, marks: Mapping[AppOfCluster, Marks]) -> None:
         self._write("marks")
@@ -110,13 +117,13 @@ async def test_what_is_noted_is_written_without_being_asked() -> None:
     assert disk.statuses == {REF: {"ready": True}}
 
 
-@pytest.mark.parametrize("full", ["ledger", "statuses", "marks"])
+@pytest.mark.parametrize("full", ["ledger", "statuses", "polls", "marks"])
 async def test_a_full_disk_loses_nothing_writes_nothing_twice_and_says_so(full: str) -> None:
     disk, seen = Disk(), LogCapture()
     journal = Journal(disk, structlog.wrap_logger(None, processors=[seen]))
     disk.full = {full}
     journal.note(REF, status={"ready": False}, row=row("r1"))
-    journal.note(OTHER, status={"ready": True}, row=None)
+    journal.note(OTHER, status={"ready": True}, polled=POLLED)
     journal.keep_applied("uid", REF, {ONE: mark("1")})
     await journal.flush()
     assert [entry["problem"] for entry in seen.entries] == ["the disk is full; free some space"]
@@ -128,6 +135,7 @@ async def test_a_full_disk_loses_nothing_writes_nothing_twice_and_says_so(full: 
 
     assert disk.rows == [row("r1"), row("r2")]
     assert disk.statuses == {REF: {"ready": True}, OTHER: {"ready": True}}
+    assert disk.polls == {OTHER: POLLED}
     assert disk.marks == {("uid", REF): {ONE: mark("1"), TWO: mark("2")}}
 
 

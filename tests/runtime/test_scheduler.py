@@ -483,3 +483,22 @@ async def test_an_intent_tells_when_to_look_and_whom_to_listen_to() -> None:
     assert Scheduled.of(declared, of_dependent).listens_to == {infra}
     assert Scheduled.of(declared, of_source).timing == Timing(interval=60, polls_when_stalled=True)
     assert Scheduled.of(declared, Unserved(ref=declared.ref)).timing == Timing()
+
+
+async def test_a_thousand_sources_that_go_on_from_an_earlier_run_are_asked_evenly_over_an_interval() -> None:
+    sources = [source(f"git{number}") for number in range(1000)]
+    first: set[ObjectRef] = set()
+
+    async def step(attempt: Attempt) -> Outcome:
+        begins = attempt.ref not in first
+        first.add(attempt.ref)
+        return replace(outcome(attempt.ref, revision="r1"), retry_after=60.0 if begins else None)
+
+    async with World() as world:
+        world.steps = dict.fromkeys((s.ref for s in sources), step)
+        world.scheduler.declare(sources)
+        await anyio.sleep(60)
+
+    polled = [times[1] for s in sources if (times := world.times(s))]
+    assert len(polled) == 1000
+    assert all(60 < number < 140 for number in Counter(int(time / 6) for time in polled).values())

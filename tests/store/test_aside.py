@@ -55,6 +55,8 @@ def test_what_a_plan_must_not_write_is_a_bug(store: Store) -> None:
     aside = Aside(store)
     with pytest.raises(AssertionError, match="status"):
         aside.keep_statuses({APP: {}})
+    with pytest.raises(AssertionError, match="polled"):
+        aside.keep_polls({})
     with pytest.raises(AssertionError, match="ledger"):
         aside.append([])
     with pytest.raises(AssertionError, match="applied"):

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -159,6 +160,36 @@ def test_a_file_in_the_folders_place_is_named(folder: Path) -> None:
 
     with pytest.raises(Transient, match="state"):
         Store.open(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser writes into other users' folders")
+def test_what_the_superuser_makes_in_a_users_folder_is_the_users(folder: Path, tmp_path: Path) -> None:
+    folder.mkdir()
+    os.chown(folder, 12345, 12346)
+    (tmp_path / "elsewhere").touch()
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "named").symlink_to(folder)
+    with Store.open(tmp_path / "named") as store:
+        store.append([ROW])
+
+    assert {(path.lstat().st_uid, path.lstat().st_gid) for path in folder.rglob("*")} == {(12345, 12346)}
+    assert (tmp_path / "elsewhere").stat().st_uid == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to act as another user")
+def test_a_cache_that_is_somebody_elses_is_named() -> None:
+    with tempfile.TemporaryDirectory() as above:
+        folder = Path(above) / "state"
+        Store.open(folder).close()
+        os.chmod(above, 0o755)
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, *((0, 0) if path.name == "cache" else (12345, 12346)))
+        os.seteuid(12345)
+        try:
+            with pytest.raises(UsageError, match="cache: Permission denied; check the owner and mode of"):
+                Store.open(folder)
+        finally:
+            os.seteuid(0)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from gitopsd.model.change import Applied
 from gitopsd.model.digest import of_bytes
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.outcome import LedgerRow
+from gitopsd.model.tree import Polled
 from gitopsd.store import Store
 
 APP = ObjectRef(kind="Kustomization", namespace="flux-system", name="app")
@@ -65,6 +66,17 @@ def test_children_are_kept_by_parent_until_it_declares_none_or_is_forgotten(stor
 
     store.forget(APP)
     assert store.children() == {}
+
+
+def test_polls_are_kept_by_source_until_it_is_forgotten(store: Store) -> None:
+    at = datetime(2026, 1, 1, 12, 0, 0, 250_000, tzinfo=UTC)
+    first, second = Polled(at=at, spec=of_bytes(b"1")), Polled(at=at, spec=of_bytes(b"2"), failing=True)
+    store.keep_polls({APP: first, OTHER: first})
+    store.keep_polls({OTHER: second})
+    assert store.polls() == {APP: first, OTHER: second}
+
+    store.forget(APP)
+    assert store.polls() == {OTHER: second}
 
 
 def test_status_is_kept_by_object(store: Store) -> None:

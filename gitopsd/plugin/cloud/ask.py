@@ -14,7 +14,7 @@ from gitopsd.model.errors import GitopsdError, Rejected, Transient
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.egress import ForbiddenAddress
 from gitopsd.plugin.http import Tls
-from gitopsd.plugin.sources import access, follow, network
+from gitopsd.plugin.sources import access, follow, hosts, network
 
 MAX_ANSWER = 1 << 20
 _BUSY = frozenset({408, 425, 429})
@@ -56,7 +56,7 @@ async def text(ask: Ask, ctx: Context, timeout: float) -> bytes:
             body = await network.body(response, MAX_ANSWER, what, reason=access.FAILED)
             if 200 <= response.status < 300:
                 return body
-            after = network.retry_after(response.headers.get("Retry-After", ""), ctx.now())
+            after = hosts.pause(response.headers, ctx.now())
     raise _refused(ask, response.status, body, after)
 
 

@@ -1,6 +1,6 @@
 """A client of OCI registries for plugins: references, logins, manifests, blobs, referrers. Over `Context.http` only.
 
-    registries = oci.Registries()          # kept by the plugin: tokens, and who asked to be left alone
+    registries = oci.Registries()          # kept by the plugin: tokens, and who speaks plain http
     async with registries.open(repository, oci.Way(credential=...), ctx, timeout=60.0) as client:
         found = await client.head("latest")
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gitopsd.model.errors import GitopsdError, Rejected, Transient
+from gitopsd.model.errors import GitopsdError, Rejected
 from gitopsd.plugin.oci.manifest import FAILED
-from gitopsd.plugin.sources import access, network
+from gitopsd.plugin.sources import access
+from gitopsd.plugin.sources.hosts import HostFailed
 
 if TYPE_CHECKING:
     import aiohttp
@@ -19,10 +19,21 @@ class NotFound(Rejected):
     """The registry does not have it."""
 
 
-def refused(response: aiohttp.ClientResponse, data: bytes, what: str, *, login: bool, at: str) -> GitopsdError:
-    """The error for a status that is not the one hoped for; `login` is whether there was one, `at` where it is named."""
+def refused(
+    response: aiohttp.ClientResponse, data: bytes, what: str, *, login: bool, at: str, wait: float | None = None
+) -> GitopsdError:
+    """The error for a status that is not the one hoped for.
+
+    `login` is whether there was one, `at` where it is named, `wait` how many seconds the answer asks to stay away.
+    """
     status, said = response.status, _words(data)
     match status:
+        case _ if status == 429 or status >= 500 or (status == 403 and wait is not None):
+            return HostFailed(
+                f"{what}: the registry answered {status}{said}; it is asked again later",
+                reason=FAILED,
+                retry_after=wait,
+            )
         case 401 | 403 if login:
             return Rejected(
                 f"{what}: the registry refused the login ({status}{said}); check {at}", reason=access.FAILED
@@ -36,13 +47,6 @@ def refused(response: aiohttp.ClientResponse, data: bytes, what: str, *, login: 
             return NotFound(f"{what}: not found in the registry (404{said})", reason=FAILED)
         case 407:
             return Rejected(f"{what}: the proxy on the way asks for a login (407)", reason=FAILED)
-        case _ if status == 429 or status >= 500:
-            after = network.retry_after(response.headers.get("Retry-After", ""), datetime.now(UTC))
-            return Transient(
-                f"{what}: the registry answered {status}{said}; it is asked again later",
-                reason=FAILED,
-                retry_after=after,
-            )
     return Rejected(f"{what}: the registry answered {status}{said}", reason=FAILED)
 
 

@@ -43,25 +43,16 @@ class Registries:
 
     @asynccontextmanager
     async def open(self, repository: Repository, way: Way, ctx: Outside, *, timeout: float) -> AsyncIterator[Client]:
-        """A client of one repository; `timeout` in seconds for each request. Errors of the network become our own."""
-        import aiohttp  # heavy: not before there is something to ask
-
+        """A client of one repository; `timeout` in seconds for each request."""
         tls = replace(way.tls, insecure=True) if way.insecure and way.tls == Tls() else way.tls
-        with network.translated(
-            str(repository), timeout=timeout, reason=FAILED, trust=f"; put its CA into {way.trust_at}"
-        ):
-            socks = ctx.http.socks(f"https://{repository.server}/")
-            async with ctx.http.session(tls=tls, timeout=timeout, proxy=socks) as session:
-                connection = Connection(session, repository, way, ctx, self._memory)
-                try:
-                    yield Client(connection, repository)
-                except Rejected as error:
-                    if error.reason == access.FAILED:
-                        way.refused()
-                    raise
-                except (aiohttp.ClientError, OSError):
-                    self._memory.origins.pop(connection.key, None)  # it may speak otherwise now
-                    raise
+        socks = ctx.http.socks(f"https://{repository.server}/")
+        async with ctx.http.session(tls=tls, timeout=timeout, proxy=socks) as session:
+            try:
+                yield Client(Connection(session, repository, way, ctx, self._memory, timeout), repository)
+            except Rejected as error:
+                if error.reason == access.FAILED:
+                    way.refused()
+                raise
 
 
 class Client:
@@ -107,11 +98,11 @@ class Client:
             found = await self.manifest(child.digest)
         raise Rejected(f"{self._at(ref)} is an index in an index, deeper than {MAX_NESTED}", reason=FAILED)
 
-    async def tags(self) -> Sequence[str]:
-        """Every tag of the repository, page by page."""
+    async def tags(self, *, pages: int = MAX_PAGES) -> Sequence[str]:
+        """Every tag of the repository, page by page. Raises `Rejected` for more than `pages` of them."""
         found: list[str] = []
         path = "tags/list"
-        for _ in range(MAX_PAGES):
+        for _ in range(pages):
             async with self.send("GET", path) as response:
                 body = await network.body(response, MAX_PAGE, f"{self.repository}: the list of tags", reason=FAILED)
                 link = _NEXT.search(response.headers.get("Link", ""))
@@ -122,7 +113,7 @@ class Client:
             if not link:
                 return found
             path = follow.target(here, link[1], reason=FAILED)
-        raise Rejected(f"{self.repository}: the list of tags has more than {MAX_PAGES:,} pages", reason=FAILED)
+        raise Rejected(f"{self.repository}: the list of tags has more than {pages:,} pages", reason=FAILED)
 
     async def blob(self, wanted: Descriptor, *, limit: int = MAX_SMALL) -> bytes:
         """The bytes of a small blob, checked."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ import msgspec
 from gitopsd.model.errors import Rejected
 from gitopsd.plugin.oci import answers
 from gitopsd.plugin.oci.credentials import Credential
-from gitopsd.plugin.sources import access, follow, network
+from gitopsd.plugin.sources import access, follow, hosts, network
 
 if TYPE_CHECKING:
     import aiohttp
@@ -62,8 +63,13 @@ class Door:
     login_at: str = "spec.secretRef"
 
 
-Proxy = Callable[[str], str | None]
-"""The proxy for a URL."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """How a token service is asked. `proxy` is that for a URL, `turn` a turn at the host of one."""
+
+    session: aiohttp.ClientSession
+    proxy: Callable[[str], str | None]
+    turn: Callable[[str], AbstractAsyncContextManager[None]]
 
 
 class Grants:
@@ -106,7 +112,7 @@ def challenge(headers: Sequence[str]) -> Challenge | None:
     return None
 
 
-async def grant(session: aiohttp.ClientSession, wanted: Challenge, door: Door, now: datetime, proxy: Proxy) -> Grant:
+async def grant(line: Line, wanted: Challenge, door: Door, now: datetime) -> Grant:
     """Meet a challenge. Raises `Rejected` where that needs a login that there is not, or the service says no."""
     login = door.credential or Credential()
     if login.bearer:
@@ -118,7 +124,8 @@ async def grant(session: aiohttp.ClientSession, wanted: Challenge, door: Door, n
     # the service is named by the registry, so it is looked at as a redirect is
     realm = follow.target(door.origin, wanted.realm, reason=access.FAILED, how="sends for a token")
     wanted = replace(wanted, realm=realm)
-    said = await _token(session, wanted, door, login, proxy)
+    async with line.turn(realm):
+        said = await _token(line, wanted, door, login, now)
     token = said.get("token") or said.get("access_token")
     if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
         raise Rejected(f"{follow.place(wanted.realm)} gave no token", reason=access.FAILED)
@@ -127,24 +134,22 @@ async def grant(session: aiohttp.ClientSession, wanted: Challenge, door: Door, n
     return Grant(value=f"Bearer {token}", until=now + timedelta(seconds=seconds))
 
 
-async def _token(
-    session: aiohttp.ClientSession, wanted: Challenge, door: Door, login: Credential, proxy: Proxy
-) -> Mapping[str, Any]:
+async def _token(line: Line, wanted: Challenge, door: Door, login: Credential, now: datetime) -> Mapping[str, Any]:
     asked = {"service": wanted.service, "scope": door.scope or wanted.scope}
     if login.identity:
         form = {**asked, "grant_type": "refresh_token", "client_id": "gitopsd", "refresh_token": login.identity}
-        request = session.post(wanted.realm, data=form, proxy=proxy(wanted.realm), allow_redirects=False)
+        request = line.session.post(wanted.realm, data=form, proxy=line.proxy(wanted.realm), allow_redirects=False)
     else:
         headers = {"Authorization": access.basic(login.username, login.password)} if login.username else {}
         joint = "&" if urlsplit(wanted.realm).query else "?"
         url = wanted.realm + joint + urlencode({name: value for name, value in asked.items() if value})
-        request = session.get(follow.exact(url), headers=headers, proxy=proxy(url), allow_redirects=False)
+        request = line.session.get(follow.exact(url), headers=headers, proxy=line.proxy(url), allow_redirects=False)
     async with request as response:
         body = await network.body(response, MAX_ANSWER, follow.place(wanted.realm), reason=access.FAILED)
         if response.status != 200:
-            raise answers.refused(
-                response, body, follow.place(wanted.realm), login=door.credential is not None, at=door.login_at
-            )
+            place, login_is = follow.place(wanted.realm), door.credential is not None
+            wait = hosts.pause(response.headers, now)
+            raise answers.refused(response, body, place, login=login_is, at=door.login_at, wait=wait)
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, msgspec.ValidationError) as error:

@@ -1,7 +1,7 @@
 """Requests to one registry: login on demand, redirects, pauses, plain HTTP where it is allowed. It knows no manifests.
 
-Credentials go to the registry alone and are dropped where a redirect leaves it. Who says "too many requests" is left alone by
-everybody here until the time that it names, since limits are the host's and not the object's.
+Credentials go to the registry alone and are dropped where a redirect leaves it. Each request takes a turn at its host, which
+counts for all sources; see `hosts`.
 """
 
 from __future__ import annotations
@@ -9,24 +9,22 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
 
-from gitopsd.model.errors import Rejected, Transient
+from gitopsd.model.errors import Rejected
 from gitopsd.plugin import http
 from gitopsd.plugin.http import Http, Tls
 from gitopsd.plugin.oci import answers, tokens
 from gitopsd.plugin.oci.credentials import Credential
 from gitopsd.plugin.oci.manifest import FAILED
 from gitopsd.plugin.oci.reference import Repository
-from gitopsd.plugin.oci.tokens import Door, Grants
-from gitopsd.plugin.sources import follow, network
+from gitopsd.plugin.oci.tokens import Door, Grants, Line
+from gitopsd.plugin.sources import follow, hosts, network
+from gitopsd.plugin.sources.hosts import HostFailed, Hosts
 
 if TYPE_CHECKING:
     import aiohttp
-
-MAX_PAUSES = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +36,7 @@ class Way:
     insecure: bool = False
     login_at: str = "spec.secretRef"
     """Where the login is named, for messages; so is the CA at `trust_at`."""
-    refused: Callable[[], object] = field(default=lambda: None, repr=False)
+    refused: Callable[[], object] = field(default=lambda: None, repr=False, compare=False)
     """Called where the login was refused, by whoever keeps it."""
     trust_at: str = "ca.crt of spec.certSecretRef"
 
@@ -52,37 +50,45 @@ class Outside(Protocol):
         ...
 
     @property
+    def hosts(self) -> Hosts:
+        """The limits of hosts."""
+        ...
+
+    @property
     def now(self) -> Callable[[], datetime]:
         """The clock."""
         ...
 
 
 class Memory:
-    """What is remembered between requests: tokens, which hosts speak plain HTTP, and which asked to be left alone."""
+    """What is remembered between requests: tokens, and which hosts speak plain HTTP."""
 
     def __init__(self) -> None:
         self.grants = Grants()
         self.origins: dict[tuple[str, bool], str] = {}
-        self.pauses: dict[str, datetime] = {}
-
-    def pause(self, host: str, until: datetime) -> None:
-        """Leave a host alone; what was noted longest ago makes room, since redirects may lead to any number of hosts."""
-        while len(self.pauses) >= MAX_PAUSES:
-            del self.pauses[next(iter(self.pauses))]
-        self.pauses[host] = until
 
 
 class Connection:
-    """Sends requests below one repository. All methods raise `Transient` and `Rejected`."""
+    """Sends requests below one repository. All methods raise `HostFailed`, `Transient` and `Rejected`.
+
+    `timeout` in seconds is that of the session.
+    """
 
     def __init__(
-        self, session: aiohttp.ClientSession, repository: Repository, way: Way, ctx: Outside, memory: Memory
+        self,
+        session: aiohttp.ClientSession,
+        repository: Repository,
+        way: Way,
+        ctx: Outside,
+        memory: Memory,
+        timeout: float,
     ) -> None:
         self._session = session
         self._repository = repository
         self._way = way
         self._ctx = ctx
         self._memory = memory
+        self._timeout = timeout
 
     @asynccontextmanager
     async def send(
@@ -93,29 +99,45 @@ class Connection:
         Answers a challenge once, follows redirects of what reads.
         """
         what = f"{self._repository}: {path}" if "://" not in path else str(self._repository)
-        origin = await self._origin()
-        url = path if "://" in path else f"{origin}/v2/{self._repository.name}/{path}"
-        door = Door(
+        url, challenged = path if "://" in path else "", False
+        for _ in range(follow.MAX_REDIRECTS + 2):
+            async with self._turn(url or f"https://{self._repository.server}"):
+                origin = await self._origin()
+                url = url or f"{origin}/v2/{self._repository.name}/{path}"
+                door = self._door(origin, push=push)
+                async with self._request(method, url, door, headers, data) as response:
+                    asked = response.status == 401 and not challenged and http.same_origin(url, origin)
+                    leads = response.status in follow.REDIRECTS and method in {"GET", "HEAD"}
+                    if leads and "Location" in response.headers:
+                        url = follow.target(url, response.headers["Location"], reason=FAILED)
+                    elif not asked:
+                        await self._check_answer(response, what)
+                        yield response
+                        return
+            if asked:  # outside the turn: the service may be the same host, and takes one of its own
+                challenged = True
+                await self._log_in(response, door)
+        raise Rejected(f"{what}: more than {follow.MAX_REDIRECTS} redirects", reason=FAILED)
+
+    @asynccontextmanager
+    async def _turn(self, url: str) -> AsyncIterator[None]:
+        """A turn at a host, in which whatever the connection meets counts against it."""
+        trust = f"; put its CA into {self._way.trust_at}"
+        async with self._ctx.hosts.turn(hosts.name(url)):
+            try:
+                with network.translated(str(self._repository), timeout=self._timeout, reason=FAILED, trust=trust):
+                    yield
+            except HostFailed:
+                self._memory.origins.pop(self.key, None)  # it may speak otherwise when it is back
+                raise
+
+    def _door(self, origin: str, *, push: bool) -> Door:
+        return Door(
             origin=origin,
             scope=f"repository:{self._repository.name}:{'pull,push' if push else 'pull'}",
             credential=self._way.credential,
             login_at=self._way.login_at,
         )
-        challenged = False
-        for _ in range(follow.MAX_REDIRECTS + 2):
-            self._check_pause(url)
-            async with self._request(method, url, door, headers, data) as response:
-                if response.status == 401 and not challenged and http.same_origin(url, origin):
-                    challenged = True
-                    await self._log_in(response, door)
-                    continue
-                if response.status in follow.REDIRECTS and method in {"GET", "HEAD"} and "Location" in response.headers:
-                    url = follow.target(url, response.headers["Location"], reason=FAILED)
-                    continue
-                await self._check_answer(response, what)
-                yield response
-                return
-        raise Rejected(f"{what}: more than {follow.MAX_REDIRECTS} redirects", reason=FAILED)
 
     def _request(
         self, method: str, url: str, door: Door, headers: Mapping[str, str], data: Any
@@ -137,28 +159,17 @@ class Connection:
             raise answers.refused(
                 response, b"", str(self._repository), login=door.credential is not None, at=self._way.login_at
             )
-        now = self._ctx.now()
-        self._memory.grants.keep(door, await tokens.grant(self._session, wanted, door, now, self._ctx.http.proxy))
+        line = Line(session=self._session, proxy=self._ctx.http.proxy, turn=self._turn)
+        self._memory.grants.keep(door, await tokens.grant(line, wanted, door, self._ctx.now()))
 
     async def _check_answer(self, response: aiohttp.ClientResponse, what: str) -> None:
+        wait = hosts.pause(response.headers, self._ctx.now())
         if response.status < 300:
+            self._ctx.hosts.heed(hosts.name(str(response.url)), wait)
             return
         data = await network.body(response, 64 << 10, what, reason=FAILED)
-        error = answers.refused(response, data, what, login=self._way.credential is not None, at=self._way.login_at)
-        if isinstance(error, Transient) and error.retry_after:
-            self._memory.pause(response.url.host or "", self._ctx.now() + timedelta(seconds=error.retry_after))
-        raise error
-
-    def _check_pause(self, url: str) -> None:
-        host = urlsplit(url).hostname or ""
-        until = self._memory.pauses.get(host)
-        if until is None:
-            return
-        rest = (until - self._ctx.now()).total_seconds()
-        if rest <= 0:
-            del self._memory.pauses[host]
-            return
-        raise Transient(f"{host} asked to be left alone until {until:%H:%M:%SZ}", reason=FAILED, retry_after=rest)
+        login = self._way.credential is not None
+        raise answers.refused(response, data, what, login=login, at=self._way.login_at, wait=wait)
 
     async def _origin(self) -> str:
         """Scheme and host. Plain HTTP only where it is allowed, and only for a host that does not speak TLS."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitopsd.model.errors import Rejected, Transient, VerificationFailed
 from gitopsd.plugin.context import Context
-from gitopsd.plugin.sources import follow, network, spool
+from gitopsd.plugin.sources import follow, hosts, network, spool
+from gitopsd.plugin.sources.hosts import HostFailed
 
 if TYPE_CHECKING:
     import aiohttp
@@ -27,31 +27,35 @@ MAX_BYTES = 4 << 30
 async def held(url: str, digest: str, ctx: Context, *, cache: str, timeout: float) -> AsyncIterator[Path]:
     """The file while it is needed. Raises `VerificationFailed` where its bytes are others, `Transient`, `Rejected`."""
     with spool.file(ctx, cache) as path:
-        with network.translated(follow.place(url), timeout=timeout, reason=FAILED):
-            await _save(url, digest, path, ctx, timeout)
+        await _save(url, digest, path, ctx, timeout)
         yield path
 
 
 async def _save(url: str, digest: str, path: Path, ctx: Context, timeout: float) -> None:
     async with ctx.http.session(limit=1, timeout=timeout, proxy=ctx.http.socks(url)) as session:
         for _ in range(follow.MAX_REDIRECTS + 1):
-            async with session.get(follow.exact(url), proxy=ctx.http.proxy(url), allow_redirects=False) as response:
-                location = response.headers.get("Location")
-                if response.status in follow.REDIRECTS and location:
-                    url = follow.target(url, location, reason=FAILED)
-                    continue
-                _check(response, url)
-                await _written(response, digest, path, follow.place(url))
-                return
+            place = follow.place(url)
+            async with ctx.hosts.turn(hosts.name(url)):
+                with network.translated(place, timeout=timeout, reason=FAILED):
+                    async with session.get(follow.exact(url), proxy=ctx.http.proxy(url), allow_redirects=False) as got:
+                        location = got.headers.get("Location")
+                        if got.status in follow.REDIRECTS and location:
+                            url = follow.target(url, location, reason=FAILED)
+                            continue
+                        _check(got, url, ctx)
+                        await _written(got, digest, path, place)
+                        return
     raise Rejected(f"{follow.place(url)}: more than {follow.MAX_REDIRECTS} redirects", reason=FAILED)
 
 
-def _check(response: aiohttp.ClientResponse, url: str) -> None:
+def _check(response: aiohttp.ClientResponse, url: str, ctx: Context) -> None:
+    wait = hosts.pause(response.headers, ctx.now())
     if response.status == 200:
+        ctx.hosts.heed(hosts.name(url), wait)
         return
     # what is not there yet, or not any more, may be there later: whoever makes artifacts removes old ones
-    after = network.retry_after(response.headers.get("Retry-After", ""), datetime.now(UTC))
-    raise Transient(f"{follow.place(url)} answered {response.status}", reason=FAILED, retry_after=after)
+    error = HostFailed if response.status == 429 or response.status >= 500 else Transient
+    raise error(f"{follow.place(url)} answered {response.status}", reason=FAILED, retry_after=wait)
 
 
 async def _written(response: aiohttp.ClientResponse, digest: str, path: Path, what: str) -> None:

@@ -1,8 +1,12 @@
-"""One request for all who ask the same at the same moment."""
+"""One request for all who ask the same at the same moment: the same address, with the same credentials and options.
+
+What is asked for stands in the key whole, credentials included: who holds others never gets an answer that they opened.
+"""
 
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -11,6 +15,9 @@ import anyio
 from gitopsd.model.errors import GitopsdError
 
 T = TypeVar("T")
+SHORTLY = 60.0
+"""Seconds for which content of a digest serves those whose turn comes after the first one was done."""
+MAX_KEPT = 256
 
 
 class _Flight(Generic[T]):
@@ -23,13 +30,21 @@ class _Flight(Generic[T]):
 
 
 class Flights(Generic[T]):
-    """Requests under way, by what they ask for. Belongs to one event loop."""
+    """Requests under way, by what they ask for. Belongs to one event loop.
 
-    def __init__(self) -> None:
+    `keep`: seconds for which an answer goes on serving whoever asks the same; for what never changes.
+    """
+
+    def __init__(self, keep: float = 0.0) -> None:
+        self._keep = keep
         self._flights: dict[Hashable, _Flight[T]] = {}
+        self._kept: OrderedDict[Hashable, tuple[float, T]] = OrderedDict()
 
     async def join(self, key: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
         """The answer of `ask`, or of the one under way for the same key. Raises what it raised, as an error of its own."""
+        self._forget()
+        if key in self._kept:
+            return self._kept[key][1]
         while (flight := self._flights.get(key)) is not None:
             await flight.landed.wait()
             if flight.error is not None:
@@ -41,6 +56,8 @@ class Flights(Generic[T]):
         try:
             flight.answer = await ask()
             flight.lost = False
+            if self._keep:
+                self._kept[key] = anyio.current_time(), flight.answer
             return flight.answer
         except GitopsdError as error:
             # A copy: each who hears of it puts the name of its object before the message.
@@ -49,3 +66,10 @@ class Flights(Generic[T]):
         finally:
             del self._flights[key]
             flight.landed.set()
+
+    def _forget(self) -> None:
+        while self._kept:
+            at, _ = next(iter(self._kept.values()))
+            if len(self._kept) <= MAX_KEPT and anyio.current_time() - at < self._keep:
+                return
+            self._kept.popitem(last=False)

@@ -1,16 +1,19 @@
 """Manners towards hosts: not too many requests at once, none while one asked to be left alone, and no rush when it is back.
 
-What a host says about its limits concerns every object that is fetched from it, so it is heeded per host and not per object.
+What a host says about its limits concerns every object that is fetched from it, by whatever protocol, so it is heeded per host
+and not per object: `Context.hosts` is one for all sources.
 While a host fails one object at a time tries it; the others are told when to come back, one after the other.
 """
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import anyio
 
@@ -25,6 +28,8 @@ FIRST, MOST = 5.0, 300.0
 LONGEST = 3600.0
 """Seconds that a host can send everybody away for."""
 MAX_HOSTS = 1024
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{0,9})?")
+_PORTS = {"http": 80, "https": 443, "ssh": 22}
 
 
 class HostFailed(Transient):
@@ -38,7 +43,7 @@ def pause(headers: Mapping[str, str], now: datetime) -> float | None:
     """
     seconds: float | None = None
     wanted = headers.get("Retry-After", "").strip()
-    if wanted.replace(".", "", 1).isdigit():
+    if _NUMBER.fullmatch(wanted):
         seconds = float(wanted)
     elif wanted:
         try:
@@ -47,8 +52,15 @@ def pause(headers: Mapping[str, str], now: datetime) -> float | None:
             seconds = None
     elif headers.get("X-RateLimit-Remaining", "").strip() == "0":
         reset = headers.get("X-RateLimit-Reset", "").strip()
-        seconds = float(reset) - now.timestamp() if reset.isdigit() else None
+        seconds = float(reset) - now.timestamp() if _NUMBER.fullmatch(reset) else None
     return None if seconds is None else min(max(seconds, 0.0), LONGEST)
+
+
+def name(url: str) -> str:
+    """The host of a URL as it is called here: with its port where that is not the scheme's own."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return host if parts.port in {None, _PORTS.get(parts.scheme)} else f"{host}:{parts.port}"
 
 
 class _Host:
@@ -64,11 +76,14 @@ class _Host:
         """Objects that were told to come back after this pause."""
 
     def rest(self, seconds: float, why: str) -> None:
-        self.until, self.why, self.waiting = anyio.current_time() + seconds, why, 0
+        now = anyio.current_time()
+        if now >= self.until:  # else some were told to come back after this very pause, one behind the other
+            self.waiting = 0
+        self.until, self.why = now + seconds, why
 
 
 class Hosts:
-    """Every host that this process asks. Belongs to one event loop."""
+    """Every host that this process asks. Belongs to one event loop. Names are those that `name` gives."""
 
     def __init__(self) -> None:
         self._hosts: OrderedDict[str, _Host] = OrderedDict()

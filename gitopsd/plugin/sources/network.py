@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from gitopsd.model.errors import GitopsdError, Rejected, Transient
 from gitopsd.plugin import egress
+from gitopsd.plugin.sources.hosts import HostFailed
 
 if TYPE_CHECKING:
     import aiohttp
 
-MAX_RETRY_AFTER = 3600.0
 PIECE = 256 << 10
 
 
@@ -34,21 +32,9 @@ async def pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         yield piece
 
 
-def retry_after(text: str, now: datetime) -> float | None:
-    """The header's seconds or date, as seconds from now; None where it says nothing that can be read."""
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return min(float(text), MAX_RETRY_AFTER)
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return min(max((at - now).total_seconds(), 0.0), MAX_RETRY_AFTER)
-
-
 @contextmanager
 def translated(what: str, *, timeout: float, reason: str, trust: str = "") -> Iterator[None]:
-    """Turn the errors of connections into the one error tree.
+    """Turn the errors of connections into the one error tree: `HostFailed` for what is true for everybody who asks there.
 
     `what` names the place in messages, `trust` what to do where the certificate is not trusted.
     """
@@ -62,16 +48,16 @@ def translated(what: str, *, timeout: float, reason: str, trust: str = "") -> It
         why = str(error.__cause__ or error)[:200]
         raise Rejected(f"{what}: the certificate is not trusted: {why}{trust}", reason=reason) from error
     except aiohttp.ClientConnectorDNSError as error:
-        raise Transient(f"{what}: the host is not known; check it, and the name service", reason=reason) from error
+        raise HostFailed(f"{what}: the host is not known; check it, and the name service", reason=reason) from error
     except TimeoutError as error:
-        raise Transient(f"{what}: no answer within {timeout:g} s", reason=reason) from error
+        raise HostFailed(f"{what}: no answer within {timeout:g} s", reason=reason) from error
     except (aiohttp.ClientConnectorError, OSError) as error:
         if forbidden := egress.why(error):
             raise Rejected(f"{what}: {forbidden}", reason=reason) from error
         why = (error.strerror or "").lower() or type(error).__name__
-        raise Transient(f"{what}: cannot be reached: {why}", reason=reason) from error
+        raise HostFailed(f"{what}: cannot be reached: {why}", reason=reason) from error
     except aiohttp.ClientHttpProxyError as error:
         raise Transient(f"{what}: the proxy on the way answered {error.status}", reason=reason) from error
     except (aiohttp.ClientError, UnicodeError) as error:
         # the texts of these errors may hold whole URLs, with what signs them
-        raise Transient(f"{what}: the connection broke ({type(error).__name__})", reason=reason) from error
+        raise HostFailed(f"{what}: the connection broke ({type(error).__name__})", reason=reason) from error

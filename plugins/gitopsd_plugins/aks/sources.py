@@ -144,7 +144,7 @@ class Source:
             account = identity.get("serviceAccountName")
             self.sheet.set("serviceAccountName", account, self._origin("objectLevelIdentity", "serviceAccountName"))
             self._note(
-                "objectLevelIdentity: the account needs the annotation azure.workload.identity/client-id",
+                "objectLevelIdentity: the account needs the annotations azure.workload.identity/client-id and tenant-id",
                 lost=not account,
             )
 

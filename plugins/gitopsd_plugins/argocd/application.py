@@ -92,7 +92,8 @@ def _one(
 def _unserved(source: Mapping[str, Any]) -> str:
     """Why a source has no counterpart; '' for one that has."""
     if source.get("chart") or source.get("helm"):
-        return f"the Helm source {source.get('chart') or source.get('path')} of {source.get('repoURL')} needs a HelmRelease"
+        url, _ = sources.without_login(str(source.get("repoURL")))
+        return f"the Helm source {source.get('chart') or source.get('path')} of {url} needs a HelmRelease"
     if source.get("plugin"):
         return "a source with a config management plugin runs a program, which gitopsd never does"
     if source.get("ref") and not source.get("path"):

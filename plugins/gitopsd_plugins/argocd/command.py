@@ -83,6 +83,7 @@ def made(bodies: Iterable[Mapping[str, Any]], *, namespace: str, head: str) -> I
     """The objects of all Applications; a repository that several follow is made once. Raises `UsageError` for none."""
     repositories: dict[str, Imported] = {}
     apps: dict[str, Imported] = {}
+    secrets: dict[str, Imported] = {}
     notes: list[Note] = []
     for body in bodies:
         kind, name = str(body.get("kind", "")), str((body.get("metadata") or {}).get("name", ""))
@@ -102,9 +103,16 @@ def made(bodies: Iterable[Mapping[str, Any]], *, namespace: str, head: str) -> I
             repositories.setdefault(
                 repository.name, Imported(body=repository.body(namespace), origins=origins, file=namespace)
             )
+            if repository.login:
+                said_of = f"the login in the repoURL of {repository.name}"
+                secrets[repository.name] = Imported(body=repository.credentials(namespace), heading=said_of)
             apps[app.id.name] = app
     if not apps and not notes:
         raise UsageError("no Application was found; name files, or a cluster with --context")
     if repositories:
         notes.append(Note(text=CREDENTIALS))
-    return Import(objects=(*repositories.values(), *apps.values()), notes=tuple(dict.fromkeys(notes)))
+    return Import(
+        objects=(*repositories.values(), *apps.values()),
+        secrets=tuple(secrets.values()),
+        notes=tuple(dict.fromkeys(notes)),
+    )

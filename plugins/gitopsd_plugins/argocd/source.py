@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from gitopsd.plugin import digest
 
@@ -13,6 +14,9 @@ API = "source.toolkit.fluxcd.io/v1"
 INTERVAL = "3m0s"
 """Argo CD's own period."""
 _SCP = re.compile(r"(?P<user>[^@/\s]+)@(?P<host>[^:/\s]+):(?P<path>.+)")
+_LOGIN = re.compile(
+    r"(?P<scheme>https?://)(?P<login>[^/]*|[^/:@]*:(?!\d+(?:/|$))[^@]*)@(?P<rest>[^@]*)", re.I | re.S
+)  # a password with a / in it, too, which no url may hold as it is
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _TAG = re.compile(r"v?\d+\.\d+(\.\d+)?([-+].*)?")
 _RANGE = re.compile(r"[*^~<>= ]|\.x\b|\|\|")
@@ -25,6 +29,13 @@ class Repository:
     name: str
     url: str
     ref: tuple[str, str]
+    login: tuple[str, str] | None = field(default=None, repr=False)
+    """User and password that stood in the URL, where Flux has none: a Secret of their own."""
+
+    @property
+    def secret(self) -> str:
+        """The name of the Secret."""
+        return f"{self.name}-auth"
 
     def body(self, namespace: str) -> dict[str, Any]:
         """As a GitRepository."""
@@ -34,16 +45,28 @@ class Repository:
             "apiVersion": API,
             "kind": "GitRepository",
             "metadata": metadata,
-            "spec": {"interval": INTERVAL, "url": self.url, "ref": {kind: value}},
+            "spec": {
+                "interval": INTERVAL,
+                "url": self.url,
+                "ref": {kind: value},
+                **({"secretRef": {"name": self.secret}} if self.login else {}),
+            },
         }
+
+    def credentials(self, namespace: str) -> dict[str, Any]:
+        """The Secret."""
+        assert self.login is not None  # else there is none
+        values = dict(zip(("username", "password"), self.login, strict=True))
+        metadata = {"name": self.secret, "namespace": namespace}
+        return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values}
 
 
 def of(source: Mapping[str, Any], head: str) -> Repository:
     """The repository of a source; `head` is the branch that HEAD stands for."""
     url, revision = str(source.get("repoURL", "")), str(source.get("targetRevision") or "HEAD")
     ref = reference(revision, head)
-    plain = normal_url(url)
-    return Repository(name=_name(plain, ref), url=plain, ref=ref)
+    plain, login = without_login(normal_url(url))
+    return Repository(name=_name(f"{plain} {login}" if login else plain, ref), url=plain, ref=ref, login=login)
 
 
 def reference(revision: str, head: str) -> tuple[str, str]:
@@ -65,8 +88,17 @@ def normal_url(url: str) -> str:
     return f"ssh://{found['user']}@{found['host']}/{found['path'].lstrip('/')}" if found else url
 
 
+def without_login(url: str) -> tuple[str, tuple[str, str] | None]:
+    """An http URL, and user and password that stood in it."""
+    found = _LOGIN.fullmatch(url)
+    if found is None:
+        return url, None
+    user, _, password = found["login"].partition(":")
+    return found["scheme"] + found["rest"], (unquote(user), unquote(password))
+
+
 def _name(url: str, ref: tuple[str, str]) -> str:
-    """The last part of the url, and enough of a digest to tell revisions and hosts apart."""
-    last = url.rstrip("/").removesuffix(".git").rpartition("/")[2].lower()
+    """The last part of the url, and enough of a digest to tell revisions, hosts and logins apart."""
+    last = url.partition(" ")[0].rstrip("/").removesuffix(".git").rpartition("/")[2].lower()
     plain = re.sub(r"[^a-z0-9]+", "-", last).strip("-")[:40] or "repository"
     return f"{plain}-{digest.of_value([url, *ref]).rpartition(':')[2][:6]}"

@@ -57,7 +57,8 @@ class Kms:
         scope = sigv4.Scope(region=region, service="kms", now=ctx.now())
         headers = sigv4.signed(keys, "POST", f"{url}/", said, body, scope)
         ask = Ask(method="POST", url=f"{url}/", headers=headers, data=body, what=named, own=own)
-        answer = await asking.json(ask, ctx, TIMEOUT)
+        with ctx.kept.minded(keys):
+            answer = await asking.json(ask, ctx, TIMEOUT)
         try:
             return base64.b64decode(answer["Plaintext"], validate=True)
         except (KeyError, TypeError, binascii.Error):

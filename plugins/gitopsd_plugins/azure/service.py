@@ -66,7 +66,8 @@ class KeyVault:
             what=named,
             own=False,
         )
-        answer = await asking.json(ask, ctx, TIMEOUT)
+        with ctx.kept.minded(token):
+            answer = await asking.json(ask, ctx, TIMEOUT)
         try:
             return base64.urlsafe_b64decode(answer["value"] + "==")
         except (KeyError, TypeError, binascii.Error):

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from gitopsd.plugin import Changes, Content, Entry, File, Intake, Rejected, Transient
-from gitopsd.plugin.sources import ignore
-from gitopsd_plugins.bucket import index, order
+from gitopsd.plugin.sources import ignore, local
+from gitopsd_plugins.bucket import index, order, remote
 from gitopsd_plugins.bucket.index import Found
-from gitopsd_plugins.bucket.order import Order
+from gitopsd_plugins.bucket.order import FolderOrder, Order
 from gitopsd_plugins.bucket.place import FAILED
 from gitopsd_plugins.bucket.remote import Gone, Remote
 
@@ -24,62 +24,74 @@ BATCH_BYTES = 16 << 20
 def revision(payload: bytes, intake: Intake) -> bytes:
     """The revision of an `Order`'s bucket now."""
     given = order.decode(payload, Order)
-    return index.revision(_listed(given, Remote(given), intake), given.provider).encode("ascii")
+    with remote.opened(given) as bucket:
+        return index.revision(_listed(given, bucket, intake), given.provider).encode("ascii")
 
 
 def fetch(payload: bytes, intake: Intake) -> bytes:
     """Run an `Order`: the objects of its revision as a tree, in the store."""
     given = order.decode(payload, Order)
-    remote = Remote(given)
-    found = _listed(given, remote, intake)
-    if index.revision(found, given.provider) != given.revision:
-        raise Transient(f"{given.place} changed while it was read; it is asked again", reason=FAILED)
-    entries: dict[str, Entry | None] = dict(_entries(given, remote, found, intake))
+    with remote.opened(given) as bucket:
+        found = _listed(given, bucket, intake)
+        if index.revision(found, given.provider) != given.revision:
+            raise Transient(f"{given.place} changed while it was read; it is asked again", reason=FAILED)
+        entries: dict[str, Entry | None] = dict(_entries(given, bucket, found, intake))
     return order.encode(intake.put(Changes(entries=entries)))
 
 
-def _listed(given: Order, remote: Remote, intake: Intake) -> Mapping[str, Found]:
-    listing = list(remote.listing())
+def folder(payload: bytes, intake: Intake) -> bytes:
+    """Run a `FolderOrder`: what a bucket with this folder in it would give."""
+    given = order.decode(payload, FolderOrder)
+    there = local.read(given.folder)
+    own = there.files.get(ignore.FILE)
+    text = there.read(own)[: ignore.MAX_BYTES].decode("utf-8", "replace") if own else ""
+    listing = [Found(name=path, etag="", size=file.size) for path, file in there.files.items()]
+    kept = index.kept(listing, given.prefix, index.rules(text, given.ignore), given.limits)
+    return order.encode(there.store(iter(kept), intake))
+
+
+def _listed(given: Order, bucket: Remote, intake: Intake) -> Mapping[str, Found]:
+    listing = list(bucket.listing())
     own = next((entry for entry in listing if entry.name == ignore.FILE), None)
-    text = "" if own is None and not given.prefix else _ignores(given, remote, own, intake)
+    text = "" if own is None and not given.prefix else _ignores(given, bucket, own, intake)
     return index.kept(listing, given.prefix, index.rules(text, given.ignore), given.limits)
 
 
-def _ignores(given: Order, remote: Remote, own: Found | None, intake: Intake) -> str:
+def _ignores(given: Order, bucket: Remote, own: Found | None, intake: Intake) -> str:
     """The text of the root `.sourceignore`; where a prefix hides it from the listing, it is asked for."""
     if own is not None and own.size > ignore.MAX_BYTES:
         raise Rejected(f"{ignore.FILE}: more than {ignore.MAX_BYTES >> 20} MiB", reason=FAILED)
     if own is not None:
-        file = _entries(given, remote, {own.name: own}, intake)[own.name]
+        file = _entries(given, bucket, {own.name: own}, intake)[own.name]
         return intake.blob(file.digest).decode("utf-8", "replace")
     try:
-        return remote.read(ignore.FILE, limit=ignore.MAX_BYTES).decode("utf-8", "replace")
+        return bucket.read(ignore.FILE, limit=ignore.MAX_BYTES).decode("utf-8", "replace")
     except Gone:
         return ""
 
 
-def _entries(given: Order, remote: Remote, found: Mapping[str, Found], intake: Intake) -> Mapping[str, File]:
+def _entries(given: Order, bucket: Remote, found: Mapping[str, Found], intake: Intake) -> Mapping[str, File]:
     """All objects as files: what the store knows is not read."""
     known = intake.known([_key(given, entry) for entry in found.values()])
     here = {name: known[key] for name, entry in found.items() if (key := _key(given, entry)) in known}
-    return {**here, **_brought(given, remote, {n: e for n, e in found.items() if n not in here}, intake)}
+    return {**here, **_brought(given, bucket, {n: e for n, e in found.items() if n not in here}, intake)}
 
 
-def _brought(given: Order, remote: Remote, missing: Mapping[str, Found], intake: Intake) -> Mapping[str, File]:
+def _brought(given: Order, bucket: Remote, missing: Mapping[str, Found], intake: Intake) -> Mapping[str, File]:
     brought: dict[str, File] = {}
     with ThreadPoolExecutor(READERS) as readers:
         for batch in _batches(missing):
-            data = readers.map(lambda entry: _read(remote, entry), batch)
+            data = readers.map(lambda entry: _read(bucket, entry), batch)
             whole = [(entry, content) for entry, content in zip(batch, data, strict=True) if content is not None]
             files = intake.add(Content(data=content, key=_key(given, entry)) for entry, content in whole)
             brought.update(zip((entry.name for entry, _ in whole), files, strict=True))
     return brought
 
 
-def _read(remote: Remote, entry: Found) -> bytes | None:
+def _read(bucket: Remote, entry: Found) -> bytes | None:
     """None for an empty object that is not there: a folder's mark, whose name ends in a slash that the listing hides."""
     try:
-        return remote.read(entry.name, entry.etag, limit=entry.size)
+        return bucket.read(entry.name, entry.etag, limit=entry.size)
     except Gone:
         if entry.size:
             raise

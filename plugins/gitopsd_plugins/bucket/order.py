@@ -49,13 +49,25 @@ class Order:
     ca_file: str = ""
     """An extra CA bundle, where the client's options name none."""
     egress: Egress = field(default_factory=Egress)
+    own_proxies: bool = True
+    """The proxy among the options is the operator's: what the setting about addresses says is not about it."""
     prefix: str = ""
     ignore: str | None = None
     revision: str = ""
     limits: Limits = Limits()
 
 
-def encode(value: Order | Stored) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderOrder:
+    """Bring a local folder as the objects of a bucket, under the bucket's rules."""
+
+    folder: str
+    prefix: str = ""
+    ignore: str | None = None
+    limits: Limits = Limits()
+
+
+def encode(value: Order | FolderOrder | Stored) -> bytes:
     """As bytes for the pipe."""
     return msgspec.msgpack.encode(value)
 

@@ -7,15 +7,18 @@ a code and a few known words are picked out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from gitopsd.plugin import GitopsdError, Misconfigured, Rejected, Transient, egress
-from gitopsd.plugin.sources import access
+from gitopsd.plugin import GitopsdError, Misconfigured, Rejected, Transient, egress, http
+from gitopsd.plugin.egress import Egress
+from gitopsd.plugin.sources import access, gate
+from gitopsd.plugin.sources.gate import Gate
+from gitopsd.plugin.sources.hosts import HostFailed
 from gitopsd_plugins.bucket.index import Found, shown
 from gitopsd_plugins.bucket.order import Order
 from gitopsd_plugins.bucket.place import FAILED
@@ -32,20 +35,28 @@ class Gone(Transient):
     """An object that was listed is not there, or is another one by now."""
 
 
-class Remote:
-    """One bucket, opened for one order. Used from several threads."""
+@contextmanager
+def opened(order: Order) -> Iterator[Remote]:
+    """One bucket, for as long as the context lasts. Raises `Rejected` where the settings leave no way to it."""
+    with ExitStack() as stack:
+        client, through = _way(order, stack)
+        yield Remote(order, _store(order, client), through)
 
-    def __init__(self, order: Order) -> None:
+
+class Remote:
+    """One bucket, made by `opened`. Used from several threads."""
+
+    def __init__(self, order: Order, store: Any, through: Gate | None) -> None:
         self._order = order
-        _check_host(order)
-        self._store = _opened(order)
+        self._store = store
+        self._gate = through
 
     def listing(self) -> Iterator[Found]:
         """All objects whose names begin with the prefix's folders. Raises `Rejected` and `Transient` naming the bucket."""
         count = 0
         # obstore's prefixes are whole folders; the rest of a prefix is left to whoever looks at the names.
         folder = self._order.prefix.rpartition("/")[0]
-        with _translated(self._order):
+        with self._translated():
             for chunk in self._store.list(folder or None, chunk_size=1000):
                 count += len(chunk)
                 if count > self._order.limits.objects:
@@ -57,15 +68,26 @@ class Remote:
         """The bytes of one object, of exactly this version. Raises `Gone` where there is none, `Rejected` over `limit`."""
         options = {"if_match": f'"{etag}"' if self._order.provider != "azure" else etag} if etag else None
         data = bytearray()
-        with _translated(self._order, name):
+        with self._translated(name):
             for chunk in self._store.get(name, options=options).stream(min_chunk_size=CHUNK):
                 data += chunk
                 if len(data) > limit:
                     raise Rejected(f"{shown(name)}: more bytes than it was listed with", reason=FAILED)
         return bytes(data)
 
+    @contextmanager
+    def _translated(self, name: str = "") -> Iterator[None]:
+        from obstore.exceptions import BaseError
 
-def _opened(order: Order) -> Any:
+        try:
+            yield
+        except (BaseError, OSError, ValueError) as error:
+            if self._gate is not None and self._gate.problem is not None:
+                raise _of_gate(self._gate.problem, self._order) from None
+            raise meaning(error, self._order, name) from None  # the cause's text may hold a signature
+
+
+def _store(order: Order, client: Mapping[str, Any]) -> Any:
     try:
         from obstore.exceptions import BaseError
         from obstore.store import AzureStore, GCSStore, S3Store
@@ -78,47 +100,60 @@ def _opened(order: Order) -> Any:
     retry = {"max_retries": 2, "retry_timeout": timedelta(seconds=order.timeout / 2)}
     try:
         made: Any = kinds.get(order.provider, S3Store)(
-            order.bucket, config=dict(order.store), client_options=_client(order), retry_config=retry, **more
+            order.bucket, config=dict(order.store), client_options=client, retry_config=retry, **more
         )
     except (BaseError, OSError, ValueError) as error:
         raise Rejected(f"{order.place}: {_about_options(error)}", reason=access.FAILED) from None
     return made
 
 
-def _check_host(order: Order) -> None:
-    """The library resolves names by itself, so that they are looked up here once more; a proxy does that for itself."""
-    if order.egress.private:
-        return
-    if "proxy_url" in order.client:
-        return
+def _way(order: Order, stack: ExitStack) -> tuple[Mapping[str, Any], Gate | None]:
+    """The options of the connection. The library looks up names by itself, so that only the gate keeps it within bounds."""
+    options: dict[str, Any] = dict(order.client)
+    bounds = order.egress
+    if order.ca_file and "root_certificate" not in options:
+        options["root_certificate"] = Path(order.ca_file).read_bytes()
+    proxy = options.get("proxy_url", "")
+    if not bounds.private:
+        with _within_bounds(order):
+            bounds.check_url(order.url)
+            proxy = _checked(proxy, bounds) if proxy and not order.own_proxies else proxy
+    if http.is_socks(proxy) or not (proxy or bounds.private):
+        through = stack.enter_context(gate.opened(bounds, timeout=order.timeout, proxy=proxy))
+        return {**options, "proxy_url": through.url}, through
+    return {**options, "proxy_url": proxy} if proxy else options, None
+
+
+def _checked(proxy: str, bounds: Egress) -> str:
+    """The proxy of a Secret by its address, so that its name is looked up once."""
+    if proxy.startswith("https://"):
+        raise egress.ForbiddenAddress(
+            "an https:// proxy is no way while the setting network.privateAddresses forbids addresses; use http:// or socks5://"
+        )
+    return egress.pinned(proxy, bounds)
+
+
+@contextmanager
+def _within_bounds(order: Order) -> Iterator[None]:
     try:
-        egress.check_host(urlsplit(order.url).hostname or "", order.egress)
-    except egress.ForbiddenAddress as error:
-        raise Rejected(f"{order.place}: {error}", reason=FAILED) from error
+        yield
     except OSError as error:
-        raise Transient(f"the host of {order.place} is not known; check spec.endpoint", reason=FAILED) from error
+        raise _of_gate(error, order) from error
 
 
-def _client(order: Order) -> dict[str, Any]:
-    if not order.ca_file or "root_certificate" in order.client:
-        return dict(order.client)
-    return {**order.client, "root_certificate": Path(order.ca_file).read_bytes()}
+def _of_gate(error: OSError, order: Order) -> GitopsdError:
+    """What it means that the way was refused, or led nowhere."""
+    if isinstance(error, egress.ForbiddenAddress):
+        return Rejected(f"{order.place}: {error}", reason=FAILED)
+    if isinstance(error, socket.gaierror):
+        return HostFailed(f"the host of {order.place} is not known; check spec.endpoint", reason=FAILED)
+    return HostFailed(f"{order.place} cannot be reached; check spec.endpoint", reason=FAILED)
 
 
 def _about_options(error: Exception) -> str:
     if "ertificate" in str(error):
         return "the CA certificates cannot be read; check spec.certSecretRef"
     return "the credentials cannot be used; check the form of the keys in spec.secretRef"
-
-
-@contextmanager
-def _translated(order: Order, name: str = "") -> Iterator[None]:
-    from obstore.exceptions import BaseError
-
-    try:
-        yield
-    except (BaseError, OSError, ValueError) as error:
-        raise meaning(error, order, name) from None  # the cause's text may hold a signature
 
 
 def meaning(error: Exception, order: Order, name: str = "") -> GitopsdError:
@@ -146,7 +181,7 @@ def _of_status(status: int, code: str, order: Order) -> GitopsdError | None:
     if status == 404:
         return Rejected(f"{order.place} not found ({said}); check spec.bucketName and spec.endpoint", reason=FAILED)
     if status in {429, 500, 502, 503, 504}:
-        return Transient(f"{order.place} answered {said}; it is asked again later", reason=FAILED)
+        return HostFailed(f"{order.place} answered {said}; it is asked again later", reason=FAILED)
     if status in {301, 307}:
         return Rejected(f"{order.place} is elsewhere ({said}); check spec.region and spec.endpoint", reason=FAILED)
     if status:
@@ -156,12 +191,12 @@ def _of_status(status: int, code: str, order: Order) -> GitopsdError | None:
 
 def _of_connection(text: str, order: Order) -> GitopsdError:
     if "TimedOut" in text or "timed out" in text:
-        return Transient(f"{order.place} did not answer within {order.timeout:g} s; see spec.timeout", reason=FAILED)
+        return HostFailed(f"{order.place} did not answer within {order.timeout:g} s; see spec.timeout", reason=FAILED)
     if "ertificate" in text or "UnknownIssuer" in text:
         return Rejected(
             f"the certificate of {order.place} is not trusted; put its CA as ca.crt into spec.certSecretRef",
             reason=FAILED,
         )
     if "dns error" in text:
-        return Transient(f"the host of {order.place} is not known; check spec.endpoint", reason=FAILED)
-    return Transient(f"{order.place} cannot be reached; check spec.endpoint", reason=FAILED)
+        return HostFailed(f"the host of {order.place} is not known; check spec.endpoint", reason=FAILED)
+    return HostFailed(f"{order.place} cannot be reached; check spec.endpoint", reason=FAILED)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gitopsd.plugin import Artifact, Context, GitopsdError, NotReady, ObjectRef, Revision, SourceIntent, Stored
-from gitopsd.plugin.sources import archive, download, follow
+from gitopsd.plugin.sources import archive, download, follow, local
 from gitopsd.plugin.sources.archive import ArchiveError, Unpacked, Unpacking
 from gitopsd_plugins.external.artifact import Wanted
 
@@ -38,6 +38,11 @@ class ExternalSource:
         if found.links:
             ctx.log.warning("symbolic links left out", object=str(intent.ref), paths=", ".join(found.links))
         return replace(found.stored, metadata=wanted.metadata)
+
+    async def folder(self, intent: SourceIntent, folder: Path, ctx: Context) -> Stored:
+        """A local folder as the content of the artifact: all of it, as no ignore rules apply."""
+        with _named(intent.ref):
+            return await local.stored(folder, ctx, timeout=intent.timeout.total_seconds())
 
 
 async def _unpacked(file: Path, wanted: Wanted, ctx: Context, timeout: float) -> Unpacked:

@@ -48,7 +48,8 @@ class Kms:
             what=named,
             own=not given,
         )
-        answer = await asking.json(ask, ctx, TIMEOUT)
+        with ctx.kept.minded(token):
+            answer = await asking.json(ask, ctx, TIMEOUT)
         try:
             return base64.b64decode(answer["plaintext"], validate=True)
         except (KeyError, TypeError, binascii.Error):

@@ -20,13 +20,15 @@ def commit(repo: Repo, objects: GitObjects, given: FetchOrder) -> None:
     haves = [oid for oid in dict.fromkeys((given.base, cache.last(repo))) if objects.has(oid)]
     limit = given.limits.download
     try:
-        connection.fetch(repo, (given.commit,), haves=haves, depth=1, ref=given.ref, limit=limit)
+        connection.fetch(objects, (given.commit,), haves=haves, depth=1, ref=given.ref, limit=limit)
     except Refused as refusal:
         if given.ref:
-            connection.fetch(repo, (_tag(connection, given, refusal),), haves=(), depth=1, ref=given.ref, limit=limit)
+            connection.fetch(
+                objects, (_tag(connection, given, refusal),), haves=(), depth=1, ref=given.ref, limit=limit
+            )
         else:
             tips = {found.oid for found in connection.refs(("refs/heads/",)).values()}
-            connection.fetch(repo, tuple(sorted(tips)), haves=(), depth=None, ref="", limit=limit)
+            connection.fetch(objects, tuple(sorted(tips)), haves=(), depth=None, ref="", limit=limit)
     if not objects.has(given.commit):
         raise Rejected(
             f"commit {given.commit} not found at {given.remote.address}; check spec.ref.commit", reason=FAILED
@@ -49,7 +51,7 @@ def branch(repo: Repo, objects: GitObjects, given: FetchOrder) -> None:
     if tip is not None and not objects.has(tip.commit):
         last = cache.last(repo)
         haves = [last] if objects.has(last) else []
-        connection.fetch(repo, (tip.commit,), haves=haves, depth=None, ref=ref, limit=given.limits.download)
+        connection.fetch(objects, (tip.commit,), haves=haves, depth=None, ref=ref, limit=given.limits.download)
     check_branch(objects, given, tip)
 
 
@@ -59,7 +61,7 @@ def tag(repo: Repo, objects: GitObjects, given: FetchOrder) -> str:
     found = annotated(given, connection.refs((given.ref,)).get(given.ref))
     if found and not objects.has(found):
         haves = [given.commit] if objects.has(given.commit) else []
-        connection.fetch(repo, (found,), haves=haves, depth=1, ref=given.ref, limit=given.limits.download)
+        connection.fetch(objects, (found,), haves=haves, depth=1, ref=given.ref, limit=given.limits.download)
     return found
 
 

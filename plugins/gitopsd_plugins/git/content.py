@@ -20,8 +20,6 @@ from gitopsd_plugins.git.listing import SUBMODULE, Leaf, Listing
 from gitopsd_plugins.git.order import FetchOrder, FolderOrder, Limits
 from gitopsd_plugins.git.reference import FAILED
 
-BATCH_FILES = 512
-BATCH_BYTES = 8 << 20
 MAX_LINK = 4096
 LFS = b"version https://git-lfs.github.com/spec/"
 LFS_POINTER = 1024
@@ -100,27 +98,19 @@ class _Reader:
         files = {path: leaf for path, leaf in leaves.items() if not stat.S_ISLNK(leaf.mode)}
         keys = list(dict.fromkeys(leaf.key for leaf in files.values()))
         known = dict(self._intake.known(keys))
-        missing = {leaf.key: (leaf.oid, path) for path, leaf in files.items() if leaf.key not in known}
-        for batch in self._batches(missing):
-            contents = [Content(data=data, key=key) for key, data in batch]
-            known.update(zip((key for key, _ in batch), self._intake.add(contents), strict=True))
+        missing = {leaf.key: path for path, leaf in files.items() if leaf.key not in known}
+        known.update(zip(missing, self._intake.add(self._contents(missing, files)), strict=True))
         links = {path: self._link(path, leaf) for path, leaf in leaves.items() if stat.S_ISLNK(leaf.mode)}
         return {**{path: _file(known[leaf.key], leaf) for path, leaf in files.items()}, **links}
 
-    def _batches(self, missing: Mapping[str, tuple[str, str]]) -> Iterator[list[tuple[str, bytes]]]:
-        batch: list[tuple[str, bytes]] = []
-        size = total = 0
-        for key, (oid, path) in missing.items():
-            data = self._read(oid, path)
-            size, total = size + len(data), total + len(data)
+    def _contents(self, missing: Mapping[str, str], files: Mapping[str, Leaf]) -> Iterator[Content]:
+        total = 0
+        for key, path in missing.items():
+            data = self._read(files[path].oid, path)
+            total += len(data)
             if total > self._limits.total:
                 raise Rejected(f"more than {self._limits.total >> 20} MiB of files; narrow spec.ignore", reason=FAILED)
-            batch.append((key, data))
-            if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
-                yield batch
-                batch, size = [], 0
-        if batch:
-            yield batch
+            yield Content(data=data, key=key)
 
     def _read(self, oid: str, path: str) -> bytes:
         data = self._objects.blob(oid)

@@ -20,8 +20,8 @@ from gitopsd_plugins.git.reference import FAILED
 
 MAX_NAME = 255
 MAX_PATH = 4096
-MAX_TREES = 8192
-"""Directories that are kept while two commits are compared."""
+MAX_TREES = 256
+"""Directories that are kept in case that they stand in several places."""
 
 SUBMODULE = 0o160000
 """The mode of an entry that is another repository."""
@@ -54,7 +54,7 @@ class Listing:
 
 
 class Trees:
-    """Directories by their object name, each read and checked once: two commits share nearly all of theirs."""
+    """Directories by their object name, read and checked; the latest are kept."""
 
     def __init__(self, objects: GitObjects) -> None:
         self.objects = objects

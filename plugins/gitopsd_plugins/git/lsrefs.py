@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 from gitopsd.plugin import Context, GitopsdError, Rejected, egress, http
 from gitopsd.plugin.sources import access, hosts
-from gitopsd.plugin.sources.hosts import HostFailed, Hosts
+from gitopsd.plugin.sources.hosts import HostFailed
 from gitopsd_plugins.git import pktline
 from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
@@ -42,8 +42,7 @@ class _Reply:
 class HttpRefs:
     """Lists refs over http. Remembers per address where it led to, when the server speaks protocol 2."""
 
-    def __init__(self, hosts: Hosts) -> None:
-        self._hosts = hosts
+    def __init__(self) -> None:
         self._modern: OrderedDict[str, str] = OrderedDict()
 
     async def list(
@@ -56,7 +55,7 @@ class HttpRefs:
         try:
             through = ctx.http.socks(key)
             async with ctx.http.session(tls=opened.tls, limit=1, timeout=timeout, proxy=through) as session:
-                return await self._listed(_Conversation(session, place, opened, ctx, self._hosts), key, prefixes)
+                return await self._listed(_Conversation(session, place, opened, ctx), key, prefixes)
         except GitopsdError:
             self._modern.pop(key, None)
             raise
@@ -79,10 +78,7 @@ class HttpRefs:
 class _Conversation:
     """The requests of one poll."""
 
-    def __init__(
-        self, session: aiohttp.ClientSession, place: Address, opened: Access, ctx: Context, hosts: Hosts
-    ) -> None:
-        self._hosts = hosts
+    def __init__(self, session: aiohttp.ClientSession, place: Address, opened: Access, ctx: Context) -> None:
         self._session = session
         self._place = place
         self._opened = opened
@@ -127,7 +123,7 @@ class _Conversation:
         wait = hosts.pause(response.headers, self._ctx.now())
         if response.status != 200:
             raise refused(response.status, self._place, bool(self._opened.authorization), wait)
-        self._hosts.heed(self._place.origin, wait)
+        self._ctx.hosts.heed(hosts.name(self._place.url), wait)
 
     def _headers(self, url: str, *, posts: bool) -> dict[str, str]:
         headers = {

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-import hashlib
+import struct
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 from dulwich.errors import ApplyDeltaError, ChecksumMismatch, FileFormatException, NotCommitError
 from dulwich.objects import Commit, ObjectID, ShaFile, Tag, parse_tree
 from dulwich.repo import Repo
 
+from gitopsd_plugins.git import packed
+from gitopsd_plugins.git.packed import NAMES, MalformedPack
+from gitopsd_plugins.git.packreader import PackReader
+from gitopsd_plugins.git.packs import AtHand, Kept
+
 T = TypeVar("T", bound=ShaFile)
 
-_NAMES = {1: b"commit", 2: b"tree", 3: b"blob", 4: b"tag"}
 _MAX_TAGS = 10
+_BROKEN = (
+    KeyError,
+    ValueError,  # MalformedPack is one
+    OSError,
+    EOFError,
+    AssertionError,
+    IndexError,
+    struct.error,
+    TypeError,
+    zlib.error,
+    ChecksumMismatch,
+    ApplyDeltaError,
+)
+"""How reading ends where something is missing or damaged, dulwich's ways included."""
 
 
 class Damaged(Exception):  # noqa: N818 - private to this plugin: leads to a fetch anew
@@ -23,15 +42,36 @@ class Damaged(Exception):  # noqa: N818 - private to this plugin: leads to a fet
 
 
 class GitObjects:
-    """The objects of one repository by name (40 hex digits). Every method may raise `Damaged`."""
+    """The objects of one repository by name (40 hex digits). Every method may raise `Damaged`.
+
+    Packs are read here; dulwich reads whatever else a repository may keep its objects in.
+    """
 
     def __init__(self, repo: Repo) -> None:
+        self.repo = repo
         self._store = repo.object_store
-        self._packs = list(self._store.packs)
+        self._at_hand: AtHand = {}
+        self._packs: list[PackReader] = []
+        for index in sorted(Path(self._store.pack_dir).glob("*.idx")):
+            with suppress(OSError, MalformedPack):  # gone meanwhile, or of a form that dulwich reads, or complains of
+                self._packs.append(PackReader(index.with_suffix("")))
+
+    def take(self, kept: Kept) -> None:
+        """A pack that was added to the repository just now. What is at hand of it was named by what it is."""
+        self._packs.insert(0, PackReader(kept.stem))
+        self._at_hand = kept.at_hand
 
     def has(self, oid: str) -> bool:
         """True when an object of this name is there."""
-        return bool(oid) and ObjectID(oid.encode()) in self._store
+        if not oid:
+            return False
+        try:
+            return (
+                any(pack.offset(bytes.fromhex(oid)) is not None for pack in self._packs)
+                or ObjectID(oid.encode()) in self._store
+            )
+        except _BROKEN as error:
+            raise Damaged(f"whether the object {oid} is there cannot be read") from error
 
     def commit(self, oid: str) -> Commit:
         """A commit; tags that lead to one are followed."""
@@ -82,33 +122,29 @@ class GitObjects:
             raise Damaged("an object cannot be read") from error
         return found
 
-    def _raw(self, oid: ObjectID) -> tuple[int, bytes]:
+    def _raw(self, oid: str) -> tuple[int, bytes]:
         """Nearly everything is in the pack that was read last: the store looks for loose files first, each time."""
+        name = bytes.fromhex(oid)
         for at, pack in enumerate(self._packs):
+            offset = pack.offset(name)
+            if offset is None:
+                continue
             with suppress(KeyError):
-                found = pack.get_raw(oid)
+                found = pack.read(offset)
                 if at:
                     self._packs.insert(0, self._packs.pop(at))
                 return found
-        found = self._store.get_raw(oid)
-        self._packs = list(self._store.packs)
-        return found
+        return self._store.get_raw(ObjectID(oid.encode()))
 
     def _read(self, oid: str) -> tuple[bytes, bytes]:
+        """Kind and bytes. Each object is wanted once, as a rule, so that what was at hand need not be any longer."""
+        known = self._at_hand.pop(bytes.fromhex(oid), None) if self._at_hand else None
+        if known:
+            return NAMES[known[0]], known[1]
         try:
-            number, data = self._raw(ObjectID(oid.encode()))
-        except (
-            KeyError,
-            ValueError,
-            OSError,
-            EOFError,
-            AssertionError,
-            zlib.error,
-            ChecksumMismatch,
-            ApplyDeltaError,
-        ) as error:
+            number, data = self._raw(oid)
+        except _BROKEN as error:
             raise Damaged(f"the object {oid} is missing or cannot be read") from error
-        kind = _NAMES.get(number, b"")
-        if hashlib.sha1(b"%s %d\0" % (kind, len(data)) + data, usedforsecurity=False).hexdigest() != oid:
+        if number not in NAMES or packed.name(number, data).hex() != oid:
             raise Damaged(f"the object {oid} is not what its name says")
-        return kind, data
+        return NAMES[number], data

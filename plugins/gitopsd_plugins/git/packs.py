@@ -1,8 +1,8 @@
 """Takes a downloaded pack into a repository: every object is unpacked once, named by its content, and indexed.
 
 dulwich does the same in four passes; this is most of what a first fetch costs. The pack is hostile: its checksum, its number
-of objects, every size and every delta are checked, and nothing is unpacked beyond what it says of itself. Objects that it
-leans on without holding them are added, as Git does, so that each pack can be read by itself.
+of objects, every size and every delta are checked. Objects that it leans on without holding them are added, as Git does, so
+that each pack can be read by itself. What was unpacked on the way is handed on up to some size, since it is wanted next.
 """
 
 from __future__ import annotations
@@ -21,35 +21,37 @@ from dulwich.object_format import DEFAULT_OBJECT_FORMAT
 from dulwich.objects import RawObjectID
 from dulwich.pack import extend_pack, write_pack_index_v2
 
-HEADER = 12
-CHECKSUM = 20
-MAX_OBJECT = 256 << 20
-"""Bytes of one object, unpacked: as much as one file may have."""
+from gitopsd_plugins.git import packed
+from gitopsd_plugins.git.packed import CHECKSUM, HEADER, NAMES, MalformedPack, Packed
 
-_NAMES = {1: b"commit", 2: b"tree", 3: b"blob", 4: b"tag"}
-_OFS_DELTA, _REF_DELTA = 6, 7
-_CHUNK = 1 << 18
-
-
-class MalformedPack(ValueError):  # noqa: N818 - named by what it is
-    """A pack that no honest server sends; the message says in which way."""
+AT_HAND = 48 << 20
+"""Bytes of unpacked objects that are handed on."""
+_DELTAS = 16 << 20
+"""Bytes of differences that are kept until their base is named; the others are unpacked a second time."""
+_WINDOW = 16 << 20
+"""Bytes of the pack that stay mapped behind the place that is read."""
+_OFS_DELTA = 6
 
 
 Entry = tuple[bytes, int, int]
 """Name, offset and CRC of an object."""
 
+Lookup = Callable[[bytes], tuple[int, bytes]]
+"""Kind and bytes of an object that is there already, by its name. Raises KeyError."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """An object as it stands in the pack: whole, or as a difference from another one."""
+AtHand = dict[bytes, tuple[int, bytes]]
+"""Kind and bytes of objects by their names."""
 
-    offset: int
-    kind: int
-    size: int
-    data: int
-    """Where its compressed bytes begin."""
-    base_offset: int = -1
-    base_name: bytes = b""
+
+class _Waiting:
+    """A difference whose base is not named yet. `delta` is None where it has to be unpacked again."""
+
+    __slots__ = ("check", "delta", "found")
+
+    def __init__(self, found: Packed, check: int, delta: bytes | None) -> None:
+        self.found = found
+        self.check = check
+        self.delta = delta
 
 
 @dataclass(slots=True)
@@ -57,24 +59,39 @@ class _Index:
     """What is known so far: names with offset and checksum, and the differences by what they differ from."""
 
     entries: list[Entry] = field(default_factory=list)
-    by_offset: dict[int, list[_Found]] = field(default_factory=lambda: defaultdict(list))
-    by_name: dict[bytes, list[_Found]] = field(default_factory=lambda: defaultdict(list))
-    checks: dict[int, int] = field(default_factory=dict)
-    """CRC of each difference, by its offset."""
+    by_offset: dict[int, list[_Waiting]] = field(default_factory=lambda: defaultdict(list))
+    by_name: dict[bytes, list[_Waiting]] = field(default_factory=lambda: defaultdict(list))
+    at_hand: AtHand = field(default_factory=dict)
+    room: int = AT_HAND
+    room_for_deltas: int = _DELTAS
+
+    def enter(self, kind: int, data: bytes, offset: int, check: int) -> bytes:
+        """Name an object."""
+        name = packed.name(kind, data)
+        self.entries.append((name, offset, check))
+        if self.room >= len(data):
+            self.room -= len(data)
+            self.at_hand[name] = kind, data
+        return name
 
 
-Lookup = Callable[[bytes], tuple[int, bytes]]
-"""Kind and bytes of an object that is there already, by its name. Raises KeyError."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A pack in its place, without the ending of its files, and what of it is at hand."""
+
+    stem: Path
+    at_hand: AtHand = field(repr=False)
 
 
-def keep(file: Path, lookup: Lookup) -> None:
+def keep(file: Path, lookup: Lookup) -> Kept:
     """Index the pack and give it its place beside; the file is gone afterwards. Raises `MalformedPack`, OSError."""
     with file.open("rb") as opened:
         if os.fstat(opened.fileno()).st_size < HEADER + CHECKSUM:
             raise MalformedPack("a pack that ends early")
         with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as contents:
             checksum = _checked(contents)
-            entries, missing = _indexed(contents, lookup)
+            index, missing = _indexed(contents, lookup)
+    entries = index.entries
     if missing:
         with file.open("r+b") as opened:
             checksum, added = extend_pack(opened, missing, lookup, object_format=DEFAULT_OBJECT_FORMAT)
@@ -82,30 +99,38 @@ def keep(file: Path, lookup: Lookup) -> None:
     entries.sort()
     name = hashlib.sha1(b"".join(entry[0] for entry in entries), usedforsecurity=False).hexdigest()
     target = file.parent / f"pack-{name}"
-    with target.with_suffix(".tmp").open("wb") as index:
-        write_pack_index_v2(index, entries, checksum)
+    with target.with_suffix(".tmp").open("wb") as index_file:
+        write_pack_index_v2(index_file, entries, checksum)
     os.replace(file, target.with_suffix(".pack"))
     # The index comes last: a pack without one is not seen.
     os.replace(target.with_suffix(".tmp"), target.with_suffix(".idx"))
+    return Kept(stem=target, at_hand=index.at_hand)
 
 
 def _checked(contents: mmap.mmap) -> bytes:
     end = len(contents) - CHECKSUM
-    with memoryview(contents) as view:
-        digest = hashlib.sha1(view[:end], usedforsecurity=False).digest()
-    if digest != contents[end:]:
+    sum_, at = hashlib.sha1(usedforsecurity=False), 0
+    while at < end:
+        sum_.update(contents[at : min(at + (1 << 20), end)])
+        at += 1 << 20
+        if not at % _WINDOW:
+            contents.madvise(mmap.MADV_DONTNEED)
+    if sum_.digest() != contents[end:]:
         raise MalformedPack("a pack whose checksum is wrong, or that ends early")
-    return digest
+    return sum_.digest()
 
 
-def _indexed(contents: mmap.mmap, lookup: Lookup) -> tuple[list[Entry], set[RawObjectID]]:
+def _indexed(contents: mmap.mmap, lookup: Lookup) -> tuple[_Index, set[RawObjectID]]:
     """What is in the pack, and the names of what it leans on without holding it."""
     signature, version, count = struct.unpack(">4sLL", contents[:HEADER])
     if signature != b"PACK" or version != 2:
         raise MalformedPack("no pack of version 2")
-    index, at, end = _Index(), HEADER, len(contents) - CHECKSUM
+    index, at, end, let_go = _Index(), HEADER, len(contents) - CHECKSUM, 0
     for _ in range(count):
         at = _entered(contents, at, end, index)
+        if at - let_go > _WINDOW:
+            contents.madvise(mmap.MADV_DONTNEED)
+            let_go = at
     if at != end:
         raise MalformedPack("a pack with more in it than it says")
     _resolve(contents, end, index, [(name, offset, 0, b"") for name, offset, _ in index.entries])
@@ -113,7 +138,7 @@ def _indexed(contents: mmap.mmap, lookup: Lookup) -> tuple[list[Entry], set[RawO
     _resolve(contents, end, index, [(name, -1, kind, data) for name, (kind, data) in elsewhere.items()])
     if len(index.entries) != count:
         raise MalformedPack("a pack with differences from objects that are nowhere, or from one another in a circle")
-    return index.entries, elsewhere.keys() - {name for name, _, _ in index.entries}
+    return index, elsewhere.keys() - {name for name, _, _ in index.entries}
 
 
 def _found(name: bytes, lookup: Lookup) -> tuple[int, bytes] | None:
@@ -125,18 +150,18 @@ def _found(name: bytes, lookup: Lookup) -> tuple[int, bytes] | None:
 
 def _entered(contents: mmap.mmap, at: int, end: int, index: _Index) -> int:
     """Take up the object that begins here; answers with where the next one does."""
-    found = _head(contents, at, end)
-    data, after = _unpacked(contents, found, end)
-    with memoryview(contents) as view:
-        check = zlib.crc32(view[at:after])
-    if found.kind in _NAMES:
-        index.entries.append((_name(found.kind, data), at, check))
+    found = packed.head(contents, at, end)
+    data, after = packed.unpacked(contents, found, end)
+    check = zlib.crc32(contents[at:after])
+    if found.kind in NAMES:
+        index.enter(found.kind, data, at, check)
         return after
-    index.checks[at] = check
+    index.room_for_deltas -= len(data)
+    waiting = _Waiting(found, check, data if index.room_for_deltas >= 0 else None)
     if found.kind == _OFS_DELTA:
-        index.by_offset[found.base_offset].append(found)
+        index.by_offset[found.base_offset].append(waiting)
     else:
-        index.by_name[found.base_name].append(found)
+        index.by_name[found.base_name].append(waiting)
     return after
 
 
@@ -145,140 +170,20 @@ def _resolve(contents: mmap.mmap, end: int, index: _Index, todo: list[tuple[byte
 
     An object is its name, offset, kind and bytes; a kind of 0 leaves the last two to be read when somebody needs them.
     """
-    while todo and index.checks:
+    while todo and (index.by_offset or index.by_name):
         name, offset, kind, data = todo.pop()
         waiting = [*index.by_offset.pop(offset, ()), *index.by_name.pop(name, ())]
         if waiting and not kind:
-            base = _head(contents, offset, end)
-            kind, data = base.kind, _unpacked(contents, base, end)[0]
-        for found in waiting:
-            whole = _applied(data, _unpacked(contents, found, end)[0])
-            own = _name(kind, whole)
-            index.entries.append((own, found.offset, index.checks[found.offset]))
-            if found.offset in index.by_offset or own in index.by_name:
-                todo.append((own, found.offset, kind, whole))
+            kind, data = index.at_hand.get(name) or _whole(contents, offset, end)
+        for each in waiting:
+            at = each.found.offset
+            delta = packed.unpacked(contents, each.found, end)[0] if each.delta is None else each.delta
+            whole = packed.applied(data, delta)
+            own = index.enter(kind, whole, at, each.check)
+            if at in index.by_offset or own in index.by_name:
+                todo.append((own, at, kind, whole))
 
 
-def _applied(base: bytes, delta: bytes) -> bytes:
-    """What a difference makes of its base; it stops where it makes more than it says."""
-    size, at = _number(delta, 0)
-    wanted, at = _number(delta, at)
-    if size != len(base):
-        raise MalformedPack("a difference from an object of another size")
-    if wanted > MAX_OBJECT:
-        raise MalformedPack(f"an object of more than {MAX_OBJECT >> 20} MiB")
-    parts: list[bytes] = []
-    made, end = 0, len(delta)
-    while at < end and made <= wanted:
-        step = delta[at]
-        at += 1
-        if step & 0x80:
-            begin, at = _copied(delta, at, step & 0x0F)
-            length, at = _copied(delta, at, step >> 4 & 0x07)
-            part = base[begin : begin + (length or 0x10000)]
-            if len(part) != (length or 0x10000):
-                raise MalformedPack("a difference that copies what its base does not hold")
-        else:
-            part, at = delta[at : at + step], at + step
-        parts.append(part)
-        made += len(part)
-    if made != wanted or at != end:
-        raise MalformedPack("a difference that makes another size than it says")
-    return b"".join(parts)
-
-
-def _copied(delta: bytes, at: int, present: int) -> tuple[int, int]:
-    """A number of which only these bytes are written."""
-    value = shift = 0
-    while present:
-        if present & 1:
-            value |= int.from_bytes(delta[at : at + 1], "little") << shift
-            at += 1
-        present >>= 1
-        shift += 8
-    return value, at
-
-
-def _number(delta: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < len(delta) and shift <= 63:
-        byte = delta[at]
-        value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if not byte & 0x80:
-            return value, at
-    raise MalformedPack("a difference that ends early")
-
-
-def _head(contents: mmap.mmap, offset: int, end: int) -> _Found:
-    at, byte = offset + 1, _byte(contents, offset, end)
-    kind, size, shift = byte >> 4 & 7, byte & 15, 4
-    while byte & 0x80:
-        byte = _byte(contents, at, end)
-        size |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if shift > 63:
-            raise MalformedPack("an object whose size is no size")
-    if size > MAX_OBJECT:
-        raise MalformedPack(f"an object of more than {MAX_OBJECT >> 20} MiB")
-    if kind in _NAMES:
-        return _Found(offset=offset, kind=kind, size=size, data=at)
-    if kind == _REF_DELTA:
-        return _Found(offset=offset, kind=kind, size=size, data=at + CHECKSUM, base_name=contents[at : at + CHECKSUM])
-    if kind != _OFS_DELTA:
-        raise MalformedPack(f"an object of the unknown kind {kind}")
-    back, at = _back(contents, at, end)
-    if not HEADER <= offset - back < offset:
-        raise MalformedPack("a difference from what lies outside of the pack")
-    return _Found(offset=offset, kind=kind, size=size, data=at, base_offset=offset - back)
-
-
-def _back(contents: mmap.mmap, at: int, end: int) -> tuple[int, int]:
-    """How far before an object its base lies, and where that number ends."""
-    byte = _byte(contents, at, end)
-    value = byte & 0x7F
-    while byte & 0x80:
-        at += 1
-        byte = _byte(contents, at, end)
-        value = (value + 1) << 7 | byte & 0x7F
-        if value >> 62:
-            raise MalformedPack("a difference from what lies outside of the pack")
-    return value, at + 1
-
-
-def _byte(contents: mmap.mmap, at: int, end: int) -> int:
-    if at >= end:
-        raise MalformedPack("a pack that ends early")
-    return contents[at]
-
-
-def _unpacked(contents: mmap.mmap, found: _Found, end: int) -> tuple[bytes, int]:
-    """An object's bytes, and where its compressed ones end. Never unpacks more than one byte beyond what it says."""
-    # One look at what it can take at most: what is not used of it is copied by zlib, so that it may not be the whole pack.
-    step = min(found.size + (found.size >> 10) + 64, _CHUNK)
-    parts: list[bytes] = []
-    stream, size, at = zlib.decompressobj(), 0, found.data
-    try:
-        while not stream.eof and at < end:
-            piece = contents[at : min(at + step, end)]
-            at += len(piece)
-            while piece or not parts:
-                made = stream.decompress(piece, found.size - size + 1)
-                size += len(made)
-                parts.append(made)
-                if size > found.size:
-                    raise MalformedPack("an object that is larger than it says")
-                piece = stream.unconsumed_tail
-                if not made and not piece:
-                    break
-    except zlib.error as error:
-        raise MalformedPack("an object that cannot be unpacked") from error
-    if not stream.eof or size != found.size:
-        raise MalformedPack("an object that ends early")
-    return parts[0] if len(parts) == 1 else b"".join(parts), at - len(stream.unused_data)
-
-
-def _name(kind: int, data: bytes) -> bytes:
-    digest = hashlib.sha1(b"%s %d\0" % (_NAMES[kind], len(data)), usedforsecurity=False)
-    digest.update(data)
-    return digest.digest()
+def _whole(contents: mmap.mmap, offset: int, end: int) -> tuple[int, bytes]:
+    found = packed.head(contents, offset, end)
+    return found.kind, packed.unpacked(contents, found, end)[0]

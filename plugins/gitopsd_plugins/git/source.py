@@ -25,9 +25,8 @@ from gitopsd.plugin import (
     Stored,
 )
 from gitopsd.plugin.sources import access as given_access
-from gitopsd.plugin.sources import proxy
+from gitopsd.plugin.sources import hosts, proxy
 from gitopsd.plugin.sources.flights import Flights
-from gitopsd.plugin.sources.hosts import Hosts
 from gitopsd_plugins.git import access, order, reference
 from gitopsd_plugins.git import repository as repositories
 from gitopsd_plugins.git.access import Access
@@ -51,10 +50,9 @@ class GitSource:
     kind = "GitRepository"
     serves = "git"
 
-    def __init__(self, hosts: Mapping[str, str] = access.HOSTS) -> None:
-        self._hosts = Hosts()
-        self._clouds = hosts
-        self._http = HttpRefs(self._hosts)
+    def __init__(self, clouds: Mapping[str, str] = access.HOSTS) -> None:
+        self._clouds = clouds
+        self._http = HttpRefs()
         self._polls: Flights[Refs] = Flights()
         self._ssh = SshRefs()
 
@@ -113,11 +111,8 @@ class GitSource:
         self, intent: SourceIntent, revision: Revision, base: Artifact | None, opened: Access, ctx: Context
     ) -> Fetched:
         given = await self._order(intent, revision, base, opened, ctx)
-        async with self._turn(intent.spec.address):
+        async with _turn(intent.spec.address, ctx):
             return order.decode(await self._run("fetch", order.encode(given), intent, ctx), Fetched)
-
-    def _turn(self, place: Address) -> AbstractAsyncContextManager[None]:
-        return nullcontext() if place.local else self._hosts.turn(place.origin)
 
     async def _order(
         self, intent: SourceIntent, revision: Revision, base: Artifact | None, opened: Access, ctx: Context
@@ -142,7 +137,7 @@ class GitSource:
         place: Address = intent.spec.address
 
         async def ask() -> Refs:
-            async with self._turn(place):
+            async with _turn(place, ctx):
                 return await self._asked(place, prefixes, intent, opened, ctx)
 
         return await self._polls.join((place, opened, ctx.http.proxies, prefixes), ask)
@@ -160,6 +155,10 @@ class GitSource:
 
     async def _run(self, job: str, payload: bytes, intent: SourceIntent, ctx: Context) -> bytes:
         return await ctx.work.run(f"gitopsd_plugins.git.job:{job}", payload, timeout=intent.timeout.total_seconds())
+
+
+def _turn(place: Address, ctx: Context) -> AbstractAsyncContextManager[None]:
+    return nullcontext() if place.local else ctx.hosts.turn(hosts.name(place.url))
 
 
 @contextmanager

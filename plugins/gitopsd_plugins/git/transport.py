@@ -21,14 +21,15 @@ from dulwich.client import GitClient, Urllib3HttpGitClient
 from dulwich.config import StackedConfig
 from dulwich.errors import ApplyDeltaError, ChecksumMismatch, GitProtocolError, HangupException, NotGitRepository
 from dulwich.objects import ObjectID, RawObjectID
-from dulwich.repo import Repo
 
 from gitopsd.plugin import GitopsdError, Http, Rejected, egress, http
 from gitopsd.plugin.sources import hosts
 from gitopsd.plugin.sources.hosts import HostFailed
 from gitopsd_plugins.git import connections, lsrefs, packs, pktline, reference
 from gitopsd_plugins.git.address import Address
+from gitopsd_plugins.git.objects import GitObjects
 from gitopsd_plugins.git.order import Malformed, Refused, Remote
+from gitopsd_plugins.git.packed import MalformedPack
 from gitopsd_plugins.git.reference import FAILED, PEELED, Advertised
 
 MAX_REDIRECTS = 5
@@ -49,31 +50,32 @@ class Connection:
             return _advertised(found.refs)
 
     def fetch(
-        self, target: Repo, wants: Sequence[str], *, haves: Sequence[str], depth: int | None, ref: str, limit: int
+        self, target: GitObjects, wants: Sequence[str], *, haves: Sequence[str], depth: int | None, ref: str, limit: int
     ) -> None:
         """Bring commits into `target`, whose commits `haves` the server need not send again.
 
         Raises `Refused` where the server does not give it in this way, `Rejected` for a download over `limit` bytes.
         """
         with translated(self._remote), closing(self._client):
-            folder = Path(target.object_store.pack_dir)
+            repo = target.repo
+            folder = Path(repo.object_store.pack_dir)
             with NamedTemporaryFile(dir=folder, prefix="tmp_pack_", delete=False) as file:
                 pack = Path(file.name)
                 try:
                     result = self._client.fetch_pack(
                         self._path.encode(),
                         lambda refs, depth=None: [ObjectID(want.encode()) for want in wants],
-                        target.get_graph_walker([ObjectID(have.encode()) for have in haves]),
+                        repo.get_graph_walker([ObjectID(have.encode()) for have in haves]),
                         _bounded(file, limit, self._remote.address),
                         depth=depth,
                         ref_prefix=[ref.encode()] if ref else [b"refs/heads/"],
                     )
                     file.flush()
                     if pack.stat().st_size:  # nothing came where nothing is missing
-                        packs.keep(pack, lambda name: target.object_store.get_raw(RawObjectID(name)))
+                        target.take(packs.keep(pack, lambda name: repo.object_store.get_raw(RawObjectID(name))))
                 finally:
                     pack.unlink(missing_ok=True)
-        target.update_shallow(result.new_shallow, result.new_unshallow)
+        repo.update_shallow(result.new_shallow, result.new_unshallow)
 
 
 def _bounded(file: IO[bytes], limit: int, place: Address) -> Callable[[bytes], int]:
@@ -186,7 +188,7 @@ def translated(remote: Remote) -> Iterator[None]:
         raise _refused(place, str(error)) from error
     except (OSError, EOFError, urllib3.exceptions.HTTPError) as error:
         raise _network(place, error) from error
-    except (packs.MalformedPack, pktline.WireError) as error:
+    except (MalformedPack, pktline.WireError) as error:
         raise Malformed(f"{place} sent {error}", reason=FAILED) from error
     except (AssertionError, ValueError, KeyError, IndexError, zlib.error, ChecksumMismatch, ApplyDeltaError) as error:
         # dulwich's parsers end so on malformed input.

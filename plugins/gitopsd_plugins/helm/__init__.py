@@ -10,7 +10,6 @@ from gitopsd_plugins.helm.chart_kind import HelmChart
 from gitopsd_plugins.helm.chart_source import ChartSource
 from gitopsd_plugins.helm.repository_kind import HelmRepository
 from gitopsd_plugins.helm.repository_source import RepositorySource
-from gitopsd_plugins.helm.web import Web
 
 
 @hookimpl
@@ -22,5 +21,5 @@ def gitopsd_kinds() -> list[Kind]:
 @hookimpl
 def gitopsd_sources() -> list[Source]:
     """What fetches them."""
-    web = Web()
-    return [RepositorySource(web), ChartSource(web)]
+    repositories = RepositorySource()
+    return [repositories, ChartSource(repositories)]

@@ -14,11 +14,10 @@ from pathlib import Path
 
 from gitopsd.plugin import Context, Digest, File, Rejected, Tree, VerificationFailed
 from gitopsd.plugin.sources import follow
-from gitopsd_plugins.helm import cache, entries
+from gitopsd_plugins.helm import cache, entries, web
 from gitopsd_plugins.helm.chart import PULL, REFERENCE
 from gitopsd_plugins.helm.entries import Entry
 from gitopsd_plugins.helm.repository import Repository
-from gitopsd_plugins.helm.web import Web, login
 
 MAX_CHART = 32 << 20
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
@@ -35,7 +34,7 @@ def versions(name: str, index: Digest, repository: Repository, ctx: Context) -> 
 
 @asynccontextmanager
 async def chart(
-    name: str, entry: Entry, repository: Repository, web: Web, ctx: Context, folder: Path, timeout: float
+    name: str, entry: Entry, repository: Repository, ctx: Context, folder: Path, timeout: float
 ) -> AsyncIterator[Path]:
     """The packed chart in a file, for as long as the context lasts. `folder` holds what was downloaded before.
 
@@ -49,7 +48,7 @@ async def chart(
         return
     file = folder / f"{secrets.token_hex(8)}.part"
     try:
-        opened = await login(repository, ctx)
+        opened = await web.login(repository, ctx)
         saved = await web.save(_url(name, entry, repository), opened, file, ctx, limit=MAX_CHART, timeout=timeout)
         if wanted and saved.digest != f"sha256:{wanted[1]}":
             raise VerificationFailed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from gitopsd.plugin import Context, Misconfigured, Rejected, SpecError, VerificationFailed
@@ -14,6 +15,7 @@ from gitopsd.plugin.oci.logins import Asking
 from gitopsd.plugin.oci.reference import ReferenceFormatError
 from gitopsd.plugin.oci.verify import Asked
 from gitopsd.plugin.sources import access
+from gitopsd.plugin.sources.flights import Flights
 from gitopsd_plugins.helm import versions
 from gitopsd_plugins.helm.chart import PULL, REFERENCE, VERIFICATION
 from gitopsd_plugins.helm.entries import Entry
@@ -24,14 +26,26 @@ LAYERS = ("application/vnd.cncf.helm.chart.content.v1.tar+gzip", "application/ta
 
 
 class Registry:
-    """Chooses and downloads charts. Remembers tokens, and who asked to be left alone."""
+    """Chooses and downloads charts. Remembers tokens, and who speaks plain http."""
 
     def __init__(self, clouds: Mapping[str, Provider] = PROVIDERS) -> None:
         self._registries = Registries()
+        self._polls: Flights[str] = Flights()
         self._clouds = clouds
 
     async def version(self, name: str, wanted: str, repository: Repository, ctx: Context, timeout: float) -> str:
         """The version that satisfies `wanted` now: one HEAD for an exact one, else one list of tags."""
+        key = (await self.opened(name, repository, ctx, timeout), wanted, ctx.http.proxies)
+        return await self._polls.join(key, partial(self._newest, name, wanted, repository, ctx, timeout))
+
+    async def opened(
+        self, name: str, repository: Repository, ctx: Context, timeout: float
+    ) -> tuple[reference.Repository, Way]:
+        """Where a chart is, and what opens that now."""
+        place = _place(name, repository)
+        return place, await _way(place, repository, self._clouds, ctx, timeout)
+
+    async def _newest(self, name: str, wanted: str, repository: Repository, ctx: Context, timeout: float) -> str:
         async with self._client(name, repository, ctx, timeout) as client:
             if versions.is_exact(wanted):
                 await client.head(_tag(wanted))
@@ -69,8 +83,7 @@ class Registry:
 
     @asynccontextmanager
     async def _client(self, name: str, repository: Repository, ctx: Context, timeout: float) -> AsyncIterator[Client]:
-        place = _place(name, repository)
-        way = await _way(place, repository, self._clouds, ctx, timeout)
+        place, way = await self.opened(name, repository, ctx, timeout)
         async with self._registries.open(place, way, ctx, timeout=timeout) as client:
             yield client
 

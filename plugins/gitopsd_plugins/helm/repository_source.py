@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -25,9 +26,10 @@ from gitopsd.plugin import (
     Transient,
     digest,
 )
+from gitopsd.plugin.sources.flights import SHORTLY, Flights
 from gitopsd_plugins.helm import cache, index_job, web
 from gitopsd_plugins.helm.repository import Repository
-from gitopsd_plugins.helm.web import Web
+from gitopsd_plugins.helm.web import Login, Saved
 
 MAX_INDEX = 256 << 20
 CACHE = "helm"
@@ -53,49 +55,84 @@ class RepositorySource:
 
     kind = "HelmRepository"
 
-    def __init__(self, web: Web) -> None:
-        self._web = web
+    def __init__(self) -> None:
+        self._polls: Flights[tuple[Path, Saved]] = Flights()
+        self._fetches: Flights[Stored] = Flights(keep=SHORTLY)
 
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
         """The digest of the index; where the server says that it is the one of last time, nothing else is sent."""
-        repository: Repository = intent.spec
         with _named(intent.ref):
-            login = await web.login(repository, ctx)
-            file = _file(intent, ctx)
-            known = await _known(file)
-            fresh = file.with_suffix(".new")
-            saved = await self._web.save(
-                repository.index,
-                login,
-                fresh,
-                ctx,
-                limit=MAX_INDEX,
-                # A silent server is noticed, and named, before the whole operation runs out of time.
-                timeout=intent.timeout.total_seconds() * 0.8,
-                known=known.condition if known else None,
-            )
-            if saved.status == web.UNCHANGED and known is not None:
-                cache.used(file, _note(file))
-                return Revision(digest=known.digest)
-            if saved.status == web.UNCHANGED:
-                raise Transient(f"{repository} says that an index is unchanged which it was not asked about")
-            found = _Known(digest=saved.digest, etag=saved.etag, modified=saved.modified)
-            await _keep(file, fresh, found)
-            return Revision(digest=saved.digest)
+            return await self.poll(intent, ctx)
 
     async def fetch(self, intent: SourceIntent, revision: Revision, base: Artifact | None, ctx: Context) -> Stored:
         """Read the index in a worker process, chart by chart."""
-        file = _file(intent, ctx)
-        order = index_job.Order(file=str(file), revision=revision.digest)
         with _named(intent.ref):
-            known = await _known(file)
-            if known is None or known.digest != revision.digest:
-                raise Transient("the index that was fetched is gone; it is fetched again")
-            timeout = intent.timeout.total_seconds()
-            answer = await ctx.work.run(
-                "gitopsd_plugins.helm.index_job:store", msgspec.msgpack.encode(order), timeout=timeout
-            )
-            return msgspec.msgpack.decode(answer, type=Stored)
+            return await self.read(intent, revision, ctx)
+
+    async def poll(self, intent: SourceIntent, ctx: Context) -> Revision:
+        """As `resolve`, for an object that nobody declared: its errors do not name it."""
+        repository: Repository = intent.spec
+        login = await web.login(repository, ctx)
+        file = _file(intent, ctx)
+        known = await _known(file)
+        key = (repository.index, login, ctx.http.proxies, known)
+        there, saved = await self._polls.join(key, partial(_polled, file, login, known, intent, ctx))
+        if saved.status == web.UNCHANGED and known is not None:
+            cache.used(file, _note(file))
+            return Revision(digest=known.digest)
+        if saved.status == web.UNCHANGED:
+            raise Transient(f"{repository} says that an index is unchanged which it was not asked about")
+        if there != file:
+            await _share(there, file, saved)
+        return Revision(digest=saved.digest)
+
+    async def read(self, intent: SourceIntent, revision: Revision, ctx: Context) -> Stored:
+        """As `fetch`, likewise."""
+        file = _file(intent, ctx)
+        known = await _known(file)
+        if known is None or known.digest != revision.digest:
+            raise Transient("the index that was fetched is gone; it is fetched again")
+        order = index_job.Order(file=str(file), revision=revision.digest)
+        # equal bytes are the same charts, whoever fetched them
+        return await self._fetches.join(revision.digest, partial(_read, order, intent, ctx))
+
+
+async def _polled(
+    file: Path, login: Login, known: _Known | None, intent: SourceIntent, ctx: Context
+) -> tuple[Path, Saved]:
+    """Ask for the index; a new one is in the file then."""
+    fresh = file.with_suffix(".new")
+    saved = await web.save(
+        intent.spec.index,
+        login,
+        fresh,
+        ctx,
+        limit=MAX_INDEX,
+        # A silent server is noticed, and named, before the whole operation runs out of time.
+        timeout=intent.timeout.total_seconds() * 0.8,
+        known=known.condition if known else None,
+    )
+    if saved.status != web.UNCHANGED:
+        await _keep(file, fresh, saved)
+    return file, saved
+
+
+async def _read(order: index_job.Order, intent: SourceIntent, ctx: Context) -> Stored:
+    payload, timeout = msgspec.msgpack.encode(order), intent.timeout.total_seconds()
+    return msgspec.msgpack.decode(
+        await ctx.work.run("gitopsd_plugins.helm.index_job:store", payload, timeout=timeout), type=Stored
+    )
+
+
+async def _share(there: Path, file: Path, saved: Saved) -> None:
+    """Take over what another object fetched with the same credentials; whoever reads it checks its digest."""
+    fresh = anyio.Path(file.with_suffix(".new"))
+    await fresh.unlink(missing_ok=True)
+    try:
+        await fresh.hardlink_to(there)
+    except OSError as error:
+        raise Transient(f"the index that was fetched is gone: {error.strerror}; it is fetched again") from error
+    await _keep(file, Path(fresh), saved)
 
 
 def _file(intent: SourceIntent, ctx: Context) -> Path:
@@ -119,10 +156,10 @@ async def _known(file: Path) -> _Known | None:
         return None
 
 
-async def _keep(file: Path, fresh: Path, found: _Known) -> None:
+async def _keep(file: Path, fresh: Path, saved: Saved) -> None:
     """The note goes first and comes last: a cut in between leaves no note, and the index is fetched again."""
     cache.sweep(file.parent)
-    note = anyio.Path(_note(file))
+    note, found = anyio.Path(_note(file)), _Known(digest=saved.digest, etag=saved.etag, modified=saved.modified)
     await note.unlink(missing_ok=True)
     await anyio.Path(fresh).replace(file)
     await note.write_bytes(msgspec.json.encode(found))

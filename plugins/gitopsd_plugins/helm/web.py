@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import anyio
 
 from gitopsd.plugin import Context, GitopsdError, Rejected, Tls, Transient, egress, http
 from gitopsd.plugin.sources import access, follow, hosts
-from gitopsd.plugin.sources.hosts import HostFailed, Hosts
+from gitopsd.plugin.sources.hosts import HostFailed
 from gitopsd_plugins.helm.repository import FAILED, Repository
 
 if TYPE_CHECKING:
@@ -79,56 +78,50 @@ def _renamed(given: access.Given) -> access.Given:
     return replace(given, data={**renamed, **given.data})
 
 
-class Web:
-    """Saves files. Remembers which hosts asked to be left alone, or fail: that concerns every object alike."""
+async def save(
+    url: str,
+    login: Login,
+    file: Path,
+    ctx: Context,
+    *,
+    limit: int,
+    timeout: float,
+    known: Mapping[str, str] | None = None,
+) -> Saved:
+    """Write what is at a URL into a file; `known` are headers of a conditional request. `timeout` in seconds for each request.
 
-    def __init__(self) -> None:
-        self._hosts = Hosts()
+    Unless it returns with the status 200, what is in the file must not be used. Raises `Rejected` over `limit` bytes.
+    """
+    for _ in range(follow.MAX_REDIRECTS + 1):
+        async with ctx.hosts.turn(hosts.name(url)):
+            answer = await _asked(_Request(url, login, known or {}, file, limit, timeout), ctx)
+        if isinstance(answer, Saved):
+            return answer
+        url = answer
+    raise Rejected(f"{follow.place(url)}: more than {follow.MAX_REDIRECTS} redirects", reason=FAILED)
 
-    async def save(
-        self,
-        url: str,
-        login: Login,
-        file: Path,
-        ctx: Context,
-        *,
-        limit: int,
-        timeout: float,
-        known: Mapping[str, str] | None = None,
-    ) -> Saved:
-        """Write what is at a URL into a file; `known` are headers of a conditional request. `timeout` in seconds for each request.
 
-        Unless it returns with the status 200, what is in the file must not be used. Raises `Rejected` over `limit` bytes.
-        """
-        for _ in range(follow.MAX_REDIRECTS + 1):
-            async with self._hosts.turn(urlsplit(url).netloc):
-                answer = await self._asked(_Request(url, login, known or {}, file, limit, timeout), ctx)
-            if isinstance(answer, Saved):
-                return answer
-            url = answer
-        raise Rejected(f"{follow.place(url)}: more than {follow.MAX_REDIRECTS} redirects", reason=FAILED)
+async def _asked(asked: _Request, ctx: Context) -> Saved | str:
+    """What came, or the URL that the answer leads to."""
+    import aiohttp  # heavy: not before there is something to ask
 
-    async def _asked(self, asked: _Request, ctx: Context) -> Saved | str:
-        """What came, or the URL that the answer leads to."""
-        import aiohttp  # heavy: not before there is something to ask
-
-        url, login = asked.url, asked.login
-        headers = {**login.headers(url), **asked.known}
-        trust, socks = login.trust(url), ctx.http.socks(url)
-        try:
-            async with ctx.http.session(tls=trust, limit=1, timeout=asked.timeout, proxy=socks) as session:
-                request = session.get(url, headers=headers, proxy=ctx.http.proxy(url), allow_redirects=False)
-                async with request as response:
-                    wait = hosts.pause(response.headers, ctx.now())
-                    location = response.headers.get("Location", "")
-                    if response.status in _REDIRECTS and location:
-                        return follow.target(url, location, reason=FAILED)
-                    if response.status not in {200, UNCHANGED}:
-                        raise _refused(response.status, url, login, wait)
-                    self._hosts.heed(urlsplit(url).netloc, wait)
-                    return await _saved(response, asked)
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise _translated(error, url, asked.timeout) from error
+    url, login = asked.url, asked.login
+    headers = {**login.headers(url), **asked.known}
+    trust, socks = login.trust(url), ctx.http.socks(url)
+    try:
+        async with ctx.http.session(tls=trust, limit=1, timeout=asked.timeout, proxy=socks) as session:
+            request = session.get(url, headers=headers, proxy=ctx.http.proxy(url), allow_redirects=False)
+            async with request as response:
+                wait = hosts.pause(response.headers, ctx.now())
+                location = response.headers.get("Location", "")
+                if response.status in _REDIRECTS and location:
+                    return follow.target(url, location, reason=FAILED)
+                if response.status not in {200, UNCHANGED}:
+                    raise _refused(response.status, url, login, wait)
+                ctx.hosts.heed(hosts.name(url), wait)
+                return await _saved(response, asked)
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        raise _translated(error, url, asked.timeout) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,19 +66,22 @@ class _Beside:
     sent: Any
     fresh: Any
     others: tuple[Mapping[str, Any], ...]
+    held: bool = True
 
     def below(self, key: str) -> _Beside:
-        """One step down, by a key of `fieldsV1`."""
+        """One step down, by a key of `fieldsV1`. Who holds something in an item of a list does not hold the item yet."""
+        others = tuple(node[key] for node in self.others if key in node)
         return _Beside(
             sent=holders.value_at(self.sent, key, _ABSENT),
             fresh=holders.value_at(self.fresh, key, _ABSENT),
-            others=tuple(node[key] for node in self.others if key in node),
+            others=others,
+            held=any(not key.startswith("k:") or "." in node or not node for node in others),
         )
 
     @property
     def stays(self) -> bool:
         """True where somebody wants a value to be there."""
-        return self.sent is not _ABSENT or bool(self.others)
+        return self.sent is not _ABSENT or self.held
 
 
 def _left(value: Any, taken: Mapping[str, Any], beside: _Beside) -> Any:

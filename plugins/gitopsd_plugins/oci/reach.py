@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ import msgspec
 from gitopsd.plugin import Http, Proxies, UsageError
 from gitopsd.plugin.oci import Credential, Reference, Way, credentials, reference
 from gitopsd.plugin.oci.credentials import CredentialError
+from gitopsd.plugin.sources.hosts import Hosts
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,6 +42,7 @@ class Reach:
     """What a client of a registry needs of the world."""
 
     http: Http
+    hosts: Hosts = field(default_factory=Hosts)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 

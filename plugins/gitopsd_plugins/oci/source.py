@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -27,7 +28,8 @@ from gitopsd.plugin.oci import Client, Descriptor, Manifest, NotFound, Registrie
 from gitopsd.plugin.oci.clouds import PROVIDERS, Provider
 from gitopsd.plugin.oci.manifest import FAILED
 from gitopsd.plugin.sources import archive, proxy, spool
-from gitopsd.plugin.sources.archive import ArchiveError, Unpacking
+from gitopsd.plugin.sources.archive import ArchiveError, Unpacked, Unpacking
+from gitopsd.plugin.sources.flights import SHORTLY, Flights
 from gitopsd_plugins.oci import access, tags
 from gitopsd_plugins.oci.repository import OciRepository, Wanted
 
@@ -37,12 +39,14 @@ LAYER_FAILED = "OCIArtifactLayerOperationFailed"
 
 
 class OciSource:
-    """Serves OCIRepository objects. Keeps nothing but tokens, and which registries asked to be left alone."""
+    """Serves OCIRepository objects. Keeps nothing but tokens, and which registries speak plain http."""
 
     kind = "OCIRepository"
 
     def __init__(self, clouds: Mapping[str, Provider] = PROVIDERS) -> None:
         self._registries = Registries()
+        self._polls: Flights[Revision] = Flights()
+        self._fetches: Flights[Unpacked] = Flights(keep=SHORTLY)
         self._clouds = clouds
 
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
@@ -53,27 +57,25 @@ class OciSource:
             return Revision(digest=wanted.digest)
         with _named(intent.ref):
             timeout = intent.timeout.total_seconds()
-            way, ctx = await self._way(repository, ctx, timeout)
-            async with self._registries.open(repository.place, way, ctx, timeout=timeout) as client:
-                tag = await _newest(client, wanted, ctx, timeout) if wanted.semver else wanted.tag
-                try:
-                    found = await client.head(tag)
-                except NotFound as error:
-                    raise Rejected(f"{error}; check spec.ref", reason=FAILED) from error
-        return Revision(digest=found.digest, name=tag)
+            way, routed = await self._way(repository, ctx, timeout)
+            key = (repository.place, way, routed.http.proxies, wanted)
+            return await self._polls.join(key, partial(self._newest, repository, way, routed, timeout))
 
     async def fetch(self, intent: SourceIntent, revision: Revision, base: Artifact | None, ctx: Context) -> Stored:
         """Check who signed it, where that is asked for, then bring the layer's files into the store."""
         repository: OciRepository = intent.spec
         timeout = intent.timeout.total_seconds()
-        with _named(intent.ref), spool.file(ctx, CACHE) as file:
+        with _named(intent.ref):
             way, routed = await self._way(repository, ctx, timeout)
             async with self._registries.open(repository.place, way, routed, timeout=timeout) as client:
                 verified = await _verified(client, revision, repository, ctx, timeout)
-                manifest = await _manifest(client, revision)
-                await client.save(_layer(manifest, repository), file)
-            stored = await _unpacked(file, repository, intent.ref, ctx, timeout)
-        return replace(stored, metadata=dict(manifest.annotations), verified=verified)
+            rules = (repository.layer, repository.copy, repository.ignore)
+            key = (repository.place, way, routed.http.proxies, revision.digest, rules)
+            found = await self._fetches.join(
+                key, partial(self._brought, revision.digest, repository, way, routed, timeout)
+            )
+        _tell_of_links(found, intent.ref, ctx)
+        return replace(found.stored, verified=verified)
 
     def at(self, intent: SourceIntent, revision: str) -> SourceIntent:
         """The same repository at a tag or a digest, or at both as a revision says it."""
@@ -90,14 +92,36 @@ class OciSource:
         with _named(intent.ref), spool.file(ctx, CACHE) as file:
             order = msgspec.msgpack.encode((str(folder), str(file)))
             await ctx.work.run("gitopsd_plugins.oci.packing:job", order, timeout=timeout)
-            return await _unpacked(file, intent.spec, intent.ref, ctx, timeout)
+            found = await _unpacked(file, intent.spec, ctx, timeout)
+        _tell_of_links(found, intent.ref, ctx)
+        return found.stored
+
+    async def _newest(self, repository: OciRepository, way: Way, ctx: Context, timeout: float) -> Revision:
+        wanted = repository.wanted
+        async with self._registries.open(repository.place, way, ctx, timeout=timeout) as client:
+            tag = await _chosen(client, wanted, ctx, timeout) if wanted.semver else wanted.tag
+            try:
+                found = await client.head(tag)
+            except NotFound as error:
+                raise Rejected(f"{error}; check spec.ref", reason=FAILED) from error
+        return Revision(digest=found.digest, name=tag)
+
+    async def _brought(
+        self, digest: str, repository: OciRepository, way: Way, ctx: Context, timeout: float
+    ) -> Unpacked:
+        with spool.file(ctx, CACHE) as file:
+            async with self._registries.open(repository.place, way, ctx, timeout=timeout) as client:
+                manifest = await _manifest(client, digest)
+                await client.save(_layer(manifest, repository), file)
+            found = await _unpacked(file, repository, ctx, timeout)
+        return replace(found, stored=replace(found.stored, metadata=dict(manifest.annotations)))
 
     async def _way(self, repository: OciRepository, ctx: Context, timeout: float) -> tuple[Way, Context]:
         routed = await proxy.routed(repository.proxy, ctx)
         return await access.read(repository, self._clouds, routed, timeout), routed
 
 
-async def _newest(client: Client, wanted: Wanted, ctx: Context, timeout: float) -> str:
+async def _chosen(client: Client, wanted: Wanted, ctx: Context, timeout: float) -> str:
     found: Sequence[str] = await client.tags()
     if wanted.pattern:
         payload = msgspec.msgpack.encode((wanted.pattern, found))
@@ -121,9 +145,9 @@ async def _verified(client: Client, revision: Revision, repository: OciRepositor
     return f"verified signature of revision {revision} by {by}" if by else ""
 
 
-async def _manifest(client: Client, revision: Revision) -> Manifest:
+async def _manifest(client: Client, digest: str) -> Manifest:
     try:
-        return await client.image(revision.digest)
+        return await client.image(digest)
     except NotFound as error:
         raise Rejected(f"{error}; check spec.ref", reason=FAILED) from error
 
@@ -141,16 +165,18 @@ def _layer(manifest: Manifest, repository: OciRepository) -> Descriptor:
     )
 
 
-async def _unpacked(file: Path, repository: OciRepository, ref: ObjectRef, ctx: Context, timeout: float) -> Stored:
+async def _unpacked(file: Path, repository: OciRepository, ctx: Context, timeout: float) -> Unpacked:
     """A copied layer keeps all that it holds; what is extracted goes through Flux's ignore rules."""
     how = Unpacking(ignoring=not repository.copy, ignore=repository.ignore)
     try:
-        found = await archive.unpack(file, ctx, how, timeout=timeout)
+        return await archive.unpack(file, ctx, how, timeout=timeout)
     except ArchiveError as error:
         raise ArchiveError(f"the layer of {repository.place}: {error}", reason=LAYER_FAILED) from error
+
+
+def _tell_of_links(found: Unpacked, ref: ObjectRef, ctx: Context) -> None:
     if found.links:
         ctx.log.warning("symbolic links left out", object=str(ref), paths=", ".join(found.links))
-    return found.stored
 
 
 @contextmanager

@@ -28,6 +28,8 @@ from gitopsd.plugin import (
     Transient,
     digest,
 )
+from gitopsd.plugin.sources import hosts, network
+from gitopsd.plugin.sources.hosts import HostFailed
 
 if TYPE_CHECKING:
     import aiohttp
@@ -71,31 +73,18 @@ def _put(data: bytes, intake: Intake) -> Stored:
 
 
 async def _read(intent: SourceIntent, ctx: Context) -> bytes:
-    import aiohttp  # 0.3 s that worker processes and short commands never need
-
-    try:
-        async with ctx.http.session(timeout=intent.timeout.total_seconds()) as session:
-            return await _followed(intent, session, ctx)
-    except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError) as error:
-        raise Rejected(
-            f"{intent.ref}: its certificate is not trusted: {str(error.__cause__ or error)[:200]}"
-        ) from error
-    except TimeoutError as error:
-        raise Transient(f"{intent.ref}: no answer within {intent.timeout.total_seconds():g} s") from error
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise Transient(f"{intent.ref}: cannot be reached: {type(error).__name__}") from error
-
-
-async def _followed(intent: SourceIntent, session: aiohttp.ClientSession, ctx: Context) -> bytes:
-    url: str = intent.spec
-    for _ in range(MAX_REDIRECTS + 1):
-        async with session.get(url, proxy=ctx.http.proxy(url), allow_redirects=False) as response:
-            location = response.headers.get("Location", "")
-            if response.status in {301, 302, 303, 307, 308} and location:
-                url = _redirected(intent, url, location)
-                continue
-            _check(intent, response.status)
-            return await _body(intent, response)
+    timeout, url = intent.timeout.total_seconds(), intent.spec
+    async with ctx.http.session(timeout=timeout) as session:
+        for _ in range(MAX_REDIRECTS + 1):
+            async with ctx.hosts.turn(hosts.name(url)):
+                with network.translated(str(intent.ref), timeout=timeout, reason=Transient.default_reason):
+                    async with session.get(url, proxy=ctx.http.proxy(url), allow_redirects=False) as response:
+                        location = response.headers.get("Location", "")
+                        if response.status in {301, 302, 303, 307, 308} and location:
+                            url = _redirected(intent, url, location)
+                            continue
+                        _check(intent, response, ctx)
+                        return await _body(intent, response)
     raise Rejected(f"{intent.ref}: redirects more than {MAX_REDIRECTS} times")
 
 
@@ -109,11 +98,13 @@ def _redirected(intent: SourceIntent, url: str, location: str) -> str:
     return target
 
 
-def _check(intent: SourceIntent, status: int) -> None:
+def _check(intent: SourceIntent, response: aiohttp.ClientResponse, ctx: Context) -> None:
+    status, wait = response.status, hosts.pause(response.headers, ctx.now())
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise Transient(f"{intent.ref}: the server answered {status}; it is asked again later")
+        raise HostFailed(f"{intent.ref}: the server answered {status}; it is asked again later", retry_after=wait)
     if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         raise NothingThere(f"{intent.ref}: the server answered {status}")
+    ctx.hosts.heed(hosts.name(str(response.url)), wait)
 
 
 async def _body(intent: SourceIntent, response: aiohttp.ClientResponse) -> bytes:

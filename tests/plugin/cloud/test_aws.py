@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -180,6 +181,14 @@ async def test_answer_of_an_impostor_is_refused(annotated, cloud, answer):
 
     with pytest.raises(Rejected, match=r"AWS STS at .*(could be used|until when|more than)"):
         await aws.keys(ROBOT, "", annotated.context(), 5.0)
+
+
+async def test_silence_ends_with_the_time_that_was_given(annotated):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        annotated.platform["AWS_ENDPOINT_URL_STS"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
+
+        with pytest.raises(Transient, match=r"AWS STS at .*: no answer within 0\.2 s"):
+            await aws.keys(ROBOT, "", annotated.context(), 0.2)
 
 
 async def test_redirect_is_not_followed(annotated, cloud):

@@ -12,6 +12,7 @@ from fakes.registry import Registry, serving
 
 from gitopsd.plugin import Http
 from gitopsd.plugin.oci import Credential, Registries, Way, reference
+from gitopsd.plugin.sources.hosts import Hosts
 
 
 class Clock:
@@ -33,7 +34,7 @@ def registry():
 
 @pytest.fixture
 def ctx():
-    return SimpleNamespace(http=Http(), now=Clock())
+    return SimpleNamespace(http=Http(), hosts=Hosts(), now=Clock())
 
 
 @pytest.fixture

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import anyio
 import pytest
 
 from gitopsd.model.errors import Rejected, Transient
 from gitopsd.plugin.sources import hosts
-from gitopsd.plugin.sources.flights import Flights
+from gitopsd.plugin.sources.flights import MAX_KEPT, Flights
 from gitopsd.plugin.sources.hosts import HostFailed, Hosts
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -119,6 +120,31 @@ async def test_answer_may_ask_everybody_to_wait(upstream):
 
 @pytest.mark.asyncio
 @pytest.mark.looptime
+async def test_who_is_sent_away_by_several_failures_still_comes_back_one_after_the_other():
+    known, told = Hosts(), []
+
+    async def ask(number: int) -> None:
+        await anyio.sleep(0 if number < hosts.AT_ONCE else 1 + number / 50)  # while those before fail, one by one
+        try:
+            async with known.turn("git.example.org"):
+                await anyio.sleep(1 + number / 10)
+                raise HostFailed("429", retry_after=60.0)
+        except HostFailed:
+            pass
+        except Transient as error:
+            told.append(anyio.current_time() + error.retry_after)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(40):
+            tasks.start_soon(ask, number)
+
+    told.sort()
+    assert len(told) == 40 - hosts.AT_ONCE
+    assert all(later - sooner > 0.9 for sooner, later in pairwise(told))
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
 async def test_refusal_is_an_answer(upstream):
     upstream.error = Rejected("404")
     for _ in range(3):
@@ -171,6 +197,25 @@ async def test_who_asks_the_same_at_once_gets_one_answer():
 
     assert answers == [1] * 10
     assert await flights.join("key", ask) == 2
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_answer_that_never_changes_serves_for_a_while_and_not_without_bound():
+    flights, asked = Flights[int](keep=60.0), []
+
+    async def ask() -> int:
+        asked.append(1)
+        return len(asked)
+
+    assert await flights.join("key", ask) == 1
+    await anyio.sleep(59)
+    assert await flights.join("key", ask) == 1
+    await anyio.sleep(2)
+    assert await flights.join("key", ask) == 2
+    for number in range(MAX_KEPT + 1):
+        await flights.join(number, ask)
+    assert await flights.join("key", ask) == MAX_KEPT + 4
 
 
 @pytest.mark.asyncio

@@ -10,7 +10,7 @@ from gitopsd.plugin import UsageError
 from gitopsd.plugin.imports import Import
 from gitopsd_plugins.argocd import command
 from gitopsd_plugins.argocd.application import FINALIZER
-from gitopsd_plugins.argocd.source import normal_url, reference
+from gitopsd_plugins.argocd.source import normal_url, reference, without_login
 
 GUESTBOOK = {
     "repoURL": "https://github.com/argoproj/argocd-example-apps.git",
@@ -190,6 +190,33 @@ def test_applications_that_follow_the_same_share_a_repository_and_others_do_not(
     tagged = {**GUESTBOOK, "targetRevision": "v1.0.0"}
     found = made(application("a"), application("b"), application("c", source=tagged))
     assert [it.id.kind for it in found.objects].count("GitRepository") == 2
+
+
+def test_a_login_in_the_url_becomes_a_secret() -> None:
+    url = "https://me:p%40ss@github.com/o/r.git"
+    found = made(application(source={**GUESTBOOK, "repoURL": url}))
+    (repository,) = [it for it in found.objects if it.id.kind == "GitRepository"]
+    (secret,) = found.secrets
+    assert repository.body["spec"]["url"] == "https://github.com/o/r.git"
+    assert repository.body["spec"]["secretRef"] == {"name": secret.id.name}
+    assert secret.body["stringData"] == {"username": "me", "password": "p@ss"}
+    assert "p%40ss" not in said(made(application(source={"repoURL": url, "chart": "c"})))
+    other = made(application(source={**GUESTBOOK, "repoURL": url.replace("me:", "you:")}))
+    assert other.secrets[0].id.name != secret.id.name
+
+
+@pytest.mark.parametrize(
+    ("url", "plain", "login"),
+    [
+        ("https://h/o/r@v1", "https://h/o/r@v1", None),
+        ("https://h:8443/o/r@v1", "https://h:8443/o/r@v1", None),
+        ("https://token@h:8443/o", "https://h:8443/o", ("token", "")),
+        ("https://me:a/b@h/o", "https://h/o", ("me", "a/b")),
+        ("ssh://git@h/o", "ssh://git@h/o", None),
+    ],
+)
+def test_a_login_is_told_from_what_looks_like_one(url: str, plain: str, login: Any) -> None:
+    assert without_login(url) == (plain, login)
 
 
 @pytest.mark.parametrize(

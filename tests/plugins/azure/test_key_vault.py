@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -175,3 +176,16 @@ async def test_what_is_missing_is_named(azure, home):
     azure.replies["POST /keys"] = azure.replies["POST /keys/main/v1/decrypt"] = {}
     with pytest.raises(Rejected, match="answered without a plaintext"):
         await opened(azure, home, Asker(keys=held(azure, **SECRET)))
+
+
+@pytest.mark.asyncio
+async def test_a_token_that_is_refused_is_not_used_again(azure, home):
+    opened_before, ctx = azure.replies["POST /keys/main/v1/decrypt"], home.context()
+    lock = Lock.of("azure_kv", {"vault_url": azure.url, "name": "main", "version": "v1", "enc": "c2VhbGVk"})
+    asker = Asker(keys=held(azure, **SECRET))
+    azure.replies["POST /keys/main/v1/decrypt"] = web.json_response({"error": {"message": "expired"}}, status=401)
+    with pytest.raises(Rejected, match="answered 401: expired"):
+        await KeyVault().open(lock, asker, ctx)
+    azure.replies["POST /keys/main/v1/decrypt"] = opened_before
+    assert [await KeyVault().open(lock, asker, ctx) for _ in range(2)] == [DATA_KEY] * 2
+    assert [asked.path for asked in azure.asked].count("/t/oauth2/v2.0/token") == 2

@@ -63,5 +63,6 @@ def test_error_is_told_in_our_words(order, error, name, kind, words):
 def test_missing_extra_is_named_with_what_to_install(order, monkeypatch):
     monkeypatch.setitem(sys.modules, "obstore.store", None)
 
-    with pytest.raises(Misconfigured, match=r"needs the extra \[bucket\].*pip install 'gitopsd\[bucket\]'"):
-        remote.Remote(order)
+    extra = pytest.raises(Misconfigured, match=r"needs the extra \[bucket\].*pip install 'gitopsd\[bucket\]'")
+    with extra, remote.opened(order):
+        raise AssertionError

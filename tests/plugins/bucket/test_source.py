@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import socket
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 import pytest
 from fakes.certificate import self_signed
 from fakes.clouds import Home
+from fakes.forward_proxy import forward_proxy
 from fakes.web_server import Site, web_server
 
 from gitopsd.plugin import Http, NotReady, Rejected, Revision, Transient
@@ -261,3 +263,77 @@ async def test_private_address_is_refused_where_the_setting_says_so(world, bucke
 
     with pytest.raises(Rejected, match=r"network.privateAddresses forbids"):
         await BucketSource().resolve(bucket.intent(), ctx)
+
+
+LISTING = b"""<?xml version="1.0"?><ListBucketResult><Name>apps</Name><IsTruncated>false</IsTruncated><Contents>
+<Key>a</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"1"</ETag><Size>1</Size></Contents></ListBucketResult>"""
+
+
+async def test_name_that_means_another_address_when_the_library_looks_leads_nowhere(world, read, monkeypatch):
+    """`localhost` is what the library finds; the answers of the name server before that are within bounds."""
+    files = {"/apps": LISTING, "/apps/a": b"x"}
+    with web_server(Site(files=files)) as out_of_bounds:
+        port = int(out_of_bounds.url.rpartition(":")[2])
+        with web_server(Site(files=files), address="127.0.0.2", port=port) as within:
+            answers = itertools.chain(["127.0.0.2"], itertools.repeat("127.0.0.1"))
+
+            def flipping(host, asked, *arguments, **options):
+                return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), asked))]
+
+            monkeypatch.setattr(socket, "getaddrinfo", flipping)
+            ctx = replace(world.ctx, http=Http(egress=Egress(private=False, allowed=("127.0.0.2/32",))))
+            intent = read({"endpoint": f"localhost:{port}", "insecure": True})
+
+            revision = await BucketSource().resolve(intent, ctx)
+            with pytest.raises(Rejected, match=r"127\.0\.0\.1 is no public address.*network\.privateAddresses forbids"):
+                await BucketSource().fetch(intent, revision, None, ctx)
+
+    assert within.paths() == ["/apps"]
+    assert out_of_bounds.asked == []
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        (b"http://localhost:3128", "127.0.0.1 is no public address"),
+        (b"socks5://localhost:1080", "127.0.0.1 is no public address"),
+        (b"https://proxy.example.org", "an https:// proxy is no way"),
+    ],
+)
+async def test_proxy_of_a_secret_is_within_bounds_too(world, read, address, message):
+    world.secrets.data["proxy"] = {"address": address}
+    ctx = replace(world.ctx, http=Http(egress=Egress(private=False)))
+
+    with pytest.raises(Rejected, match=message):
+        await BucketSource().resolve(read({"proxySecretRef": {"name": "proxy"}}), ctx)
+
+
+async def test_socks_proxy_is_a_way_to_a_bucket(world, read):
+    files = {"/apps": LISTING, "/apps/a": b"x"}
+    with web_server(Site(files=files)) as site, forward_proxy("socks5") as proxy:
+        world.secrets.data["proxy"] = {"address": proxy.url.encode()}
+        spec = {"endpoint": site.url.removeprefix("http://"), "insecure": True, "proxySecretRef": {"name": "proxy"}}
+
+        _, stored = await world.sync(BucketSource(), read(spec))
+
+    assert world.files(stored.tree) == {"a": b"x"}
+    assert set(proxy.asked) == {site.url.removeprefix("http://")}
+
+
+async def test_plans_may_ask_for_a_local_folder_under_the_buckets_rules(world, read, tmp_path):
+    work = tmp_path / "work"
+    files = {
+        "apps/a.yaml": b"a",
+        "apps/b.md": b"",
+        "apps/deep/c.yaml": b"c",
+        "other.yaml": b"",
+        ".sourceignore": b"*.md",
+    }
+    for path, data in files.items():
+        (work / path).parent.mkdir(parents=True, exist_ok=True)
+        (work / path).write_bytes(data)
+    (work / "apps" / "link").symlink_to("/etc/passwd")
+
+    stored = await BucketSource().folder(read({"prefix": "apps/", "ignore": "deep"}), work, world.ctx)
+
+    assert world.files(stored.tree) == {"apps/a.yaml": b"a"}

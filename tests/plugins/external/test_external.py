@@ -233,3 +233,18 @@ class TestKind(KindSuite):
     document: ClassVar[Mapping[str, Any]] = declared(
         made(size=1, path="a", lastUpdateTime="2026-01-01T00:00:00Z")
     ).document
+
+
+@pytest.mark.asyncio
+async def test_plans_may_ask_for_a_local_folder(world, tmp_path):
+    work = tmp_path / "work"
+    (work / "apps").mkdir(parents=True)
+    (work / "apps" / "a.sh").write_bytes(b"a")
+    (work / "apps" / "a.sh").chmod(0o755)
+    (work / "b.md").write_bytes(b"b")
+
+    stored = await ExternalSource().folder(read(None), work, world.ctx)
+
+    assert world.contents(stored.tree) == {"apps/a.sh": b"a", "b.md": b"b"}
+    apps = world.store.node(stored.tree)["apps"]
+    assert world.store.node(apps.digest)["a.sh"].executable

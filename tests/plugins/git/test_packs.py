@@ -12,8 +12,8 @@ from dulwich.repo import Repo
 from fakes.git_server import http_server
 
 from gitopsd.plugin import Rejected
-from gitopsd_plugins.git import packs
-from gitopsd_plugins.git.packs import MalformedPack
+from gitopsd_plugins.git import packed, packs
+from gitopsd_plugins.git.packed import MalformedPack
 
 BLOB, OFS, REF = 3, 6, 7
 
@@ -114,7 +114,7 @@ def _circle():
     return pack(thing(REF, steps, base=one), thing(REF, steps, base=other))
 
 
-BIG = packs.MAX_OBJECT + 1
+BIG = packed.MAX_OBJECT + 1
 WHOLE = thing(BLOB, b"x" * 100)
 
 

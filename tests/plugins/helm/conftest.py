@@ -27,7 +27,6 @@ from gitopsd_plugins.helm.chart_kind import HelmChart
 from gitopsd_plugins.helm.chart_source import ChartSource
 from gitopsd_plugins.helm.repository_kind import HelmRepository
 from gitopsd_plugins.helm.repository_source import RepositorySource
-from gitopsd_plugins.helm.web import Web
 
 MINUTE = timedelta(minutes=1)
 
@@ -75,13 +74,13 @@ class Charts:
 
     world: SourceWorld
     beside: dict[ObjectRef, Upstream] = field(default_factory=dict)
-    source: ChartSource = field(default_factory=lambda: ChartSource(Web()))
+    source: ChartSource = field(default_factory=lambda: ChartSource(RepositorySource()))
 
     async def repository(self, intent: SourceIntent) -> None:
         """Bring a HelmRepository up to date, and let charts see it."""
         artifact = None
         if not intent.bare:
-            artifact = self.world.artifact(intent, *await self.world.sync(RepositorySource(Web()), intent))
+            artifact = self.world.artifact(intent, *await self.world.sync(RepositorySource(), intent))
         self.beside[intent.ref] = Upstream(intent=intent, artifact=artifact)
 
     def artifact(self, files: Mapping[str, bytes], revision: str = "main@sha1:" + "a1" * 20) -> None:

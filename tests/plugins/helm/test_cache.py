@@ -8,7 +8,6 @@ import pytest
 
 from gitopsd_plugins.helm import cache
 from gitopsd_plugins.helm.repository_source import RepositorySource
-from gitopsd_plugins.helm.web import Web
 
 
 def age(file, seconds=cache.UNUSED + 60):
@@ -37,7 +36,7 @@ async def test_index_of_a_repository_that_is_still_polled_is_kept(world, site, r
         "/index.yaml": b"apiVersion: v1\nentries: {}\n",
         "/other/index.yaml": b"apiVersion: v1\nentries: {}\n",
     }
-    source = RepositorySource(Web())
+    source = RepositorySource()
     polled, gone, new = (repository(name, url=site.url) for name in ("polled", "gone", "new"))
     for intent in (polled, gone):
         await source.resolve(intent, world.ctx)

@@ -14,7 +14,7 @@ from fakes.sigstore import Sigstore
 from gitopsd.plugin import Misconfigured, Rejected, VerificationFailed
 from gitopsd.plugin.oci.clouds import Gcp
 from gitopsd_plugins.helm.chart_source import ChartSource
-from gitopsd_plugins.helm.web import Web
+from gitopsd_plugins.helm.repository_source import RepositorySource
 
 pytestmark = pytest.mark.asyncio
 LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
@@ -56,7 +56,7 @@ async def test_exact_version_is_one_request_and_no_list(charts, registry, reposi
 
 async def test_registry_of_a_cloud_takes_the_login_that_the_cloud_lends(charts, registry, repository, chart):
     registry.login, registry.username, registry.password = "basic", "oauth2accesstoken", "of the machine"
-    charts.source = ChartSource(Web(), {"gcp": Gcp(hosts=r"127\.0\.0\.1:[0-9]+")})
+    charts.source = ChartSource(RepositorySource(), {"gcp": Gcp(hosts=r"127\.0\.0\.1:[0-9]+")})
     async with clouds.serving() as cloud:
         cloud.replies["GET /computeMetadata"] = {"access_token": "of the machine", "expires_in": 3600}
         charts.world.ctx = replace(charts.world.ctx, platform={"GCE_METADATA_HOST": cloud.host})
@@ -214,3 +214,12 @@ async def test_chart_that_nobody_signed_who_may_is_not_downloaded(charts, regist
     assert caught.value.reason == "ChartVerificationError"
     layer = json.loads(registry.manifests[registry.tags["1.0.0"]][1])["layers"][0]["digest"]
     assert [path for path in registry.paths if layer in path] == []
+
+
+async def test_chart_that_another_one_fetched_unverified_is_verified_all_the_same(charts, registry, repository, chart):
+    charts.world.secrets.data["keys"] = {"team.pub": cosign.key().public}
+    await charts.repository(of(registry, repository))
+    await fetched(charts, chart, version="1.0.0")
+
+    with pytest.raises(VerificationFailed, match="is not signed"):
+        await fetched(charts, chart, version="1.0.0", verify=KEYS)

@@ -130,6 +130,19 @@ async def test_certificate_of_another_authority_is_refused(world, registry, inte
     await refused(world, registry, intent, "has a certificate that is not by a trusted authority")
 
 
+@pytest.mark.parametrize("what", ["tlogs", "ctlogs", "certificateAuthorities"])
+async def test_what_was_retired_before_vouches_for_nothing(world, registry, intent, subject, sigstore, form, what):
+    world.secrets.data["root"] = {"trusted_root.json": sigstore.trusted_root(retired=what)}
+    form(sigstore, registry, subject, sigstore.signer())
+
+    words = {
+        "tlogs": "which the root of trust does not know|contains no transparency log",
+        "ctlogs": "no transparency log of the root of trust saw|CTFE keys not found",
+        "certificateAuthorities": "had no authority|certificates not found in trusted root",
+    }
+    await refused(world, registry, intent, words[what])
+
+
 async def test_certificate_that_had_ended_is_refused(world, registry, intent, subject, sigstore, form):
     form(sigstore, registry, subject, sigstore.signer(), at=AT + timedelta(minutes=6))
 
@@ -152,6 +165,14 @@ async def test_good_signature_of_another_artifact_is_refused(world, registry, in
     form(sigstore, registry, subject, sigstore.signer(), about=digest(b"something else"))
 
     await refused(world, registry, intent, f"its signature does not count: it is of {digest(b'something else')}")
+
+
+async def test_words_of_a_signature_do_not_reach_a_terminal_as_they_are(
+    world, registry, intent, subject, sigstore, form
+):
+    form(sigstore, registry, subject, sigstore.signer(), about="sha256:\x1b[31m\nlook: here")
+
+    await refused(world, registry, intent, r"it is of sha256: ?\[31m look: here; nothing")
 
 
 async def test_signature_that_the_log_did_not_take_is_refused(world, registry, intent, subject, sigstore, form):
@@ -318,8 +339,11 @@ async def _signed(registry, subject, world):
             yield signed
 
 
-async def test_expression_that_is_none_is_named(read):
-    with pytest.raises(SpecError, match="is no regular expression") as caught:
-        read(verify={"matchOIDCIdentity": [{"issuer": "(", "subject": "a"}]})
+@pytest.mark.parametrize(
+    ("text", "message"), [("(", "is no regular expression"), ("[[:alpha:]]", r"write it as \[A-Za-z\]")]
+)
+async def test_expression_that_is_none_is_named(read, text, message):
+    with pytest.raises(SpecError, match=message) as caught:
+        read(verify={"matchOIDCIdentity": [{"issuer": text, "subject": "a"}]})
 
     assert caught.value.path == ("spec", "verify", "matchOIDCIdentity", 0, "issuer")

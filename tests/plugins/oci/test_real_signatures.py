@@ -18,6 +18,9 @@ from fakes.stamps import serving as stamping
 from gitopsd.plugin import VerificationFailed
 from gitopsd_plugins.oci.command import push
 
+# notation gives its test certificates any number, also one below zero
+pytestmark = pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive")
+
 
 @pytest.fixture
 def pushed(running, tmp_path):

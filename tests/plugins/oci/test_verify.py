@@ -158,5 +158,34 @@ async def test_secret_without_a_usable_key_is_named(world, registry, signed, key
 async def test_missing_keys_are_waited_for(world, signed):
     world.secrets.data.clear()
 
-    with pytest.raises(NotReady, match="flux-system/keys not found"):
+    with pytest.raises(NotReady, match="flux-system/keys not found") as caught:
+        await world.sync(signed[1])
+
+    assert caught.value.reason == "VerificationError"
+
+
+async def test_signatures_of_many_manifests_are_counted_together(world, registry, signed, key):
+    for number in range(51):
+        layers = [registry.blob(b"%d %d" % (number, place), cosign.PAYLOAD) for place in range(2)]
+        kind = "application/vnd.dev.cosign.artifact.sig.v1+json"
+        registry.artifact(layers=layers, subject={"digest": signed[0]}, artifactType=kind)
+
+    with pytest.raises(Rejected, match="more than 100 signatures of one artifact"):
+        await world.sync(signed[1])
+
+
+async def test_signatures_of_many_bytes_are_refused_before_they_come(world, registry, signed):
+    layers = [{**registry.blob(b"%d" % number, cosign.PAYLOAD), "size": 1 << 20} for number in range(9)]
+    registry.artifact(layers=layers, tag=f"{signed[0].replace(':', '-')}.sig")
+
+    with pytest.raises(Rejected, match="more than 8 MiB of signatures of one artifact"):
+        await world.sync(signed[1])
+
+    assert not [path for path in registry.paths if "blobs" in path]
+
+
+async def test_artifact_that_another_one_fetched_unverified_is_verified_all_the_same(world, registry, signed, read):
+    await world.sync(read())
+
+    with pytest.raises(VerificationFailed, match="is not signed"):
         await world.sync(signed[1])

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gitopsd.model.errors import Misconfigured
 from gitopsd.plugin.oci.verify import envelope
 from gitopsd.plugin.oci.verify.envelope import Envelope
 from gitopsd.plugin.oci.verify.proof import Refused
@@ -15,18 +14,18 @@ from gitopsd.plugin.oci.verify.proof import Refused
 if TYPE_CHECKING:
     from cryptography import x509
 
-MISSING = "signatures of notation in COSE need the extra [notation]; install gitopsd[notation] (pip install 'gitopsd[notation]')"
+MISSING = "is in COSE, which needs the extra [notation]; install gitopsd[notation] (pip install 'gitopsd[notation]')"
 _ALGORITHM, _CRITICAL, _CONTENT_TYPE, _CHAIN = 1, 2, 3, 33
 _ALGORITHMS = {-7: "ES256", -35: "ES384", -36: "ES512", -37: "PS256", -38: "PS384", -39: "PS512"}
 _SIGN1 = 18
 
 
 def read(data: bytes) -> Envelope:
-    """The envelope, whole and by its own certificate. Raises `Refused`, `Misconfigured` without the library."""
+    """The envelope, whole and by its own certificate. Raises `Refused`, without the library too."""
     try:
         import cbor2
     except ImportError as error:
-        raise Misconfigured(MISSING, reason="VerificationError") from error
+        raise Refused(MISSING) from error
     decode = partial(cbor2.loads, max_depth=8, allow_indefinite=False, allow_duplicate_keys=False)
     try:
         found = decode(data)

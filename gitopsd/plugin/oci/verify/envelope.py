@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from gitopsd.plugin.oci.verify.proof import Refused, sound
+from gitopsd.plugin.oci.verify import proof
+from gitopsd.plugin.oci.verify.proof import Refused
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -40,14 +41,9 @@ class Envelope:
 
 def certificates(raw: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
     """A chain as it stands in an envelope. Raises `Refused`."""
-    from cryptography.x509 import load_der_x509_certificate
-
     if not 0 < len(raw) <= MAX_CHAIN:
         raise Refused(f"has {len(raw)} certificates; 1 to {MAX_CHAIN} are read")
-    try:
-        return tuple(sound(load_der_x509_certificate(found)) for found in raw)
-    except ValueError as error:
-        raise Refused("has a certificate that cannot be read") from error
+    return tuple(proof.certificate(found) for found in raw)
 
 
 def check_signature(leaf: x509.Certificate, algorithm: str, data: bytes, signature: bytes) -> None:

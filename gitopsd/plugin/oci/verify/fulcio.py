@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,13 +15,22 @@ if TYPE_CHECKING:
     from sigstore_models.trustroot.v1 import TrustedRoot
 
 
-def check(
-    certificate: x509.Certificate, at: datetime, root: TrustedRoot, authorities: Sequence[x509.Certificate]
-) -> None:
-    """Raises `Refused` unless one of `authorities` issued it, for signing code, and a log that is trusted saw it."""
-    issuer = _issuer(certificate, at, authorities)
+def check(certificate: x509.Certificate, at: datetime, root: TrustedRoot) -> None:
+    """Raises `Refused` unless an authority of the root issued it, for signing code, and a log of the root saw it."""
+    root = as_of(root, at)
+    issuer = _issuer(certificate, at, root)
     _check_usage(certificate)
     _check_seen(certificate, issuer, root)
+
+
+def as_of(root: TrustedRoot, at: datetime) -> TrustedRoot:
+    """The root of trust with what was in use at that moment: what was retired before may have fallen into other hands."""
+    kept = {
+        "tlogs": [log for log in root.tlogs if in_time(log.public_key.valid_for, at)],
+        "ctlogs": [log for log in root.ctlogs if in_time(log.public_key.valid_for, at)],
+        "certificate_authorities": [found for found in root.certificate_authorities if in_time(found.valid_for, at)],
+    }
+    return root.model_copy(update=kept)
 
 
 def in_time(valid: TimeRange | None, at: datetime) -> bool:
@@ -44,16 +52,21 @@ def signed_by(key: PublicKey, signature: bytes, data: bytes) -> bool:
     return True
 
 
-def _issuer(certificate: x509.Certificate, at: datetime, authorities: Sequence[x509.Certificate]) -> x509.Certificate:
+def _issuer(certificate: x509.Certificate, at: datetime, root: TrustedRoot) -> x509.Certificate:
     """Who issued it, in a chain that held at that moment."""
     from cryptography import x509
     from cryptography.x509 import verification
+
+    chains = [found.cert_chain.certificates for found in root.certificate_authorities]
+    trusted = [x509.load_der_x509_certificate(found.raw_bytes) for chain in chains for found in chain]
+    if not trusted:
+        raise Refused("is of a time when the root of trust had no authority")
 
     # the default asks for a use in TLS; what a signer's certificate is for is looked at apart
     free = (x509.ExtendedKeyUsage, verification.Criticality.NON_CRITICAL, None)
     policy = (
         verification.PolicyBuilder()
-        .store(verification.Store(list(authorities)))
+        .store(verification.Store(trusted))
         .time(at)
         .extension_policies(
             ca_policy=verification.ExtensionPolicy.webpki_defaults_ca().may_be_present(*free),

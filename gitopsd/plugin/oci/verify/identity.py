@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gitopsd.plugin.oci.verify.proof import Refused
-from gitopsd.plugin.oci.verify.spec import Identity
+from gitopsd.plugin.oci.verify.spec import Identity, expression
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -29,7 +28,7 @@ def accepted(certificate: x509.Certificate, identities: Sequence[Identity]) -> s
         raise Refused("has a certificate of a subject or issuer that is no plain text")
     for subject in subjects:
         for wanted in identities:
-            if re.search(wanted.issuer, issuer) and re.search(wanted.subject, subject):
+            if expression(wanted.issuer).search(issuer) and expression(wanted.subject).search(subject):
                 return f"{subject} of {issuer}"
     if identities:
         raise Refused(

@@ -16,15 +16,14 @@ from urllib.parse import quote
 import msgspec
 
 from gitopsd.model.errors import Misconfigured, Rejected
-from gitopsd.plugin.oci.verify import cosign, identity, promised
+from gitopsd.plugin.oci.verify import cosign, fulcio, identity, promised
 from gitopsd.plugin.oci.verify.cosign import Signed
-from gitopsd.plugin.oci.verify.proof import Refused
+from gitopsd.plugin.oci.verify.proof import Refused, plain
 from gitopsd.plugin.oci.verify.spec import ROOT_FILE, Identity
 from gitopsd.plugin.tree import Intake
 
 if TYPE_CHECKING:
     from cryptography import x509
-    from sigstore.models import TrustedRoot
     from sigstore_models.trustroot.v1 import TrustedRoot as Document
 
 MISSING = (
@@ -69,8 +68,7 @@ def answer(order: Order) -> Answer:
         raise Misconfigured(MISSING, reason=REASON) from error
     try:
         document = Document.from_json(order.root or _embedded())
-        root = TrustedRoot(document)
-        root.get_fulcio_certs()
+        TrustedRoot(document).get_fulcio_certs()
     except (ValueError, Error) as error:
         what = f"{ROOT_FILE} of spec.verify.trustedRootSecretRef" if order.root else "the root of trust of sigstore"
         raise Rejected(f"{what} cannot be used: {_line(error)}", reason=REASON) from error
@@ -80,7 +78,7 @@ def answer(order: Order) -> Answer:
             wrong.append(f"is of {signed.digest[:80]}")
             continue
         try:
-            return Answer(by=_by(signed, order, document, root))
+            return Answer(by=_by(signed, order, document))
         except Refused as error:
             wrong.append(str(error))
     return Answer(wrong=tuple(wrong))
@@ -98,7 +96,7 @@ def _embedded() -> bytes:
         ) from error
 
 
-def _by(signed: Signed, order: Order, document: Document, root: TrustedRoot) -> str:
+def _by(signed: Signed, order: Order, root: Document) -> str:
     """Who signed. Raises `Refused`."""
     if signed.bundle:
         return _by_bundle(signed.bundle, order, root)
@@ -106,25 +104,28 @@ def _by(signed: Signed, order: Order, document: Document, root: TrustedRoot) -> 
         raise Refused("has no certificate: it was made with a key, so name the key in spec.verify.secretRef")
     if not signed.promise:
         raise Refused("has no proof that it is in a transparency log, and no log is asked")
-    certificate = promised.certificate(signed, document, root.get_fulcio_certs())
+    certificate = promised.certificate(signed, root)
     return identity.accepted(certificate, order.identities)
 
 
-def _by_bundle(bundle: bytes, order: Order, root: TrustedRoot) -> str:
+def _by_bundle(raw: bytes, order: Order, root: Document) -> str:
     from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.x509 import ExtensionNotFound
+    from cryptography.x509 import DuplicateExtension, ExtensionNotFound, InvalidVersion
     from sigstore.errors import Error
-    from sigstore.models import Bundle
+    from sigstore.models import Bundle, TrustedRoot
     from sigstore.verify import Verifier
 
-    if b'"certificate"' not in bundle and b'"x509CertificateChain"' not in bundle:
+    if b'"certificate"' not in raw and b'"x509CertificateChain"' not in raw:
         raise Refused("has no certificate: it was made with a key, so name the key in spec.verify.secretRef")
     policy = _Policy(lambda certificate: identity.accepted(certificate, order.identities))
     # What a hostile bundle makes the library stumble over is no proof either.
-    hostile = (ValueError, TypeError, KeyError, IndexError, AttributeError, ExtensionNotFound, UnsupportedAlgorithm)
+    hostile = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+    certificates = (ExtensionNotFound, DuplicateExtension, InvalidVersion, UnsupportedAlgorithm)
     try:
-        kind, payload = Verifier(trusted_root=root).verify_dsse(Bundle.from_json(bundle), policy)
-    except (Error, *hostile) as error:
+        bundle = Bundle.from_json(raw)
+        trusted = TrustedRoot(fulcio.as_of(root, bundle.signing_certificate.not_valid_before_utc))
+        kind, payload = Verifier(trusted_root=trusted).verify_dsse(bundle, policy)
+    except (Error, *hostile, *certificates) as error:
         raise Refused(f"proves nothing: {_line(error)}") from error
     if kind != cosign.STATEMENT or cosign.about(payload) != order.digest:
         raise Refused("is of something else")
@@ -145,5 +146,4 @@ class _Policy:
 
 def _line(error: Exception) -> str:
     # of a list of what does not fit, the first is enough, and what was given is not repeated
-    text = " ".join(str(error).split()).partition(" [type=")[0] or type(error).__name__
-    return "".join(c if c.isprintable() else " " for c in text)[:300]
+    return plain(str(error).partition(" [type=")[0]) or type(error).__name__

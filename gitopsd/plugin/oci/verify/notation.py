@@ -202,7 +202,7 @@ def _certificates(secret: Mapping[str, bytes]) -> Sequence[x509.Certificate]:
             try:
                 pem = b"-----BEGIN" in data
                 found += x509.load_pem_x509_certificates(data) if pem else [x509.load_der_x509_certificate(data)]
-            except ValueError as error:
+            except (ValueError, TypeError, x509.InvalidVersion) as error:
                 raise Rejected(f"{PLACE}: {name} is no certificate", reason=REASON) from error
     return found
 

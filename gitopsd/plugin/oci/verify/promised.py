@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gitopsd.plugin.oci.verify import fulcio, keys
+from gitopsd.plugin.oci.verify import fulcio, keys, proof
 from gitopsd.plugin.oci.verify.cosign import Signed
-from gitopsd.plugin.oci.verify.proof import Refused, sound
+from gitopsd.plugin.oci.verify.proof import Refused
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -35,18 +35,17 @@ class _Promise(msgspec.Struct, frozen=True, kw_only=True):
     entry: _Entry = msgspec.field(name="Payload")
 
 
-def certificate(signed: Signed, root: TrustedRoot, authorities: Sequence[x509.Certificate]) -> x509.Certificate:
+def certificate(signed: Signed, root: TrustedRoot) -> x509.Certificate:
     """The certificate of who signed `signed`, once all of it holds. Raises `Refused`."""
     from cryptography.exceptions import InvalidSignature
-    from cryptography.x509 import load_pem_x509_certificate
 
+    found = proof.certificate(signed.certificate.strip().encode())
     try:
-        found = sound(load_pem_x509_certificate(signed.certificate.encode()))
         check = keys.verifier(found.public_key())
     except ValueError as error:
-        raise Refused("has a certificate that cannot be read") from error
+        raise Refused("has a certificate with a key that cosign does not sign with") from error
     at = _logged(signed, root)
-    fulcio.check(found, at, root, authorities)
+    fulcio.check(found, at, root)
     try:
         check(signed.signatures[0], signed.data)
     except InvalidSignature as error:

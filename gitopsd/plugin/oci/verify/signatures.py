@@ -10,15 +10,17 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gitopsd.model.errors import Rejected, VerificationFailed
+from gitopsd.model.errors import NotReady, Rejected, VerificationFailed
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.oci.client import Client
 from gitopsd.plugin.oci.verify import notation, search
 from gitopsd.plugin.oci.verify.cosign import Signed
 from gitopsd.plugin.oci.verify.keyless import Answer, Order
 from gitopsd.plugin.oci.verify.keys import PLACE
-from gitopsd.plugin.oci.verify.spec import POLICY_FILE, ROOT_FILE, Asked
+from gitopsd.plugin.oci.verify.proof import plain
+from gitopsd.plugin.oci.verify.spec import POLICY_FILE, ROOT_FILE, Asked, Name
 from gitopsd.plugin.sources import access
+from gitopsd.plugin.sources.access import Given
 
 REASON = VerificationFailed.default_reason
 SUFFIX = ".pub"
@@ -40,7 +42,7 @@ async def check(client: Client, digest: str, asked: Asked, ctx: Context, timeout
 
 
 async def _by_policy(client: Client, digest: str, asked: Asked, ctx: Context, timeout: float) -> str:
-    given = await access.given(asked.secret, ctx, PLACE)
+    given = await _given(asked.secret, ctx, PLACE)
     if POLICY_FILE not in given.data:
         raise Rejected(f"{given.label} lacks the key {POLICY_FILE}", reason=REASON)
     if not any(name.endswith(notation.CERTIFICATES) for name in given.data):
@@ -59,7 +61,7 @@ async def _by_policy(client: Client, digest: str, asked: Asked, ctx: Context, ti
     said = await ctx.work.run(f"{_JOBS}.notation:job", msgspec.msgpack.encode(order), timeout=timeout)
     answer = msgspec.msgpack.decode(said, type=notation.Answer)
     for text in answer.told:
-        ctx.log.warning("signature let through", digest=digest, why=text)
+        ctx.log.warning("signature let through", digest=digest, why=plain(text, 500))
     if not answer.passed and not order.envelopes:
         raise VerificationFailed(f"{client.repository}@{digest} is not signed with notation; nothing of it is used")
     if not answer.passed:
@@ -72,7 +74,7 @@ async def _by_policy(client: Client, digest: str, asked: Asked, ctx: Context, ti
 async def _without_key(client: Client, digest: str, asked: Asked, ctx: Context, timeout: float) -> str:
     root = b""
     if asked.root:
-        given = await access.given(asked.root, ctx, ROOT_PLACE)
+        given = await _given(asked.root, ctx, ROOT_PLACE)
         if ROOT_FILE not in given.data:
             raise Rejected(f"{given.label} lacks the key {ROOT_FILE}", reason=REASON)
         root = given.data[ROOT_FILE]
@@ -88,14 +90,14 @@ async def _without_key(client: Client, digest: str, asked: Asked, ctx: Context, 
 
 def _nobody(client: Client, digest: str, wrong: Sequence[str]) -> VerificationFailed:
     """What is wrong with each signature, of the first few."""
-    told = "; ".join(f"it {why}" for why in dict.fromkeys(wrong[:MAX_TOLD]))
+    told = "; ".join(f"it {plain(why, 500)}" for why in dict.fromkeys(wrong[:MAX_TOLD]))
     number = "its signature" if len(wrong) == 1 else f"none of its {len(wrong)} signatures"
     proves = "does not count" if len(wrong) == 1 else "counts"
     return VerificationFailed(f"{client.repository}@{digest}: {number} {proves}: {told}; nothing of it is used")
 
 
 async def _by_key(client: Client, digest: str, asked: Asked, ctx: Context, timeout: float) -> str:
-    given = await access.given(asked.secret, ctx, PLACE)
+    given = await _given(asked.secret, ctx, PLACE)
     keys = {name: data for name, data in given.data.items() if name.endswith(SUFFIX)}
     if not keys:
         raise Rejected(f"{given.label} holds no public key; its name has to end in {SUFFIX}", reason=REASON)
@@ -109,6 +111,14 @@ async def _by_key(client: Client, digest: str, asked: Asked, ctx: Context, timeo
         )
     ctx.log.info("signature verified", digest=digest, key=name)
     return f"the key {name}"
+
+
+async def _given(secret: Name | None, ctx: Context, place: str) -> Given:
+    """A Secret; one that is missing leaves the artifact unverified."""
+    try:
+        return await access.given(secret, ctx, place)
+    except NotReady as error:
+        raise NotReady(str(error), reason=REASON) from error
 
 
 async def _signed(client: Client, digest: str) -> list[Signed]:

@@ -108,8 +108,15 @@ def warnings(found: Verification | None) -> tuple[str, ...]:
 PATH = ("spec", "verify")
 
 
+def expression(text: str) -> re.Pattern[str]:
+    """A regular expression as Go has them: `\\d`, `\\w` and `(?i)` are about ASCII. Raises `re.error` and its like."""
+    return re.compile(text, re.ASCII)
+
+
 def _compiled(text: str, path: tuple[str | int, ...]) -> None:
+    if "[[:" in text:
+        raise SpecError("has a class such as [[:alpha:]], which is not read here; write it as [A-Za-z]", path=path)
     try:
-        re.compile(text)
+        expression(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise SpecError(f"is no regular expression: {error}", path=path) from error

@@ -6,24 +6,21 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from gitopsd.model.errors import Misconfigured
-from gitopsd.plugin.oci.verify.proof import Refused
+from gitopsd.plugin.oci.verify.proof import Refused, plain
 
 if TYPE_CHECKING:
     from cryptography import x509
     from rfc3161_client.tsp import Accuracy
 
-MISSING = (
-    "time stamps of notation need the extra [notation]; install gitopsd[notation] (pip install 'gitopsd[notation]')"
-)
+MISSING = "needs the time stamp in it, and that the extra [notation]; install gitopsd[notation] (pip install 'gitopsd[notation]')"
 
 
 def period(token: bytes, signature: bytes, trusted: Sequence[x509.Certificate]) -> tuple[datetime, datetime]:
-    """Between when and when somebody trusted saw the signature. Raises `Refused`, `Misconfigured` without the library."""
+    """Between when and when somebody trusted saw the signature. Raises `Refused`, without the library too."""
     try:
         import rfc3161_client
     except ImportError as error:
-        raise Misconfigured(MISSING, reason="VerificationError") from error
+        raise Refused(MISSING) from error
     if not token:
         raise Refused("has no time stamp, and the trust policy asks for one")
     builder = rfc3161_client.VerifierBuilder()
@@ -34,7 +31,7 @@ def period(token: bytes, signature: bytes, trusted: Sequence[x509.Certificate]) 
         builder.build().verify_message(response, signature)
         at, margin = response.tst_info.gen_time, _margin(response.tst_info.accuracy)
     except (ValueError, TypeError, OverflowError, rfc3161_client.VerificationError) as error:
-        raise Refused(f"has a time stamp that does not hold: {' '.join(str(error).split())[:200]}") from error
+        raise Refused(f"has a time stamp that does not hold: {plain(str(error), 200)}") from error
     return at - margin, at + margin
 
 

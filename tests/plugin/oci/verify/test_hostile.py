@@ -20,6 +20,7 @@ from gitopsd.plugin import Misconfigured
 from gitopsd.plugin.oci.verify import cosign as forms
 from gitopsd.plugin.oci.verify import keyless, keys, notation, stamp
 from gitopsd.plugin.oci.verify.keyless import Order
+from gitopsd.plugin.oci.verify.proof import Refused
 
 JUNK = st.one_of(
     st.none(),
@@ -85,6 +86,23 @@ def test_changed_bundle_is_refused_or_says_the_same(data, sigstore, subject, bun
     answer = keyless.answer(order(sigstore, subject, signed)) if signed else None
 
     assert answer is None or answer.by.startswith("ada@example.org") or answer.wrong
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive")
+@ENOUGH
+@given(data=st.data())
+def test_changed_certificate_in_a_bundle_is_refused_or_says_the_same(data, sigstore, subject, bundle):
+    document = json.loads(bundle)
+    place = ("verificationMaterial", "certificate", "rawBytes")
+    whole = base64.b64decode(document[place[0]][place[1]][place[2]])
+    at = data.draw(st.integers(0, len(whole) - 1))
+    raw = whole[:at] + data.draw(st.binary(min_size=1, max_size=1)) + whole[at + 1 :]
+    signed = forms.of_bundle(json.dumps(changed(document, place, base64.b64encode(raw).decode())).encode())
+    assert signed is not None
+
+    answer = keyless.answer(order(sigstore, subject, signed))
+
+    assert answer.by.startswith("ada@example.org") or answer.wrong
 
 
 @ENOUGH
@@ -194,6 +212,7 @@ def test_changed_envelope_in_cose_is_refused_or_says_the_same(data, in_cose, ask
     assert answer.by == notary.ADA or answer.wrong
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive")
 @ENOUGH
 @given(data=st.data())
 def test_changed_certificate_is_refused_or_says_the_same(data, signer, in_jws, asked):
@@ -207,6 +226,37 @@ def test_changed_certificate_is_refused_or_says_the_same(data, signer, in_jws, a
     assert answer.by == notary.ADA or answer.wrong
 
 
+ODD = {
+    "a version that is none": (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x01"),
+    "a name of bits": (b"\x0c\x03ada", b"\x03\x03ada"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_certificate_that_the_library_stumbles_over_is_refused(signer, in_jws, asked, odd):
+    raw = signer.raw[0].replace(*odd, 1)
+    assert raw != signer.raw[0]
+    envelope = changed(in_jws, ("header", "x5c", 0), base64.b64encode(raw).decode())
+
+    assert notation.answer(asked(JWS, json.dumps(envelope).encode())).wrong == (
+        "has a certificate that cannot be read",
+    )
+
+
+def test_certificate_of_a_version_that_is_none_is_refused_in_a_bundle_too(sigstore, subject, bundle):
+    document = json.loads(bundle)
+    place = ("verificationMaterial", "certificate", "rawBytes")
+    raw = base64.b64decode(document[place[0]][place[1]][place[2]]).replace(
+        b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x01", 1
+    )
+    signed = forms.of_bundle(json.dumps(changed(document, place, base64.b64encode(raw).decode())).encode())
+    assert signed is not None
+
+    [why] = keyless.answer(order(sigstore, subject, signed)).wrong
+
+    assert why.startswith("proves nothing: 1 is not a valid X509 version")
+
+
 @pytest.mark.parametrize("library", ["sigstore.errors", "sigstore.models"])
 def test_without_the_library_the_extra_is_named(monkeypatch, sigstore, subject, library):
     monkeypatch.setitem(sys.modules, library, None)
@@ -218,12 +268,14 @@ def test_without_the_library_the_extra_is_named(monkeypatch, sigstore, subject, 
 def test_cose_names_its_extra(monkeypatch, asked):
     monkeypatch.setitem(sys.modules, "cbor2", None)
 
-    with pytest.raises(Misconfigured, match=r"in COSE .*pip install 'gitopsd\[notation\]'"):
-        notation.answer(asked(COSE, b""))
+    [why] = notation.answer(asked(COSE, b"")).wrong
+
+    assert "is in COSE" in why
+    assert "pip install 'gitopsd[notation]'" in why
 
 
 def test_time_stamps_name_their_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "rfc3161_client", None)
 
-    with pytest.raises(Misconfigured, match=r"time stamps .*pip install 'gitopsd\[notation\]'"):
+    with pytest.raises(Refused, match=r"time stamp .*pip install 'gitopsd\[notation\]'"):
         stamp.period(b"", b"", [])
