@@ -1,7 +1,7 @@
 """The functions that Kubernetes adds to CEL: regular expressions, lists, URLs, quantities, addresses.
 
 Values of their own (a URL, a quantity, an address) are maps with one key to CEL, so that equal ones are equal. What is not here
-(`format`, `semver`, comprehensions with two variables) is named in `UNKNOWN`. Functions raise ValueError in the API server's words.
+(`format`, comprehensions with two variables) is named in `UNKNOWN`. Functions raise ValueError in the API server's words.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from gitopsd_plugins.sandbox import quantity
+from gitopsd_plugins.sandbox import expression_versions, quantity
 
 UNKNOWN = re.compile(
-    r"\b(?:format\.\w+\(|semver\(|isSemver\(|transform(?:List|Map|MapEntry)\(|"
+    r"\b(?:format\.\w+\(|transform(?:List|Map|MapEntry)\(|"
     r"(?:all|exists|existsOne|exists_one)\(\s*\w+\s*,\s*\w+\s*,)"
 )
 """What a real server knows and this one does not."""
@@ -136,8 +137,14 @@ def _amount(value: Value) -> Decimal:
 
 
 def _compared(value: Value, other: Value) -> int:
+    if "semver" in value:
+        return expression_versions.compared(value, other)
     left, right = _amount(value), _amount(other)
     return (left > right) - (left < right)
+
+
+def _numbered(index: int, value: Value) -> int:
+    return expression_versions.number(value, index)
 
 
 def _whole(value: Value) -> int:
@@ -225,6 +232,10 @@ def _all() -> Iterator[tuple[str, tuple[tuple[str, str, Callable[..., Any]], ...
     yield "asApproximateFloat", ((".d", "f", lambda a: float(_amount(a))),)
     yield "add", ((".dd", "d", _plus(1)),)
     yield "sub", ((".dd", "d", _plus(-1)),)
+    yield "semver", (("s", "d", expression_versions.made), ("sb", "d", expression_versions.made))
+    yield "isSemver", (("s", "b", expression_versions.is_one), ("sb", "b", expression_versions.is_one))
+    for index, name in enumerate(("major", "minor", "patch")):
+        yield name, ((".d", "i", partial(_numbered, index)),)
     yield "ip", (("s", "d", _ip), (".d", "d", lambda a: _ip(a["cidr"].partition("/")[0])))
     yield "isIP", (("s", "b", _is(_ip)),)
     yield "ip.isCanonical", (("s", "b", lambda text: _ip(text)["ip"] == text),)
