@@ -104,6 +104,8 @@ async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.
         target = await _connected(intent, run, world, removing=removing)
         run.inventory = await record.read(intent.ref, target, world)
         run.warnings += record.left_behind(intent.ref, target.uid, world)
+        if run.inventory.removal and not removing and not plan_only:  # it is declared again
+            run.inventory = await record.written(run.inventory, lambda i: replace(i, removal=None), target, world)
         run.suspension = run.inventory.held(world.ctx.now())
         if run.suspension and untouched:
             return conclude.suspended(run, world.ctx.now())
@@ -115,8 +117,6 @@ async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.
         if removing:
             await removal.removed(intent, run, target, world)
             return conclude.deleted(run, world.ctx.now())
-        if run.inventory.removal and not plan_only:  # it is declared again
-            run.inventory = await record.written(run.inventory, lambda i: replace(i, removal=None), target, world)
         made, artifact, fresh = await _made(intent, run, world)
         wanted = None
         if not _stands(intent, made, run, target, world):

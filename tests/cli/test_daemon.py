@@ -107,7 +107,9 @@ def test_a_daemons_life(project):
         assert "its declaration brings it back" in project.run("delete", "ks/other", "--yes", code=2).stderr
         project.config.write_text(good)
         daemon.hang_up()
-        assert "  - delete ConfigMap/default/z\n" in project.run("delete", "ks/other", "--yes").stdout
+        words = ("delete", "ks/other", "--yes", "--until", "2100-01-01T00:00:00Z", "--reason", "replaced")
+        assert "  - delete ConfigMap/default/z\n" in project.run(*words).stdout
+        assert "deletion asked for until 2100-01-01T00:00:00Z: replaced" in project.run("history").stdout
 
         assert daemon.stop() == 0
     assert not project.socket.exists()

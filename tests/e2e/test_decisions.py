@@ -94,10 +94,14 @@ async def test_an_app_is_suspended_in_git(either: World) -> None:
 
 
 async def test_a_suspension_in_git_ends_by_itself(world: World) -> None:
-    end = (now() + timedelta(seconds=4)).isoformat()
-    await ready(world, annotations=f'{{gitopsd.io/suspend: "{end}"}}')
-    async with world.engine():
+    def suspended(**left: float) -> str:
+        return f'{{gitopsd.io/suspend: "{(now() + timedelta(**left)).isoformat()}"}}'
+
+    await ready(world, annotations=suspended(hours=1))
+    async with world.engine() as engine:
         await world.until("app", Phase.SUSPENDED)
+        world.declare(kustomization("app", annotations=suspended(seconds=2)))
+        engine.declare(world.load().declared)
         await world.until("app", Phase.READY)
     assert await world.exists("a")
 
@@ -278,6 +282,23 @@ async def test_who_declares_an_app_again_ends_its_deletion_for_good(world: World
         await engine.once()
         assert engine.view(APP).phase is Phase.ORPHANED
     assert await world.exists(*ABC)
+
+
+async def test_a_suspended_app_that_is_declared_again_is_not_to_be_deleted_either(world: World) -> None:
+    await ready(world)
+    async with world.engine() as engine:
+        await world.until("app")
+        await LocalControl(engine).suspend("ks/app", "grace", "keep it", None)
+    async with keeping(world, "a") as engine:
+        await delete(engine)
+    world.declare(kustomization("app"))
+    assert (await world.app()).phase is Phase.SUSPENDED
+    world.declare()
+    async with world.engine() as engine:
+        await engine.reached()
+        await engine.once()
+        assert engine.view(APP).phase is Phase.ORPHANED
+    assert await world.exists("a")
 
 
 async def test_an_orphan_is_deleted_in_the_cluster_where_it_is_among_several(world: World) -> None:

@@ -18,9 +18,11 @@ from gitopsd.plugin import (
     Artifact,
     Context,
     Digest,
+    File,
     Folder,
     Http,
     Intake,
+    Link,
     NotReady,
     Revision,
     Source,
@@ -60,13 +62,15 @@ class Secrets:
 
 @dataclass
 class SourceWorld:
-    """A context and what stands behind it."""
+    """A context and what stands behind it. `logs` is what was logged, `concealed` what was to be masked."""
 
     ctx: Context
     store: Store
     intake: CountingIntake
     work: ThreadWork
     secrets: Secrets
+    logs: list[Mapping[str, Any]]
+    concealed: list[bytes]
 
     async def sync(self, source: Source, intent: SourceIntent, base: Artifact | None = None) -> tuple[Revision, Stored]:
         """Resolve and fetch."""
@@ -83,24 +87,51 @@ class SourceWorld:
             files=stored.files,
             stored=self.ctx.now(),
             spec=intent.content,
+            metadata=stored.metadata,
         )
 
-    def files(self, tree: Digest, prefix: str = "") -> dict[str, bytes]:
+    def files(self, tree: Digest) -> dict[str, bytes]:
         """The regular files of a stored tree."""
-        found: dict[str, bytes] = {}
-        for name, entry in self.store.node(tree).items():
-            if isinstance(entry, Folder):
-                found |= self.files(entry.digest, f"{prefix}{name}/")
-            else:
-                found[prefix + name] = self.store.blob(entry.digest)
-        return found
+        return {path: data for path, data in contents(self.store, tree).items() if isinstance(data, bytes)}
+
+
+@dataclass
+class World(SourceWorld):
+    """The same around one source, for tests that are about no other."""
+
+    source: Any
+
+    async def sync(self, intent: SourceIntent, base: Artifact | None = None) -> tuple[Revision, Stored]:  # type: ignore[override]  # of its own source
+        """Resolve and fetch."""
+        return await super().sync(self.source, intent, base)
+
+    def contents(self, tree: Digest) -> dict[str, bytes | str]:
+        """All files of a stored tree; see `contents`."""
+        return contents(self.store, tree)
+
+
+def contents(store: Store, tree: Digest, prefix: str = "") -> dict[str, bytes | str]:
+    """Path -> bytes of a file, or the target of a link as text."""
+    found: dict[str, bytes | str] = {}
+    for name, entry in store.node(tree).items():
+        match entry:
+            case Folder():
+                found |= contents(store, entry.digest, f"{prefix}{name}/")
+            case File():
+                found[prefix + name] = store.blob(entry.digest)
+            case Link():
+                found[prefix + name] = entry.target
+    return found
 
 
 @contextmanager
 def source_world(folder: Path) -> Iterator[SourceWorld]:
     """A world over a store in this folder."""
+    logs: list[Mapping[str, Any]] = []
+    concealed: list[bytes] = []
 
-    def drop(logger: Any, method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    def keep(logger: object, method: str, event: Mapping[str, Any]) -> Any:
+        logs.append({**event, "level": method})
         raise structlog.DropEvent
 
     with Store.open(folder / "state") as store:
@@ -113,10 +144,20 @@ def source_world(folder: Path) -> Iterator[SourceWorld]:
             credentials=secrets,
             intake=intake,
             now=lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
-            log=structlog.wrap_logger(None, processors=[drop]),
+            log=structlog.wrap_logger(None, processors=[keep]),
             cache=partial(_folder, folder / "cache"),
+            conceal=concealed.append,
         )
-        yield SourceWorld(ctx=ctx, store=store, intake=intake, work=work, secrets=secrets)
+        yield SourceWorld(
+            ctx=ctx, store=store, intake=intake, work=work, secrets=secrets, logs=logs, concealed=concealed
+        )
+
+
+@contextmanager
+def one_source(folder: Path, source: Source) -> Iterator[World]:
+    """A world around this source."""
+    with source_world(folder) as made:
+        yield World(**vars(made), source=source)
 
 
 def _folder(parent: Path, name: str) -> Path:

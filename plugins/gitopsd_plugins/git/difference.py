@@ -71,7 +71,9 @@ def _walked(trees: Trees, given: FetchOrder) -> _Found:
         count += len(after)
         if count > given.limits.entries or pair.depth > MAX_DEPTH:
             raise _Whole
-        found.ignores.update(listing.ignores(trees.objects, {f"{pair.prefix}{ignore.FILE}": after.get(ignore.FILE)}))
+        path = pair.prefix + ignore.FILE
+        if listing.within(path, given.rules.sparse):  # one outside has no say
+            found.ignores.update(listing.ignores(trees.objects, {path: after.get(ignore.FILE)}))
         for name in before.keys() | after.keys():
             was, now = before.get(name), after.get(name)
             if was != now and listing.touches(pair.prefix + name, given.rules.sparse):

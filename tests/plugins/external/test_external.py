@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 from fakes.registry import Answer, Registry, digest, layer, serving
-from fakes.registry_world import source_world
+from fakes.source_world import one_source
 
 from gitopsd.plugin import (
     Declared,
@@ -53,7 +53,7 @@ def read(artifact):
 
 @pytest.fixture
 def world(tmp_path):
-    with source_world(tmp_path, ExternalSource()) as found:
+    with one_source(tmp_path, ExternalSource()) as found:
         yield found
 
 

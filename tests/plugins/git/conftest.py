@@ -3,87 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import anyio
-import anyio.to_thread
 import pytest
-import structlog
+from fakes import source_world
 from fakes.git_repository import GitRepository
-from fakes.source_world import Secrets, ThreadWork
+from fakes.source_world import one_source
 
 from gitopsd.plugin import (
-    Artifact,
-    Context,
     Declared,
     Digest,
-    Http,
     ObjectRef,
     Place,
-    Revision,
-    SourceIntent,
-    Stored,
 )
-from gitopsd.store.store import Store
 from gitopsd_plugins.git.kind import GitRepository as Kind
 from gitopsd_plugins.git.source import GitSource
 
 REF = ObjectRef(kind="GitRepository", namespace="flux-system", name="app")
 
 
-@dataclass
-class World:
-    """A source and everything that it works with."""
-
-    ctx: Context
-    store: Store
-    source: GitSource
-    work: ThreadWork
-    secrets: Secrets
-    logs: list[Mapping[str, Any]]
-
-    async def sync(self, intent: SourceIntent, base: Artifact | None = None) -> tuple[Revision, Stored]:
-        revision = await self.source.resolve(intent, self.ctx)
-        return revision, await self.source.fetch(intent, revision, base, self.ctx)
-
-    def artifact(self, intent: SourceIntent, revision: Revision, stored: Stored) -> Artifact:
-        return Artifact(
-            source=intent.ref,
-            revision=revision,
-            tree=stored.tree,
-            size=stored.size,
-            files=stored.files,
-            stored=self.ctx.now(),
-            spec=intent.content,
-        )
-
-
 @pytest.fixture
 def world(tmp_path):
-    logs: list[Mapping[str, Any]] = []
-
-    def keep(logger, method, event):
-        logs.append({**event, "level": method})
-        raise structlog.DropEvent
-
-    with Store.open(tmp_path / "state") as store:
-        work, secrets = ThreadWork(store), Secrets()
-        ctx = Context(
-            http=Http(),
-            work=work,
-            quick=work,
-            credentials=secrets,
-            intake=store,
-            now=lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
-            log=structlog.wrap_logger(None, processors=[keep]),
-            cache=lambda name: tmp_path / "cache" / name,
-        )
-        source = GitSource()
-        yield World(ctx=ctx, store=store, source=source, work=work, secrets=secrets, logs=logs)
-        anyio.run(source.close)
+    with one_source(tmp_path, GitSource()) as made:
+        yield made
+        anyio.run(made.source.close)
 
 
 @pytest.fixture
@@ -118,20 +63,7 @@ def document():
 @pytest.fixture
 def contents():
     """All files of a tree: path -> bytes, with links as their target in `str`."""
-
-    def walk(store: Store, digest: Digest, prefix: str = "") -> dict[str, bytes | str]:
-        found: dict[str, bytes | str] = {}
-        for name, entry in store.node(digest).items():
-            match type(entry).__name__:
-                case "Folder":
-                    found |= walk(store, entry.digest, f"{prefix}{name}/")
-                case "File":
-                    found[prefix + name] = store.blob(entry.digest)
-                case _:
-                    found[prefix + name] = entry.target
-        return found
-
-    return walk
+    return source_world.contents
 
 
 @pytest.fixture

@@ -79,6 +79,18 @@ def test_sparse_directory_that_vanishes_is_named(world, repo):
         after(world.store, order_for(repo, commit, rules), base, tree)
 
 
+def test_ignore_file_outside_of_the_sparse_directories_has_no_say(world, repo):
+    rules = Rules(sparse=("b",), ignore="/a\n")
+    base = repo.commit({".sourceignore": "*.jpg\n", "b/x": "1"})
+    tree = fetched(world.store, order_for(repo, base, rules)).stored.tree
+    commit = repo.commit({"b/c.jpg": "1"})
+
+    stored = after(world.store, order_for(repo, commit, rules), base, tree).stored
+
+    assert stored.files == 2
+    assert stored == fetched(world.store, order_for(repo, commit, rules)).stored
+
+
 def test_directories_that_did_not_change_are_not_read(world, repo):
     base = repo.commit({"same/x": "1", "same/below/y": "1", "changes/z": "1"})
     tree = fetched(world.store, order_for(repo, base)).stored.tree

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from fakes.registry import Registry, serving
-from fakes.registry_world import source_world
+from fakes.source_world import one_source
 
 from gitopsd.plugin import Declared, Digest, ObjectRef, Place
 from gitopsd_plugins.oci.kind import OCIRepository
@@ -17,7 +17,7 @@ REF = ObjectRef(kind="OCIRepository", namespace="flux-system", name="app")
 
 @pytest.fixture
 def world(tmp_path):
-    with source_world(tmp_path, OciSource()) as made:
+    with one_source(tmp_path, OciSource()) as made:
         yield made
 
 
