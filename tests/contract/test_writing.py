@@ -278,3 +278,12 @@ class TestOwnership:
             times.append([each.get("time") for each in entries if each["manager"] == f"of-{containers[0]['name']}"])
         assert times[0] == [None]
         assert times[1] >= [made["metadata"]["creationTimestamp"]]
+
+    async def test_what_a_service_keeps_is_not_stated_again(self, wire: Wire) -> None:
+        path = f"/api/v1/namespaces/{await wire.namespace()}/services"
+        body: Json = {"metadata": {"name": "a"}, "spec": {"clusterIP": "None"}}
+        made = await wire.make(path, body)
+        heard = await wire.ask("PUT", f"{path}/a", {**body, "spec": {}})
+        assert heard.body["spec"]["clusterIP"] == "None"
+        owned = [each["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"] for each in (made, heard.body)]
+        assert ["f:clusterIP" in each for each in owned] == [True, False]

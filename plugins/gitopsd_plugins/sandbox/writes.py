@@ -73,9 +73,13 @@ def replace(cluster: Cluster, call: Call, stored: Stored, body: Json, unowned: P
     creation.check_preconditions(call, stored, body["metadata"])
     live = conversion.converted(stored.body, resource)
     held = _stated_owners(live, body)
-    new = prepare.changed(resource, live, creation.complete(resource, body), call.target.subresource)
+    completed = creation.complete(resource, body)
+    new = prepare.changed(resource, live, completed, call.target.subresource)
     if held:  # an object whose owners were forgotten has none until somebody applies
-        held = server_side.update(live, held, new, resource.schema, creation.write_of(cluster, call))
+        seen = new
+        if resource.key == ("", "services") and not call.target.subresource:  # what is kept for it, it did not state
+            seen = {**new, "spec": completed["spec"]}
+        held = server_side.update(live, held, seen, resource.schema, creation.write_of(cluster, call))
     return commit(cluster, call, stored, new, owners.without(held, unowned))
 
 
