@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gitopsd_plugins.sandbox import causes, quantity, services
+from gitopsd_plugins.sandbox import causes, kind_rules, quantity, services
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Cause
 
@@ -124,13 +124,9 @@ def _pod_change(live: Json, body: Json) -> Iterator[Cause]:
 
 
 def _job_change(live: Json, body: Json) -> Iterator[Cause]:
+    yield from kind_rules.of_job(body["spec"])
     yield from _immutable("spec", "completions")(live, body)
     yield from _immutable("spec", "selector")(live, body)
-    if body["spec"].get("selector") is None:
-        yield causes.required("spec.selector")
-        labels = (body["spec"]["template"].get("metadata") or {}).get("labels")
-        why = "`selector` does not match template `labels`"
-        yield causes.wrong("spec.template.metadata.labels", labels, why)
     if live["spec"].get("suspend") and "startTime" not in (live.get("status") or {}):
         before, after = (_scheduled(each["spec"]["template"]) for each in (live, body))
         if before != after:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from gitopsd_plugins.sandbox import causes, label_rules, names, pod_rules, selectors, services
+from gitopsd_plugins.sandbox import causes, ingress_rules, label_rules, names, pod_rules, selectors, services
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Cause
 
@@ -66,7 +66,32 @@ def _deployment(body: Json) -> Iterator[Cause]:
 
 
 def _job(body: Json) -> Iterator[Cause]:
-    yield from _job_spec(body["spec"], "spec")
+    if not body["spec"].get("manualSelector"):
+        yield from _tied(body)
+    yield from of_job(body["spec"])
+
+
+def of_job(spec: Json) -> Iterator[Cause]:
+    """What is wrong with the spec of a Job; on a change the server says it twice."""
+    labels = (spec["template"].get("metadata") or {}).get("labels")
+    yield from _job_spec(spec, "spec")
+    if spec.get("selector") is None:
+        yield causes.required("spec.selector")
+    if spec.get("selector") is None or not selectors.matches(spec["selector"], labels or {}):
+        yield causes.wrong("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+
+
+def _tied(body: Json) -> Iterator[Cause]:
+    """The labels that tie pods to their Job, which the server made and nobody may take away."""
+    labels = (body["spec"]["template"].get("metadata") or {}).get("labels") or {}
+    uid, name = body["metadata"]["uid"], body["metadata"].get("name", "")
+    for prefix in ("", "batch.kubernetes.io/"):
+        for key, value in ((f"{prefix}controller-uid", uid), (f"{prefix}job-name", name)):
+            field, why = f"spec.template.metadata.labels[{key}]", f"must be '{value}'"
+            if key not in labels:
+                yield causes.required(field, why)
+            elif labels[key] != value:
+                yield causes.wrong(field, labels, why)
 
 
 def _job_spec(spec: Json, path: str) -> Iterator[Cause]:
@@ -107,22 +132,6 @@ def _data(body: Json) -> Iterator[Cause]:
     size = sum(len(value) for field in ("data", "binaryData") for value in (body.get(field) or {}).values())
     if size > DATA_LIMIT:
         yield Cause("", "FieldValueTooLong", f"Too long: may not be more than {DATA_LIMIT} bytes")
-
-
-def _ingress(body: Json) -> Iterator[Cause]:
-    spec = body["spec"]
-    if not spec.get("rules") and not spec.get("defaultBackend"):
-        yield causes.wrong("spec", spec.get("rules"), "either `defaultBackend` or `rules` must be specified")
-    for index, rule in enumerate(spec.get("rules") or ()):
-        for number, path in enumerate((rule.get("http") or {}).get("paths") or ()):
-            where = path.get("path", "")
-            if path.get("pathType") in ("Exact", "Prefix") and not where.startswith("/"):
-                field = f"spec.rules[{index}].http.paths[{number}].path"
-                yield causes.wrong(field, where, "must be an absolute path")
-            if not path.get("pathType"):
-                yield causes.required(
-                    f"spec.rules[{index}].http.paths[{number}].pathType", "pathType must be specified"
-                )
 
 
 def _role_binding(body: Json) -> Iterator[Cause]:
@@ -317,7 +326,7 @@ OF: dict[tuple[str, str], Rule] = {
     ("batch", "jobs"): _job,
     ("batch", "cronjobs"): _cron_job,
     ("discovery.k8s.io", "endpointslices"): _slice,
-    ("networking.k8s.io", "ingresses"): _ingress,
+    ("networking.k8s.io", "ingresses"): ingress_rules.of,
     (_RBAC, "clusterroles"): _cluster_role,
     (_RBAC, "rolebindings"): _role_binding,
     (_RBAC, "roles"): _role,
