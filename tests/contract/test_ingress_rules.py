@@ -62,6 +62,18 @@ async def test_the_default_leads_to_one_place_too(wire: Wire) -> None:
 
 TIES = ["controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"]
 TEMPLATE = "spec.template"
+POD = {"containers": [{"name": "main", "image": "nginx:1"}], "restartPolicy": "Never"}
+JOB = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a"}, "spec": {"template": {"spec": POD}}}
+
+
+async def test_a_job_that_is_put_without_its_selector_is_told_of_that_alone(wire: Wire) -> None:
+    path = f"/apis/batch/v1/namespaces/{await wire.namespace()}/jobs"
+    await wire.make(path, JOB)
+
+    heard = await wire.ask("PUT", f"{path}/a", JOB)
+
+    unselected = ["spec.selector", f"{TEMPLATE}.metadata.labels"]
+    assert (heard.status, heard.causes) == (422, [*2 * unselected, "spec.selector", TEMPLATE])
 
 
 @pytest.mark.parametrize(
@@ -83,9 +95,7 @@ TEMPLATE = "spec.template"
 )
 async def test_nobody_takes_away_what_ties_a_job_to_its_pods(wire: Wire, change: Json, fields: list[str]) -> None:
     path = f"/apis/batch/v1/namespaces/{await wire.namespace()}/jobs"
-    pod = {"containers": [{"name": "main", "image": "nginx:1"}], "restartPolicy": "Never"}
-    body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a"}, "spec": {"template": {"spec": pod}}}
-    await wire.make(path, body)
+    await wire.make(path, JOB)
 
     heard = await wire.ask("PATCH", f"{path}/a", [change], JSON_PATCH)
 

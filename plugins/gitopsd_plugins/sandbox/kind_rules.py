@@ -66,7 +66,7 @@ def _deployment(body: Json) -> Iterator[Cause]:
 
 
 def _job(body: Json) -> Iterator[Cause]:
-    if not body["spec"].get("manualSelector"):
+    if body["spec"].get("selector") is not None and not body["spec"].get("manualSelector"):
         yield from _tied(body)
     yield from of_job(body["spec"])
 
