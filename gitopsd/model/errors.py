@@ -85,7 +85,9 @@ class Transient(Retrying):
 
 
 class Conflict(Transient):
-    """The record changed since it was read."""
+    """Something changed since it was looked at: looked at again, it may well succeed at once."""
+
+    default_reason = "Conflict"
 
 
 class Rejected(Retrying):

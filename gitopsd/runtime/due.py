@@ -9,8 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
+from gitopsd.model.errors import Conflict
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.runtime.backoff import Backoff, jittered
+
+_CHANGED = frozenset({Conflict.default_reason, "AlreadyExists"})
+"""Reasons of failures that only mean that somebody was quicker, a controller most often: no fixed delay waits for that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,8 @@ def _at_interval(timing: Timing, pace: Pace, rng: Random, *, spread: bool) -> fl
 
 
 def _after_failure(outcome: Outcome, timing: Timing, pace: Pace, failures: int, rng: Random) -> float:
-    wanted = timing.retry
-    if wanted is None:
-        wanted = jittered(pace.backoff.delay(failures), pace.jitter, rng)
+    soon = jittered(pace.backoff.delay(failures), pace.jitter, rng)
+    wanted = soon if timing.retry is None else timing.retry
+    if outcome.reason in _CHANGED:
+        wanted = min(wanted, soon)
     return max(wanted, min(outcome.retry_after or 0.0, pace.most_retry_after))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 
@@ -66,6 +67,12 @@ def test_a_source_backs_off_from_750_ms_to_15_minutes() -> None:
 @given(st.integers(1, 10_000), st.integers(1, 10_000))
 def test_more_failures_never_wait_less(a: int, b: int) -> None:
     assert Backoff().delay(min(a, b)) <= Backoff().delay(max(a, b)) <= 900
+
+
+def test_an_app_that_somebody_was_quicker_than_looks_again_soon_and_never_later_than_it_retries() -> None:
+    quicker = replace(outcome(Phase.RETRYING), reason="Conflict")
+    delays = [due.delay(quicker, APP, Pace(jitter=0), Record(failures=number), Random(0)) for number in (0, 1, 20)]
+    assert delays == [0.75, 1.5, 60]
 
 
 def test_a_retry_after_is_respected_up_to_an_hour() -> None:
