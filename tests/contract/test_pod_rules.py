@@ -91,3 +91,55 @@ async def test_what_is_wrong_with_a_container(wire: Wire, container: Json, expec
     found = {field.removeprefix("spec.template.spec.containers[0]."): told for field, told in found.items()}
     assert found.keys() == expected.keys()
     assert all(found[field].startswith(told) for field, told in expected.items()), found
+
+
+ZONE = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+NO_SKEW = "Invalid value: 0: must be greater than zero"
+WAYS = 'supported values: "DoNotSchedule", "ScheduleAnyway"'
+
+
+@pytest.mark.parametrize(
+    ("constraints", "causes"),
+    [
+        ([ZONE], []),
+        ([{"topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}], [("[0].maxSkew", NO_SKEW)]),
+        (
+            [{"maxSkew": 0, "topologyKey": "", "whenUnsatisfiable": "X"}],
+            [
+                ("[0].maxSkew", NO_SKEW),
+                ("[0].topologyKey", "Required value: can not be empty"),
+                ("[0].whenUnsatisfiable", f'Unsupported value: "X": {WAYS}'),
+            ],
+        ),
+        (
+            [ZONE, {**ZONE, "minDomains": 0}],
+            [
+                ("[0].{topologyKey, whenUnsatisfiable}", 'Duplicate value: "{zone, DoNotSchedule}"'),
+                ("[1].minDomains", NO_SKEW),
+            ],
+        ),
+        (
+            [{**ZONE, "whenUnsatisfiable": "ScheduleAnyway", "minDomains": 2, "nodeAffinityPolicy": "x"}],
+            [
+                (
+                    "[0].minDomains",
+                    "Invalid value: 2: can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway",
+                ),
+                ("[0].nodeAffinityPolicy", 'Unsupported value: "x": supported values: "Honor", "Ignore"'),
+            ],
+        ),
+        (
+            [{**ZONE, "matchLabelKeys": ["a"]}],
+            [("[0].matchLabelKeys", "Forbidden: must not be specified when labelSelector is not set")],
+        ),
+    ],
+)
+async def test_how_a_pod_may_be_spread(wire: Wire, constraints: list[Json], causes: list[tuple[str, str]]) -> None:
+    body = deployment("a")
+    body["spec"]["template"]["spec"]["topologySpreadConstraints"] = constraints
+
+    heard = await wire.ask("POST", deployments(await wire.namespace()), body)
+
+    path = "spec.template.spec.topologySpreadConstraints"
+    found = [(c["field"], c["message"]) for c in (heard.body.get("details") or {}).get("causes", ())]
+    assert sorted(found) == sorted((f"{path}{field}", message) for field, message in causes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from gitopsd_plugins.sandbox import causes, container_rules, names, probe_rules
+from gitopsd_plugins.sandbox import causes, container_rules, names, probe_rules, spread_rules
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Cause
 
@@ -28,6 +28,7 @@ def spec_of(spec: Json, path: str) -> Iterator[Cause]:
             yield from _container(container, f"{path}.{group}[{index}]", seen, volumes)
     yield from _volumes(spec.get("volumes") or [], f"{path}.volumes")
     yield from _tolerations(spec.get("tolerations") or [], f"{path}.tolerations")
+    yield from spread_rules.of(spec.get("topologySpreadConstraints") or [], f"{path}.topologySpreadConstraints")
 
 
 def _container(container: Json, path: str, seen: set[str], volumes: set[Any]) -> Iterator[Cause]:
