@@ -1,4 +1,4 @@
-"""What a server has against a container, whatever kind it stands in: probes, ports, variables, resources."""
+"""What a server has against a container, whatever kind it stands in, and against how pods are spread."""
 
 from __future__ import annotations
 
