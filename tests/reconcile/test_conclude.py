@@ -42,7 +42,7 @@ def run(**given: object) -> Run:
         (Unsupported("x"), Phase.STALLED, "FeatureNotSupported"),
         (VerificationFailed("x"), Phase.STALLED, "VerificationError"),
         (Transient("x"), Phase.RETRYING, ""),
-        (Conflict("x"), Phase.RETRYING, ""),
+        (Conflict("x"), Phase.RETRYING, "Conflict"),
         (Rejected("x", reason="Invalid"), Phase.RETRYING, "Invalid"),
         (HeldElsewhere("x"), Phase.RETRYING, "HeldElsewhere"),
     ],
