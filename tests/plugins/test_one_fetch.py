@@ -13,12 +13,12 @@ from typing import Any
 import anyio
 import pytest
 from fakes import charts
-from fakes.registry import Registry, layer, serving
+from fakes.registry import Registry, digest, layer, serving
 from fakes.source_world import SourceWorld, source_world
 from fakes.web_server import Site, web_server
 
 from gitopsd.plugin import Context, Declared, Digest, GitopsdError, ObjectRef, Place, SourceIntent, Stored, Upstream
-from gitopsd_plugins import bucket, helm, oci
+from gitopsd_plugins import bucket, external, helm, oci
 
 pytestmark = pytest.mark.asyncio
 MANY = 20
@@ -53,11 +53,12 @@ class Objects:
         self.ctx: dict[ObjectRef, Context] = {}
 
     def read(self, spec: Mapping[str, Any], namespace: str, name: str = "app") -> SourceIntent:
+        parts = {"spec": {}, **spec} if "status" in spec else {"spec": {"interval": "1m", **spec}}
         document = {
             "apiVersion": "source.toolkit.fluxcd.io/v1",
             "kind": self.kind.kind,
             "metadata": {"name": name, "namespace": namespace},
-            "spec": {"interval": "1m", **spec},
+            **parts,
         }
         ref = ObjectRef(kind=self.kind.kind, namespace=namespace, name=name)
         found = self.kind.read(Declared(ref=ref, document=document, place=Place(file="a", line=1), spec=Digest("s")))
@@ -239,3 +240,34 @@ async def test_bucket_that_others_keys_opened_is_asked_with_ones_own(world: Sour
     assert site.paths().count("/config") == 4
     assert site.paths().count("/config/a.yaml") == 2
     assert len({asked.authorization for asked in site.asked if asked.path == "/config"}) >= 2
+
+
+def made(url: str, data: bytes, **metadata: str) -> Mapping[str, Any]:
+    """The status of an ExternalArtifact."""
+    named = digest(data)
+    return {"status": {"artifact": {"url": url, "digest": named, "revision": f"a@{named}", "metadata": metadata}}}
+
+
+async def test_external_artifact_of_many_is_brought_once(world: SourceWorld, site: Site) -> None:
+    data = site.files["/a.tar.gz"] = layer({"a.yaml": b"a"})
+    objects = Objects(external, "ExternalArtifact", world)
+    intents = [objects.read(made(f"{site.url}/a.tar.gz", data, of=f"{number}"), f"{number}") for number in range(MANY)]
+
+    found = await objects.synced(*intents)
+
+    assert objects.one_tree(found) == {"a.yaml": b"a"}
+    assert [stored.metadata for stored in found if isinstance(stored, Stored)] == [
+        {"of": f"{number}"} for number in range(MANY)
+    ]
+    assert site.paths() == ["/a.tar.gz"]
+
+
+async def test_external_artifact_is_brought_by_an_address_that_opens_it(world: SourceWorld, site: Site) -> None:
+    data = site.files["/a.tar.gz"] = layer({"a.yaml": b"a"})
+    objects = Objects(external, "ExternalArtifact", world)
+
+    await objects.synced(
+        *(objects.read(made(f"{site.url}/a.tar.gz?signed={name}", data), name) for name in ("one", "other"))
+    )
+
+    assert site.paths() == ["/a.tar.gz"] * 2
