@@ -78,9 +78,10 @@ class BucketSource:
     async def _joined(
         self, flights: Flights[bytes], job: str, revision: str, intent: SourceIntent, ctx: Context
     ) -> bytes:
-        routed = await proxy.routed(intent.spec.proxy, ctx)
-        given, lent = await self._order(intent, routed, revision)
-        return await flights.join(_key(given), partial(self._run, job, given, lent, intent, routed))
+        with flights.coming() as comer:
+            routed = await proxy.routed(intent.spec.proxy, ctx)
+            given, lent = await self._order(intent, routed, revision)
+            return await comer.join(_key(given), partial(self._run, job, given, lent, intent, routed))
 
     async def _run(self, job: str, given: Order, lent: object, intent: SourceIntent, ctx: Context) -> bytes:
         name = f"gitopsd_plugins.bucket.job:{job}"
