@@ -1,13 +1,13 @@
-"""A real control plane where a whole-way test would have a sandbox: the same few things; its audit log tells what was deleted."""
+"""A real control plane where a whole-way test would have a sandbox: the same few things; its audit log is the journal."""
 
 from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
+from fakes.audit import Audit
 from fakes.control_plane import ControlPlane
 
 from gitopsd.plugin.connections import Pool
@@ -19,20 +19,17 @@ class RealCluster:
 
     plane: ControlPlane
     context: str = "local"
-    began: int = 0
-    """Entries of the audit log that are older than the test."""
     token: str = ""
     """Whose token gitopsd comes with; '' for the administrator's certificate."""
+    journal: Audit = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.journal = Audit(self.plane.audit_log)
 
     @property
     def url(self) -> str:
         """Where the API server is."""
         return f"https://127.0.0.1:{self.plane.port}"
-
-    def deleted(self) -> Sequence[str]:
-        """The paths of what gitopsd deleted since then, in order."""
-        ours = self.plane.audited("gitopsd/")[self.began :]
-        return [event["requestURI"].partition("?")[0] for event in ours if event["verb"] == "delete"]
 
     def kubeconfig(self) -> str:
         """Of the administrator, or with the token."""

@@ -137,10 +137,19 @@ class World:
     def config(self) -> Path:
         return self.folder / "config.yaml"
 
+    @property
+    def context(self) -> str:
+        """The name of the cluster's context in its kubeconfig."""
+        return self.running.context if isinstance(self.running, RealCluster) else "sandbox"
+
+    @property
+    def user(self) -> str:
+        """Who gitopsd is to the cluster."""
+        return "admin" if isinstance(self.running, RealCluster) else "sandbox-admin"
+
     def declare(self, *objects: str, source: str | None = None, cluster: str = "test") -> None:
         """Write the configuration: settings, cluster, the repository, and these objects."""
         kubeconfig = self.folder / "kubeconfig"
-        context = self.running.context if isinstance(self.running, RealCluster) else "sandbox"
         kubeconfig.write_text(self.running.kubeconfig().replace(self.running.url, self.through or self.running.url))
         instance = "" if self.instance == "default" else f"  instance: '{self.instance}'\n"
         settings = (
@@ -149,7 +158,7 @@ class World:
         )
         access = (
             f"apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {{name: {cluster}}}\n"
-            f"spec: {{kubeconfig: {{path: {kubeconfig}, context: {context}}}}}\n"
+            f"spec: {{kubeconfig: {{path: {kubeconfig}, context: {self.context}}}}}\n"
         )
         origin = repository(self.repository.url, "ref: {branch: main}") if source is None else source
         self.config.write_text("---\n".join(part for part in (settings, access, origin, *objects) if part))
@@ -243,8 +252,7 @@ class World:
         await self.send("POST", f"/api/v1/namespaces/default/configmaps?fieldManager={manager}", body)
 
     def asked(self, method: str = "*") -> list[Request]:
-        """What gitopsd asked of the sandbox; its lease and the opening of watches are not counted."""
-        assert isinstance(self.running, Running), "a real control plane keeps no journal"
+        """What gitopsd asked of the cluster; its lease and the opening of watches are not counted."""
         return [
             request
             for request in self.running.journal.requests(method)
@@ -254,6 +262,4 @@ class World:
     @property
     def deleted(self) -> list[str]:
         """The paths of objects that gitopsd sent a DELETE for, its own records left out."""
-        real = self.running if isinstance(self.running, RealCluster) else None
-        sent = real.deleted() if real else [request.path for request in self.asked("DELETE")]
-        return [path for path in sent if not path.startswith(RECORDS)]
+        return [request.path for request in self.asked("DELETE") if not request.path.startswith(RECORDS)]
