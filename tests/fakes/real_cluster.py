@@ -36,9 +36,14 @@ class RealCluster:
         text = self.plane.kubeconfig.read_text()
         return re.sub(r"user: \{client-.*?\}", f"user: {{token: {self.token}}}", text) if self.token else text
 
-    def session(self) -> aiohttp.ClientSession:
-        """Requests of somebody else, who may do everything."""
+    @property
+    def tls(self) -> ssl.SSLContext:
+        """How its administrator speaks to it."""
         folder = self.plane.folder
         trust = ssl.create_default_context(cafile=str(folder / "ca.crt"))
         trust.load_cert_chain(folder / "admin.crt", folder / "admin.key")
-        return aiohttp.ClientSession(connector=Pool(ssl=trust), headers={"User-Agent": "somebody"})
+        return trust
+
+    def session(self) -> aiohttp.ClientSession:
+        """Requests of somebody else, who may do everything."""
+        return aiohttp.ClientSession(connector=Pool(ssl=self.tls), headers={"User-Agent": "somebody"})

@@ -149,19 +149,24 @@ class World:
 
     def declare(self, *objects: str, source: str | None = None, cluster: str = "test") -> None:
         """Write the configuration: settings, cluster, the repository, and these objects."""
-        kubeconfig = self.folder / "kubeconfig"
-        kubeconfig.write_text(self.running.kubeconfig().replace(self.running.url, self.through or self.running.url))
         instance = "" if self.instance == "default" else f"  instance: '{self.instance}'\n"
         settings = (
             "apiVersion: gitopsd.io/v1alpha1\nkind: Settings\nmetadata: {name: settings}\n"
             f"spec:\n  stateDir: {self.folder / 'state'}\n{instance}{self.settings}"
         )
-        access = (
-            f"apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {{name: {cluster}}}\n"
+        origin = repository(self.repository.url, "ref: {branch: main}") if source is None else source
+        self.config.write_text(
+            "---\n".join(part for part in (settings, self.declared_as(cluster), origin, *objects) if part)
+        )
+
+    def declared_as(self, name: str) -> str:
+        """This world's cluster as a Cluster object, in its own configuration or in another one's."""
+        kubeconfig = self.folder / "kubeconfig"
+        kubeconfig.write_text(self.running.kubeconfig().replace(self.running.url, self.through or self.running.url))
+        return (
+            f"apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {{name: {name}}}\n"
             f"spec: {{kubeconfig: {{path: {kubeconfig}, context: {self.context}}}}}\n"
         )
-        origin = repository(self.repository.url, "ref: {branch: main}") if source is None else source
-        self.config.write_text("---\n".join(part for part in (settings, access, origin, *objects) if part))
 
     def load(self, *, offline: bool = False) -> Loaded:
         environment = {"HOME": str(self.folder), **self.environment}
