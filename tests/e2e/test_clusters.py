@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from fakes.proxy import proxy
-from fakes.real_cluster import RealCluster
 from fakes.world import MERGE, SOURCE, World, app_ref, kustomization, maps
 
 from gitopsd.model.outcome import Phase
@@ -33,8 +32,7 @@ async def test_each_app_goes_to_its_cluster_and_one_that_is_away_keeps_no_other_
     world: World, remote: World
 ) -> None:
     world.repository.commit({**maps("here", "h"), **maps("there", "t")})
-    tls = remote.running.tls if isinstance(remote.running, RealCluster) else None
-    async with proxy(remote.running.url, tls) as way:
+    async with proxy(remote.running.url, remote.tls) as way:
         remote.through = way.url
         world.declare(at("here", "test"), at("there", "other"), remote.declared_as("other"))
         async with world.engine(watch=True) as engine:

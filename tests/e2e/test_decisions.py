@@ -166,7 +166,7 @@ async def orphaned(world: World) -> None:
 @asynccontextmanager
 async def keeping(world: World, name: str) -> AsyncIterator[Engine]:
     """The engine at work on a cluster where this ConfigMap cannot be deleted."""
-    async with proxy(world.running.url) as way:
+    async with proxy(world.running.url, world.tls) as way:
         way.add(status(500, message="not now"), method="DELETE", path=f"/configmaps/{name}$")
         world.through = way.url
         world.declare()
@@ -190,15 +190,15 @@ async def of_people(engine: Engine) -> list[tuple[str, str, str]]:
     return [(row.actor, verb, row.reason.rpartition(": ")[2]) for row, verb in verbs if row.actor in {"ada", "grace"}]
 
 
-async def test_every_decision_is_in_the_history_again_after_the_disk_was_lost(world: World) -> None:
-    await ready(world)
-    async with world.engine() as engine:
-        await world.until("app")
+async def test_every_decision_is_in_the_history_again_after_the_disk_was_lost(either: World) -> None:
+    await ready(either)
+    async with either.engine() as engine:
+        await either.until("app")
         await LocalControl(engine).suspend("ks/app", "ada", "incident 42", None)
         await LocalControl(engine).resume("ks/app", "grace", "over")
         before = await of_people(engine)
-    shutil.rmtree(world.folder / "state")
-    async with world.engine() as engine:
+    shutil.rmtree(either.folder / "state")
+    async with either.engine() as engine:
         await engine.once()
         assert await of_people(engine) == before == [("grace", "resume", "over"), ("ada", "suspend", "incident 42")]
 
@@ -214,17 +214,17 @@ async def test_decisions_that_the_ledger_has_are_not_noted_again(world: World) -
             assert await of_people(engine) == [("ada", "suspend", "incident 42")]
 
 
-async def test_a_deletion_goes_on_after_a_restart_with_a_lost_disk(world: World) -> None:
-    await orphaned(world)
-    async with keeping(world, "a") as engine:
+async def test_a_deletion_goes_on_after_a_restart_with_a_lost_disk(either: World) -> None:
+    await orphaned(either)
+    async with keeping(either, "a") as engine:
         outcome = await delete(engine)
-        assert (outcome.phase, await world.exists("a"), await world.exists("b")) == (Phase.RETRYING, True, False)
-    shutil.rmtree(world.folder / "state")
-    async with world.engine() as engine:
+        assert (outcome.phase, await either.exists("a"), await either.exists("b")) == (Phase.RETRYING, True, False)
+    shutil.rmtree(either.folder / "state")
+    async with either.engine() as engine:
         await engine.reached()
-        await world.until("app", Phase.DELETED)
+        await either.until("app", Phase.DELETED)
         assert await of_people(engine) == [("ada", "delete", "the old stack goes")]
-    assert not await world.exists("a")
+    assert not await either.exists("a")
 
 
 async def test_a_deletion_is_void_when_its_time_is_over(world: World) -> None:
@@ -255,33 +255,33 @@ async def test_a_deletion_that_is_asked_for_too_late_is_refused(world: World) ->
     assert await world.exists(*ABC)
 
 
-async def test_a_deletion_begins_only_when_every_app_has_rendered(world: World) -> None:
-    await orphaned(world)
-    async with keeping(world, "a") as engine:
+async def test_a_deletion_begins_only_when_every_app_has_rendered(either: World) -> None:
+    await orphaned(either)
+    async with keeping(either, "a") as engine:
         await delete(engine)
-    world.declare(kustomization("other"))
-    async with world.engine() as engine:
+    either.declare(kustomization("other"))
+    async with either.engine() as engine:
         assert (await engine.once())[app_ref("other")].phase is Phase.RETRYING  # its path is not there
         assert engine.view(APP).phase is Phase.ORPHANED
-        world.repository.commit(maps("other", "z"))
+        either.repository.commit(maps("other", "z"))
         await engine.reconcile(SOURCE, "news")
-        await world.until("app", Phase.DELETED)
-    assert not await world.exists("a")
+        await either.until("app", Phase.DELETED)
+    assert not await either.exists("a")
 
 
-async def test_who_declares_an_app_again_ends_its_deletion_for_good(world: World) -> None:
-    await orphaned(world)
-    async with keeping(world, "a") as engine:
+async def test_who_declares_an_app_again_ends_its_deletion_for_good(either: World) -> None:
+    await orphaned(either)
+    async with keeping(either, "a") as engine:
         await delete(engine)
-    world.declare(kustomization("app"))
-    assert (await world.app()).phase is Phase.READY
-    assert await world.exists(*ABC)
-    world.declare()
-    async with world.engine() as engine:
+    either.declare(kustomization("app"))
+    assert (await either.app()).phase is Phase.READY
+    assert await either.exists(*ABC)
+    either.declare()
+    async with either.engine() as engine:
         await engine.reached()
         await engine.once()
         assert engine.view(APP).phase is Phase.ORPHANED
-    assert await world.exists(*ABC)
+    assert await either.exists(*ABC)
 
 
 async def test_a_suspended_app_that_is_declared_again_is_not_to_be_deleted_either(world: World) -> None:

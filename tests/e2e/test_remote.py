@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -157,10 +156,6 @@ async def test_the_other_cluster_speaks_for_its_own_apps_only(world: World, remo
         assert {view.ref.name for view in engine.views()} == {"app", "here", "repo"}
 
 
-def tls(world: World) -> ssl.SSLContext | None:
-    return world.running.tls if isinstance(world.running, RealCluster) else None
-
-
 @asynccontextmanager
 async def posing(world: World, remote: World) -> AsyncIterator[str]:
     """The kubeconfig of another server, which says that it is the declared cluster."""
@@ -172,7 +167,7 @@ async def posing(world: World, remote: World) -> AsyncIterator[str]:
         body["metadata"]["uid"] = declared["metadata"]["uid"]
         return web.json_response(body)
 
-    async with proxy.proxy(remote.running.url, tls(remote)) as it:
+    async with proxy.proxy(remote.running.url, remote.tls) as it:
         it.add(lie, method="GET", path="/namespaces/kube-system$")
         yield secret(remote.running.kubeconfig().replace(remote.running.url, it.url))
 

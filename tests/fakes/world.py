@@ -6,6 +6,7 @@ Every part is the real one; the cluster's journal tells what it was asked for, a
 from __future__ import annotations
 
 import logging
+import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -141,6 +142,11 @@ class World:
     def context(self) -> str:
         """The name of the cluster's context in its kubeconfig."""
         return self.running.context if isinstance(self.running, RealCluster) else "sandbox"
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """How the cluster's administrator speaks to it, where that is not in the clear."""
+        return self.running.tls if isinstance(self.running, RealCluster) else None
 
     @property
     def user(self) -> str:
