@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from fakes.proxy import proxy, status
 from fakes.world import SOURCE, World, app_ref, gone, kustomization, maps
 
 from gitopsd.config.problems import ConfigError
-from gitopsd.model.errors import UsageError
+from gitopsd.model.errors import Transient, UsageError
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.runtime.control import LocalControl
 from gitopsd.runtime.decisions import Decisions
@@ -284,6 +285,16 @@ async def test_who_declares_an_app_again_ends_its_deletion_for_good(either: Worl
     assert await either.exists(*ABC)
 
 
+async def not_to_be_deleted(world: World) -> None:
+    """The declaration may vanish again: what it applied is kept, by the next process too."""
+    world.declare()
+    async with world.engine() as engine:
+        await engine.reached()
+        await engine.once()
+        assert engine.view(APP).phase is Phase.ORPHANED
+    assert await world.exists("a")
+
+
 async def test_a_suspended_app_that_is_declared_again_is_not_to_be_deleted_either(world: World) -> None:
     await ready(world)
     async with world.engine() as engine:
@@ -293,12 +304,41 @@ async def test_a_suspended_app_that_is_declared_again_is_not_to_be_deleted_eithe
         await delete(engine)
     world.declare(kustomization("app"))
     assert (await world.app()).phase is Phase.SUSPENDED
-    world.declare()
-    async with world.engine() as engine:
-        await engine.reached()
-        await engine.once()
-        assert engine.view(APP).phase is Phase.ORPHANED
-    assert await world.exists("a")
+    await not_to_be_deleted(world)
+
+
+@pytest.mark.parametrize("how", ["by Flux's field", "by our annotation"])
+async def test_nor_is_one_that_is_declared_again_as_suspended(either: World, how: str) -> None:
+    await orphaned(either)
+    async with keeping(either, "a") as engine:
+        await delete(engine)
+    if how == "by Flux's field":
+        either.declare(kustomization("app", "suspend: true"))
+    else:
+        either.declare(kustomization("app", annotations='{gitopsd.io/suspend: "true"}'))
+    assert (await either.app()).phase is Phase.SUSPENDED
+    await not_to_be_deleted(either)
+
+
+async def test_nor_one_that_was_declared_so_while_its_cluster_was_away(world: World) -> None:
+    await orphaned(world)
+    async with keeping(world, "a") as engine:
+        await delete(engine)
+    async with proxy(world.running.url) as way:
+        await way.stop()
+        world.through = way.url
+        world.declare(kustomization("app", "suspend: true"))
+        async with world.engine() as engine:
+            assert (await engine.once())[APP].phase is Phase.SUSPENDED
+            await way.start()
+            with anyio.fail_after(20):
+                while not engine.board.listed:
+                    with suppress(Transient):
+                        await engine.reached()
+                    await anyio.lowlevel.checkpoint()
+            await engine.once()
+    world.through = ""
+    await not_to_be_deleted(world)
 
 
 async def test_an_orphan_is_deleted_in_the_cluster_where_it_is_among_several(world: World) -> None:
