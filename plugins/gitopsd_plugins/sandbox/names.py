@@ -52,7 +52,7 @@ def object_name(text: str, plural: str) -> str:
     if plural in PATH_NAMED:
         return "" if text not in (".", "..") and not set(text) & {"/", "%"} else "may not contain '/' or '%'"
     if plural in LABEL_NAMED:
-        return _checked(text, _LABEL, 63, _LABEL_MESSAGE)
+        return label(text)
     if plural in DNS1035_NAMED:
         return _checked(text, _DNS1035, 63, _DNS1035_MESSAGE)
     return _checked(text, _SUBDOMAIN, 253, _SUBDOMAIN_MESSAGE)
@@ -60,6 +60,8 @@ def object_name(text: str, plural: str) -> str:
 
 def label(text: str) -> str:
     """A DNS label: a container's or port's name."""
+    if len(text) <= 63 and "." in text and _SUBDOMAIN.fullmatch(text):
+        return "must not contain dots"
     return _checked(text, _LABEL, 63, _LABEL_MESSAGE)
 
 
