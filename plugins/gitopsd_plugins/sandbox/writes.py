@@ -76,11 +76,20 @@ def replace(cluster: Cluster, call: Call, stored: Stored, body: Json, unowned: P
     completed = creation.complete(resource, body)
     new = prepare.changed(resource, live, completed, call.target.subresource)
     if held:  # an object whose owners were forgotten has none until somebody applies
-        seen = new
+        seen = _stated(new, completed)
         if resource.key == ("", "services") and not call.target.subresource:  # what is kept for it, it did not state
-            seen = {**new, "spec": completed["spec"]}
+            seen = {**seen, "spec": completed["spec"]}
         held = server_side.update(live, held, seen, resource.schema, creation.write_of(cluster, call))
     return commit(cluster, call, stored, new, owners.without(held, unowned))
+
+
+_DOOM = ("deletionTimestamp", "deletionGracePeriodSeconds")
+
+
+def _stated(new: Json, body: Json) -> Json:
+    """An object that is being deleted as the client states it: who leaves the time out takes it from whoever owned it."""
+    kept = {name: item for name, item in new["metadata"].items() if name not in _DOOM or name in body["metadata"]}
+    return {**new, "metadata": kept} if len(kept) < len(new["metadata"]) else new
 
 
 def check_uid(call: Call, stored: Stored, metadata: Json) -> None:
