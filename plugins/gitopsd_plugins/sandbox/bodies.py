@@ -14,7 +14,7 @@ import msgspec
 from gitopsd_plugins.sandbox import status
 from gitopsd_plugins.sandbox.call import Call
 from gitopsd_plugins.sandbox.decoding import Reader, WrongType, json_type
-from gitopsd_plugins.sandbox.manifest import YamlError, load_json, load_yaml, repeated_key
+from gitopsd_plugins.sandbox.manifest import YamlError, load_json, load_yaml, repeated_key, syntax
 from gitopsd_plugins.sandbox.resources import Resource
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.store import encode
@@ -192,10 +192,12 @@ def patch(call: Call) -> Any:
     try:
         return load_json(call.body)
     except msgspec.DecodeError as error:
-        ends = "truncated" in str(error)
-        raise status.bad_request(
-            "unexpected end of JSON input" if ends else f"error decoding patch: {error}"
-        ) from error
+        raise refuse_patch(call, syntax(error, call.body)) from error
+
+
+def refuse_patch(call: Call, why: str) -> status.Refused:
+    """400 for a patch that is none."""
+    return status.bad_request(why if _is_strategic(call) else f"error decoding patch: {why}")
 
 
 def stated(call: Call) -> Json:

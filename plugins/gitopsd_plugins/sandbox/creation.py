@@ -24,7 +24,7 @@ from gitopsd_plugins.sandbox import (
     validation,
 )
 from gitopsd_plugins.sandbox.apply import Paths, Write
-from gitopsd_plugins.sandbox.call import Call
+from gitopsd_plugins.sandbox.call import Call, flag
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.owners import Owner
 from gitopsd_plugins.sandbox.resources import Resource
@@ -135,7 +135,7 @@ def write_of(cluster: Cluster, call: Call) -> Write:
         manager=call.manager,
         version=call.resource.api_version,
         subresource=call.target.subresource,
-        force=call.query.get("force") == "true",
+        force=flag(call.query, "force"),
         time=cluster.now() if call.target.subresource != "scale" else "",
         reset=_reset(call),
     )

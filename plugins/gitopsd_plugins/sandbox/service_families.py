@@ -40,8 +40,14 @@ def _is_free(spec: Json) -> bool:
     return spec.get("clusterIP") == "None" and not spec.get("selector")
 
 
-def rules(spec: Json) -> Iterator[Cause]:
-    """What is wrong with families and addresses, whatever the cluster has."""
+def of(spec: Json) -> Iterator[Cause]:
+    """What is wrong with families and addresses."""
+    found = list(_rules(spec))
+    yield from found or _unavailable(spec)
+
+
+def _rules(spec: Json) -> Iterator[Cause]:
+    """What is wrong with them whatever the cluster has."""
     policy, families = spec.get("ipFamilyPolicy"), spec.get("ipFamilies") or []
     for index, family in enumerate(families):
         if family not in FAMILIES:
@@ -70,7 +76,7 @@ def _family(address: str) -> str:
         return ""
 
 
-def unavailable(spec: Json) -> Iterator[Cause]:
+def _unavailable(spec: Json) -> Iterator[Cause]:
     """What a spec that is right in itself asks for, and the cluster does not have."""
     policy, families = spec.get("ipFamilyPolicy"), spec.get("ipFamilies") or []
     if policy == SINGLE and len(families) > 1:

@@ -167,12 +167,10 @@ def _is_external(spec: Json) -> bool:
 
 
 def rules(body: Json) -> Iterator[Cause]:
-    """What is wrong with a Service; what the cluster cannot give is said only where there is nothing else."""
+    """What is wrong with a Service; addresses are handed out before the rest is looked at, so what is wrong with them stands alone."""
     spec = body["spec"]
-    found = list(_of_spec(spec))
-    yield from found
-    if not found and spec["type"] != "ExternalName":
-        yield from service_families.unavailable(spec)
+    found = list(service_families.of(spec)) if spec["type"] != "ExternalName" else []
+    yield from found or _of_spec(spec)
 
 
 def _of_spec(spec: Json) -> Iterator[Cause]:
@@ -188,8 +186,6 @@ def _of_spec(spec: Json) -> Iterator[Cause]:
     if kind not in TYPES:
         yield causes.unsupported("spec.type", kind, TYPES)
     yield from _policies(spec)
-    if kind != "ExternalName":
-        yield from service_families.rules(spec)
 
 
 def _external_name(spec: Json) -> Iterator[Cause]:

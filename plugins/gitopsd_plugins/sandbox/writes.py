@@ -33,6 +33,7 @@ from gitopsd_plugins.sandbox.apply import Paths
 from gitopsd_plugins.sandbox.call import Call
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.creation import Written
+from gitopsd_plugins.sandbox.decoding import json_type
 from gitopsd_plugins.sandbox.owners import Owner
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Cause
@@ -180,7 +181,7 @@ def after_patch(call: Call, live: Json) -> Json:
     try:
         return patched(call, live, document)
     except patch.Malformed as error:
-        raise status.bad_request(f"error decoding patch: {error}") from error
+        raise bodies.refuse_patch(call, str(error)) from error
     except patch.Failed as error:
         raise status.unprocessable() from error
 
@@ -191,13 +192,16 @@ def patched(call: Call, live: Json, document: Any) -> Json:
         case "application/json-patch+json":
             return patch.json_patch(live, document)
         case "application/merge-patch+json":
-            return _object(patch.merge(live, document))
+            if document is None:
+                raise status.bad_request("Invalid JSON Patch")
+            return patch.merge(live, _object(document))  # type: ignore[no-any-return]  # of two objects
         case "application/strategic-merge-patch+json" if not call.resource.custom:
-            return strategic.merge(live, _object(document), call.resource.schema)
+            return strategic.merge(live, _object({} if document is None else document), call.resource.schema)
     raise status.unsupported_media_type()
 
 
 def _object(value: Any) -> Json:
     if not isinstance(value, dict):
-        raise patch.Malformed("json: cannot unmarshal value into Go value of type map[string]interface {}")
+        why = f"json: cannot unmarshal {json_type(value)} into Go value of type map[string]interface {{}}"
+        raise patch.Malformed(why)
     return value
