@@ -302,3 +302,20 @@ class TestOwnership:
         heard = await wire.ask("PUT", f"{path}/a?fieldManager=n", {**body, "data": {"k": "1", "l": "2"}})
         assert not [e for e in heard.body["metadata"]["managedFields"] if "f:deletionTimestamp" in str(e)]
         assert "deletionTimestamp" in heard.body["metadata"]
+
+    async def test_nobody_owns_an_object_whose_items_cannot_be_told_from_one_another(self, wire: Wire) -> None:
+        path = f"/api/v1/namespaces/{await wire.namespace()}/serviceaccounts"
+        made = await wire.make(path, {"metadata": {"name": "b", "labels": {"a": "b"}}, "secrets": [{}]})
+        assert managers(made) == []
+        body: Json = {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": "b"},
+            "secrets": [{"name": "s"}],
+        }
+        heard = await wire.ask("PATCH", f"{path}/b?fieldManager=m", body, kind=APPLY)
+        assert heard.status == 500
+        assert 'element that omits all key fields ["name"]' in heard.body["message"]
+        await wire.ask("PATCH", f"{path}/b", {"secrets": None}, kind=MERGE)
+        heard = await wire.ask("PATCH", f"{path}/b?fieldManager=m", body, kind=APPLY)
+        assert sorted(who for who, _, _ in managers(heard.body)) == ["before-first-apply", "m"]

@@ -58,7 +58,15 @@ def _unmanaged(cluster: Cluster, call: Call, live: Json) -> Sequence[Owner]:
     """An object whose owners were forgotten belongs to `before-first-apply`, so that an apply cannot take it silently."""
     write = replace(creation.write_of(cluster, call), manager="before-first-apply")
     schema = call.resource.schema
-    return server_side.update(filling.skeleton(schema), (), live, schema, write)
+    if found := server_side.update(filling.skeleton(schema), (), live, schema, write):
+        return found
+    try:
+        owned.of(live, schema)
+    except owned.Untyped as error:
+        what = f"({call.target.namespace}/{call.target.name}; {call.resource.kind_text})"
+        why = f"failed to convert new object {what} to smd typed: {error}"
+        raise status.Refused(500, "", f"failed to create manager for existing fields: {why}") from error
+    return found
 
 
 def _create_applied(cluster: Cluster, call: Call, stated: Json) -> Written:
