@@ -9,6 +9,9 @@ import msgspec
 
 from gitopsd_plugins.sandbox.decoding import json_type
 
+STRATEGIC = "application/strategic-merge-patch+json"
+"""The form of patches that know a kind's types."""
+
 
 class YamlError(Exception):
     """The text is neither JSON nor YAML; the message says where it is wrong."""

@@ -171,8 +171,8 @@ def _shown(cluster: Cluster, call: Call, written: Stored | Json, code: int) -> A
 
 def _delete(cluster: Cluster, call: Call) -> Answer:
     asked = delete_options.of(call)
-    stored = reads.found(cluster, call)
     deletion.warn(call, asked)
+    stored = reads.found(cluster, call)
     return _shown(cluster, call, deletion.delete(cluster, call, stored, asked), 200)
 
 

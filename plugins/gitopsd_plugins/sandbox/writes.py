@@ -18,6 +18,8 @@ from gitopsd_plugins.sandbox import (
     creation,
     deletion,
     filling,
+    identity,
+    manifest,
     object_warnings,
     owners,
     patch,
@@ -42,9 +44,8 @@ from gitopsd_plugins.sandbox.store import Stored
 
 def update(cluster: Cluster, call: Call) -> Written:
     """A PUT to an object or its status. Raises `Refused`."""
-    body = bodies.document(call)
+    body = bodies.read(call, bodies.document(call))
     creation.check_name(call, body)
-    body = bodies.read(call, body)
     found = cluster.store.get(call.resource.key, (call.target.namespace, call.target.name))
     if found is None and call.resource.key in strategies.CREATED_BY_UPDATE:
         return creation.store(cluster, call, creation.named(call, body), None)
@@ -163,15 +164,11 @@ def change(cluster: Cluster, call: Call) -> Written:
     """A PATCH to an object or its status that is no apply. Raises `Refused`."""
     stored = reads.found(cluster, call)
     live = conversion.converted(stored.body, call.resource)
-    body = after_patch(call, live)
+    body = identity.patched(call, after_patch(call, live))
     if body.get("metadata") is None:
         body = {**body, "metadata": {}}
-    if not isinstance(body["metadata"], dict):
-        raise status.unprocessable()
-    creation.check_name(call, body)
-    if (body.get("apiVersion"), body.get("kind")) != (call.resource.api_version, call.resource.kind):
-        raise bodies.refuse_patched(call, f"{bodies.quoted(body)}: unknown conversion")
     body = bodies.read_patched(call, body)
+    creation.check_name(call, body)
     return replace(cluster, call, stored, body)
 
 
@@ -195,7 +192,7 @@ def patched(call: Call, live: Json, document: Any) -> Json:
             if document is None:
                 raise status.bad_request("Invalid JSON Patch")
             return patch.merge(live, _object(document))  # type: ignore[no-any-return]  # of two objects
-        case "application/strategic-merge-patch+json" if not call.resource.custom:
+        case manifest.STRATEGIC if not call.resource.custom:
             return strategic.merge(live, _object({} if document is None else document), call.resource.schema)
     raise status.unsupported_media_type()
 
