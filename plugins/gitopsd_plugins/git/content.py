@@ -48,18 +48,32 @@ class Guests:
 
 
 NOBODY = Guests()
+NOTHING: Mapping[str, File] = {}
 
 
-def entries(objects: Blobs, found: Listing, rules: Rules, limits: Limits, intake: Intake) -> Mapping[str, Entry]:
-    """A commit's files that these rules keep, brought into the store."""
-    kept = {path: leaf for path, leaf in found.leaves.items() if leaf.mode != SUBMODULE and not _out(path, rules)}
-    return _Reader(objects, intake, limits).entries(kept)
+def kept(found: Listing, rules: Rules) -> Mapping[str, Leaf]:
+    """A commit's files and links that these rules keep."""
+    return {path: leaf for path, leaf in found.leaves.items() if leaf.mode != SUBMODULE and not _out(path, rules)}
 
 
-def put(objects: Blobs, order: Order, found: Listing, intake: Intake, guests: Guests = NOBODY) -> Stored:
+def entries(
+    objects: Blobs, found: Listing, rules: Rules, limits: Limits, intake: Intake, there: Mapping[str, File] = NOTHING
+) -> Mapping[str, Entry]:
+    """A commit's files that these rules keep, brought into the store. `there`: some that just were, by native ids."""
+    return _Reader(objects, intake, limits).entries(kept(found, rules), there)
+
+
+def put(
+    objects: Blobs,
+    order: Order,
+    found: Listing,
+    intake: Intake,
+    guests: Guests = NOBODY,
+    there: Mapping[str, File] = NOTHING,
+) -> Stored:
     """Put all of a commit's files into the store, and those of others with them."""
     rules = ignore.rules({**found.ignores, **guests.ignores}, order.rules.ignore)
-    own = entries(objects, found, rules, order.limits, intake)
+    own = entries(objects, found, rules, order.limits, intake, there)
     joined = {path: entry for path, entry in guests.entries.items() if not _out(path, rules)}
     return _stored(Changes(entries={**own, **joined}), order, intake)
 
@@ -93,11 +107,11 @@ class _Reader:
         self._intake = intake
         self._limits = limits
 
-    def entries(self, leaves: Mapping[str, Leaf]) -> Mapping[str, Entry]:
+    def entries(self, leaves: Mapping[str, Leaf], there: Mapping[str, File] = NOTHING) -> Mapping[str, Entry]:
         """One entry per path."""
         files = {path: leaf for path, leaf in leaves.items() if not stat.S_ISLNK(leaf.mode)}
-        keys = list(dict.fromkeys(leaf.key for leaf in files.values()))
-        known = dict(self._intake.known(keys))
+        unknown = dict.fromkeys(key for leaf in files.values() if (key := leaf.key) not in there)
+        known = {**there, **self._intake.known(list(unknown))}
         missing = {leaf.key: path for path, leaf in files.items() if leaf.key not in known}
         known.update(zip(missing, self._intake.add(self._contents(missing, files)), strict=True))
         links = {path: self._link(path, leaf) for path, leaf in leaves.items() if stat.S_ISLNK(leaf.mode)}
@@ -114,17 +128,8 @@ class _Reader:
 
     def _read(self, oid: str, path: str) -> bytes:
         data = self._objects.blob(oid)
-        if len(data) > self._limits.file:
-            raise Rejected(
-                f"{listing.shown(path)}: more than {self._limits.file >> 20} MiB; leave it out with spec.ignore",
-                reason=FAILED,
-            )
-        if len(data) < LFS_POINTER and data.startswith(LFS):
-            raise Rejected(
-                f"{listing.shown(path)}: a Git LFS pointer, whose content gitopsd does not fetch; "
-                "commit the file itself, or leave it out with spec.ignore",
-                reason=FAILED,
-            )
+        if wrong := fault(data, path, self._limits):
+            raise Rejected(wrong, reason=FAILED)
         return data
 
     def _link(self, path: str, leaf: Leaf) -> Link:
@@ -132,6 +137,18 @@ class _Reader:
         if len(data) > MAX_LINK or b"\0" in data:
             raise Rejected(f"{listing.shown(path)}: a symbolic link whose target is no path", reason=FAILED)
         return Link(target=listing.text_of(data, path))
+
+
+def fault(data: bytes, path: str, limits: Limits) -> str:
+    """Why a file may not be in an artifact; '' where it may."""
+    if len(data) > limits.file:
+        return f"{listing.shown(path)}: more than {limits.file >> 20} MiB; leave it out with spec.ignore"
+    if len(data) < LFS_POINTER and data.startswith(LFS):
+        return (
+            f"{listing.shown(path)}: a Git LFS pointer, whose content gitopsd does not fetch; "
+            "commit the file itself, or leave it out with spec.ignore"
+        )
+    return ""
 
 
 def _file(found: File, leaf: Leaf) -> File:
