@@ -49,12 +49,17 @@ def use_nodes(connection: sqlite3.Connection, digests: Collection[bytes], now: i
     old = stale(found, now)
     if old:
         touch(connection, "node", old, now)
-        connection.execute("UPDATE epoch SET number = number + 1")
+        another_epoch(connection)
     return set(found)
 
 
+def another_epoch(connection: sqlite3.Connection) -> None:
+    """Tell those who work from what they saw before to look again. Inside a write transaction."""
+    connection.execute("UPDATE epoch SET number = number + 1")
+
+
 def epoch(connection: sqlite3.Connection) -> int:
-    """Differs after content that was not fresh any more came into use again."""
+    """Differs after content that was not fresh any more came into use again, and after any was dropped as damaged."""
     (number,) = connection.execute("SELECT number FROM epoch").fetchone()
     return int(number)
 
