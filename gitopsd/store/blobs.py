@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gitopsd.model.digest import Digest, of_bytes
 from gitopsd.model.tree import File
-from gitopsd.store import damage, retention
+from gitopsd.store import columns, damage, retention
 from gitopsd.store.address import damaged, missing, pack, unpack
 from gitopsd.store.database import Database
 from gitopsd.store.failures import translated
@@ -32,6 +32,13 @@ class Form(IntEnum):
 FILES = frozenset({Form.PLAIN_FILE, Form.ZLIB_FILE})
 """Those that are no rows."""
 _ZLIB = frozenset({Form.ZLIB, Form.ZLIB_FILE})
+_CHUNK = 5000
+_AMISS = (
+    f"{columns.ROWS} SELECT {columns.digest('digests')}, blob.id IS NOT NULL"
+    f" FROM rows LEFT JOIN blob ON blob.digest = {columns.digest('digests')} AND blob.size = {columns.number('sizes')}"
+    " WHERE blob.id IS NULL OR blob.touched < :fresh"
+)
+"""Of many blobs with their sizes those that are not there, or whose last use is not fresh."""
 
 
 def folder(database: Database) -> Path:
@@ -63,13 +70,17 @@ def known(database: Database, keys: Sequence[str], now: Clock) -> Mapping[str, F
 def require(database: Database, files: Mapping[bytes, int], now: Clock) -> None:
     """Mark blobs as used now. Raises `Transient` naming one that is not there with this size (bytes)."""
     old: list[bytes] = []
+    fresh = now() - retention.FRESH
     with database.read() as connection:
-        for chunk in retention.chunks(list(files)):
-            found = retention.present(connection, "blob", chunk)
-            for digest in chunk:
-                if digest not in found or found[digest][0] != files[digest]:
+        for chunk in retention.chunks(list(files.items()), _CHUNK):
+            wanted = {
+                **columns.digests("digests", [digest for digest, _ in chunk]),
+                **columns.numbers("sizes", [size for _, size in chunk]),
+            }
+            for digest, there in connection.execute(_AMISS, {"count": len(chunk), "fresh": fresh, **wanted}):
+                if not there:
                     raise missing(unpack(digest))
-            old += retention.stale(found, now())
+                old.append(digest)
     _touch(database, old, now)
 
 

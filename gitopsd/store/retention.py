@@ -64,7 +64,7 @@ def epoch(connection: sqlite3.Connection) -> int:
     return int(number)
 
 
-def chunks(items: list[T]) -> Iterator[list[T]]:
+def chunks(items: list[T], size: int = _CHUNK) -> Iterator[list[T]]:
     """The items in lists of a size that suits one statement."""
-    for start in range(0, len(items), _CHUNK):
-        yield items[start : start + _CHUNK]
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

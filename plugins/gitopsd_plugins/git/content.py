@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from gitopsd.plugin import Changes, Content, Digest, Entry, File, Intake, Link, Rejected, Stored
@@ -53,7 +53,8 @@ NOTHING: Mapping[str, File] = {}
 
 def kept(found: Listing, rules: Rules) -> Mapping[str, Leaf]:
     """A commit's files and links that these rules keep."""
-    return {path: leaf for path, leaf in found.leaves.items() if leaf.mode != SUBMODULE and not _out(path, rules)}
+    out = set(rules.excluded(found.leaves))
+    return {path: leaf for path, leaf in found.leaves.items() if path not in out and leaf.mode != SUBMODULE}
 
 
 def entries(
@@ -74,7 +75,8 @@ def put(
     """Put all of a commit's files into the store, and those of others with them."""
     rules = ignore.rules({**found.ignores, **guests.ignores}, order.rules.ignore)
     own = entries(objects, found, rules, order.limits, intake, there)
-    joined = {path: entry for path, entry in guests.entries.items() if not _out(path, rules)}
+    out = set(rules.excluded(guests.entries))
+    joined = {path: entry for path, entry in guests.entries.items() if path not in out}
     return _stored(Changes(entries={**own, **joined}), order, intake)
 
 
@@ -93,10 +95,6 @@ def _stored(changes: Changes, order: Order, intake: Intake) -> Stored:
     if stored.size > order.limits.total:
         raise Rejected(f"more than {order.limits.total >> 20} MiB of files; narrow spec.ignore", reason=FAILED)
     return stored
-
-
-def _out(path: str, rules: Rules) -> bool:
-    return rules.excludes(path.split("/"))
 
 
 class _Reader:
@@ -152,4 +150,4 @@ def fault(data: bytes, path: str, limits: Limits) -> str:
 
 
 def _file(found: File, leaf: Leaf) -> File:
-    return File(digest=found.digest, size=found.size, executable=bool(leaf.mode & 0o100))
+    return replace(found, executable=True) if leaf.mode & 0o100 else found

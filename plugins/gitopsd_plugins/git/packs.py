@@ -139,6 +139,7 @@ class _Scan:
         self._contents = contents
         self._lookup = lookup
         self._unpacking = Unpacking(contents)
+        self._places: dict[bytes, int] = {}
         self._by_offset: dict[int, list[_Waiting]] = defaultdict(list)
         self._by_name: dict[bytes, list[_Waiting]] = defaultdict(list)
         self._room = _DELTAS
@@ -169,15 +170,20 @@ class _Scan:
 
     def _named(self, known: Unpacked, offset: int, check: int) -> bytes:
         name = packed.name(*known)
+        self._places[name] = offset
         self.index.add(name, offset, check)
         return name
 
     def _made(self, found: Packed, delta: bytes) -> Unpacked | None:
         """What a difference makes; None where its base is not known yet."""
-        if not self._stands(found.base_offset):
+        base = self._places.get(found.base_name) if found.base_name else found.base_offset
+        if base is None or not (found.base_name or self._stands(base)):
             return None
-        kind, base = self._unpacking.whole(found.base_offset, lambda at: at.base_offset)
-        return kind, packed.applied(base, delta)
+        kind, data = self._unpacking.whole(base, self._base)
+        return kind, packed.applied(data, delta)
+
+    def _base(self, found: Packed) -> int:
+        return self._places[found.base_name] if found.base_name else found.base_offset
 
     def _stands(self, offset: int) -> bool:
         """Whether an object that is named stands there: their offsets rise as long as the pack is read in its order."""
@@ -195,16 +201,13 @@ class _Scan:
 
     def _late(self) -> Iterator[tuple[bytes, Unpacked]]:
         """Name the differences that wait, from their bases outwards; what leads in a circle is never come to."""
-        if not self._by_name:
-            return
-        places = dict(zip(self.index.names, self.index.offsets, strict=True))
-        for name in self._by_name.keys() & places.keys():
-            yield from self._resolved(name, self._unpacking.whole(places[name], lambda at: at.base_offset))
+        for name in self._by_name.keys() & self._places.keys():
+            yield from self._resolved(name, self._unpacking.whole(self._places[name], self._base))
         for name in [*self._by_name]:
             if base := self._elsewhere(name):
                 self.missing.add(RawObjectID(name))
                 yield from self._resolved(name, base)
-        self.missing.difference_update(self.index.names)
+        self.missing -= self._places.keys()
 
     def _elsewhere(self, name: bytes) -> Unpacked | None:
         if name not in self._by_name:
