@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from tempfile import mkstemp
 from typing import NamedTuple, TypeVar
@@ -50,10 +51,13 @@ _LAST = (
 
 _BLOBS = (
     f"INSERT INTO blob (id, digest, size, form, kept, touched) {columns.ROWS}"
-    f" SELECT {columns.number('ids')}, {columns.digest('digests')}, {columns.number('sizes')}, {columns.number('forms')},"
+    f" SELECT :first + n, {columns.digest('digests')}, {columns.number('sizes')}, {columns.number('forms')},"
     f" {columns.number('kept')}, :now FROM rows"
 )
-_BYTES = f"INSERT INTO bytes (id, data) {columns.ROWS} SELECT {columns.number('ids')}, {columns.data('data')} FROM rows"
+_BYTES = (
+    f"INSERT INTO bytes (id, data) {columns.ROWS} SELECT :first + n, {columns.data('data')} FROM rows"
+    f" WHERE {columns.number('forms')} NOT IN ({', '.join(str(int(form)) for form in sorted(FILES))})"
+)
 _ANEW = "ON CONFLICT (key) DO UPDATE SET blob = excluded.blob WHERE blob <> excluded.blob"
 _NATIVE = (
     f"INSERT INTO native (key, blob) {columns.ROWS}"
@@ -115,13 +119,13 @@ class _Writer:
 
     def write(self, digests: Sequence[bytes], group: Sequence[Content]) -> None:
         """Make the rows of what is new, in the order of the digests, then those of the native ids, in theirs."""
-        contents = {digest: content.data for digest, content in zip(digests, group, strict=True)}
+        contents = dict(sorted(zip(digests, (content.data for content in group), strict=True), key=itemgetter(0)))
         with self.database.read() as connection:
             epoch = retention.epoch(connection)
             found = retention.present(connection, "blob", contents)
         # What is there but not fresh may be removed before the transaction: it is written like new content.
         safe = found.keys() - set(retention.stale(found, self.now()))
-        numbers = self._add({digest: contents[digest] for digest in sorted(contents.keys() - safe)})
+        numbers = self._add({digest: data for digest, data in contents.items() if digest not in safe})
         named = sorted((content.key, digest) for digest, content in zip(digests, group, strict=True) if content.key)
         self._name(named, numbers, epoch)
         self.unmoved += sum(map(len, contents.values()))
@@ -198,27 +202,24 @@ def _insert(database: Database, connection: sqlite3.Connection, packed: list[_Pa
     """Make the rows of new blobs, and return their numbers. One that is there after all is used as it is."""
     there = retention.present(connection, "blob", [blob.digest for blob in packed])
     retention.touch(connection, "blob", there, now)
+    new = [blob for blob in packed if blob.digest not in there]
+    if not new:
+        return {}
     (last,) = connection.execute(_LAST).fetchone()
-    new = dict(enumerate((blob for blob in packed if blob.digest not in there), last + 1))
-    _write_rows(connection, new, now)
-    for blob in new.values():
+    rows = {
+        "count": len(new),
+        "first": last + 1,
+        **columns.digests("digests", [blob.digest for blob in new]),
+        **columns.numbers("sizes", [blob.size for blob in new]),
+        **columns.numbers("forms", [blob.form for blob in new]),
+        **columns.numbers("kept", [len(blob.data) for blob in new]),
+        **columns.datas("data", [b"" if blob.temporary else blob.data for blob in new]),
+        "now": now,
+    }
+    connection.execute(_BLOBS, rows)
+    connection.execute(_BYTES, rows)
+    for blob in new:
         if blob.temporary:
             with translated(blob.temporary):
                 blob.temporary.rename(blobs.place(database, blob.digest))
-    return {blob.digest: number for number, blob in new.items()}
-
-
-def _write_rows(connection: sqlite3.Connection, new: Mapping[int, _Packed], now: int) -> None:
-    within = {number: blob for number, blob in new.items() if blob.form not in FILES}
-    if new:
-        facts = {
-            **columns.numbers("ids", [*new]),
-            **columns.digests("digests", [blob.digest for blob in new.values()]),
-            **columns.numbers("sizes", [blob.size for blob in new.values()]),
-            **columns.numbers("forms", [blob.form for blob in new.values()]),
-            **columns.numbers("kept", [len(blob.data) for blob in new.values()]),
-        }
-        connection.execute(_BLOBS, {"count": len(new), "now": now, **facts})
-    if within:
-        data = columns.datas("data", [blob.data for blob in within.values()])
-        connection.execute(_BYTES, {"count": len(within), **columns.numbers("ids", [*within]), **data})
+    return {blob.digest: number for number, blob in enumerate(new, last + 1)}

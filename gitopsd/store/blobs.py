@@ -32,7 +32,6 @@ class Form(IntEnum):
 FILES = frozenset({Form.PLAIN_FILE, Form.ZLIB_FILE})
 """Those that are no rows."""
 _ZLIB = frozenset({Form.ZLIB, Form.ZLIB_FILE})
-_CHUNK = 5000
 _AMISS = (
     f"{columns.ROWS} SELECT {columns.digest('digests')}, blob.id IS NOT NULL"
     f" FROM rows LEFT JOIN blob ON blob.digest = {columns.digest('digests')} AND blob.size = {columns.number('sizes')}"
@@ -72,7 +71,7 @@ def require(database: Database, files: Mapping[bytes, int], now: Clock) -> None:
     old: list[bytes] = []
     fresh = now() - retention.FRESH
     with database.read() as connection:
-        for chunk in retention.chunks(list(files.items()), _CHUNK):
+        for chunk in retention.chunks(list(files.items()), retention.CHUNK_OF_COLUMNS):
             wanted = {
                 **columns.digests("digests", [digest for digest, _ in chunk]),
                 **columns.numbers("sizes", [size for _, size in chunk]),

@@ -107,18 +107,28 @@ class _Reader:
 
     def entries(self, leaves: Mapping[str, Leaf], there: Mapping[str, File] = NOTHING) -> Mapping[str, Entry]:
         """One entry per path."""
-        files = {path: leaf for path, leaf in leaves.items() if not stat.S_ISLNK(leaf.mode)}
-        unknown = dict.fromkeys(key for leaf in files.values() if (key := leaf.key) not in there)
-        known = {**there, **self._intake.known(list(unknown))}
-        missing = {leaf.key: path for path, leaf in files.items() if leaf.key not in known}
-        known.update(zip(missing, self._intake.add(self._contents(missing, files)), strict=True))
-        links = {path: self._link(path, leaf) for path, leaf in leaves.items() if stat.S_ISLNK(leaf.mode)}
-        return {**{path: _file(known[leaf.key], leaf) for path, leaf in files.items()}, **links}
+        found: dict[str, Entry] = {}
+        elsewhere: dict[str, tuple[str, Leaf]] = {}
+        for path, leaf in leaves.items():
+            if stat.S_ISLNK(leaf.mode):
+                found[path] = self._link(path, leaf)
+            elif file := there.get(key := leaf.key):
+                found[path] = _file(file, leaf)
+            else:
+                elsewhere[path] = key, leaf
+        return {**found, **self._files(elsewhere)} if elsewhere else found
 
-    def _contents(self, missing: Mapping[str, str], files: Mapping[str, Leaf]) -> Iterator[Content]:
+    def _files(self, wanted: Mapping[str, tuple[str, Leaf]]) -> Mapping[str, Entry]:
+        """Files by their paths, with their native ids: those that the store does not know are read."""
+        known = dict(self._intake.known(list(dict.fromkeys(key for key, _ in wanted.values()))))
+        missing = {key: (path, leaf) for path, (key, leaf) in wanted.items() if key not in known}
+        known.update(zip(missing, self._intake.add(self._contents(missing)), strict=True))
+        return {path: _file(known[key], leaf) for path, (key, leaf) in wanted.items()}
+
+    def _contents(self, missing: Mapping[str, tuple[str, Leaf]]) -> Iterator[Content]:
         total = 0
-        for key, path in missing.items():
-            data = self._read(files[path].oid, path)
+        for key, (path, leaf) in missing.items():
+            data = self._read(leaf.oid, path)
             total += len(data)
             if total > self._limits.total:
                 raise Rejected(f"more than {self._limits.total >> 20} MiB of files; narrow spec.ignore", reason=FAILED)
