@@ -113,7 +113,7 @@ class _Contents:
         """Read one entry."""
         self._count += 1
         if self._count > self._how.limits.entries:
-            raise ArchiveError(f"holds more than {self._how.limits.entries:,} entries")
+            raise ArchiveError(f"holds more than {self._how.limits.entries:,} entries; pack fewer, or split it")
         path = self._path(member)
         if member.sort is Sort.FOLDER:
             if path:

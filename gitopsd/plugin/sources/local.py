@@ -59,7 +59,7 @@ def read(folder: str) -> Local:
             elif isinstance(entry, File):
                 files[path] = entry
         if len(files) > MAX_FILES:
-            raise Rejected(f"{folder}: more than {MAX_FILES:,} files")
+            raise Rejected(f"{folder}: more than {MAX_FILES:,} files; name a smaller folder")
     return Local(files=files, read=lambda file: local.blob(file.digest))
 
 

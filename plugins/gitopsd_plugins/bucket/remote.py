@@ -60,7 +60,8 @@ class Remote:
             for chunk in self._store.list(folder or None, chunk_size=1000):
                 count += len(chunk)
                 if count > self._order.limits.objects:
-                    raise Rejected(f"more than {self._order.limits.objects} objects; narrow spec.prefix", reason=FAILED)
+                    most = f"{self._order.limits.objects:,}"
+                    raise Rejected(f"{self._order.place}: more than {most} objects; narrow spec.prefix", reason=FAILED)
                 for meta in chunk:
                     yield Found(name=meta["path"], etag=(meta["e_tag"] or "").strip('"'), size=meta["size"])
 

@@ -297,7 +297,7 @@ def test_damage_anywhere_is_read_or_refused_and_nothing_else(data, at, form):
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        (Limits(entries=3), "holds more than 3 entries"),
+        (Limits(entries=3), "holds more than 3 entries; pack fewer, or split it"),
         (Limits(file=1 << 20), "big: more than 1 MiB"),
         (Limits(total=1 << 20), "holds more than 1 MiB"),
     ],

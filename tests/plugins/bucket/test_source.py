@@ -115,7 +115,7 @@ async def test_object_and_folder_of_one_name_are_refused(world, bucket):
 @pytest.mark.parametrize(
     ("limits", "words"),
     [
-        (Limits(objects=3), "more than 3 objects"),
+        (Limits(objects=3), r"^bucket .* at http://.*: more than 3 objects; narrow spec\.prefix$"),
         (Limits(file=8), "apps/web.yaml: more than 0 MiB"),
         (Limits(total=16), "more than 0 MiB of objects"),
     ],
