@@ -126,6 +126,7 @@ def _resource(cluster: Cluster, call: Call) -> Answer:
     return _write(cluster, call)
 
 
+READ_WITHOUT_BODY = ("get", "list", "watch")
 CUSTOM_PATCHES = "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
 
 
@@ -137,6 +138,8 @@ def _check_types(call: Call) -> None:
             raise status.unknown_format(CUSTOM_PATCHES)
         if call.content_type not in calls.PATCH_TYPES:
             raise status.unsupported_media_type()
+    elif call.verb in READ_WITHOUT_BODY:
+        return
     elif (call.verb in ("create", "update") or call.body) and call.content_type not in BODY_TYPES:
         raise status.unknown_format(negotiation.OBJECTS)
 
