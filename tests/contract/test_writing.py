@@ -19,6 +19,8 @@ from contract.wire import (
     managers,
 )
 
+from gitopsd_plugins.kubernetes.client import METADATA
+
 pytestmark = [pytest.mark.contract, pytest.mark.asyncio]
 
 
@@ -169,6 +171,30 @@ class TestPatch:
         assert (heard.status, heard.causes) == (422, ["fieldManager"])
         heard = await wire.ask("PATCH", f"{path}?force=true", {}, kind=MERGE)
         assert (heard.status, heard.causes) == (422, ["force"])
+
+
+class TestMetadataAlone:
+    async def test_is_answered_to_a_write_that_asks_for_it(self, wire: Wire) -> None:
+        path = config_maps(await wire.namespace(), "a")
+        for status in (201, 200):
+            heard = await wire.ask(
+                "PATCH", f"{path}?fieldManager=me", config_map("a", {"k": "v"}), kind=APPLY, Accept=METADATA
+            )
+            assert heard.status == status
+            assert (heard.body["kind"], set(heard.body)) == (
+                "PartialObjectMetadata",
+                {"kind", "apiVersion", "metadata"},
+            )
+            assert managers(heard.body) == [("me", "Apply", "")]
+
+    async def test_a_refusal_is_told_as_ever(self, wire: Wire) -> None:
+        path = config_maps(await wire.namespace(), "a")
+        await wire.ask("PATCH", f"{path}?fieldManager=me", config_map("a", {"k": "v"}), kind=APPLY)
+        heard = await wire.ask(
+            "PATCH", f"{path}?fieldManager=you", config_map("a", {"k": "w"}), kind=APPLY, Accept=METADATA
+        )
+        assert (heard.status, heard.body["kind"], heard.body["reason"]) == (409, "Status", "Conflict")
+        assert heard.body["details"]["causes"][0]["field"] == ".data.k"
 
 
 class TestDryRun:
