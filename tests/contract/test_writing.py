@@ -345,3 +345,31 @@ class TestOwnership:
         await wire.ask("PATCH", f"{path}/b", {"secrets": None}, kind=MERGE)
         heard = await wire.ask("PATCH", f"{path}/b?fieldManager=m", body, kind=APPLY)
         assert sorted(who for who, _, _ in managers(heard.body)) == ["before-first-apply", "m"]
+
+
+@pytest.mark.parametrize(("group", "plural", "kind", "spec", "owned"), [
+    ("apps", "deployments", "Deployment", deployment("a")["spec"], False),
+    ("networking.k8s.io", "ingresses", "Ingress", {"defaultBackend": {"service": {"name": "s", "port": {"number": 80}}}}, True),
+    ("batch", "jobs", "Job", {"suspend": True, "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}}, True),
+])  # fmt: skip
+async def test_labels_in_an_apply_to_status(
+    wire: Wire, group: str, plural: str, kind: str, spec: Json, owned: bool
+) -> None:
+    """They are changed and owned like others, but for a Deployment's, which stay as they are."""
+    path = f"/apis/{group}/v1/namespaces/{await wire.namespace()}/{plural}"
+    body = {"apiVersion": f"{group}/v1", "kind": kind, "metadata": {"name": "a", "labels": {"team": "a"}}}
+    await wire.make(path, {**body, "spec": spec})
+    body["metadata"] = {"name": "a", "labels": {"team": "b"}}
+    heard = await wire.ask("PATCH", f"{path}/a/status?fieldManager=m", body, kind=APPLY)
+    assert heard.status == (409 if owned else 200)
+    assert heard.causes == ([".metadata.labels.team"] if owned else [])
+    heard = await wire.ask("PATCH", f"{path}/a/status?fieldManager=m&force=true", body, kind=APPLY)
+    assert heard.body["metadata"]["labels"]["team"] == ("b" if owned else "a")
+
+
+async def test_an_operation_without_a_value_has_null(wire: Wire) -> None:
+    path = config_maps(await wire.namespace())
+    await wire.make(path, config_map("a", {"x": "1", "y": "2"}))
+    change = [{"op": "add", "path": "/data/x"}, {"op": "replace", "path": "/data/y"}]
+    heard = await wire.ask("PATCH", f"{path}/a", change, kind=JSON_PATCH)
+    assert heard.body["data"] == {"x": "", "y": ""}
