@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
+
+_NOT_SO_IN_JSON = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\xef\xbf[\xbe\xbf]")
+"""In UTF-8: what YAML refuses or takes for an end of line, where JSON takes it as it is."""
 
 
 class YamlError(Exception):
@@ -14,6 +18,8 @@ class YamlError(Exception):
 
 def load_yaml(text: bytes) -> Any:
     """The document. Raises `YamlError`."""
+    if _NOT_SO_IN_JSON.search(text):
+        return _yaml(text)
     try:
         return load_json(text)
     except TooDeep as error:
