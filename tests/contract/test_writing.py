@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -164,6 +165,22 @@ class TestPatch:
         for kind, body in ((MERGE, {}), (STRATEGIC, {}), (JSON_PATCH, [])):
             assert (await wire.ask("PATCH", path, body, kind=kind)).status == 404
         assert (await wire.ask("PATCH", f"{path}?fieldManager=one", config_map("a"), kind=APPLY)).status == 201
+
+    @pytest.mark.parametrize("raw", ["\x7f", "\x80", "\x9f", "\ufffe", "\uffff"], ids=ascii)
+    async def test_an_apply_with_a_control_character_as_it_is_is_refused(self, wire: Wire, raw: str) -> None:
+        text = json.dumps({**config_map("a"), "data": {"x": raw}}, ensure_ascii=False)
+        path = config_maps(await wire.namespace(), "a") + "?fieldManager=m"
+        heard = await wire.ask("PATCH", path, text, kind=APPLY)
+        assert (heard.status, heard.body["reason"]) == (400, "BadRequest")
+
+    @pytest.mark.parametrize(
+        ("raw", "read"), [("\x85", "a b"), ("\u2028", "a\u2028b"), ("\u2029", "a\u2029b")], ids=ascii
+    )
+    async def test_what_yaml_takes_for_an_end_of_line_is_folded(self, wire: Wire, raw: str, read: str) -> None:
+        text = json.dumps({**config_map("a"), "data": {"x": f"a {raw} b"}}, ensure_ascii=False)
+        path = config_maps(await wire.namespace(), "a") + "?fieldManager=m"
+        heard = await wire.ask("PATCH", path, text, kind=APPLY)
+        assert (heard.status, heard.body["data"]) == (201, {"x": read})
 
     async def test_an_apply_needs_a_manager_and_others_no_force(self, wire: Wire) -> None:
         path = config_maps(await wire.namespace(), "a")
