@@ -6,6 +6,7 @@ Imported only where such a proxy is used.
 from __future__ import annotations
 
 import asyncio
+import errno
 import ssl
 from typing import Any
 
@@ -34,7 +35,8 @@ class Connector(Pool, ProxyConnector):
         except ProxyTimeoutError as error:
             raise TimeoutError("the proxy did not answer in time") from error
         except (ProxyConnectionError, ProxyError, asyncio.IncompleteReadError) as error:
-            raise ConnectionError(f"the proxy did not connect: {error}") from error
+            # with a number, so that aiohttp keeps the text where others look for it
+            raise ConnectionError(errno.ECONNABORTED, f"the proxy did not connect: {error}") from error
 
 
 def connector(proxy: str, bounds: Egress, **options: Any) -> Connector:

@@ -5,7 +5,6 @@ A poll is one HEAD request while its token holds. What comes is counted and chec
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -126,18 +125,12 @@ class Client:
     async def save(self, wanted: Descriptor, file: Path, *, limit: int = MAX_BLOB) -> None:
         """Write a blob into this file as it comes. Unless it returns, what is in the file must not be used."""
         self._bounded(wanted, limit)
-        total, size = hashlib.new(wanted.digest.partition(":")[0]), 0
+        algorithm, too_large = wanted.digest.partition(":")[0], self._wrong_size(wanted, "more")
         async with self.send("GET", f"blobs/{wanted.digest}") as response:
-            with spool.opened(file) as opened:
-                async for piece in network.pieces(response):
-                    size += len(piece)
-                    if size > wanted.size:
-                        raise self._wrong_size(wanted, "more")
-                    total.update(piece)
-                    spool.write(opened, piece)
-        if size < wanted.size:
+            saved = await spool.save(response, file, limit=wanted.size, too_large=too_large, algorithm=algorithm)
+        if saved.size < wanted.size:
             raise self._wrong_size(wanted, "less")
-        if total.hexdigest() != wanted.digest.partition(":")[2]:
+        if saved.digest != wanted.digest:
             raise VerificationFailed(
                 f"{self._at(wanted.digest)} is not what its digest says; nothing of it is used", reason=FAILED
             )

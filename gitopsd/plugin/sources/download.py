@@ -5,7 +5,6 @@ No credentials are sent, so a redirect may lead anywhere that `follow` allows.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -59,14 +58,8 @@ def _check(response: aiohttp.ClientResponse, url: str, ctx: Context) -> None:
 
 
 async def _written(response: aiohttp.ClientResponse, digest: str, path: Path, what: str) -> None:
-    algorithm, _, wanted = digest.partition(":")
-    total, size = hashlib.new(algorithm), 0
-    with spool.opened(path) as file:
-        async for piece in network.pieces(response):
-            size += len(piece)
-            if size > MAX_BYTES:
-                raise Rejected(f"{what} is larger than {MAX_BYTES >> 20} MiB", reason=FAILED)
-            total.update(piece)
-            spool.write(file, piece)
-    if total.hexdigest() != wanted:
+    too_large = Rejected(f"{what} is larger than {MAX_BYTES >> 20} MiB", reason=FAILED)
+    algorithm = digest.partition(":")[0]
+    saved = await spool.save(response, path, limit=MAX_BYTES, too_large=too_large, algorithm=algorithm)
+    if saved.digest != digest:
         raise VerificationFailed(f"{what} is not what its digest {digest} says; nothing of it is used", reason=FAILED)

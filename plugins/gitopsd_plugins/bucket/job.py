@@ -1,12 +1,17 @@
 """What runs in a worker process: a bucket's revision, and its objects into the store.
 
-Objects are read a few at a time and kept in batches, so that what was brought before an error need not be brought again.
+Objects are read a few at a time, large ones by way of the disk, and kept in batches, so that what was brought before an error need not be brought again.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from tempfile import SpooledTemporaryFile
+from typing import IO
 
 from gitopsd.plugin import Changes, Content, Entry, File, Intake, Rejected, Transient
 from gitopsd.plugin.sources import ignore, local
@@ -17,6 +22,8 @@ from gitopsd_plugins.bucket.place import FAILED
 from gitopsd_plugins.bucket.remote import Gone, Remote
 
 READERS = 8
+SMALL = 64 << 10
+"""Bytes of an object up to which a file on the disk is not worth it."""
 BATCH_FILES = 512
 BATCH_BYTES = 16 << 20
 
@@ -65,9 +72,10 @@ def _ignores(given: Order, bucket: Remote, own: Found | None, intake: Intake) ->
         file = _entries(given, bucket, {own.name: own}, intake)[own.name]
         return intake.blob(file.digest).decode("utf-8", "replace")
     try:
-        return bucket.read(ignore.FILE, limit=ignore.MAX_BYTES).decode("utf-8", "replace")
+        bucket.read(ignore.FILE, text := io.BytesIO(), limit=ignore.MAX_BYTES)
     except Gone:
         return ""
+    return text.getvalue().decode("utf-8", "replace")
 
 
 def _entries(given: Order, bucket: Remote, found: Mapping[str, Found], intake: Intake) -> Mapping[str, File]:
@@ -79,23 +87,31 @@ def _entries(given: Order, bucket: Remote, found: Mapping[str, Found], intake: I
 
 def _brought(given: Order, bucket: Remote, missing: Mapping[str, Found], intake: Intake) -> Mapping[str, File]:
     brought: dict[str, File] = {}
-    with ThreadPoolExecutor(READERS) as readers:
-        for batch in _batches(missing):
-            data = readers.map(lambda entry: _read(bucket, entry), batch)
-            whole = [(entry, content) for entry, content in zip(batch, data, strict=True) if content is not None]
-            files = intake.add(Content(data=content, key=_key(given, entry)) for entry, content in whole)
-            brought.update(zip((entry.name for entry, _ in whole), files, strict=True))
+    for batch in _batches(missing):
+        with ExitStack() as opened, ThreadPoolExecutor(READERS) as readers:
+            files = [opened.enter_context(SpooledTemporaryFile(SMALL, dir=given.spool)) for _ in batch]
+            there = readers.map(partial(_read, bucket), batch, files)
+            whole = [(entry, file) for entry, file, came in zip(batch, files, there, strict=True) if came]
+            # one after the other into memory, as the store takes them
+            kept = intake.add(Content(data=_all(file), key=_key(given, entry)) for entry, file in whole)
+        brought.update(zip((entry.name for entry, _ in whole), kept, strict=True))
     return brought
 
 
-def _read(bucket: Remote, entry: Found) -> bytes | None:
-    """None for an empty object that is not there: a folder's mark, whose name ends in a slash that the listing hides."""
+def _read(bucket: Remote, entry: Found, into: IO[bytes]) -> bool:
+    """False for an empty object that is not there: a folder's mark, whose name ends in a slash that the listing hides."""
     try:
-        return bucket.read(entry.name, entry.etag, limit=entry.size)
+        bucket.read(entry.name, into, entry.etag, limit=entry.size)
     except Gone:
         if entry.size:
             raise
-        return None
+        return False
+    return True
+
+
+def _all(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 def _batches(missing: Mapping[str, Found]) -> Iterator[list[Found]]:

@@ -44,6 +44,8 @@ class Order:
     login: str
     """The field that names the login, for messages; '' for none."""
     timeout: float
+    spool: str
+    """A folder for what lies on the disk between the bucket and the store."""
     token: str = field(default="", repr=False)
     """A bearer token, for a store that takes it by a function only."""
     ca_file: str = ""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from gitopsd.plugin import GitopsdError, Misconfigured, Rejected, Transient, egress, http
 from gitopsd.plugin.egress import Egress
@@ -64,16 +64,22 @@ class Remote:
                 for meta in chunk:
                     yield Found(name=meta["path"], etag=(meta["e_tag"] or "").strip('"'), size=meta["size"])
 
-    def read(self, name: str, etag: str = "", limit: int = 0) -> bytes:
-        """The bytes of one object, of exactly this version. Raises `Gone` where there is none, `Rejected` over `limit`."""
+    def read(self, name: str, into: IO[bytes], etag: str = "", limit: int = 0) -> None:
+        """Write one object, of exactly this version, into a file. Raises `Gone` where there is none, `Rejected` over `limit`."""
         options = {"if_match": f'"{etag}"' if self._order.provider != "azure" else etag} if etag else None
-        data = bytearray()
+        size = 0
         with self._translated(name):
             for chunk in self._store.get(name, options=options).stream(min_chunk_size=CHUNK):
-                data += chunk
-                if len(data) > limit:
+                size += len(chunk)
+                if size > limit:
                     raise Rejected(f"{shown(name)}: more bytes than it was listed with", reason=FAILED)
-        return bytes(data)
+                self._keep(into, chunk)
+
+    def _keep(self, file: IO[bytes], chunk: bytes) -> None:
+        try:
+            file.write(chunk)
+        except OSError as error:
+            raise Transient(f"{self._order.spool} cannot be written: {error.strerror}", reason=FAILED) from error
 
     @contextmanager
     def _translated(self, name: str = "") -> Iterator[None]:

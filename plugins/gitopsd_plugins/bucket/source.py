@@ -15,6 +15,7 @@ from gitopsd_plugins.bucket import access, login, order
 from gitopsd_plugins.bucket.order import FolderOrder, Order
 from gitopsd_plugins.bucket.place import Place
 
+CACHE = "bucket"
 LOGIN = 30.0
 """Seconds that whoever lends keys or a token may take at most."""
 
@@ -67,6 +68,7 @@ class BucketSource:
             login=opened.at,
             token=opened.token,
             timeout=timeout,
+            spool=str(ctx.cache(CACHE)),
             ca_file=ctx.http.ca_file,
             egress=ctx.http.egress,
             own_proxies=ctx.http.own_proxies,

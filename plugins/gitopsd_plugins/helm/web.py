@@ -6,23 +6,19 @@ a redirect leads. No message holds one. What a host says about its limits is hee
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import anyio
-
-from gitopsd.plugin import Context, GitopsdError, Rejected, Tls, Transient, egress, http
-from gitopsd.plugin.sources import access, follow, hosts
+from gitopsd.plugin import Context, GitopsdError, Rejected, Tls, egress, http
+from gitopsd.plugin.sources import access, follow, hosts, spool
 from gitopsd.plugin.sources.hosts import HostFailed
 from gitopsd_plugins.helm.repository import FAILED, Repository
 
 if TYPE_CHECKING:
     import aiohttp
 
-PIECE = 1 << 18
 UNCHANGED = 304
 _REDIRECTS = {301, 302, 303, 307, 308}
 
@@ -54,7 +50,6 @@ class Saved:
 
     status: int
     digest: str = ""
-    size: int = 0
     etag: str = ""
     modified: str = ""
 
@@ -137,30 +132,16 @@ class _Request:
 async def _saved(response: aiohttp.ClientResponse, asked: _Request) -> Saved:
     if response.status == UNCHANGED:
         return Saved(status=UNCHANGED)
-    total, size = hashlib.sha256(), 0
-    async with await anyio.open_file(asked.file, "wb") as opened:
-        async for piece in response.content.iter_chunked(PIECE):
-            size += len(piece)
-            if size > asked.limit:
-                raise Rejected(
-                    f"{follow.place(asked.url)}: more than {asked.limit >> 20} MiB; it was given up", reason=FAILED
-                )
-            total.update(piece)
-            await _written(opened, piece)
+    too_large = Rejected(
+        f"{follow.place(asked.url)}: more than {asked.limit >> 20} MiB; it was given up", reason=FAILED
+    )
+    saved = await spool.save(response, asked.file, limit=asked.limit, too_large=too_large)
     return Saved(
         status=200,
-        digest=f"sha256:{total.hexdigest()}",
-        size=size,
+        digest=saved.digest,
         etag=response.headers.get("ETag", ""),
         modified=response.headers.get("Last-Modified", ""),
     )
-
-
-async def _written(opened: anyio.AsyncFile[bytes], piece: bytes) -> None:
-    try:
-        await opened.write(piece)
-    except OSError as error:
-        raise Transient(f"the plugin's cache cannot be written: {error.strerror}", reason=FAILED) from error
 
 
 def _refused(status: int, url: str, login: Login, wait: float | None) -> GitopsdError:

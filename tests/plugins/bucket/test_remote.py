@@ -27,6 +27,7 @@ def order() -> Order:
         client={},
         login="spec.secretRef",
         timeout=48.0,
+        spool="",
     )
 
 

@@ -132,6 +132,16 @@ async def test_limits_hold_before_anything_is_read(world, bucket, monkeypatch, l
     assert world.intake.added == []
 
 
+async def test_disk_that_takes_nothing_is_told(world, bucket, tmp_path):
+    bucket.put({"large.yaml": bytes(100_000)})
+    revision = await BucketSource().resolve(bucket.intent(), world.ctx)
+    whole, _ = await BucketSource()._order(bucket.intent(), world.ctx, revision.digest)
+    given = replace(whole, spool=str(tmp_path / "gone"))
+
+    with pytest.raises(Transient, match="gone cannot be written: No such file or directory"):
+        await world.work.run("gitopsd_plugins.bucket.job:fetch", order.encode(given), timeout=60)
+
+
 async def test_object_that_changes_between_the_looks_is_told(world, bucket):
     bucket.put(FILES)
     source = BucketSource()
