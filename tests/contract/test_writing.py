@@ -313,3 +313,35 @@ class TestOwnership:
         assert heard.body["spec"]["clusterIP"] == "None"
         owned = [each["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"] for each in (made, heard.body)]
         assert ["f:clusterIP" in each for each in owned] == [True, False]
+
+    async def test_who_leaves_the_time_of_a_deletion_out_takes_it_from_its_owner(self, wire: Wire) -> None:
+        """Nobody owned the object before the apply, so that the apply finds all of it owned by `before-first-apply`."""
+        path = config_maps(await wire.namespace())
+        body = config_map("a", {"k": "1"}, finalizers=["example.com/hold"])
+        await wire.make(path, body)
+        await wire.ask("PATCH", f"{path}/a", {"metadata": {"managedFields": [{}]}}, kind=MERGE)
+        await wire.ask("DELETE", f"{path}/a")
+        heard = await wire.ask("PATCH", f"{path}/a?fieldManager=m", config_map("a", {"l": "2"}), kind=APPLY)
+        assert [e["manager"] for e in heard.body["metadata"]["managedFields"] if "f:deletionTimestamp" in str(e)] == [
+            "before-first-apply"
+        ]
+        heard = await wire.ask("PUT", f"{path}/a?fieldManager=n", {**body, "data": {"k": "1", "l": "2"}})
+        assert not [e for e in heard.body["metadata"]["managedFields"] if "f:deletionTimestamp" in str(e)]
+        assert "deletionTimestamp" in heard.body["metadata"]
+
+    async def test_nobody_owns_an_object_whose_items_cannot_be_told_from_one_another(self, wire: Wire) -> None:
+        path = f"/api/v1/namespaces/{await wire.namespace()}/serviceaccounts"
+        made = await wire.make(path, {"metadata": {"name": "b", "labels": {"a": "b"}}, "secrets": [{}]})
+        assert managers(made) == []
+        body: Json = {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": "b"},
+            "secrets": [{"name": "s"}],
+        }
+        heard = await wire.ask("PATCH", f"{path}/b?fieldManager=m", body, kind=APPLY)
+        assert heard.status == 500
+        assert 'element that omits all key fields ["name"]' in heard.body["message"]
+        await wire.ask("PATCH", f"{path}/b", {"secrets": None}, kind=MERGE)
+        heard = await wire.ask("PATCH", f"{path}/b?fieldManager=m", body, kind=APPLY)
+        assert sorted(who for who, _, _ in managers(heard.body)) == ["before-first-apply", "m"]

@@ -26,7 +26,7 @@ class Difference:
 
 
 def compare(old: Json, new: Json, schema: Schema) -> Difference:
-    """The difference between two objects of one type."""
+    """The difference between two objects of one type. Raises `elements.Unnamed` where an item of a list cannot be told from others."""
     return Difference(*_map(old, new, schema))
 
 
@@ -96,11 +96,8 @@ def _list(old: list[Any], new: list[Any], schema: Schema) -> _Sets:
 
 def _items(items: list[Any], schema: Schema) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
-    for index, item in enumerate(items):
-        try:
-            found.setdefault(elements.of(item, schema), []).append(item)
-        except elements.Unnamed:
-            found[f"i:{index}"] = [item]
+    for item in items:
+        found.setdefault(elements.of(item, schema), []).append(item)
     return found
 
 
