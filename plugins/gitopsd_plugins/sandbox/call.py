@@ -6,9 +6,9 @@ It knows URLs and options as the API server reads them, and refuses what no hand
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct, field
 
 from gitopsd_plugins.sandbox import status
 from gitopsd_plugins.sandbox.decoding import json_type
@@ -26,8 +26,7 @@ PATCH_TYPES = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """What a URL path names. `name` is '' for a collection, `subresource` is '' for the object itself."""
 
     resource: Resource
@@ -36,8 +35,7 @@ class Target:
     subresource: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True):
     """A request to one resource."""
 
     verb: str

@@ -8,6 +8,7 @@ the working form makes reading and writing managedFields free. Sets are never ch
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -19,6 +20,12 @@ MEMBER: FieldSet = {}
 """The node of a member without children."""
 
 _SELF = {".": MEMBER}
+
+
+@lru_cache(maxsize=8192)
+def of_key(name: str) -> str:
+    """The element of a map's key; all sets share the texts of those that many have."""
+    return f"f:{name}"
 
 
 def union(left: FieldSet, right: FieldSet) -> FieldSet:

@@ -9,6 +9,8 @@ import secrets
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from gitopsd_plugins.sandbox import (
     bodies,
     causes,
@@ -78,7 +80,7 @@ def _as_json(call: Call) -> Call:
     sub = call.resource.subresources["scale"]
     group, version = sub.group or "autoscaling", sub.version or "v1"
     resource = replace(call.resource, kind="Scale", group=group, version=version)
-    return replace(call, target=Target(resource=resource, namespace=call.target.namespace, name=call.target.name))
+    return structs.replace(call, target=Target(resource=resource, namespace=call.target.namespace, name=call.target.name))
 
 
 def _scale(stored: Stored, paths: Json) -> Json:
