@@ -89,7 +89,7 @@ def apply(live: Json, owners: Sequence[Owner], stated: Json, schema: Schema, wri
         version=write.version,
         subresource=write.subresource,
         time=_kept_time(mine) if changed == live else write.time,
-        fields=ours,
+        fields=fields.shared(ours),
     )
     return changed, (*kept, entry)
 
@@ -113,7 +113,7 @@ def update(live: Json, owners: Sequence[Owner], new: Json, schema: Schema, write
         version=write.version,
         subresource=write.subresource,
         time=write.time,
-        fields=fields.union(mine.fields, taken) if mine else taken,
+        fields=fields.shared(fields.union(mine.fields, taken) if mine else taken),
     )
     return _capped((*(owner for owner in kept if owner is not mine), entry))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from gitopsd_plugins.sandbox import elements
 from gitopsd_plugins.sandbox.fields import MEMBER, FieldSet, of_key
@@ -18,21 +18,22 @@ _MISSING: Any = object()
 _CONTAINERS = (dict, list)
 
 
-class Difference(Struct):
+class Difference(Struct, frozen=True):
     """Fields that the new version has and the old one has not, or with another value; and those that only the old one has."""
 
-    changed: FieldSet = field(default_factory=dict)
-    removed: FieldSet = field(default_factory=dict)
+    changed: FieldSet
+    removed: FieldSet
 
 
 def compare(old: Json, new: Json, schema: Schema) -> Difference:
     """The difference between two objects of one type."""
-    found = Difference()
-    _maps(old, new, schema, found)
-    return found
+    changed: FieldSet = {}
+    removed: FieldSet = {}
+    _maps(old, new, schema, changed, removed)
+    return Difference(changed, removed)
 
 
-def _maps(old: Json, new: Json, schema: Schema, found: Difference) -> None:
+def _maps(old: Json, new: Json, schema: Schema, changed: FieldSet, removed: FieldSet) -> None:
     """Enter what differs below two maps."""
     for name, value in new.items():
         before = old.get(name, _MISSING)
@@ -40,36 +41,43 @@ def _maps(old: Json, new: Json, schema: Schema, found: Difference) -> None:
             continue
         if not isinstance(value, _CONTAINERS) and value is not None:
             if before is _MISSING or not _same(before, value):
-                found.changed[of_key(name)] = MEMBER
+                changed[of_key(name)] = MEMBER
         elif before is _MISSING:
-            found.changed[of_key(name)] = _whole(value, schema.child(name) or ANY)
+            changed[of_key(name)] = _whole(value, schema.child(name) or ANY)
         else:
-            _both(of_key(name), before, value, schema.child(name) or ANY, found)
+            _both(of_key(name), before, value, schema.child(name) or ANY, changed, removed)
     if not old.keys() <= new.keys():
         for name, value in old.items():
             if name not in new:
-                found.removed[of_key(name)] = _whole(value, schema.child(name) or ANY)
+                removed[of_key(name)] = _whole(value, schema.child(name) or ANY)
 
 
-def _both(element: str, old: Any, new: Any, schema: Schema, found: Difference) -> None:
+def _both(element: str, old: Any, new: Any, schema: Schema, changed: FieldSet, removed: FieldSet) -> None:
     """Enter what differs at and below an element that both versions have."""
     if old is new:
         return
-    kind: type = list if schema.shape == "list" else dict
-    leaf = schema.atomic or schema.shape == "scalar" or not (old or new)  # two empty ones are leaves
-    if leaf or not all(each is None or isinstance(each, kind) for each in (old, new)):
+    if _is_leaf(old, new, schema):
         if not _same(old, new):
-            found.changed[element] = MEMBER
+            changed[element] = MEMBER
         return
-    below = Difference()
-    if kind is dict:
-        _maps(old or {}, new or {}, schema, below)
+    more: FieldSet = {}
+    less: FieldSet = {}
+    if schema.shape == "list":
+        _lists(old or [], new or [], schema, more, less)
     else:
-        _lists(old or [], new or [], schema, below)
-    if below.changed:
-        found.changed[element] = below.changed
-    if below.removed:
-        found.removed[element] = below.removed
+        _maps(old or {}, new or {}, schema, more, less)
+    if more:
+        changed[element] = more
+    if less:
+        removed[element] = less
+
+
+def _is_leaf(old: Any, new: Any, schema: Schema) -> bool:
+    """Whether two values differ as a whole or not at all: scalars, what is atomic or of the wrong type, and two empty ones."""
+    if schema.atomic or schema.shape == "scalar" or not (old or new):
+        return True
+    kind = list if schema.shape == "list" else dict
+    return not ((old is None or isinstance(old, kind)) and (new is None or isinstance(new, kind)))
 
 
 def _same(old: Any, new: Any) -> bool:
@@ -79,22 +87,22 @@ def _same(old: Any, new: Any) -> bool:
     return bool(old == new)
 
 
-def _lists(old: list[Any], new: list[Any], schema: Schema, found: Difference) -> None:
+def _lists(old: list[Any], new: list[Any], schema: Schema, changed: FieldSet, removed: FieldSet) -> None:
     """Items that one side has twice count as one leaf, which is added, removed or modified as a whole."""
     held, wanted = _items(old, schema), _items(new, schema)
     element = schema.element or ANY
     for name in {**wanted, **held}:
         before, after = held.get(name, ()), wanted.get(name, ())
         if len(before) == len(after) == 1:
-            _both(name, before[0], after[0], element, found)
+            _both(name, before[0], after[0], element, changed, removed)
         elif len(before) > 1 and len(after) > 1:
             if before != after:
-                found.changed[name] = MEMBER
+                changed[name] = MEMBER
         else:
             if after:
-                found.changed[name] = _every(after, element)
+                changed[name] = _every(after, element)
             if before:
-                found.removed[name] = _every(before, element)
+                removed[name] = _every(before, element)
 
 
 def _items(items: list[Any], schema: Schema) -> dict[str, list[Any]]:

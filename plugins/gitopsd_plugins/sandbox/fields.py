@@ -28,6 +28,25 @@ def of_key(name: str) -> str:
     return f"f:{name}"
 
 
+SHARED_LIMIT = 2048
+"""Bytes of JSON of a part of a set beyond which it is not kept for others."""
+_ENCODER = msgspec.json.Encoder(order="sorted")
+
+
+def shared(fields: FieldSet) -> FieldSet:
+    """The same set, made of parts that all sets which say the same have in common: most objects of a kind are of few forms."""
+    encoded = {element: _ENCODER.encode(node) for element, node in fields.items()}
+    return {
+        element: _part(text) if len(text) <= SHARED_LIMIT else fields[element] for element, text in encoded.items()
+    }
+
+
+@lru_cache(maxsize=1024)
+def _part(text: bytes) -> FieldSet:
+    part: FieldSet = msgspec.json.decode(text)
+    return part
+
+
 def union(left: FieldSet, right: FieldSet) -> FieldSet:
     """Members of either."""
     if not left or not right:
