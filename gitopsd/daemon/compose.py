@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import anyio
+from anyio import to_thread
 from anyio.abc import TaskGroup
 from structlog.typing import FilteringBoundLogger
 
@@ -94,6 +95,7 @@ async def engaged(
             tasks.start_soon(engine.keep_journal, name="journal")
             if mode.work:
                 tasks.start_soon(pool.warm, name="first worker process")
+            await to_thread.run_sync(engine.world.ctx.http.prepare)
             engine.declare(loaded.declared, work=mode.work)
             try:
                 ended.append(await body(engine))

@@ -199,7 +199,6 @@ class Result:
     action: Action
     mark: str = ""
     error: GitopsdError | None = None
-    live: Live | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

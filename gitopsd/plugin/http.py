@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -88,6 +89,13 @@ class Http:
     egress: Egress = field(default_factory=Egress)
     own_proxies: bool = True
     """The proxies are the operator's: what the setting about addresses says is not about them."""
+
+    def prepare(self) -> None:
+        """Load what the first session needs: in a thread, as it takes 0.3 s, for which the loop would stand still."""
+        import aiohttp  # noqa: F401 - see above
+
+        with suppress(Misconfigured):  # whoever needs the certificates says what is wrong with them
+            self.trust(Tls())
 
     def session(
         self,

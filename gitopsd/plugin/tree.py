@@ -10,6 +10,7 @@ rest. It must not know where bytes come from, nor what they mean.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -22,6 +23,8 @@ from gitopsd.model.tree import Changes, Entry, File, Folder, Link, Node
 
 MAX_LINKS = 40
 MAX_DEPTH = 100
+_NORMAL = re.compile(r"[^/.\0][^/\0]*(?:/[^/.\0][^/\0]*)*")
+"""Most paths, told at a glance: no segment of them is blank or begins with a dot."""
 
 
 Reveal = Callable[[str, bytes], bytes]
@@ -110,9 +113,16 @@ class Tree:
 
     def read(self, path: str, *, sealed: bool = False) -> bytes:
         """The bytes of a file, opened where it is encrypted; `sealed`: as they are. Raises `PathError` when there is none."""
+        data = self.content(path, sealed=sealed)
+        if data is None:
+            raise PathError(f"{path}: {'is a directory' if self.find(path) else 'no such file'}")
+        return data
+
+    def content(self, path: str, *, sealed: bool = False) -> bytes | None:
+        """As `read`; None where no file stands there. Raises `PathError` when the path leaves the tree."""
         entry = self.find(path)
         if not isinstance(entry, File):
-            raise PathError(f"{path}: {'is a directory' if isinstance(entry, Folder) else 'no such file'}")
+            return None
         data = self._objects.blob(entry.digest)
         return data if sealed or self._reveal is None else self._reveal(path, data)
 
@@ -275,6 +285,8 @@ def normal(path: str) -> str:
 
     `..` is taken back textually, as kustomize does for paths in its files.
     """
+    if _NORMAL.fullmatch(path):
+        return path
     if "\0" in path:
         raise PathError(f"{path!r}: holds a NUL character")
     parts: list[str] = []

@@ -99,13 +99,14 @@ async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.
     removing = intent.ref in world.board.removals or intent.policy.delete_confirmed
     untouched = not removing and intent.ref not in world.board.despite
     if untouched and conclude.held_in_git(intent, run, world.ctx.now()):
+        await _spared(intent, world)
         return conclude.suspended(run, world.ctx.now())
     with anyio.fail_after(intent.timeout.total_seconds()):
         target = await _connected(intent, run, world, removing=removing)
         run.inventory = await record.read(intent.ref, target, world)
         run.warnings += record.left_behind(intent.ref, target.uid, world)
-        if run.inventory.removal and not removing and not plan_only:  # it is declared again
-            run.inventory = await record.written(run.inventory, lambda i: replace(i, removal=None), target, world)
+        if not removing:
+            run.inventory = await _not_to_end(run.inventory, target, world)
         run.suspension = run.inventory.held(world.ctx.now())
         if run.suspension and untouched:
             return conclude.suspended(run, world.ctx.now())
@@ -132,6 +133,30 @@ async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.
     await _gated(intent, run, target, world, superseded)
     run.applied = made.revision
     return conclude.ready(run, world.ctx.now())
+
+
+async def _not_to_end(inventory: Inventory, target: Target, world: World) -> Inventory:
+    """The record without a deletion that was asked for before: the app is declared again."""
+    if inventory.removal is None or world.safety.read_only:
+        return inventory
+    return await record.written(inventory, lambda i: replace(i, removal=None), target, world)
+
+
+async def _spared(intent: AppIntent, world: World) -> None:
+    """The same where the declaration suspends the app: nothing else is looked at, and a cluster that is away is no trouble.
+
+    The app is woken when that cluster is reached. One that the app itself names is not contacted: its records end nothing.
+    """
+    if world.safety.read_only or intent.kubeconfig is not None:
+        return
+    with anyio.move_on_after(intent.timeout.total_seconds()):
+        try:
+            target = await world.target(intent)
+            await _not_to_end(await record.read(intent.ref, target, world), target, world)
+        except GitopsdError as error:
+            world.ctx.log.info(
+                "what is on record of a suspended app was not looked at", object=str(intent.ref), problem=str(error)
+            )
 
 
 async def _connected(intent: AppIntent, run: Run, world: World, *, removing: bool) -> Target:

@@ -29,9 +29,14 @@ class Endings:
         self._asked: set[ObjectRef] = set()
 
     def recall(self, found: Iterable[Inventory], now: datetime) -> Set[ObjectRef]:
-        """Know of deletions that were asked for before this process began, and are not carried out yet. As `heard`."""
-        self._asked |= {record.app for record in found if record.removal and record.removal.holds(now)}
-        return self._begun()
+        """Know of deletions that were asked for before this process began, and are not carried out yet. As `heard`.
+
+        Apps that are declared again are among the changed: they strike it from their record.
+        """
+        asked = [record for record in found if record.removal]
+        self._asked |= {record.app for record in asked if record.removal and record.removal.holds(now)}
+        again = {record.app for record in asked} & self._board.intents.keys() - self._board.removals
+        return self._begun() | again
 
     def heard(self, outcome: Outcome) -> Set[ObjectRef]:
         """Put back an orphan whose time is over, and begin what waited for this outcome; answers with all that changed."""

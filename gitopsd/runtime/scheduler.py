@@ -23,6 +23,7 @@ from gitopsd.runtime import edges
 from gitopsd.runtime.attempt import Attempt, Carry
 from gitopsd.runtime.due import Pace
 from gitopsd.runtime.scheduled import Scheduled
+from gitopsd.runtime.turns import Turns
 from gitopsd.runtime.wake import Reason
 from gitopsd.runtime.worker import Worker
 
@@ -61,6 +62,7 @@ class Scheduler:
         self._now = now
         self._rng = rng
         self._pace = pace
+        self._turns = Turns()
         self._workers: dict[ObjectRef, Worker] = {}
         self._leaving: dict[ObjectRef, Worker] = {}
         self._listeners: Mapping[ObjectRef, frozenset[ObjectRef]] = {}
@@ -175,7 +177,13 @@ class Scheduler:
     def _add(self, scheduled: Scheduled) -> None:
         ref = scheduled.ref
         worker = Worker(
-            scheduled, carry=self._carry, concluded=self._concluded, pace=self._pace, rng=self._rng, now=self._now
+            scheduled,
+            carry=self._carry,
+            concluded=self._concluded,
+            pace=self._pace,
+            turns=self._turns,
+            rng=self._rng,
+            now=self._now,
         )
         self._workers[ref] = worker
         # A worker of the same name that was just cancelled may still be on its way out: never two attempts at a time.

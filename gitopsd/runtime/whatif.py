@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup
 
 from gitopsd.model.change import Action
 from gitopsd.model.declared import AppIntent, Declared
-from gitopsd.model.errors import GitopsdError, Retrying, UsageError
+from gitopsd.model.errors import GitopsdError, Retrying, Stalling, UsageError
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.plugin.roles import Target
@@ -145,11 +145,11 @@ async def _settled(engine: Engine, host: Engine, question: Question, stand_ins: 
 
 
 async def _reached(engine: Engine) -> None:
-    """Know what is recorded in every cluster that answers; of one that does not, each of its apps says so."""
+    """Know what is recorded in every cluster that can be had; of one that cannot, each of its apps says so."""
     for name in engine.files.clusters:
         try:
             await engine.clusters.target(name)
-        except Retrying as error:
+        except (Retrying, Stalling) as error:
             engine.parts.ctx.log.warning("the cluster cannot be planned", cluster=name, problem=str(error))
 
 

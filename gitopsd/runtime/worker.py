@@ -21,6 +21,7 @@ from gitopsd.runtime import due, wake
 from gitopsd.runtime.attempt import Attempt, Carry
 from gitopsd.runtime.due import Pace, Record
 from gitopsd.runtime.scheduled import Scheduled
+from gitopsd.runtime.turns import Turns
 from gitopsd.runtime.wake import Reason
 
 MAX_TRACE = 20_000
@@ -39,6 +40,7 @@ class Worker:
         carry: Carry,
         concluded: Concluded,
         pace: Pace,
+        turns: Turns,
         rng: Random,
         now: Callable[[], datetime],
     ) -> None:
@@ -51,6 +53,7 @@ class Worker:
         self._carry = carry
         self._concluded = concluded
         self._pace = pace
+        self._turns = turns
         self._rng = rng
         self._now = now
         self._record = Record()
@@ -149,7 +152,7 @@ class Worker:
         )
 
     async def _rest(self, delay: float | None) -> None:
-        """Until a wake that is heeded, `delay` seconds have passed, or stopped."""
+        """Until a wake that is heeded, `delay` seconds have passed, or stopped; and then until it is this one's turn."""
         if delay is not None:
             self.due_at = anyio.current_time() + delay
         with anyio.move_on_after(math.inf if delay is None else delay) as waiting:
@@ -160,6 +163,7 @@ class Worker:
         self.due_at = None
         if waiting.cancelled_caught:
             self._reasons.add(Reason.DUE)
+        await self._turns.mine()
 
     def _heeded(self) -> bool:
         phase = self.outcome.phase if self.outcome else None

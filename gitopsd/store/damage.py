@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
+from gitopsd.store import retention
 from gitopsd.store.database import Database
 
 
@@ -19,6 +20,7 @@ def drop(database: Database, digests: Iterable[bytes]) -> int:
         level = bad
         while level := _parents(connection, level) - bad:
             bad |= level
+        retention.another_epoch(connection)
         return _remove(connection, sorted(bad))
 
 

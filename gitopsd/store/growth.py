@@ -100,25 +100,20 @@ class _Growth:
         return new.totals if new else self._known.totals(digest)
 
     def _make(self, start: Entry | None, before: Texts, after: Texts, changed: Mapping[str, Entry | None]) -> Folder:
-        totals = self.totals(start.digest) if isinstance(start, Folder) else Totals()
+        totals = self.totals(start.digest) if isinstance(start, Folder) else _NOTHING
+        gone = [nodes.decode(before[name]) for name in changed if name in before] if before else []
         size, files = totals.size, totals.files
-        for name, entry in changed.items():
-            for part, sign in ((nodes.decode(before[name]) if name in before else None, -1), (entry, 1)):
-                weight = self._weight(part)
-                size, files = size + sign * weight.size, files + sign * weight.files
+        for parts, sign in ((gone, -1), (changed.values(), 1)):
+            for part in parts:
+                if isinstance(part, File):
+                    size, files = size + sign * part.size, files + sign
+                elif isinstance(part, Folder):
+                    weight = self.totals(part.digest)
+                    size, files = size + sign * weight.size, files + sign * weight.files
         data = nodes.encode(after)
         digest = of_bytes(data)
         self.made.setdefault(digest, _New(data=data, totals=Totals(size=size, files=files)))
         return Folder(digest=digest)
-
-    def _weight(self, entry: Entry | None) -> Totals:
-        match entry:
-            case File(size=size):
-                return Totals(size=size, files=1)
-            case Folder(digest=digest):
-                return self.totals(digest)
-            case _:
-                return _NOTHING
 
 
 def _sorted(entries: Mapping[str, Entry | None]) -> _Branch:

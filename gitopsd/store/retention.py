@@ -13,6 +13,8 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from typing import TypeVar
 
+from gitopsd.store import columns
+
 Clock = Callable[[], int]
 """Seconds since 1970. Asked inside the transaction that writes them down, however long the work before it took."""
 
@@ -20,15 +22,17 @@ FRESH = 300
 """Seconds for which a use counts without being written down again."""
 
 _CHUNK = 500
+CHUNK_OF_COLUMNS = 5000
+"""How many rows of columns suit one statement."""
 T = TypeVar("T")
 
 
 def present(connection: sqlite3.Connection, table: str, digests: Collection[bytes]) -> dict[bytes, tuple[int, int]]:
     """Which of the digests are in the table: digest -> (size, touched)."""
     found: dict[bytes, tuple[int, int]] = {}
-    for chunk in chunks(list(digests)):
-        marks = ",".join("?" * len(chunk))
-        rows = connection.execute(f"SELECT digest, size, touched FROM {table} WHERE digest IN ({marks})", chunk)
+    query = f"{columns.ROWS} SELECT digest, size, touched FROM rows CROSS JOIN {table} ON digest = {columns.digest('digests')}"
+    for chunk in chunks(list(digests), CHUNK_OF_COLUMNS):
+        rows = connection.execute(query, {"count": len(chunk), **columns.digests("digests", chunk)})
         found.update((digest, (size, touched)) for digest, size, touched in rows)
     return found
 
@@ -49,17 +53,22 @@ def use_nodes(connection: sqlite3.Connection, digests: Collection[bytes], now: i
     old = stale(found, now)
     if old:
         touch(connection, "node", old, now)
-        connection.execute("UPDATE epoch SET number = number + 1")
+        another_epoch(connection)
     return set(found)
 
 
+def another_epoch(connection: sqlite3.Connection) -> None:
+    """Tell those who work from what they saw before to look again. Inside a write transaction."""
+    connection.execute("UPDATE epoch SET number = number + 1")
+
+
 def epoch(connection: sqlite3.Connection) -> int:
-    """Differs after content that was not fresh any more came into use again."""
+    """Differs after content that was not fresh any more came into use again, and after any was dropped as damaged."""
     (number,) = connection.execute("SELECT number FROM epoch").fetchone()
     return int(number)
 
 
-def chunks(items: list[T]) -> Iterator[list[T]]:
+def chunks(items: list[T], size: int = _CHUNK) -> Iterator[list[T]]:
     """The items in lists of a size that suits one statement."""
-    for start in range(0, len(items), _CHUNK):
-        yield items[start : start + _CHUNK]
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -23,6 +23,7 @@ from gitopsd.model.outcome import LedgerRow
 from gitopsd.model.tree import Artifact, Changes, File, Node, Polled
 from gitopsd.plugin.tree import Content, Stored
 from gitopsd.store import (
+    adding,
     applied,
     artifacts,
     blobs,
@@ -121,7 +122,7 @@ class Store:
 
     def add(self, contents: Iterable[Content]) -> Sequence[File]:
         """Keep bytes, in short transactions of up to 1,000; one `File` per content, in order."""
-        return blobs.add(self._cache, contents, self._now)
+        return adding.add(self._cache, contents, self._now)
 
     def put(self, changes: Changes) -> Stored:
         """Make the tree that differs by `changes` from its base; see `growth.put` for what replaces what."""

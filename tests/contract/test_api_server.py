@@ -367,8 +367,8 @@ class TestLists:
         first = await client.get(path(namespace), {"limit": "2", "labelSelector": "team=a"})
         assert len(first.body["items"]) == 2
         assert first.body["metadata"]["continue"]
-        whole = await pages.read(client, path(namespace), {"labelSelector": "team=a"})
-        assert [item["metadata"]["name"] for item in whole.items] == [f"c{number}" for number in range(5)]
+        whole = await pages.read(client, path(namespace), {"labelSelector": "team=a"}, lambda c: c["metadata"]["name"])
+        assert list(whole.items) == [f"c{number}" for number in range(5)]
         assert whole.resource_version
 
     async def test_a_label_can_be_required_and_forbidden(self, client: Client, namespace: str) -> None:

@@ -60,6 +60,12 @@ async def test_the_default_leads_to_one_place_too(wire: Wire) -> None:
     assert (cause["field"], cause["message"]) == ("spec.defaultBackend", BOTH_PORTS)
 
 
+async def test_a_default_that_leads_nowhere_is_one_all_the_same(wire: Wire) -> None:
+    path = f"/apis/networking.k8s.io/v1/namespaces/{await wire.namespace()}/ingresses"
+    heard = await wire.ask("POST", path, {"metadata": {"name": "a"}, "spec": {"defaultBackend": {}}})
+    assert heard.causes == ["spec.defaultBackend"]
+
+
 TIES = ["controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"]
 TEMPLATE = "spec.template"
 POD = {"containers": [{"name": "main", "image": "nginx:1"}], "restartPolicy": "Never"}

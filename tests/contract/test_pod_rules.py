@@ -143,3 +143,110 @@ async def test_how_a_pod_may_be_spread(wire: Wire, constraints: list[Json], caus
     path = "spec.template.spec.topologySpreadConstraints"
     found = [(c["field"], c["message"]) for c in (heard.body.get("details") or {}).get("causes", ())]
     assert sorted(found) == sorted((f"{path}{field}", message) for field, message in causes)
+
+
+MANY = "Forbidden: may not specify more than 1 volume type"
+BACK = "must not contain '..'"
+SECRET: Json = {"secretName": "s"}
+VOLUMES: list[tuple[Json, dict[str, str]]] = [
+    ({"configMap": {"name": "c"}, "secret": SECRET}, {".configMap": MANY}),
+    ({"emptyDir": {}, "secret": {}, "downwardAPI": {}}, {".secret": MANY, ".downwarAPI": MANY}),
+    ({"cephfs": {"monitors": ["a"]}, "image": {"reference": "i"}, "hostPath": {"path": "/"}}, {".cephFS": MANY, ".image": MANY}),
+    ({"configMap": {}}, {".configMap.name": "Required value"}),
+    ({"secret": {"defaultMode": 512}}, {
+        ".secret.secretName": "Required value",
+        ".secret.defaultMode": "Invalid value: 512: must be a number between 0 and 0777 (octal), both inclusive",
+    }),
+    ({"secret": {**SECRET, "items": [{"key": "", "path": "../x"}]}}, {
+        ".secret.items[0].key": "Required value",
+        ".secret.items[0].path": f'Invalid value: "../x": {BACK}',
+    }),
+    ({"secret": {**SECRET, "items": [{"key": "k", "path": "/a"}]}}, {".secret.items[0].path": 'Invalid value: "/a": must be a relative path'}),
+    ({"persistentVolumeClaim": {"claimName": ""}}, {".persistentVolumeClaim.claimName": "Required value"}),
+    ({"hostPath": {"path": "/a/../b", "type": "Dir"}}, {
+        ".hostPath.path": f'Invalid value: "/a/../b": {BACK}',
+        ".hostPath.type": 'Unsupported value: "Dir": supported values: "", "BlockDevice", "CharDevice", "Directory", ',
+    }),
+    ({"nfs": {"server": "", "path": "a"}}, {
+        ".nfs.server": "Required value",
+        ".nfs.path": 'Invalid value: "a": must be an absolute path',
+    }),
+    ({"downwardAPI": {"items": [{"path": "a"}]}}, {".downwardAPI": "Required value: one of fieldRef and resourceFieldRef is required"}),
+    ({"projected": {"sources": [{"secret": {"name": "a"}, "configMap": {"name": ""}}]}}, {
+        ".projected.sources[0]": "Forbidden: may not specify more than 1 volume type per source",
+        ".projected.sources[0].configMap.name": "Required value",
+    }),
+    ({"projected": {"sources": [{"serviceAccountToken": {"path": "", "expirationSeconds": 1}}]}}, {
+        ".projected.path": "Required value",
+        ".projected.sources[0].serviceAccountToken.expirationSeconds": "Invalid value: 1: may not specify a duration less than 10 minutes",
+    }),
+    ({"projected": {"sources": [{"secret": {"name": n, "items": [{"key": "k", "path": "p"}]}} for n in "ab"]}}, {
+        ".projected": 'Invalid value: "b": conflicting duplicate paths',
+    }),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("volume", "expected"), VOLUMES, ids=[str(each) for each, _ in VOLUMES])
+async def test_what_is_wrong_with_a_volume(wire: Wire, volume: Json, expected: dict[str, str]) -> None:
+    """What mounts it does not find it then."""
+    body: Any = deployment("a")
+    body["spec"]["template"]["spec"]["volumes"] = [{"name": "v", **volume}]
+    body["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] = [{"name": "v", "mountPath": "/v"}]
+    heard = await wire.ask("POST", f"{deployments(await wire.namespace())}", body)
+    assert heard.status == 422, heard.body
+    found = {cause["field"]: cause["message"] for cause in heard.body["details"]["causes"]}
+    assert found.pop("spec.template.spec.containers[0].volumeMounts[0].name") == 'Not found: "v"'
+    found = {field.removeprefix("spec.template.spec.volumes[0]"): told for field, told in found.items()}
+    assert found.keys() == expected.keys()
+    assert all(found[field].startswith(told) for field, told in expected.items()), found
+
+
+async def test_what_is_wrong_with_mounts(wire: Wire) -> None:
+    body: Any = deployment("a")
+    body["spec"]["template"]["spec"]["volumes"] = [{"name": "v"}]
+    mounts = [
+        {"name": "v", "mountPath": "/v", "subPath": "../x"},
+        {"name": "v", "mountPath": "/v", "subPathExpr": "/x"},
+    ]
+    body["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] = mounts
+    heard = await wire.ask("POST", f"{deployments(await wire.namespace())}", body)
+    causes = heard.body["details"]["causes"]
+    path = "spec.template.spec.containers[0].volumeMounts"
+    assert sorted((cause["field"].removeprefix(path), cause["message"]) for cause in causes) == [
+        (".subPath", f'Invalid value: "../x": {BACK}'),
+        (".subPathExpr", 'Invalid value: "/x": must be a relative path'),
+        ("[1].mountPath", 'Invalid value: "/v": must be unique'),
+    ]
+
+
+SUBDOMAIN = "a lowercase RFC 1123 subdomain must consist of"
+LABEL = "a lowercase RFC 1123 label must consist of"
+SPECS: list[tuple[Json, dict[str, str]]] = [
+    ({"dnsPolicy": "X"}, {"dnsPolicy": 'Unsupported value: "X": supported values: "ClusterFirstWithHostNet", "ClusterFirst", '}),
+    ({"preemptionPolicy": "X"}, {"preemptionPolicy": 'Unsupported value: "X": supported values: "PreemptLowerPriority", "Never"'}),
+    ({"nodeSelector": {"a b": "c"}}, {"nodeSelector": 'Invalid value: "a b": name part must consist of'}),
+    ({"serviceAccountName": "A"}, {"serviceAccountName": f'Invalid value: "A": {SUBDOMAIN}'}),
+    ({"priorityClassName": "A"}, {"priorityClassName": f'Invalid value: "A": {SUBDOMAIN}'}),
+    ({"hostname": "A", "subdomain": "c.d"}, {"hostname": f'Invalid value: "A": {LABEL}', "subdomain": 'Invalid value: "c.d": must not contain dots'}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "expected"), SPECS, ids=[str(each) for each, _ in SPECS])
+async def test_what_is_wrong_with_a_pod(wire: Wire, spec: Json, expected: dict[str, str]) -> None:
+    body: Any = deployment("a")
+    body["spec"]["template"]["spec"] |= spec
+    heard = await wire.ask("POST", f"{deployments(await wire.namespace())}", body)
+    assert heard.status == 422, heard.body
+    found = {cause["field"]: cause["message"] for cause in heard.body["details"]["causes"]}
+    found = {field.removeprefix("spec.template.spec."): told for field, told in found.items()}
+    assert found.keys() == expected.keys()
+    assert all(found[field].startswith(told) for field, told in expected.items()), found
+
+
+async def test_how_long_a_pod_may_live(wire: Wire) -> None:
+    """Of pods alone: what a Deployment makes has no end."""
+    path = f"/api/v1/namespaces/{await wire.namespace()}/pods"
+    spec = {"activeDeadlineSeconds": 0, "containers": [{"name": "c", "image": "i"}]}
+    heard = await wire.ask("POST", path, {"metadata": {"name": "a"}, "spec": spec})
+    found = {cause["field"]: cause["message"] for cause in heard.body["details"]["causes"]}
+    assert found == {"spec.activeDeadlineSeconds": "Invalid value: 0: must be between 1 and 2147483647, inclusive"}

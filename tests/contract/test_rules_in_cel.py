@@ -134,6 +134,9 @@ HOLDS = [
     (TEXT, "isCIDR(self) && cidr(self).containsIP('10.1.2.3') && cidr(self).prefixLength() == 8", "10.0.0.0/8", "10.1.2.0/24"),
     (TEXT, "self in ['a', 'b']", "a", "c"),
     (NUMBERS, "self.isSorted() && self.sum() == 3 && self.max() == 2", [1, 2], [2, 1]),
+    (NUMBERS, "self.sort() == [1, 2] && self.reverse().slice(0, 1) == [1] && self.distinct() == self", [2, 1], [1, 2]),
+    (NUMBERS, "[self, [3]].flatten() == [1, 3] && lists.range(2) == [0, 1]", [1], [2]),
+    (TEXT, "ip(self).isGlobalUnicast() && !ip(self).isLinkLocalMulticast()", "10.0.0.1", "169.254.1.1"),
     (NUMBERS, "self.indexOf(2) == 1 && self.lastIndexOf(9) == -1", [1, 2], [2, 2]),
     (NUMBERS, "sets.contains(self, [1]) && self.exists_one(x, x > 1)", [1, 2], [3]),
     (MIXED, "type(self) == int ? self > 3 : self.endsWith('%')", 4, "4"),
@@ -152,6 +155,21 @@ async def test_rules_see_values_and_know_functions(wire: Wire, schema: Json, rul
     shown = "" if isinstance(wrong, dict | list) else f" {wrong}:" if not isinstance(wrong, str) else f' "{wrong}":'
     assert await tried(wire, collection, v=right) == []
     assert await tried(wire, collection, v=wrong) == [("v", "FieldValueInvalid", f"Invalid value:{shown} m")]
+
+
+FAILS = [
+    (TEXT, "ip(self).family() == 6", "::ffff:1.2.3.4", 'IPv4-mapped IPv6 address "::ffff:1.2.3.4" is not allowed'),
+    (TEXT, "ip(self).family() == 6", "fe80::1%a", 'IP address "fe80::1%a" with zone value is not allowed'),
+    (NUMBERS, "self.slice(0, 2) == []", [1], "cannot slice(0, 2), list is length 1"),
+    (NUMBERS, "self.slice(-1, 2) == []", [1], "cannot slice(-1, 2), negative indexes not supported"),
+]
+
+
+@pytest.mark.parametrize(("schema", "rule", "value", "why"), FAILS, ids=[each[3] for each in FAILS])
+async def test_what_functions_say_of_a_value(wire: Wire, schema: Json, rule: str, value: Any, why: str) -> None:
+    collection = await defined(wire, of(v=ruled(schema, {"rule": rule})))
+    [(_, _, message)] = await tried(wire, collection, v=value)
+    assert message.endswith(f": {why} evaluating rule: {rule}")
 
 
 async def test_what_functions_refuse_is_told(wire: Wire) -> None:

@@ -19,6 +19,8 @@ from contract.wire import (
     managers,
 )
 
+from gitopsd_plugins.kubernetes.client import METADATA
+
 pytestmark = [pytest.mark.contract, pytest.mark.asyncio]
 
 
@@ -171,6 +173,30 @@ class TestPatch:
         assert (heard.status, heard.causes) == (422, ["force"])
 
 
+class TestMetadataAlone:
+    async def test_is_answered_to_a_write_that_asks_for_it(self, wire: Wire) -> None:
+        path = config_maps(await wire.namespace(), "a")
+        for status in (201, 200):
+            heard = await wire.ask(
+                "PATCH", f"{path}?fieldManager=me", config_map("a", {"k": "v"}), kind=APPLY, Accept=METADATA
+            )
+            assert heard.status == status
+            assert (heard.body["kind"], set(heard.body)) == (
+                "PartialObjectMetadata",
+                {"kind", "apiVersion", "metadata"},
+            )
+            assert managers(heard.body) == [("me", "Apply", "")]
+
+    async def test_a_refusal_is_told_as_ever(self, wire: Wire) -> None:
+        path = config_maps(await wire.namespace(), "a")
+        await wire.ask("PATCH", f"{path}?fieldManager=me", config_map("a", {"k": "v"}), kind=APPLY)
+        heard = await wire.ask(
+            "PATCH", f"{path}?fieldManager=you", config_map("a", {"k": "w"}), kind=APPLY, Accept=METADATA
+        )
+        assert (heard.status, heard.body["kind"], heard.body["reason"]) == (409, "Status", "Conflict")
+        assert heard.body["details"]["causes"][0]["field"] == ".data.k"
+
+
 class TestDryRun:
     async def test_no_verb_leaves_a_trace(self, wire: Wire) -> None:
         namespace = await wire.namespace()
@@ -287,3 +313,35 @@ class TestOwnership:
         assert heard.body["spec"]["clusterIP"] == "None"
         owned = [each["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"] for each in (made, heard.body)]
         assert ["f:clusterIP" in each for each in owned] == [True, False]
+
+    async def test_who_leaves_the_time_of_a_deletion_out_takes_it_from_its_owner(self, wire: Wire) -> None:
+        """Nobody owned the object before the apply, so that the apply finds all of it owned by `before-first-apply`."""
+        path = config_maps(await wire.namespace())
+        body = config_map("a", {"k": "1"}, finalizers=["example.com/hold"])
+        await wire.make(path, body)
+        await wire.ask("PATCH", f"{path}/a", {"metadata": {"managedFields": [{}]}}, kind=MERGE)
+        await wire.ask("DELETE", f"{path}/a")
+        heard = await wire.ask("PATCH", f"{path}/a?fieldManager=m", config_map("a", {"l": "2"}), kind=APPLY)
+        assert [e["manager"] for e in heard.body["metadata"]["managedFields"] if "f:deletionTimestamp" in str(e)] == [
+            "before-first-apply"
+        ]
+        heard = await wire.ask("PUT", f"{path}/a?fieldManager=n", {**body, "data": {"k": "1", "l": "2"}})
+        assert not [e for e in heard.body["metadata"]["managedFields"] if "f:deletionTimestamp" in str(e)]
+        assert "deletionTimestamp" in heard.body["metadata"]
+
+    async def test_nobody_owns_an_object_whose_items_cannot_be_told_from_one_another(self, wire: Wire) -> None:
+        path = f"/api/v1/namespaces/{await wire.namespace()}/serviceaccounts"
+        made = await wire.make(path, {"metadata": {"name": "b", "labels": {"a": "b"}}, "secrets": [{}]})
+        assert managers(made) == []
+        body: Json = {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": "b"},
+            "secrets": [{"name": "s"}],
+        }
+        heard = await wire.ask("PATCH", f"{path}/b?fieldManager=m", body, kind=APPLY)
+        assert heard.status == 500
+        assert 'element that omits all key fields ["name"]' in heard.body["message"]
+        await wire.ask("PATCH", f"{path}/b", {"secrets": None}, kind=MERGE)
+        heard = await wire.ask("PATCH", f"{path}/b?fieldManager=m", body, kind=APPLY)
+        assert sorted(who for who, _, _ in managers(heard.body)) == ["before-first-apply", "m"]

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from fakes.proxy import proxy, status
 from fakes.world import SOURCE, World, app_ref, gone, kustomization, maps
 
 from gitopsd.config.problems import ConfigError
-from gitopsd.model.errors import UsageError
+from gitopsd.model.errors import Transient, UsageError
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.runtime.control import LocalControl
 from gitopsd.runtime.decisions import Decisions
@@ -166,7 +167,7 @@ async def orphaned(world: World) -> None:
 @asynccontextmanager
 async def keeping(world: World, name: str) -> AsyncIterator[Engine]:
     """The engine at work on a cluster where this ConfigMap cannot be deleted."""
-    async with proxy(world.running.url) as way:
+    async with proxy(world.running.url, world.tls) as way:
         way.add(status(500, message="not now"), method="DELETE", path=f"/configmaps/{name}$")
         world.through = way.url
         world.declare()
@@ -190,15 +191,15 @@ async def of_people(engine: Engine) -> list[tuple[str, str, str]]:
     return [(row.actor, verb, row.reason.rpartition(": ")[2]) for row, verb in verbs if row.actor in {"ada", "grace"}]
 
 
-async def test_every_decision_is_in_the_history_again_after_the_disk_was_lost(world: World) -> None:
-    await ready(world)
-    async with world.engine() as engine:
-        await world.until("app")
+async def test_every_decision_is_in_the_history_again_after_the_disk_was_lost(either: World) -> None:
+    await ready(either)
+    async with either.engine() as engine:
+        await either.until("app")
         await LocalControl(engine).suspend("ks/app", "ada", "incident 42", None)
         await LocalControl(engine).resume("ks/app", "grace", "over")
         before = await of_people(engine)
-    shutil.rmtree(world.folder / "state")
-    async with world.engine() as engine:
+    shutil.rmtree(either.folder / "state")
+    async with either.engine() as engine:
         await engine.once()
         assert await of_people(engine) == before == [("grace", "resume", "over"), ("ada", "suspend", "incident 42")]
 
@@ -214,17 +215,17 @@ async def test_decisions_that_the_ledger_has_are_not_noted_again(world: World) -
             assert await of_people(engine) == [("ada", "suspend", "incident 42")]
 
 
-async def test_a_deletion_goes_on_after_a_restart_with_a_lost_disk(world: World) -> None:
-    await orphaned(world)
-    async with keeping(world, "a") as engine:
+async def test_a_deletion_goes_on_after_a_restart_with_a_lost_disk(either: World) -> None:
+    await orphaned(either)
+    async with keeping(either, "a") as engine:
         outcome = await delete(engine)
-        assert (outcome.phase, await world.exists("a"), await world.exists("b")) == (Phase.RETRYING, True, False)
-    shutil.rmtree(world.folder / "state")
-    async with world.engine() as engine:
+        assert (outcome.phase, await either.exists("a"), await either.exists("b")) == (Phase.RETRYING, True, False)
+    shutil.rmtree(either.folder / "state")
+    async with either.engine() as engine:
         await engine.reached()
-        await world.until("app", Phase.DELETED)
+        await either.until("app", Phase.DELETED)
         assert await of_people(engine) == [("ada", "delete", "the old stack goes")]
-    assert not await world.exists("a")
+    assert not await either.exists("a")
 
 
 async def test_a_deletion_is_void_when_its_time_is_over(world: World) -> None:
@@ -255,33 +256,43 @@ async def test_a_deletion_that_is_asked_for_too_late_is_refused(world: World) ->
     assert await world.exists(*ABC)
 
 
-async def test_a_deletion_begins_only_when_every_app_has_rendered(world: World) -> None:
-    await orphaned(world)
-    async with keeping(world, "a") as engine:
+async def test_a_deletion_begins_only_when_every_app_has_rendered(either: World) -> None:
+    await orphaned(either)
+    async with keeping(either, "a") as engine:
         await delete(engine)
-    world.declare(kustomization("other"))
-    async with world.engine() as engine:
+    either.declare(kustomization("other"))
+    async with either.engine() as engine:
         assert (await engine.once())[app_ref("other")].phase is Phase.RETRYING  # its path is not there
         assert engine.view(APP).phase is Phase.ORPHANED
-        world.repository.commit(maps("other", "z"))
+        either.repository.commit(maps("other", "z"))
         await engine.reconcile(SOURCE, "news")
-        await world.until("app", Phase.DELETED)
-    assert not await world.exists("a")
+        await either.until("app", Phase.DELETED)
+    assert not await either.exists("a")
 
 
-async def test_who_declares_an_app_again_ends_its_deletion_for_good(world: World) -> None:
-    await orphaned(world)
-    async with keeping(world, "a") as engine:
+async def test_who_declares_an_app_again_ends_its_deletion_for_good(either: World) -> None:
+    await orphaned(either)
+    async with keeping(either, "a") as engine:
         await delete(engine)
-    world.declare(kustomization("app"))
-    assert (await world.app()).phase is Phase.READY
-    assert await world.exists(*ABC)
+    either.declare(kustomization("app"))
+    assert (await either.app()).phase is Phase.READY
+    assert await either.exists(*ABC)
+    either.declare()
+    async with either.engine() as engine:
+        await engine.reached()
+        await engine.once()
+        assert engine.view(APP).phase is Phase.ORPHANED
+    assert await either.exists(*ABC)
+
+
+async def not_to_be_deleted(world: World) -> None:
+    """The declaration may vanish again: what it applied is kept, by the next process too."""
     world.declare()
     async with world.engine() as engine:
         await engine.reached()
         await engine.once()
         assert engine.view(APP).phase is Phase.ORPHANED
-    assert await world.exists(*ABC)
+    assert await world.exists("a")
 
 
 async def test_a_suspended_app_that_is_declared_again_is_not_to_be_deleted_either(world: World) -> None:
@@ -293,12 +304,41 @@ async def test_a_suspended_app_that_is_declared_again_is_not_to_be_deleted_eithe
         await delete(engine)
     world.declare(kustomization("app"))
     assert (await world.app()).phase is Phase.SUSPENDED
-    world.declare()
-    async with world.engine() as engine:
-        await engine.reached()
-        await engine.once()
-        assert engine.view(APP).phase is Phase.ORPHANED
-    assert await world.exists("a")
+    await not_to_be_deleted(world)
+
+
+@pytest.mark.parametrize("how", ["by Flux's field", "by our annotation"])
+async def test_nor_is_one_that_is_declared_again_as_suspended(either: World, how: str) -> None:
+    await orphaned(either)
+    async with keeping(either, "a") as engine:
+        await delete(engine)
+    if how == "by Flux's field":
+        either.declare(kustomization("app", "suspend: true"))
+    else:
+        either.declare(kustomization("app", annotations='{gitopsd.io/suspend: "true"}'))
+    assert (await either.app()).phase is Phase.SUSPENDED
+    await not_to_be_deleted(either)
+
+
+async def test_nor_one_that_was_declared_so_while_its_cluster_was_away(world: World) -> None:
+    await orphaned(world)
+    async with keeping(world, "a") as engine:
+        await delete(engine)
+    async with proxy(world.running.url) as way:
+        await way.stop()
+        world.through = way.url
+        world.declare(kustomization("app", "suspend: true"))
+        async with world.engine() as engine:
+            assert (await engine.once())[APP].phase is Phase.SUSPENDED
+            await way.start()
+            with anyio.fail_after(20):
+                while not engine.board.listed:
+                    with suppress(Transient):
+                        await engine.reached()
+                    await anyio.lowlevel.checkpoint()
+            await engine.once()
+    world.through = ""
+    await not_to_be_deleted(world)
 
 
 async def test_an_orphan_is_deleted_in_the_cluster_where_it_is_among_several(world: World) -> None:

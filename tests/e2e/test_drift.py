@@ -13,7 +13,6 @@ from gitopsd.runtime.engine import Engine
 from gitopsd.runtime.flips import TIMES
 from gitopsd.runtime.wake import Reason
 from gitopsd.runtime.watches import Watches
-from gitopsd_plugins.sandbox.server import Running
 
 pytestmark = pytest.mark.asyncio
 
@@ -34,8 +33,7 @@ async def watched(world: World, engine: Engine) -> None:
     mirror = engine.world.mirror
     assert isinstance(mirror, Watches)
     await mirror.caught_up("test", 10)
-    if isinstance(world.running, Running):
-        world.running.journal.clear()
+    world.running.journal.clear()
 
 
 async def test_an_edit_behind_our_back_is_put_back(either: World) -> None:
@@ -178,40 +176,40 @@ async def test_drift_is_put_back_after_the_watches_were_cut(world: World) -> Non
     assert found["data"] == {"key": "value"}
 
 
-async def test_looking_again_at_what_did_not_change_asks_nothing_while_watches_hold(world: World) -> None:
-    await begun(world)
-    async with world.engine(watch=True) as engine:
-        await watched(world, engine)
-        seen = len(world.heard.outcomes)
+async def test_looking_again_at_what_did_not_change_asks_nothing_while_watches_hold(either: World) -> None:
+    await begun(either)
+    async with either.engine(watch=True) as engine:
+        await watched(either, engine)
+        seen = len(either.heard.outcomes)
         assert engine.scheduler.wake(app_ref("app"), Reason.RELEASED)
-        await world.until("app", since=seen)
-        assert world.asked() == []
+        await either.until("app", since=seen)
+        assert either.asked() == []
 
 
-async def test_a_commit_that_touches_nothing_that_was_read_concludes_without_render_or_request(world: World) -> None:
-    await begun(world)
-    async with world.engine(watch=True) as engine:
-        await watched(world, engine)
+async def test_a_commit_that_touches_nothing_that_was_read_concludes_without_render_or_request(either: World) -> None:
+    await begun(either)
+    async with either.engine(watch=True) as engine:
+        await watched(either, engine)
         before = engine.board.renders[app_ref("app")]
-        head = world.repository.commit({"elsewhere/readme.md": "hello"})
-        seen = len(world.heard.outcomes)
+        head = either.repository.commit({"elsewhere/readme.md": "hello"})
+        seen = len(either.heard.outcomes)
         await engine.reconcile(SOURCE, "now")
-        outcome = await world.until("app", since=seen, at=head)
+        outcome = await either.until("app", since=seen, at=head)
         after = engine.board.renders[app_ref("app")]
         assert str(outcome.applied).endswith(head)
         assert after.outline == before.outline
-        assert world.asked() == []
+        assert either.asked() == []
 
 
-async def test_a_full_check_asks_the_cluster_whatever_watches_say(world: World) -> None:
-    await begun(world)
-    async with world.engine(watch=True) as engine:
-        await watched(world, engine)
-        seen = len(world.heard.outcomes)
+async def test_a_full_check_asks_the_cluster_whatever_watches_say(either: World) -> None:
+    await begun(either)
+    async with either.engine(watch=True) as engine:
+        await watched(either, engine)
+        seen = len(either.heard.outcomes)
         engine.scheduler.wake(app_ref("app"), Reason.CHECK)
-        await world.until("app", since=seen)
-        assert {request.path for request in world.asked("GET") if "watch" not in request.query} >= {A, B}
-        assert [request for request in world.asked() if request.method != "GET"] == []
+        await either.until("app", since=seen)
+        assert {request.path for request in either.asked("GET") if "watch" not in request.query} >= {A, B}
+        assert [request for request in either.asked() if request.method != "GET"] == []
 
 
 async def test_after_a_restart_what_is_stored_serves_while_the_source_is_away(either: World) -> None:

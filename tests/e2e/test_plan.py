@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import account
 from fakes.world import SOURCE, World, app_ref, config_map, gone, kustomization, maps
 
 from gitopsd.cli import output_plan
@@ -17,7 +18,6 @@ from gitopsd.runtime import foreseen, whatif
 from gitopsd.runtime.decisions import Decisions
 from gitopsd.runtime.view import ChangeView, PlanView
 from gitopsd.runtime.whatif import Question
-from gitopsd_plugins.sandbox.access import Deny
 
 pytestmark = pytest.mark.asyncio
 
@@ -106,15 +106,15 @@ async def begun(world: World, files: dict[str, Any], *apps: str) -> None:
     assert {o.phase for o in outcomes.values()} == {Phase.READY}, [o.message for o in outcomes.values()]
 
 
-async def test_creates_updates_and_deletions_are_those_that_follow(world: World) -> None:
+async def test_creates_updates_and_deletions_are_those_that_follow(either: World) -> None:
     await begun(
-        world, {**maps("app", "a", "b", "c", "d"), "app/web.yaml": DEPLOYMENT.format(replicas=1)}, kustomization("app")
+        either, {**maps("app", "a", "b", "c", "d"), "app/web.yaml": DEPLOYMENT.format(replicas=1)}, kustomization("app")
     )
-    world.repository.commit(
+    either.repository.commit(
         {"app/a.yaml": config_map("a", key="new"), "app/b.yaml": None, "app/e.yaml": config_map("e"), "app/web.yaml": DEPLOYMENT.format(replicas=3)},
         branch="next",
     )  # fmt: skip
-    found = await exactly(world, again=True)
+    found = await exactly(either, again=True)
     assert writes(found) == {
         ("app", "update", "ConfigMap", "a"), ("app", "delete", "ConfigMap", "b"), ("app", "create", "ConfigMap", "e"),
         ("app", "update", "Deployment", "web"),
@@ -122,13 +122,13 @@ async def test_creates_updates_and_deletions_are_those_that_follow(world: World)
     assert found.apps[0].unchanged == 2
 
 
-async def test_an_object_that_moves_is_no_deletion_whoever_comes_first(world: World) -> None:
+async def test_an_object_that_moves_is_no_deletion_whoever_comes_first(either: World) -> None:
     apps = (kustomization("left"), kustomization("right"))
-    await begun(world, {**maps("left", "x", "l"), **maps("right", "y", "r")}, *apps)
-    world.repository.commit(
+    await begun(either, {**maps("left", "x", "l"), **maps("right", "y", "r")}, *apps)
+    either.repository.commit(
         {**gone("left", "x"), **maps("right", "x"), **gone("right", "y"), **maps("left", "y")}, branch="next"
     )
-    found = await exactly(world, again=True)
+    found = await exactly(either, again=True)
     assert writes(found) == {("right", "adopt", "ConfigMap", "x"), ("left", "adopt", "ConfigMap", "y")}
     [x] = [c for c in changes(found, "right") if c.name == "x"]
     assert x.moved_from == str(app_ref("left"))
@@ -136,10 +136,10 @@ async def test_an_object_that_moves_is_no_deletion_whoever_comes_first(world: Wo
     assert away.moved_to == str(app_ref("right"))
 
 
-async def test_a_new_child_is_planned_with_its_parent(world: World) -> None:
-    await begun(world, maps("top", "t"), kustomization("top"))
-    world.repository.commit({"top/child.yaml": kustomization("child"), **maps("child", "c")}, branch="next")
-    found = await exactly(world)
+async def test_a_new_child_is_planned_with_its_parent(either: World) -> None:
+    await begun(either, maps("top", "t"), kustomization("top"))
+    either.repository.commit({"top/child.yaml": kustomization("child"), **maps("child", "c")}, branch="next")
+    found = await exactly(either)
     assert writes(found) == {("child", "create", "ConfigMap", "c")}
     [child] = [change for change in changes(found, "top") if change.declared]
     assert (child.action, child.kind, child.name) == ("create", "Kustomization", "child")
@@ -157,13 +157,13 @@ async def test_a_child_is_planned_by_its_planned_spec(world: World) -> None:
 
 
 @pytest.mark.parametrize(("policy", "deleted"), [("MirrorPrune", True), ("Orphan", False)])
-async def test_a_child_that_vanishes_ends_by_its_own_rules(world: World, policy: str, deleted: bool) -> None:
+async def test_a_child_that_vanishes_ends_by_its_own_rules(either: World, policy: str, deleted: bool) -> None:
     child = kustomization("child", f"deletionPolicy: {policy}")
     await begun(
-        world, {**maps("top", "t", "u", "v"), "top/child.yaml": child, **maps("child", "c")}, kustomization("top")
+        either, {**maps("top", "t", "u", "v"), "top/child.yaml": child, **maps("child", "c")}, kustomization("top")
     )
-    world.repository.commit({"top/child.yaml": None, "child/c.yaml": None}, branch="next")
-    found = await exactly(world)
+    either.repository.commit({"top/child.yaml": None, "child/c.yaml": None}, branch="next")
+    found = await exactly(either)
     assert writes(found) == ({("child", "delete", "ConfigMap", "c")} if deleted else set())
     [end] = [change for change in changes(found, "top") if change.declared]
     assert (end.action, end.name) == ("delete", "child")
@@ -215,14 +215,14 @@ async def test_children_are_known_without_the_state_of_whoever_applied_them(worl
     assert writes(found) == {("child", "delete", "ConfigMap", "c")}
 
 
-async def test_namespaces_and_kinds_that_other_apps_bring_are_taken_as_there(world: World) -> None:
+async def test_namespaces_and_kinds_that_other_apps_bring_are_taken_as_there(either: World) -> None:
     files = {
         "infra/ns.yaml": NAMESPACE, "infra/crd.yaml": WIDGETS, "shop/a.yaml": config_map("a", namespace="shop"),
         "shop/w.yaml": "apiVersion: example.org/v1\nkind: Widget\nmetadata: {name: w, namespace: shop}\nspec: {size: 1}\n",
     }  # fmt: skip
-    world.repository.branch("next", world.repository.commit(files))
-    world.declare(kustomization("infra", "wait: true"), kustomization("shop", "dependsOn: [{name: infra}]"))
-    found = await exactly(world)
+    either.repository.branch("next", either.repository.commit(files))
+    either.declare(kustomization("infra", "wait: true"), kustomization("shop", "dependsOn: [{name: infra}]"))
+    found = await exactly(either)
     assert writes(found) == {
         ("infra", "create", "Namespace", "shop"), ("infra", "create", "CustomResourceDefinition", "widgets.example.org"),
         ("shop", "create", "ConfigMap", "a"), ("shop", "create", "Widget", "w"),
@@ -232,23 +232,23 @@ async def test_namespaces_and_kinds_that_other_apps_bring_are_taken_as_there(wor
     }  # fmt: skip
 
 
-async def test_deletions_that_need_an_approval_say_so(world: World) -> None:
-    await begun(world, maps("app", "a", "b", "c", "d"), kustomization("app"))
-    world.repository.commit(gone("app", "a", "b", "c"), branch="next")
-    found = await exactly(world)
+async def test_deletions_that_need_an_approval_say_so(either: World) -> None:
+    await begun(either, maps("app", "a", "b", "c", "d"), kustomization("app"))
+    either.repository.commit(gone("app", "a", "b", "c"), branch="next")
+    found = await exactly(either)
     assert writes(found) == set()
     assert {(c.action, c.name) for c in changes(found, "app")} == {("refuse", name) for name in "abc"}
-    async with world.engine() as engine:
+    async with either.engine() as engine:
         outcome = (await engine.once())[app_ref("app")]
     assert outcome.plan is not None
     assert found.apps[0].digest == outcome.plan.digest
 
 
-async def test_an_object_of_another_engine_is_refused_in_the_plan_too(world: World) -> None:
-    await world.put_map("a", labels={"argocd.argoproj.io/instance": "other"})
-    world.repository.commit(maps("app", "a", "b"))
-    world.declare(kustomization("app"))
-    found = await world.plan()
+async def test_an_object_of_another_engine_is_refused_in_the_plan_too(either: World) -> None:
+    await either.put_map("a", labels={"argocd.argoproj.io/instance": "other"})
+    either.repository.commit(maps("app", "a", "b"))
+    either.declare(kustomization("app"))
+    found = await either.plan()
     assert writes(found) == {("app", "create", "ConfigMap", "b")}
     assert found.apps[0].view.ready is False
     assert "Argo CD" in found.apps[0].view.message
@@ -279,12 +279,12 @@ spec: {{interval: 1h, url: "{url}", ref: {{branch: main}}}}
 """
 
 
-async def test_a_folder_stands_in_for_the_root_of_its_source(world: World, tmp_path: Path) -> None:
-    await begun(world, maps("app", "a", "b", "c"), kustomization("app"))
+async def test_a_folder_stands_in_for_the_root_of_its_source(either: World, tmp_path: Path) -> None:
+    await begun(either, maps("app", "a", "b", "c"), kustomization("app"))
     for path, text in {**maps("app", "a", "b"), "app/n.yaml": config_map("n"), "app/.git/x.yaml": "no"}.items():
         (tmp_path / "work" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "work" / path).write_text(text)
-    found = await world.plan(folders=[str(tmp_path / "work")])
+    found = await either.plan(folders=[str(tmp_path / "work")])
     assert writes(found) == {("app", "create", "ConfigMap", "n"), ("app", "delete", "ConfigMap", "c")}
     [source] = found.sources
     assert source.revision.startswith(f"{tmp_path}/work@sha256:")
@@ -308,28 +308,28 @@ async def test_a_suspended_app_is_planned_when_it_is_named(world: World) -> None
     assert writes(await world.plan("app")) == {("app", "create", "ConfigMap", "z")}
 
 
-async def test_a_plan_leaves_no_trace_beside_a_daemon(world: World) -> None:
+async def test_a_plan_leaves_no_trace_beside_a_daemon(either: World) -> None:
     await begun(
-        world,
+        either,
         {"top/child.yaml": kustomization("child"), **maps("top", "t"), **maps("child", "c")},
         kustomization("top"),
     )
-    world.repository.commit(
+    either.repository.commit(
         {"top/child.yaml": kustomization("child", path="other"), **maps("other", "o")}, branch="next"
     )
-    before, cluster = _state(world), await _cluster(world)
-    await world.plan(revisions=["next"])
-    assert _state(world) == before
-    async with world.engine(watch=True) as engine:
+    before, cluster = _state(either), await _cluster(either)
+    await either.plan(revisions=["next"])
+    assert _state(either) == before
+    async with either.engine(watch=True) as engine:
         await engine.once()
-        outcomes = len(world.heard.outcomes)
-        await world.plan(revisions=["next"])
+        outcomes = len(either.heard.outcomes)
+        await either.plan(revisions=["next"])
         assert await whatif.asked(engine, Question(revisions=("next",)), foreseen.view)
-        assert len(world.heard.outcomes) == outcomes
-    after = _state(world)
+        assert len(either.heard.outcomes) == outcomes
+    after = _state(either)
     its_own = {"cache/cache.db status", "cache/cache.db polled"}  # the daemon's
     assert {k: v for k, v in after.items() if k not in its_own} == {k: v for k, v in before.items() if k not in its_own}
-    assert await _cluster(world) == cluster
+    assert await _cluster(either) == cluster
 
 
 def _state(world: World) -> dict[str, list[Any]]:
@@ -351,32 +351,32 @@ async def _cluster(world: World) -> Any:
     return maps_["items"]
 
 
-async def test_the_plan_inside_a_daemon_is_that_beside_it(world: World) -> None:
-    await begun(world, {**maps("left", "x", "l"), **maps("right", "r")}, kustomization("left"), kustomization("right"))
-    async with world.engine(watch=True) as engine:
+async def test_the_plan_inside_a_daemon_is_that_beside_it(either: World) -> None:
+    await begun(either, {**maps("left", "x", "l"), **maps("right", "r")}, kustomization("left"), kustomization("right"))
+    async with either.engine(watch=True) as engine:
         await engine.once()
-        world.repository.commit({**gone("left", "x"), **maps("right", "x"), **maps("left", "n")}, branch="next")
+        either.repository.commit({**gone("left", "x"), **maps("right", "x"), **maps("left", "n")}, branch="next")
         inside = await whatif.asked(engine, Question(revisions=("next",)), foreseen.view)
-        beside = await world.plan(revisions=["next"])
+        beside = await either.plan(revisions=["next"])
     assert inside.apps == beside.apps
     assert writes(inside) == {("right", "adopt", "ConfigMap", "x"), ("left", "create", "ConfigMap", "n")}
 
 
-async def test_drift_is_part_of_the_plan(world: World) -> None:
-    await begun(world, {"app/web.yaml": DEPLOYMENT.format(replicas=2)}, kustomization("app"))
-    await world.send(
+async def test_drift_is_part_of_the_plan(either: World) -> None:
+    await begun(either, {"app/web.yaml": DEPLOYMENT.format(replicas=2)}, kustomization("app"))
+    await either.send(
         "PATCH", "/apis/apps/v1/namespaces/default/deployments/web?fieldManager=kubectl-scale", {"spec": {"replicas": 7}},
         "application/merge-patch+json",
     )  # fmt: skip
-    found = await world.plan()
+    found = await either.plan()
     [change] = changes(found, "app")
     assert [(f.path, f.before, f.after, f.by) for f in change.fields] == [("spec.replicas", 7, 2, "ours")]
 
 
-async def test_what_the_server_fills_in_is_told_apart(world: World) -> None:
-    world.repository.commit({"app/web.yaml": DEPLOYMENT.format(replicas=2)})
-    world.declare(kustomization("app"))
-    [change] = changes(await world.plan(), "app")
+async def test_what_the_server_fills_in_is_told_apart(either: World) -> None:
+    either.repository.commit({"app/web.yaml": DEPLOYMENT.format(replicas=2)})
+    either.declare(kustomization("app"))
+    [change] = changes(await either.plan(), "app")
     by = {f.path: f.by for f in change.fields}
     assert by["spec"] == "ours"
     assert by["spec.progressDeadlineSeconds"] == "server"
@@ -386,82 +386,85 @@ async def test_what_the_server_fills_in_is_told_apart(world: World) -> None:
     assert change.after["spec"]["progressDeadlineSeconds"] == 600
 
 
-async def test_the_takeover_of_an_object_shows_what_goes_with_its_old_manager(world: World) -> None:
+async def test_the_takeover_of_an_object_shows_what_goes_with_its_old_manager(either: World) -> None:
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"key": "theirs", "old": "1"}}
-    await world.send("POST", "/api/v1/namespaces/default/configmaps?fieldManager=kubectl-client-side-apply", body)
-    world.repository.commit({"app/a.yaml": config_map("a", key="ours")})
-    world.declare(kustomization("app"))
-    [change] = changes(await world.plan(), "app")
+    await either.send("POST", "/api/v1/namespaces/default/configmaps?fieldManager=kubectl-client-side-apply", body)
+    either.repository.commit({"app/a.yaml": config_map("a", key="ours")})
+    either.declare(kustomization("app"))
+    [change] = changes(await either.plan(), "app")
     assert change.action == "adopt"
     assert {(f.path, f.before, f.after) for f in change.fields if f.path.startswith("data")} == {
         ("data.key", "theirs", "ours"), ("data.old", "1", None)
     }  # fmt: skip
-    await world.once()
-    after = await world.get("/api/v1/namespaces/default/configmaps/a")
+    await either.once()
+    after = await either.get("/api/v1/namespaces/default/configmaps/a")
     assert after is not None
     assert change.after is not None
     assert after["data"] == change.after["data"] == {"key": "ours"}
 
 
-async def test_without_the_right_to_rehearse_the_plan_is_estimated(world: World) -> None:
-    await begun(world, {**maps("app", "a", "b")}, kustomization("app"))
-    world.repository.commit({"app/a.yaml": config_map("a", key="new"), **maps("app", "c")})
-    world.running.cluster.access.denied.append(Deny(verb="patch"))
-    found = await world.plan()
+async def test_without_the_right_to_rehearse_the_plan_is_estimated(either: World) -> None:
+    await account.granted(either, "get", "list", "watch")
+    await begun(either, {**maps("app", "a", "b")}, kustomization("app"))
+    either.declare(kustomization("app", "serviceAccountName: deployer"))
+    either.repository.commit({"app/a.yaml": config_map("a", key="new"), **maps("app", "c")})
+    found = await either.plan()
     assert writes(found) == {("app", "update", "ConfigMap", "a"), ("app", "create", "ConfigMap", "c")}
     assert all(change.estimated for change in changes(found, "app"))
 
 
-async def test_a_refusal_quotes_no_secret(world: World) -> None:
+async def test_a_refusal_quotes_no_secret(either: World) -> None:
     bad = "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: default}\nstringData: {a: hunter2-hunter2}\ntype: [hunter2-hunter2]\n"
-    world.repository.commit({"app/s.yaml": bad})
-    world.declare(kustomization("app"))
-    found = await world.plan()
+    either.repository.commit({"app/s.yaml": bad})
+    either.declare(kustomization("app"))
+    found = await either.plan()
     assert found.apps[0].view.ready is False
     assert "hunter2" not in repr(found)
 
 
-async def test_a_suspension_or_an_approval_in_the_cluster_counts(world: World) -> None:
-    await begun(world, maps("app", "a", "b", "c", "d"), kustomization("app"))
-    async with world.engine() as engine:
+async def test_a_suspension_or_an_approval_in_the_cluster_counts(either: World) -> None:
+    await begun(either, maps("app", "a", "b", "c", "d"), kustomization("app"))
+    async with either.engine() as engine:
         await engine.once()
         await Decisions(engine).suspend(app_ref("app"), actor="ada", reason="incident")
-    world.repository.commit(gone("app", "a"))
-    found = await world.plan()
+    either.repository.commit(gone("app", "a"))
+    found = await either.plan()
     assert writes(found) == set()
     assert found.apps[0].view.suspended
 
 
-async def test_a_cluster_that_does_not_answer_keeps_no_other_from_being_planned(world: World) -> None:
-    world.repository.commit({**maps("here", "a"), **maps("there", "b")})
-    lost = world.folder / "lost"
-    lost.write_text(world.running.kubeconfig().replace(world.running.url, "http://127.0.0.1:1"))
+@pytest.mark.parametrize("case", ["away", "misnamed"])
+async def test_a_cluster_that_cannot_be_had_keeps_no_other_from_being_planned(either: World, case: str) -> None:
+    either.repository.commit({**maps("here", "a"), **maps("there", "b")})
+    lost, context = either.folder / "lost", either.context if case == "away" else "unknown"
+    lost.write_text(either.running.kubeconfig().replace(either.running.url, "http://127.0.0.1:1"))
     cluster = (
         "apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {name: away}\n"
-        f"spec: {{kubeconfig: {{path: {lost}, context: sandbox}}}}\n"
+        f"spec: {{kubeconfig: {{path: {lost}, context: {context}}}}}\n"
     )
     on = "{{gitopsd.io/cluster: {}}}".format
-    world.declare(
+    either.declare(
         kustomization("here", annotations=on("test")), kustomization("there", annotations=on("away")), cluster
     )
-    found = await world.plan()
+    found = await either.plan()
     assert writes(found) == {("here", "create", "ConfigMap", "a")}
     assert {report.view.ref.name: report.view.ready for report in found.apps} == {"here": True, "there": False}
-    assert "http://127.0.0.1:1 cannot be reached" in found.apps[1].view.message
+    told = {"away": "http://127.0.0.1:1 cannot be reached", "misnamed": "there is no context 'unknown'"}
+    assert told[case] in found.apps[1].view.message
 
 
-async def test_no_form_of_a_plan_shows_a_secret(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_no_form_of_a_plan_shows_a_secret(either: World, capsys: pytest.CaptureFixture[str]) -> None:
     def files(value: str) -> dict[str, str]:
         secret = (
             f"apiVersion: v1\nkind: Secret\nmetadata: {{name: s, namespace: default}}\nstringData: {{any: {value}}}\n"
         )
         return {"app/s.yaml": secret, "app/a.yaml": config_map("a", dbPassword=value), **maps("app", "b", "c", "d")}
 
-    await begun(world, files("hunter2-before"), kustomization("app"))
-    world.repository.commit(
+    await begun(either, files("hunter2-before"), kustomization("app"))
+    either.repository.commit(
         {**files("hunter2-after"), "app/n.yaml": config_map("n", apiToken="hunter2-new")}, branch="next"
     )
-    found = await world.plan(revisions=["next"])
+    found = await either.plan(revisions=["next"])
     assert len(writes(found)) == 3
     for shape in ("table", "unified", "side-by-side", "markdown", "json", "yaml", "name"):
         output_plan.show(found, shape)

@@ -23,47 +23,48 @@ def writes(world: World) -> list[str]:
     ]
 
 
-async def test_a_shadow_beside_another_engine_says_what_it_would_change_and_sends_no_write(world: World) -> None:
-    await world.put_map("a", manager="kustomize-controller", labels=FLUX)
-    world.settings = "  readOnly: true\n  adopt: always\n"
-    head = world.repository.commit(
+async def test_a_shadow_beside_another_engine_says_what_it_would_change_and_sends_no_write(either: World) -> None:
+    await either.put_map("a", manager="kustomize-controller", labels=FLUX)
+    either.settings = "  readOnly: true\n  adopt: always\n"
+    head = either.repository.commit(
         {"app/child.yaml": kustomization("child"), **maps("app", "a", "b"), **maps("child", "c")}
     )
-    world.declare(kustomization("app"))
-    async with world.engine(watch=True) as engine:
+    either.declare(kustomization("app"))
+    async with either.engine(watch=True) as engine:
         await engine.once()
         app, child = engine.view(app_ref("app")), engine.view(app_ref("child"))
         assert (app.ready, app.message) == (True, "read-only: would change 2 objects (1 adopt, 1 create)")
         assert child.message == "read-only: would change 1 object (1 create)"
-        since = len(world.heard.outcomes)
-        head = world.repository.commit({**gone("app", "b"), "app/child.yaml": None, "app/n.yaml": config_map("n")})
+        since = len(either.heard.outcomes)
+        head = either.repository.commit({**gone("app", "b"), "app/child.yaml": None, "app/n.yaml": config_map("n")})
         await engine.reconcile(engine.find("repo")[0], "now")
-        await world.until("app", since=since, at=head)
+        await either.until("app", since=since, at=head)
         await engine.once()
         assert engine.view(app_ref("app")).message == "read-only: would change 2 objects (1 adopt, 1 create)"
         with pytest.raises(UsageError, match="runs read-only"):
             await Decisions(engine).delete(app_ref("app"), "now")
         with pytest.raises(Rejected, match="runs read-only"):
             await Decisions(engine).suspend(app_ref("app"), actor="ada")
-    assert writes(world) == []
+    assert writes(either) == []
+    assert either.asked("PATCH")  # dry runs
 
 
-async def test_a_shadow_beside_its_own_live_instance_sees_drift_and_deletions(world: World) -> None:
-    world.repository.commit(maps("app", "a", "b", "c"))
-    world.declare(kustomization("app"))
-    await world.once()
-    world.running.journal.clear()
-    world.settings = "  readOnly: true\n"
-    world.declare(kustomization("app"))
-    (world.folder / "state").rename(world.folder / "live")
-    async with world.engine(watch=True) as engine:
+async def test_a_shadow_beside_its_own_live_instance_sees_drift_and_deletions(either: World) -> None:
+    either.repository.commit(maps("app", "a", "b", "c"))
+    either.declare(kustomization("app"))
+    await either.once()
+    either.running.journal.clear()
+    either.settings = "  readOnly: true\n"
+    either.declare(kustomization("app"))
+    (either.folder / "state").rename(either.folder / "live")
+    async with either.engine(watch=True) as engine:
         await engine.once()
         assert engine.view(app_ref("app")).message == "read-only: no change"
-        since = len(world.heard.outcomes)
-        world.repository.commit(gone("app", "a"))
+        since = len(either.heard.outcomes)
+        either.repository.commit(gone("app", "a"))
         await engine.reconcile(engine.find("repo")[0], "now")
-        await world.until("app", since=since)
+        await either.until("app", since=since)
         await engine.once()
         assert engine.view(app_ref("app")).message == "read-only: would change 1 object (1 delete)"
         assert engine.board.outcomes[app_ref("app")].phase is Phase.READY
-    assert writes(world) == []
+    assert writes(either) == []

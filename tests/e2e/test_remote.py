@@ -8,9 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
@@ -23,18 +21,11 @@ from fakes.world import APPLY, MERGE, SOURCE, Heard, World, app_ref, kustomizati
 from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen
 from gitopsd.model.outcome import Phase
-from gitopsd_plugins.sandbox.cluster import Settings
 from gitopsd_plugins.sandbox.server import Running, serve
 
 pytestmark = pytest.mark.asyncio
 
 MAP = "/api/v1/namespaces/default/configmaps/a"
-
-
-@pytest_asyncio.fixture
-async def remote() -> AsyncIterator[Running]:
-    async with serve(settings=Settings(settling=0.01)) as running:
-        yield running
 
 
 @pytest_asyncio.fixture
@@ -54,64 +45,63 @@ def away(name: str = "app", *spec: str) -> str:
     return kustomization(name, "kubeConfig: {secretRef: {name: remote}}", "retryInterval: 1s", *spec)
 
 
-async def in_remote(remote: Running, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
-    headers = {"Authorization": f"Bearer {remote.token}", "Content-Type": kind, "User-Agent": "somebody"}
-    async with aiohttp.ClientSession(headers=headers) as http, http.request(method, remote.url + path, json=body) as r:
-        return None if r.status == 404 else await r.json()
-
-
-async def test_everything_of_the_app_is_in_the_other_cluster_its_record_too(world: World, remote: Running) -> None:
+async def test_everything_of_the_app_is_in_the_other_cluster_its_record_too(world: World, remote: World) -> None:
     world.repository.commit({**maps("app", "a"), **maps("here", "h")})
-    world.declare(away(), kustomization("here"), secret(remote.kubeconfig()))
+    world.declare(away(), kustomization("here"), secret(remote.running.kubeconfig()))
     async with world.engine(watch=True) as engine:
         await world.until("app")
         await world.until("here")
         assert engine.view(app_ref("app")).cluster == "Secret/flux-system/remote"
         seen = len(world.heard.outcomes)
-        await in_remote(remote, "PATCH", MAP, {"data": {"key": "edited"}}, MERGE)
+        await remote.send("PATCH", MAP, {"data": {"key": "edited"}}, MERGE)
         await world.until("app", since=seen)
-        assert (await in_remote(remote, "GET", MAP))["data"] == {"key": "value"}
+        assert await remote.exists("a")
+        assert (await remote.get(MAP) or {})["data"] == {"key": "value"}
     assert not await world.exists("a")
     assert await world.exists("h")
     records = "/api/v1/namespaces/gitopsd-system/configmaps"
-    names = [item["metadata"]["name"] for item in (await in_remote(remote, "GET", records))["items"]]
-    assert [name for name in names if name.startswith("inventory.")] == [
-        "inventory.default.kustomization.flux-system.app"
+    names = [item["metadata"]["name"] for item in (await remote.get(records) or {})["items"]]
+    assert [name for name in names if name.startswith(f"inventory.{world.instance}.")] == [
+        f"inventory.{world.instance}.kustomization.flux-system.app"
     ]
 
 
-async def test_a_renewed_kubeconfig_is_used_from_the_next_look_on(world: World, remote: Running) -> None:
+@pytest.mark.parametrize("remote", ["sandbox"], indirect=True)  # whose token is easily renewed
+async def test_a_renewed_kubeconfig_is_used_from_the_next_look_on(world: World, remote: World) -> None:
     world.repository.commit(maps("app", "a"))
-    world.declare(away(), secret(remote.kubeconfig()))
+    world.declare(away(), secret(remote.running.kubeconfig()))
     async with world.engine(watch=True) as engine:
         await world.until("app")
-        remote.token = "renewed"
+        assert isinstance(remote.running, Running)
+        remote.running.token = "renewed"
         oid = world.repository.commit(maps("app", "b"))
-        world.declare(away(), secret(remote.kubeconfig()))
+        world.declare(away(), secret(remote.running.kubeconfig()))
         engine.declare(world.load().declared)
         await engine.reconcile(SOURCE, "now")
         await world.until("app", at=oid)
-    assert await in_remote(remote, "GET", MAP.removesuffix("a") + "b") is not None
+    assert await remote.exists("b")
 
 
-async def test_a_service_account_is_one_of_the_other_cluster(world: World, remote: Running) -> None:
+async def test_a_service_account_is_one_of_the_other_cluster(world: World, remote: World) -> None:
     world.repository.commit(maps("app", "a"))
-    world.declare(away("app", "serviceAccountName: deployer"), secret(remote.kubeconfig()))
+    world.declare(away("app", "serviceAccountName: deployer"), secret(remote.running.kubeconfig()))
     outcome = await world.app()
     assert outcome.phase is Phase.RETRYING
     assert "gitopsd acts as system:serviceaccount:flux-system:deployer here" in outcome.message
-    assert await in_remote(remote, "GET", MAP) is None
+    assert await remote.get(MAP) is None
 
 
-async def test_a_plan_looks_into_the_other_cluster_and_offline_into_none(world: World, remote: Running) -> None:
+async def test_a_plan_looks_into_the_other_cluster_and_offline_into_none(world: World, remote: World) -> None:
     world.repository.commit({**maps("app", "a", "b"), **maps("here", "h")})
     told = {("app", "a"), ("app", "b"), ("here", "h")}
-    world.declare(away("app"), kustomization("here", "serviceAccountName: deployer"), secret(remote.kubeconfig()))
-    remote.journal.clear()
+    world.declare(
+        away("app"), kustomization("here", "serviceAccountName: deployer"), secret(remote.running.kubeconfig())
+    )
+    remote.running.journal.clear()
     offline = await world.plan(offline=True)
     assert {(r.view.ref.name, c.name) for r in offline.apps for c in r.changes if c.action == "create"} == told
-    assert remote.journal.requests() == world.asked() == []
-    world.declare(away("app"), secret(remote.kubeconfig()))
+    assert remote.running.journal.requests() == world.asked() == []
+    world.declare(away("app"), secret(remote.running.kubeconfig()))
     await world.once()
     world.repository.commit(maps("app", "c"))
     [found] = (await world.plan()).apps
@@ -138,27 +128,27 @@ async def test_a_kubeconfig_that_would_run_a_program_stalls_its_app_only(world: 
     assert outcomes[app_ref("here")].phase is Phase.READY
 
 
-async def test_where_the_only_cluster_is_named_for_the_run_no_other_is_contacted(world: World, remote: Running) -> None:
+async def test_where_the_only_cluster_is_named_for_the_run_no_other_is_contacted(world: World, remote: World) -> None:
     world.repository.commit(maps("app", "a"))
-    world.declare(away(), secret(remote.kubeconfig()))
+    world.declare(away(), secret(remote.running.kubeconfig()))
     chosen = replace(world.load().chosen, context="sandbox", kubeconfig=world.folder / "kubeconfig")
     loaded = choice.load(chosen)
     outcome = (await world.once(loaded=loaded))[app_ref("app")]
     assert outcome.phase is Phase.STALLED
     assert "a kubeConfig is not followed while --context names the only cluster" in outcome.message
-    assert remote.journal.requests() == []
+    assert remote.running.journal.requests() == []
 
 
-async def test_the_other_cluster_speaks_for_its_own_apps_only(world: World, remote: Running, tmp_path: Path) -> None:
+async def test_the_other_cluster_speaks_for_its_own_apps_only(world: World, remote: World, tmp_path: Path) -> None:
     world.repository.commit({**maps("app", "a"), **maps("here", "h"), **maps("gone", "g")})
     (tmp_path / "theirs").mkdir()
-    theirs = replace(world, folder=tmp_path / "theirs", running=remote, heard=Heard())
+    theirs = replace(world, folder=tmp_path / "theirs", running=remote.running, heard=Heard())
     theirs.declare(kustomization("here"), kustomization("gone"))  # records of the same instance, whoever made them
     await theirs.once()
     world.declare(kustomization("here"))
     async with world.engine() as engine:
         await engine.once()
-        world.declare(away(), kustomization("here"), secret(remote.kubeconfig()))
+        world.declare(away(), kustomization("here"), secret(remote.running.kubeconfig()))
         engine.declare(world.load().declared)
         await engine.once()
         uid = engine.board.inventories[app_ref("app")].cluster_uid
@@ -167,7 +157,7 @@ async def test_the_other_cluster_speaks_for_its_own_apps_only(world: World, remo
 
 
 @asynccontextmanager
-async def posing(world: World, remote: Running) -> AsyncIterator[str]:
+async def posing(world: World, remote: World) -> AsyncIterator[str]:
     """The kubeconfig of another server, which says that it is the declared cluster."""
     declared = await world.get("/api/v1/namespaces/kube-system")
     assert declared is not None
@@ -177,15 +167,15 @@ async def posing(world: World, remote: Running) -> AsyncIterator[str]:
         body["metadata"]["uid"] = declared["metadata"]["uid"]
         return web.json_response(body)
 
-    async with proxy.proxy(remote.url) as it:
+    async with proxy.proxy(remote.running.url, remote.tls) as it:
         it.add(lie, method="GET", path="/namespaces/kube-system$")
-        yield secret(remote.kubeconfig().replace(remote.url, it.url))
+        yield secret(remote.running.kubeconfig().replace(remote.running.url, it.url))
 
 
 FOUND_OUT = "says that it is the cluster test, and is another one"
 
 
-async def test_a_server_that_poses_as_the_declared_cluster_is_found_out(world: World, remote: Running) -> None:
+async def test_a_server_that_poses_as_the_declared_cluster_is_found_out(world: World, remote: World) -> None:
     world.repository.commit({**maps("away", "a"), **maps("here", "a")})
     async with posing(world, remote) as kubeconfig:
         world.declare(kustomization("here"), away("away", "dependsOn: [{name: here}]"), kubeconfig)
@@ -193,10 +183,10 @@ async def test_a_server_that_poses_as_the_declared_cluster_is_found_out(world: W
     assert outcomes[app_ref("here")].phase is Phase.READY, outcomes[app_ref("here")].message
     assert outcomes[app_ref("away")].phase is Phase.RETRYING
     assert FOUND_OUT in outcomes[app_ref("away")].message
-    assert await in_remote(remote, "GET", MAP) is None
+    assert await remote.get(MAP) is None
 
 
-async def test_one_that_posed_first_is_cut_off_and_what_it_claimed_is_free(world: World, remote: Running) -> None:
+async def test_one_that_posed_first_is_cut_off_and_what_it_claimed_is_free(world: World, remote: World) -> None:
     world.repository.commit({**maps("away", "a"), **maps("here", "a")})
     async with posing(world, remote) as kubeconfig:
         world.declare(away("away"), kubeconfig)
@@ -220,12 +210,8 @@ async def test_the_declared_cluster_by_another_way_is_the_same_one(either: World
     assert await either.exists("a", "h", "w")
 
 
-async def test_an_app_that_moves_to_another_cluster_says_what_it_leaves_behind(world: World, remote: Running) -> None:
-    (world.folder / "other").write_text(remote.kubeconfig())
-    other = (
-        "apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {name: other}\n"
-        f"spec: {{kubeconfig: {{path: {world.folder / 'other'}, context: sandbox}}}}\n"
-    )
+async def test_an_app_that_moves_to_another_cluster_says_what_it_leaves_behind(world: World, remote: World) -> None:
+    other = remote.declared_as("other")
     world.repository.commit(maps("app", "a", "b"))
     for cluster in ("test", "other"):
         world.declare(kustomization("app", annotations=f"{{gitopsd.io/cluster: {cluster}}}"), other)
@@ -237,7 +223,7 @@ async def test_an_app_that_moves_to_another_cluster_says_what_it_leaves_behind(w
     [warning] = outcome.warnings
     assert "2 objects that it applied to the cluster test are left there: ConfigMap/default/a, " in warning
     assert await world.exists("a", "b")
-    assert await in_remote(remote, "GET", MAP) is not None
+    assert await remote.get(MAP) is not None
 
 
 # --- by a ConfigMap that describes the way ------------------------------------------------------------------------------
@@ -296,21 +282,12 @@ async def test_a_token_that_the_declared_cluster_issues_opens_the_one_that_a_con
         await either.send("DELETE", "/api/v1/namespaces/default/configmaps/travelled")
 
 
-def elsewhere(remote: Running, folder: Path) -> str:
-    """One more declared cluster."""
-    kubeconfig = folder / "elsewhere.kubeconfig"
-    kubeconfig.write_text(remote.kubeconfig())
-    return (
-        "apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {name: elsewhere}\n"
-        f"spec: {{kubeconfig: {{path: {kubeconfig}, context: sandbox}}}}\n"
-    )
-
-
 async def test_of_several_declared_clusters_the_one_that_the_settings_name_issues_the_token(
-    either: World, remote: Running, tmp_path: Path
+    either: World,
 ) -> None:
     either.repository.commit(maps("app", "travelled"))
-    objects = by_config_map(), described(either), elsewhere(remote, tmp_path)
+    elsewhere = "apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {name: elsewhere}\nspec: {sandbox: {}}\n"
+    objects = by_config_map(), described(either), elsewhere
     either.declare(*objects)
     async with travelling(either):
         unnamed = await either.app()
@@ -322,12 +299,12 @@ async def test_of_several_declared_clusters_the_one_that_the_settings_name_issue
         await either.send("DELETE", "/api/v1/namespaces/default/configmaps/travelled")
 
 
-async def test_it_is_the_account_of_the_config_map_that_acts_there(world: World) -> None:
-    world.repository.commit(maps("app", "a"))
-    world.declare(by_config_map(), described(world))
-    async with travelling(world):
-        assert (await world.app()).phase is Phase.READY
-    [created] = [r for r in world.asked("PATCH") if r.path.endswith("/configmaps/a") and "dryRun" not in r.query]
+async def test_it_is_the_account_of_the_config_map_that_acts_there(either: World) -> None:
+    either.repository.commit(maps("app", "a"))
+    either.declare(by_config_map(), described(either))
+    async with travelling(either):
+        assert (await either.app()).phase is Phase.READY
+    [created] = [r for r in either.asked("PATCH") if r.path.endswith("/configmaps/a") and "dryRun" not in r.query]
     assert created.user == ACCOUNT
 
 
@@ -343,11 +320,11 @@ async def test_a_cluster_that_is_not_named_stalls_the_app_until_its_config_map_c
         await world.until("app")
 
 
-async def test_a_plan_asks_for_no_token_and_says_so(world: World) -> None:
-    world.repository.commit(maps("app", "a"))
-    world.declare(by_config_map(), described(world))
-    async with travelling(world):
-        outcome = (await world.once(write=False))[app_ref("app")]
+async def test_a_plan_asks_for_no_token_and_says_so(either: World) -> None:
+    either.repository.commit(maps("app", "a"))
+    either.declare(by_config_map(), described(either))
+    async with travelling(either):
+        outcome = (await either.once(write=False))[app_ref("app")]
     assert "serviceaccounts/traveller/token was not sent: gitopsd runs read-only" in outcome.message
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -11,18 +11,16 @@ from uuid import uuid4
 import anyio
 import pytest
 import pytest_asyncio
-from fakes.world import MERGE, RECORDS, SOURCE, World, app_ref, config_map, gone, kustomization, maps
+from fakes.world import APPLY, MERGE, RECORDS, SOURCE, World, app_ref, config_map, gone, kustomization, maps
 
 from gitopsd.config import reload
 from gitopsd.model.change import Action
 from gitopsd.model.errors import UsageError
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.runtime.decisions import Decisions
-from gitopsd_plugins.sandbox.server import serve
 
 pytestmark = pytest.mark.asyncio
 
-RECORD = "inventory.default.kustomization.flux-system.app"
 FOUR = ("a", "b", "c", "d")
 
 
@@ -121,10 +119,10 @@ async def test_an_empty_or_failed_render_prunes_nothing(either: World, case: str
     assert either.deleted == []
 
 
-async def test_another_holder_of_the_lease_is_left_alone(world: World) -> None:
-    await applied(world)
-    lease = "/apis/coordination.k8s.io/v1/namespaces/gitopsd-system/leases/actor.default"
-    found = await world.get(lease)
+async def test_another_holder_of_the_lease_is_left_alone(either: World) -> None:
+    await applied(either)
+    lease = f"/apis/coordination.k8s.io/v1/namespaces/gitopsd-system/leases/actor.{either.instance}"
+    found = await either.get(lease)
     assert found is not None
     renewed = datetime.now(UTC)
     found["spec"] |= {
@@ -132,13 +130,13 @@ async def test_another_holder_of_the_lease_is_left_alone(world: World) -> None:
         "renewTime": renewed.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "leaseDurationSeconds": 30,
     }
-    await world.send("PUT", lease, found)
-    world.repository.commit(gone("app", "a"))
-    world.running.journal.clear()
-    outcome = await world.app()
+    await either.send("PUT", lease, found)
+    either.repository.commit(gone("app", "a"))
+    either.running.journal.clear()
+    outcome = await either.app()
     assert (outcome.reason, outcome.phase) == ("HeldElsewhere", Phase.RETRYING)
     assert "'elsewhere/default'" in outcome.message
-    assert [r for r in world.asked() if r.method != "GET"] == []
+    assert [r for r in either.asked() if r.method != "GET"] == []
 
 
 async def test_a_second_process_on_the_same_state_is_refused(world: World) -> None:
@@ -150,37 +148,37 @@ async def test_a_second_process_on_the_same_state_is_refused(world: World) -> No
     assert caught.group_contains(Exception, match="another gitopsd works with")
 
 
-async def test_objects_of_another_instance_are_refused_by_name(world: World) -> None:
-    await applied(world)
-    world.settings = "  instance: second\n"
-    world.declare(kustomization("app"), cluster="test")
-    outcome = await world.app()
+async def test_objects_of_another_instance_are_refused_by_name(either: World) -> None:
+    await applied(either)
+    before, either.instance = either.instance, f"{either.instance}2"
+    either.declare(kustomization("app"))
+    outcome = await either.app()
     assert outcome.phase is Phase.STALLED
-    assert "it is managed by gitopsd instance default" in outcome.message
-    assert world.deleted == []
+    assert f"it is managed by gitopsd instance {before}" in outcome.message
+    assert either.deleted == []
 
 
-async def test_a_record_of_another_cluster_behind_the_same_name_prunes_nothing(world: World) -> None:
+async def test_a_record_of_another_cluster_behind_the_same_name_prunes_nothing(world: World, remote: World) -> None:
     await applied(world)
+    record = f"inventory.{world.instance}.kustomization.flux-system.app"
     copied = [
         await world.get(path)
-        for path in (f"{RECORDS}configmaps/{RECORD}", *(f"/api/v1/namespaces/default/configmaps/{n}" for n in FOUR))
+        for path in (f"{RECORDS}configmaps/{record}", *(f"/api/v1/namespaces/default/configmaps/{n}" for n in FOUR))
     ]
     world.repository.commit(gone("app", "a"))
-    async with serve(token=world.running.token) as running:
-        world.running = running
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "gitopsd-system"}}
-        await world.send("POST", "/api/v1/namespaces", namespace)
-        for body in copied:
-            assert body is not None
-            for key in ("uid", "resourceVersion", "managedFields"):
-                body["metadata"].pop(key, None)
-            await world.send("POST", f"/api/v1/namespaces/{body['metadata']['namespace']}/configmaps", body)
-        world.declare(kustomization("app"))
-        outcome = await world.app()
-        assert outcome.phase is Phase.READY, outcome.message
-        assert await world.exists(*FOUR)
-        assert world.deleted == []
+    behind = replace(world, running=remote.running, http=remote.http)
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "gitopsd-system"}}
+    await behind.send("PATCH", "/api/v1/namespaces/gitopsd-system?fieldManager=somebody", namespace, APPLY)
+    for body in copied:
+        assert body is not None
+        for key in ("uid", "resourceVersion", "managedFields"):
+            body["metadata"].pop(key, None)
+        await behind.send("POST", f"/api/v1/namespaces/{body['metadata']['namespace']}/configmaps", body)
+    behind.declare(kustomization("app"))
+    outcome = await behind.app()
+    assert outcome.phase is Phase.READY, outcome.message
+    assert await behind.exists(*FOUR)
+    assert behind.deleted == []
     assert outcome.inventory is not None
     assert {id.name for id in outcome.inventory.owned} == {"b", "c", "d"}
 
@@ -453,26 +451,26 @@ async def test_the_end_of_an_app_waits_for_what_ends_slowly_where_it_is_asked_to
         await either.until("app", Phase.DELETED, since=seen)
 
 
-async def test_a_plan_of_an_app_that_is_to_be_deleted_deletes_nothing(world: World) -> None:
-    await applied(world)
-    world.declare(kustomization("app", annotations="{gitopsd.io/delete: confirmed}"))
-    async with world.engine(write=False) as engine:
+async def test_a_plan_of_an_app_that_is_to_be_deleted_deletes_nothing(either: World) -> None:
+    await applied(either)
+    either.declare(kustomization("app", annotations="{gitopsd.io/delete: confirmed}"))
+    async with either.engine(write=False) as engine:
         outcome = (await engine.once())[app_ref("app")]
     assert outcome.plan is not None
     assert len(outcome.plan.changes) == 4
-    assert world.deleted == []
+    assert either.deleted == []
 
 
-async def test_a_plan_of_what_was_never_applied_shows_creates_and_writes_nothing(world: World) -> None:
-    shop = {"one/ns.yaml": NAMESPACE.replace("SHOP", "shop"), "one/map.yaml": config_map("own", namespace="shop")}
-    world.repository.commit({**shop, **maps("two", "x")})
-    world.declare(kustomization("one"), kustomization("two", "dependsOn: [{name: one}]"))
-    outcomes = await world.once(write=False)
+async def test_a_plan_of_what_was_never_applied_shows_creates_and_writes_nothing(either: World, shop: str) -> None:
+    files = {"one/ns.yaml": NAMESPACE.replace("SHOP", shop), "one/map.yaml": config_map("own", namespace=shop)}
+    either.repository.commit({**files, **maps("two", "x")})
+    either.declare(kustomization("one"), kustomization("two", "dependsOn: [{name: one}]"))
+    outcomes = await either.once(write=False)
     for name, created in (("one", 2), ("two", 1)):
         plan = outcomes[app_ref(name)].plan
         assert plan is not None, outcomes[app_ref(name)].message
         assert plan.count() == {Action.CREATE: created}
-    assert [r for r in world.asked() if r.method != "GET" and r.query.get("dryRun") != "All"] == []
+    assert [r for r in either.asked() if r.method != "GET" and r.query.get("dryRun") != "All"] == []
 
 
 async def test_a_plan_shows_the_deletions_of_now_and_sends_none(either: World) -> None:

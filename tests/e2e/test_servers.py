@@ -44,7 +44,7 @@ async def is_watching(engine: Engine) -> None:
 async def test_a_real_server_that_restarts_is_found_again_and_nothing_is_lost(
     control_plane: ControlPlane, tmp_path: Path
 ) -> None:
-    cluster = RealCluster(control_plane, began=len(control_plane.audited("gitopsd/")))
+    cluster = RealCluster(control_plane)
     async with cluster.session() as http:
         repository = GitRepository(tmp_path / "repo.git")
         instance = uuid4().hex[:8]

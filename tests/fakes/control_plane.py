@@ -36,12 +36,13 @@ _CONTROLLERS = (
 _UP_WITHIN = 60.0
 _AUDITED = """apiVersion: audit.k8s.io/v1
 kind: Policy
-omitStages: [RequestReceived]
 rules:
+- {level: None, users: [system:apiserver, system:kube-controller-manager]}
+- {level: None, userGroups: [system:serviceaccounts:kube-system]}
 """
 _UNREAD = "- {level: None, verbs: [get, list, watch]}\n"
-_READ = "- {level: Metadata, verbs: [watch], omitStages: [RequestReceived, ResponseComplete]}\n"
-_REST = "- {level: Metadata, omitStages: [RequestReceived, ResponseStarted]}\n"
+_READ = "- {level: Metadata, verbs: [watch], omitStages: [ResponseComplete]}\n"
+_REST = "- {level: Metadata, omitStages: [ResponseStarted]}\n"
 
 
 def assets() -> Path:
@@ -148,6 +149,11 @@ class ControlPlane:
     def __exit__(self, *_: object) -> None:
         self._stop()
 
+    @property
+    def audit_log(self) -> Path:
+        """A JSON object per line: when a request comes in, and when it is answered (a watch: when it begins)."""
+        return self.folder / "audit.log"
+
     def kubeconfig_for(self, user: str, groups: Sequence[str] = ()) -> Path:
         """The kubeconfig of another user, who may do what RBAC allows."""
         self._authority.sign(user, groups)
@@ -184,9 +190,10 @@ class ControlPlane:
         _await(self._processes[1], lambda: self.api("/readyz"), self.folder)
 
     def audited(self, agent: str) -> Sequence[Mapping[str, Any]]:
-        """What the server logged of this user agent, in order; reads only with `reads`."""
-        lines = (self.folder / "audit.log").read_text().splitlines()
-        return [event for event in map(json.loads, lines) if event.get("userAgent", "").startswith(agent)]
+        """What the server logged of the end of this user agent's requests, in order; reads only with `reads`."""
+        events = map(json.loads, self.audit_log.read_text().splitlines())
+        ended = (event for event in events if event["stage"] != "RequestReceived")
+        return [event for event in ended if event.get("userAgent", "").startswith(agent)]
 
     def api(self, path: str) -> bool:
         """True where the API server answers with a success to its administrator."""
@@ -266,6 +273,7 @@ def _api_server_flags(folder: Path, port: int, etcd: int) -> Sequence[str]:
         "--profiling=false",
         f"--audit-policy-file={folder / 'audit-policy.yaml'}",
         f"--audit-log-path={folder / 'audit.log'}",
+        "--audit-log-maxsize=10000",
     )
 
 

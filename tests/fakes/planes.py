@@ -13,5 +13,5 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     """Started once; skips with the reason where its binaries are missing."""
     if reason := missing(assets()):
         pytest.skip(reason)
-    with ControlPlane(tmp_path_factory.mktemp("control-plane")) as plane:
+    with ControlPlane(tmp_path_factory.mktemp("control-plane"), reads=True) as plane:
         yield plane

@@ -1,13 +1,13 @@
-"""A real control plane where a whole-way test would have a sandbox: the same few things; its audit log tells what was deleted."""
+"""A real control plane where a whole-way test would have a sandbox: the same few things; its audit log is the journal."""
 
 from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
+from fakes.audit import Audit
 from fakes.control_plane import ControlPlane
 
 from gitopsd.plugin.connections import Pool
@@ -19,29 +19,31 @@ class RealCluster:
 
     plane: ControlPlane
     context: str = "local"
-    began: int = 0
-    """Entries of the audit log that are older than the test."""
     token: str = ""
     """Whose token gitopsd comes with; '' for the administrator's certificate."""
+    journal: Audit = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.journal = Audit(self.plane.audit_log)
 
     @property
     def url(self) -> str:
         """Where the API server is."""
         return f"https://127.0.0.1:{self.plane.port}"
 
-    def deleted(self) -> Sequence[str]:
-        """The paths of what gitopsd deleted since then, in order."""
-        ours = self.plane.audited("gitopsd/")[self.began :]
-        return [event["requestURI"].partition("?")[0] for event in ours if event["verb"] == "delete"]
-
     def kubeconfig(self) -> str:
         """Of the administrator, or with the token."""
         text = self.plane.kubeconfig.read_text()
         return re.sub(r"user: \{client-.*?\}", f"user: {{token: {self.token}}}", text) if self.token else text
 
-    def session(self) -> aiohttp.ClientSession:
-        """Requests of somebody else, who may do everything."""
+    @property
+    def tls(self) -> ssl.SSLContext:
+        """How its administrator speaks to it."""
         folder = self.plane.folder
         trust = ssl.create_default_context(cafile=str(folder / "ca.crt"))
         trust.load_cert_chain(folder / "admin.crt", folder / "admin.key")
-        return aiohttp.ClientSession(connector=Pool(ssl=trust), headers={"User-Agent": "somebody"})
+        return trust
+
+    def session(self) -> aiohttp.ClientSession:
+        """Requests of somebody else, who may do everything."""
+        return aiohttp.ClientSession(connector=Pool(ssl=self.tls), headers={"User-Agent": "somebody"})

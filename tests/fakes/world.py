@@ -6,6 +6,7 @@ Every part is the real one; the cluster's journal tells what it was asked for, a
 from __future__ import annotations
 
 import logging
+import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -137,22 +138,41 @@ class World:
     def config(self) -> Path:
         return self.folder / "config.yaml"
 
+    @property
+    def context(self) -> str:
+        """The name of the cluster's context in its kubeconfig."""
+        return self.running.context if isinstance(self.running, RealCluster) else "sandbox"
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """How the cluster's administrator speaks to it, where that is not in the clear."""
+        return self.running.tls if isinstance(self.running, RealCluster) else None
+
+    @property
+    def user(self) -> str:
+        """Who gitopsd is to the cluster."""
+        return "admin" if isinstance(self.running, RealCluster) else "sandbox-admin"
+
     def declare(self, *objects: str, source: str | None = None, cluster: str = "test") -> None:
         """Write the configuration: settings, cluster, the repository, and these objects."""
-        kubeconfig = self.folder / "kubeconfig"
-        context = self.running.context if isinstance(self.running, RealCluster) else "sandbox"
-        kubeconfig.write_text(self.running.kubeconfig().replace(self.running.url, self.through or self.running.url))
         instance = "" if self.instance == "default" else f"  instance: '{self.instance}'\n"
         settings = (
             "apiVersion: gitopsd.io/v1alpha1\nkind: Settings\nmetadata: {name: settings}\n"
             f"spec:\n  stateDir: {self.folder / 'state'}\n{instance}{self.settings}"
         )
-        access = (
-            f"apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {{name: {cluster}}}\n"
-            f"spec: {{kubeconfig: {{path: {kubeconfig}, context: {context}}}}}\n"
-        )
         origin = repository(self.repository.url, "ref: {branch: main}") if source is None else source
-        self.config.write_text("---\n".join(part for part in (settings, access, origin, *objects) if part))
+        self.config.write_text(
+            "---\n".join(part for part in (settings, self.declared_as(cluster), origin, *objects) if part)
+        )
+
+    def declared_as(self, name: str) -> str:
+        """This world's cluster as a Cluster object, in its own configuration or in another one's."""
+        kubeconfig = self.folder / "kubeconfig"
+        kubeconfig.write_text(self.running.kubeconfig().replace(self.running.url, self.through or self.running.url))
+        return (
+            f"apiVersion: gitopsd.io/v1alpha1\nkind: Cluster\nmetadata: {{name: {name}}}\n"
+            f"spec: {{kubeconfig: {{path: {kubeconfig}, context: {self.context}}}}}\n"
+        )
 
     def load(self, *, offline: bool = False) -> Loaded:
         environment = {"HOME": str(self.folder), **self.environment}
@@ -243,8 +263,7 @@ class World:
         await self.send("POST", f"/api/v1/namespaces/default/configmaps?fieldManager={manager}", body)
 
     def asked(self, method: str = "*") -> list[Request]:
-        """What gitopsd asked of the sandbox; its lease and the opening of watches are not counted."""
-        assert isinstance(self.running, Running), "a real control plane keeps no journal"
+        """What gitopsd asked of the cluster; its lease and the opening of watches are not counted."""
         return [
             request
             for request in self.running.journal.requests(method)
@@ -254,6 +273,4 @@ class World:
     @property
     def deleted(self) -> list[str]:
         """The paths of objects that gitopsd sent a DELETE for, its own records left out."""
-        real = self.running if isinstance(self.running, RealCluster) else None
-        sent = real.deleted() if real else [request.path for request in self.asked("DELETE")]
-        return [path for path in sent if not path.startswith(RECORDS)]
+        return [request.path for request in self.asked("DELETE") if not request.path.startswith(RECORDS)]

@@ -39,7 +39,7 @@ async def running(request: pytest.FixtureRequest) -> AsyncIterator[Running | Rea
             yield server
         return
     plane = request.getfixturevalue("control_plane")
-    yield RealCluster(plane, began=len(plane.audited("gitopsd/")))
+    yield RealCluster(plane)
 
 
 @pytest_asyncio.fixture

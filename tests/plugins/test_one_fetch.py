@@ -11,14 +11,15 @@ from types import ModuleType
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from fakes import charts
-from fakes.registry import Registry, layer, serving
+from fakes.registry import Registry, digest, layer, serving
 from fakes.source_world import SourceWorld, source_world
 from fakes.web_server import Site, web_server
 
 from gitopsd.plugin import Context, Declared, Digest, GitopsdError, ObjectRef, Place, SourceIntent, Stored, Upstream
-from gitopsd_plugins import bucket, helm, oci
+from gitopsd_plugins import bucket, external, helm, oci
 
 pytestmark = pytest.mark.asyncio
 MANY = 20
@@ -53,11 +54,12 @@ class Objects:
         self.ctx: dict[ObjectRef, Context] = {}
 
     def read(self, spec: Mapping[str, Any], namespace: str, name: str = "app") -> SourceIntent:
+        parts = {"spec": {}, **spec} if "status" in spec else {"spec": {"interval": "1m", **spec}}
         document = {
             "apiVersion": "source.toolkit.fluxcd.io/v1",
             "kind": self.kind.kind,
             "metadata": {"name": name, "namespace": namespace},
-            "spec": {"interval": "1m", **spec},
+            **parts,
         }
         ref = ObjectRef(kind=self.kind.kind, namespace=namespace, name=name)
         found = self.kind.read(Declared(ref=ref, document=document, place=Place(file="a", line=1), spec=Digest("s")))
@@ -158,6 +160,36 @@ async def test_index_of_many_is_fetched_once_and_polled_once(world: SourceWorld,
     assert [(asked.path, asked.status) for asked in site.asked] == [("/index.yaml", 200), ("/index.yaml", 304)]
 
 
+class Slow:
+    """Secrets that are read once somebody else has had an answer."""
+
+    def __init__(self, world: SourceWorld) -> None:
+        self.others_answered = anyio.Event()
+        self.world = world
+
+    async def secret(self, namespace: str, name: str) -> Mapping[str, bytes]:
+        await self.others_answered.wait()
+        return await self.world.secrets.secret(namespace, name)
+
+    config = secret
+
+
+async def test_who_is_slow_to_read_its_credentials_shares_the_poll(world: SourceWorld, site: Site) -> None:
+    site.files["/index.yaml"] = charts.index({"web": [{"name": "web", "version": "1.0.0", "urls": ["web.tgz"]}]})
+    world.secrets.data["login"] = {"username": b"ada", "password": b"hush"}
+    objects = Objects(helm, "HelmRepository", world)
+    quick, slow = objects.many({"url": site.url, "secretRef": {"name": "login"}})[:2]
+    secrets = Slow(world)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(objects.source.resolve, slow, replace(world.ctx, credentials=secrets))
+        await anyio.lowlevel.checkpoint()
+        await objects.source.resolve(quick, world.ctx)
+        secrets.others_answered.set()
+
+    assert site.paths() == ["/index.yaml"]
+
+
 async def test_index_that_another_login_opened_stays_closed(world: SourceWorld, site: Site) -> None:
     site.files["/index.yaml"] = charts.index({})
     site.authorization = "Basic " + base64.b64encode(b"ada:hush").decode()
@@ -239,3 +271,34 @@ async def test_bucket_that_others_keys_opened_is_asked_with_ones_own(world: Sour
     assert site.paths().count("/config") == 4
     assert site.paths().count("/config/a.yaml") == 2
     assert len({asked.authorization for asked in site.asked if asked.path == "/config"}) >= 2
+
+
+def made(url: str, data: bytes, **metadata: str) -> Mapping[str, Any]:
+    """The status of an ExternalArtifact."""
+    named = digest(data)
+    return {"status": {"artifact": {"url": url, "digest": named, "revision": f"a@{named}", "metadata": metadata}}}
+
+
+async def test_external_artifact_of_many_is_brought_once(world: SourceWorld, site: Site) -> None:
+    data = site.files["/a.tar.gz"] = layer({"a.yaml": b"a"})
+    objects = Objects(external, "ExternalArtifact", world)
+    intents = [objects.read(made(f"{site.url}/a.tar.gz", data, of=f"{number}"), f"{number}") for number in range(MANY)]
+
+    found = await objects.synced(*intents)
+
+    assert objects.one_tree(found) == {"a.yaml": b"a"}
+    assert [stored.metadata for stored in found if isinstance(stored, Stored)] == [
+        {"of": f"{number}"} for number in range(MANY)
+    ]
+    assert site.paths() == ["/a.tar.gz"]
+
+
+async def test_external_artifact_is_brought_by_an_address_that_opens_it(world: SourceWorld, site: Site) -> None:
+    data = site.files["/a.tar.gz"] = layer({"a.yaml": b"a"})
+    objects = Objects(external, "ExternalArtifact", world)
+
+    await objects.synced(
+        *(objects.read(made(f"{site.url}/a.tar.gz?signed={name}", data), name) for name in ("one", "other"))
+    )
+
+    assert site.paths() == ["/a.tar.gz"] * 2

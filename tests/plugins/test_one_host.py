@@ -44,7 +44,7 @@ def site() -> Iterator[Site]:
         yield served
 
 
-def declared(kind: str, site: Site) -> tuple[Source, SourceIntent]:
+def declared(kind: str, site: Site, **more: Any) -> tuple[Source, SourceIntent]:
     host = site.url.removeprefix("http://")
     specs: dict[str, dict[str, Any]] = {
         "GitRepository": {"url": f"{site.url}/app"},
@@ -58,7 +58,7 @@ def declared(kind: str, site: Site) -> tuple[Source, SourceIntent]:
         "apiVersion": "source.toolkit.fluxcd.io/v1",
         "kind": kind,
         "metadata": {"name": "app", "namespace": "flux-system"},
-        "spec": {"interval": "1m", "timeout": "20s", **specs[kind]} if specs[kind] else {},
+        "spec": {"interval": "1m", "timeout": "20s", **specs[kind], **more} if specs[kind] else {},
         **({"status": {"artifact": artifact}} if kind == "ExternalArtifact" else {}),
     }
     ref = ObjectRef(kind=kind, namespace="flux-system", name="app")
@@ -85,3 +85,16 @@ async def test_who_is_sent_away_speaks_for_all(world: SourceWorld, site: Site, f
         )  # obstore does not show what the answer says
 
     assert len(site.asked) == asked
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("kind", ["GitRepository", "OCIRepository", "Bucket"])
+async def test_whose_own_proxy_is_broken_speaks_for_nobody(world: SourceWorld, site: Site, kind: str) -> None:
+    world.secrets.data["proxy"] = {"address": b"http://127.0.0.1:9"}
+    with pytest.raises(Transient, match="cannot be reached"):
+        await world.sync(*declared(kind, site, proxySecretRef={"name": "proxy"}))
+    with pytest.raises(Transient, match=r"through http://127\.0\.0\.1:9 is left alone"):
+        await world.sync(*declared(kind, site, proxySecretRef={"name": "proxy"}))
+
+    with pytest.raises(Transient, match="429"):
+        await world.sync(*declared(kind, site))

@@ -1,4 +1,8 @@
-"""One request to whoever lends, over plain HTTP: small answers, no redirects, errors that name the place and no secret."""
+"""One request to whoever lends, over plain HTTP: small answers, no redirects, errors that name the place and no secret.
+
+Each takes a turn at its host, as all requests of sources do. Whoever needs what is lent asks for it before the turn at the
+host where it is used: a turn is not held while another host thinks, and none waits for a second one at the same host.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +19,10 @@ from gitopsd.plugin.context import Context
 from gitopsd.plugin.egress import ForbiddenAddress
 from gitopsd.plugin.http import Tls
 from gitopsd.plugin.sources import access, follow, hosts, network
+from gitopsd.plugin.sources.hosts import HostFailed
 
 MAX_ANSWER = 1 << 20
-_BUSY = frozenset({408, 425, 429})
+_BUSY = frozenset({408, 425})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,18 +51,21 @@ async def text(ask: Ask, ctx: Context, timeout: float) -> bytes:
     _check(ask, ctx)
     proxy, socks = (None, "") if ask.direct else (ctx.http.proxy(url), ctx.http.socks(url))
     data = dict(ask.data) if isinstance(ask.data, Mapping) else ask.data
-    with network.translated(what, timeout=timeout, reason=access.FAILED):
-        async with (
-            ctx.http.session(tls=ask.tls, limit=1, timeout=timeout, proxy=socks, anywhere=ask.own) as session,
-            session.request(
-                ask.method, follow.exact(url), headers=ask.headers, data=data, proxy=proxy, allow_redirects=False
-            ) as response,
-        ):
-            body = await network.body(response, MAX_ANSWER, what, reason=access.FAILED)
-            if 200 <= response.status < 300:
-                return body
-            after = hosts.pause(response.headers, ctx.now())
-    raise _refused(ask, response.status, body, after)
+    host = hosts.name(url)
+    async with ctx.hosts.turn(host):
+        with network.translated(what, timeout=timeout, reason=access.FAILED):
+            async with (
+                ctx.http.session(tls=ask.tls, limit=1, timeout=timeout, proxy=socks, anywhere=ask.own) as session,
+                session.request(
+                    ask.method, follow.exact(url), headers=ask.headers, data=data, proxy=proxy, allow_redirects=False
+                ) as response,
+            ):
+                body = await network.body(response, MAX_ANSWER, what, reason=access.FAILED)
+                after = hosts.pause(response.headers, ctx.now())
+        if not 200 <= response.status < 300:
+            raise _refused(ask, response.status, body, after)
+        ctx.hosts.heed(host, after)
+        return body
 
 
 async def value(ask: Ask, ctx: Context, timeout: float) -> Any:
@@ -117,8 +125,11 @@ def _check(ask: Ask, ctx: Context) -> None:
 def _refused(ask: Ask, status: int, body: bytes, after: float | None) -> GitopsdError:
     words = " ".join(_words(body).split())[:300]
     message = f"{ask.what} answered {status}" + (f": {words}" if words else "")
-    if status >= 500 or status in _BUSY:
-        return Transient(f"{message}; it is asked again later", reason=access.FAILED, retry_after=after)
+    later = f"{message}; it is asked again later"
+    if status >= 500 or status == 429 or (status == 403 and after is not None):
+        return HostFailed(later, reason=access.FAILED, retry_after=after)
+    if status in _BUSY:
+        return Transient(later, reason=access.FAILED, retry_after=after)
     return Rejected(message + (f"; {ask.remedy}" if ask.remedy else ""), reason=access.FAILED)
 
 

@@ -57,11 +57,13 @@ async def apply(target: Target, manifest: Manifest, app: ObjectRef = APP, **chan
 
 
 async def applied(target: Target, manifest: Manifest, app: ObjectRef = APP, **change: Any) -> Live:
-    """The same, for one that must succeed."""
+    """The same, for one that must succeed; then its live state, with the mark that the write told."""
     result = await apply(target, manifest, app, **change)
     assert result.error is None, result.error
-    assert result.live is not None
-    return result.live
+    live = await look(target, manifest)
+    assert live is not None
+    assert live.mark == result.mark
+    return live
 
 
 async def look(target: Target, manifest: Manifest) -> Live | None:

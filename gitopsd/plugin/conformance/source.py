@@ -8,12 +8,15 @@ Subclass it and give it the fixture `upstream`:
             intake = CountingIntake(...)            # around any `Intake`; the context's work must use it too
             return Upstream(source=MySource(), ctx=..., intake=intake, intent=..., lost=..., publish=...)
 
+A source whose trees are not the files that were published says in `made` what they are instead: an index, a chart. One whose
+document says what to fetch, or that reads other sources, gives intent and context anew in `now`.
+
 Needs pytest and pytest-asyncio.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -76,7 +79,10 @@ class CountingIntake:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
-    """A source under test. `publish` changes what is behind `intent` (None removes a file); nothing answers at `lost`."""
+    """A source under test. `publish` changes what is behind `intent` (None removes a file); nothing answers at `lost`.
+
+    `made` are the files of the tree that it makes of published ones, a pure function; `now` is asked before each look.
+    """
 
     source: Source
     ctx: Context
@@ -86,11 +92,28 @@ class Upstream:
     publish: Callable[[Mapping[str, bytes | None]], None]
     secrets: Sequence[str] = field(default=(), repr=False)
     """Credentials that `intent` and `lost` are opened with: no message may hold one."""
+    made: Callable[[Mapping[str, bytes]], Mapping[str, bytes]] = dict
+    now: Callable[[], Awaitable[tuple[SourceIntent, Context]]] | None = None
+
+    async def resolve(self) -> Revision:
+        """The revision of what is published."""
+        intent, ctx = await self._now()
+        return await self.source.resolve(intent, ctx)
+
+    async def fetch(self, revision: Revision, base: Artifact | None = None) -> Stored:
+        """Exactly this revision."""
+        intent, ctx = await self._now()
+        return await self.source.fetch(intent, revision, base, ctx)
 
     async def sync(self, base: Artifact | None = None) -> tuple[Revision, Stored]:
         """Resolve and fetch."""
-        revision = await self.source.resolve(self.intent, self.ctx)
-        return revision, await self.source.fetch(self.intent, revision, base, self.ctx)
+        revision = await self.resolve()
+        return revision, await self.fetch(revision, base)
+
+    async def seek(self) -> None:
+        """Resolve and fetch where nothing answers; a source may ask at either step first."""
+        revision = await self.source.resolve(self.lost, self.ctx)
+        await self.source.fetch(self.lost, revision, None, self.ctx)
 
     def files(self, tree: Digest, prefix: str = "") -> Mapping[str, bytes]:
         """The regular files of a stored tree."""
@@ -101,6 +124,9 @@ class Upstream:
             elif isinstance(entry, File):
                 found[prefix + name] = self.intake.blob(entry.digest)
         return found
+
+    async def _now(self) -> tuple[SourceIntent, Context]:
+        return await self.now() if self.now else (self.intent, self.ctx)
 
     def artifact(self, revision: Revision, stored: Stored) -> Artifact:
         """What the core would keep of a fetch."""
@@ -127,28 +153,29 @@ class SourceSuite:
     async def test_equal_content_resolves_to_an_equal_revision(self, upstream: Upstream) -> None:
         upstream.publish(FIRST)
 
-        first = await upstream.source.resolve(upstream.intent, upstream.ctx)
-        second = await upstream.source.resolve(upstream.intent, upstream.ctx)
+        first = await upstream.resolve()
+        second = await upstream.resolve()
 
         assert first == second
         assert Revision.parse(str(first)) == first
 
     async def test_changed_content_resolves_to_another_revision(self, upstream: Upstream) -> None:
         upstream.publish(FIRST)
-        first = await upstream.source.resolve(upstream.intent, upstream.ctx)
+        first = await upstream.resolve()
 
         upstream.publish(SECOND)
 
-        assert await upstream.source.resolve(upstream.intent, upstream.ctx) != first
+        assert await upstream.resolve() != first
 
-    async def test_fetched_tree_equals_what_was_published_byte_by_byte(self, upstream: Upstream) -> None:
+    async def test_fetched_tree_holds_what_was_published_byte_by_byte(self, upstream: Upstream) -> None:
         upstream.publish(FIRST)
 
         _, stored = await upstream.sync()
 
-        assert upstream.files(stored.tree) == FIRST
-        assert stored.files == len(FIRST)
-        assert stored.size == sum(len(data) for data in FIRST.values() if data is not None)
+        expected = upstream.made(_after(FIRST))
+        assert upstream.files(stored.tree) == expected
+        assert stored.files == len(expected)
+        assert stored.size == sum(map(len, expected.values()))
 
     async def test_changes_against_a_base_give_the_same_tree_as_a_fetch_from_nothing(self, upstream: Upstream) -> None:
         upstream.publish(FIRST)
@@ -156,10 +183,9 @@ class SourceSuite:
         upstream.publish(SECOND)
 
         revision, onto_base = await upstream.sync(base)
-        from_nothing = await upstream.source.fetch(upstream.intent, revision, None, upstream.ctx)
+        from_nothing = await upstream.fetch(revision)
 
-        expected = {path: data for path, data in {**FIRST, **SECOND}.items() if data is not None}
-        assert upstream.files(onto_base.tree) == expected
+        assert upstream.files(onto_base.tree) == upstream.made(_after(FIRST, SECOND))
         assert onto_base == from_nothing
 
     async def test_unchanged_content_is_neither_read_nor_added_again(self, upstream: Upstream) -> None:
@@ -180,16 +206,25 @@ class SourceSuite:
 
         await upstream.sync(base)
 
-        assert sorted(upstream.intake.added) == sorted(data for data in SECOND.values() if data is not None)
+        before = upstream.made(_after(FIRST)).values()
+        fresh = set(upstream.made(_after(FIRST, SECOND)).values()).difference(before)
+        assert len(upstream.intake.added) == len(set(upstream.intake.added))
+        assert set(upstream.intake.added) <= fresh
 
     async def test_place_that_does_not_answer_is_transient(self, upstream: Upstream) -> None:
         with pytest.raises(Transient):
-            await upstream.source.resolve(upstream.lost, upstream.ctx)
+            await upstream.seek()
 
     async def test_messages_name_the_object_and_hold_no_credentials(self, upstream: Upstream) -> None:
         with pytest.raises(GitopsdError) as caught:
-            await upstream.source.resolve(upstream.lost, upstream.ctx)
+            await upstream.seek()
 
         assert str(upstream.lost.ref) in str(caught.value)
         shown = f"{caught.value!s} {caught.value!r} {upstream.intent!r} {upstream.lost!r}"
         assert not [secret for secret in upstream.secrets if secret in shown]
+
+
+def _after(*changes: Mapping[str, bytes | None]) -> Mapping[str, bytes]:
+    """What is published once all of these were."""
+    files = {path: data for change in changes for path, data in change.items()}
+    return {path: data for path, data in files.items() if data is not None}

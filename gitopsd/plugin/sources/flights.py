@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 import anyio
@@ -26,7 +27,28 @@ class _Flight(Generic[T]):
         self.answer: T | None = None
         self.error: GitopsdError | None = None
         self.lost = True
-        """Whoever asked was cancelled: somebody else has to."""
+        """It came to nothing, as whoever asked was cancelled: somebody else has to."""
+
+    def outcome(self) -> T:
+        """What it came to. Raises what the request raised, as an error of its own."""
+        if self.error is not None:
+            raise copy.copy(self.error)
+        assert self.answer is not None  # `ask` answers with something
+        return self.answer
+
+
+class Comer(Generic[T]):
+    """Somebody who is about to ask and has to find out first what; made by `Flights.coming`."""
+
+    def __init__(self, flights: Flights[T]) -> None:
+        self._flights = flights
+        self.landed: dict[Hashable, _Flight[T]] = {}
+        """What ended since; as fresh as what would have been waited for."""
+
+    async def join(self, key: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
+        """As `Flights.join`, or what came of the same key meanwhile."""
+        flight = self.landed.get(key)
+        return await self._flights.join(key, ask) if flight is None else flight.outcome()
 
 
 class Flights(Generic[T]):
@@ -39,6 +61,20 @@ class Flights(Generic[T]):
         self._keep = keep
         self._flights: dict[Hashable, _Flight[T]] = {}
         self._kept: OrderedDict[Hashable, tuple[float, T]] = OrderedDict()
+        self._coming: set[Comer[T]] = set()
+
+    @contextmanager
+    def coming(self) -> Iterator[Comer[T]]:
+        """For what takes a while before it can ask: reading credentials, or what is known already.
+
+        Without it, of many who begin at the same moment the slow ones would miss a quick answer, and ask again.
+        """
+        comer = Comer(self)
+        self._coming.add(comer)
+        try:
+            yield comer
+        finally:
+            self._coming.discard(comer)
 
     async def join(self, key: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
         """The answer of `ask`, or of the one under way for the same key. Raises what it raised, as an error of its own."""
@@ -47,11 +83,8 @@ class Flights(Generic[T]):
             return self._kept[key][1]
         while (flight := self._flights.get(key)) is not None:
             await flight.landed.wait()
-            if flight.error is not None:
-                raise copy.copy(flight.error)
             if not flight.lost:
-                assert flight.answer is not None  # `ask` answers with something
-                return flight.answer
+                return flight.outcome()
         self._flights[key] = flight = _Flight[T]()
         try:
             flight.answer = await ask()
@@ -62,10 +95,17 @@ class Flights(Generic[T]):
         except GitopsdError as error:
             # A copy: each who hears of it puts the name of its object before the message.
             flight.error = copy.copy(error)
+            flight.lost = False
             raise
         finally:
             del self._flights[key]
-            flight.landed.set()
+            self._land(key, flight)
+
+    def _land(self, key: Hashable, flight: _Flight[T]) -> None:
+        flight.landed.set()
+        if not flight.lost:
+            for comer in self._coming:
+                comer.landed[key] = flight
 
     def _forget(self) -> None:
         while self._kept:

@@ -87,6 +87,13 @@ class Hosts:
 
     def __init__(self) -> None:
         self._hosts: OrderedDict[str, _Host] = OrderedDict()
+        self._way = ""
+
+    def through(self, proxy: str) -> Hosts:
+        """The same hosts on the way through somebody's own proxy, `SCHEME://HOST:PORT`: where that fails, no other way has."""
+        found = Hosts()
+        found._hosts, found._way = self._hosts, f" through {proxy}"
+        return found
 
     @asynccontextmanager
     async def turn(self, name: str) -> AsyncIterator[None]:
@@ -94,6 +101,7 @@ class Hosts:
 
         A `HostFailed` that passes through counts against the host; any other end as an answer.
         """
+        name += self._way
         host = self._host(name)
         self._check(name, host)
         async with host.slots:
@@ -116,7 +124,7 @@ class Hosts:
     def heed(self, name: str, seconds: float | None) -> None:
         """The host answered, and asked to be left alone for so long; None for nothing of that."""
         if seconds:
-            self._host(name).rest(seconds, "it asked for that")
+            self._host(name + self._way).rest(seconds, "it asked for that")
 
     def _check(self, name: str, host: _Host) -> None:
         left = host.until - anyio.current_time()

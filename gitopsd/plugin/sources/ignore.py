@@ -9,7 +9,7 @@ version control files.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
@@ -119,6 +119,16 @@ class Rules:
         """True where the path stays out of the artifact."""
         return self.verdict(path, directory=directory) is Verdict.EXCLUDE
 
+    def excluded(self, paths: Iterable[str]) -> Iterator[str]:
+        """Those of many paths of files that stay out; each directory is looked at once."""
+        calm: dict[str, bool] = {}
+        for path in paths:
+            parent, _, name = path.rpartition("/")
+            if parent not in calm:
+                calm[parent] = not any(map(self.concerns, parent.split("/")))
+            if not (calm[parent] and not self.concerns(name)) and self.excludes(path.split("/")):
+                yield path
+
 
 def rules(files: Mapping[str, str], spec: str | None, *, domain: Sequence[str] = (), elsewhere: bool = False) -> Rules:
     """The rules of a repository: `.sourceignore` texts by their directory ('' for the root), and `spec.ignore`.
@@ -139,9 +149,8 @@ def of_patterns(patterns: Sequence[Pattern]) -> Rules:
     suffixes = tuple(name[1:] for name in names if _is_suffix(name))
     others = tuple(_matcher(name) for name in names - literals if not _is_suffix(name))
 
-    @lru_cache(maxsize=1 << 16)
     def concerns(name: str) -> bool:
-        return name in literals or name.endswith(suffixes) or any(match(name) for match in others)
+        return name in literals or name.endswith(suffixes) or (bool(others) and any(match(name) for match in others))
 
     return Rules(patterns=tuple(patterns), concerns=concerns)
 

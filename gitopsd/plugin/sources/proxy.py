@@ -31,6 +31,6 @@ async def routed(secret: tuple[str, str] | None, ctx: Context) -> Context:
         raise access.wrong(f"{given.label}: address must be http://, https:// or socks5:// and name a host")
     username, password = given.text("username", parts.username or ""), given.text("password", parts.password or "")
     login = f"{quote(username, safe='')}:{quote(password, safe='')}@" if username or password else ""
-    name = f"[{host}]" if ":" in host else host
-    whole = f"{parts.scheme}://{login}{name}" + (f":{port}" if port else "")
-    return replace(ctx, http=replace(ctx.http, proxies=Proxies.everywhere(whole), own_proxies=False))
+    name = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
+    http = replace(ctx.http, proxies=Proxies.everywhere(f"{parts.scheme}://{login}{name}"), own_proxies=False)
+    return replace(ctx, http=http, hosts=ctx.hosts.through(f"{parts.scheme}://{name}"))

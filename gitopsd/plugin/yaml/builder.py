@@ -213,6 +213,12 @@ class Builder:
 
     def _key(self, event: Event | None) -> str | None:
         """Return a key's text, None for a merge key."""
+        if type(event) is ScalarEvent and event.implicit[0] and event.anchor is None and event.tag is None:
+            text = event.value
+            if text[:1] not in scalars.NUMERIC and text not in self._dialect.words and text != _MERGE:  # a plain name
+                if len(self._keys) < _KNOWN_KEYS:
+                    self._keys[text] = text
+                return text
         if isinstance(event, AliasEvent):
             value = self._target(event)
         elif isinstance(event, ScalarEvent):

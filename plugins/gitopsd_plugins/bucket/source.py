@@ -54,8 +54,7 @@ class BucketSource:
         place: Place = intent.spec
         # A silent server is noticed, and named, before the whole operation runs out of time.
         timeout = intent.timeout.total_seconds() * 0.8
-        routed = await proxy.routed(place.proxy, ctx)
-        opened = await login.of(place, routed, min(timeout, LOGIN), self._clouds)
+        opened = await login.of(place, ctx, min(timeout, LOGIN), self._clouds)
         return Order(
             provider=place.provider,
             bucket=place.bucket,
@@ -64,13 +63,13 @@ class BucketSource:
             # An etag is a name that a server gives: only the same server, asked for the same tenant, is believed.
             known_as=digest.of_value([intent.ref.namespace, intent.ref.name, place.provider, place.url, place.bucket]),
             store={**access.store(place), **opened.options},
-            client=await access.client(place, routed, timeout),
+            client=await access.client(place, ctx, timeout),
             login=opened.at,
             token=opened.token,
             timeout=timeout,
             ca_file=ctx.http.ca_file,
             egress=ctx.http.egress,
-            own_proxies=routed.http.own_proxies,
+            own_proxies=ctx.http.own_proxies,
             prefix=place.prefix,
             ignore=place.ignore,
             revision=revision,
@@ -79,8 +78,10 @@ class BucketSource:
     async def _joined(
         self, flights: Flights[bytes], job: str, revision: str, intent: SourceIntent, ctx: Context
     ) -> bytes:
-        given, lent = await self._order(intent, ctx, revision)
-        return await flights.join(_key(given), partial(self._run, job, given, lent, intent, ctx))
+        with flights.coming() as comer:
+            routed = await proxy.routed(intent.spec.proxy, ctx)
+            given, lent = await self._order(intent, routed, revision)
+            return await comer.join(_key(given), partial(self._run, job, given, lent, intent, routed))
 
     async def _run(self, job: str, given: Order, lent: object, intent: SourceIntent, ctx: Context) -> bytes:
         name = f"gitopsd_plugins.bucket.job:{job}"

@@ -8,20 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from gitopsd.plugin import Artifact, Context, GitopsdError, NotReady, ObjectRef, Revision, SourceIntent, Stored
 from gitopsd.plugin.sources import archive, download, follow, local
 from gitopsd.plugin.sources.archive import ArchiveError, Unpacked, Unpacking
+from gitopsd.plugin.sources.flights import SHORTLY, Flights
 from gitopsd_plugins.external.artifact import Wanted
 
 CACHE = "external"
 
 
 class ExternalSource:
-    """Serves ExternalArtifact objects. Keeps nothing."""
+    """Serves ExternalArtifact objects. Keeps nothing but, for a moment, what somebody else may want, too."""
 
     kind = "ExternalArtifact"
+
+    def __init__(self) -> None:
+        self._fetches: Flights[Unpacked] = Flights(keep=SHORTLY)
 
     async def resolve(self, intent: SourceIntent, ctx: Context) -> Revision:
         """What the document says. Raises `NotReady` while it names no artifact."""
@@ -30,11 +35,11 @@ class ExternalSource:
 
     async def fetch(self, intent: SourceIntent, revision: Revision, base: Artifact | None, ctx: Context) -> Stored:
         """Bring the archive's files into the store."""
-        timeout = intent.timeout.total_seconds()
         with _named(intent.ref):
             wanted = _made(intent)
-            async with download.held(wanted.url, wanted.digest, ctx, cache=CACHE, timeout=timeout) as file:
-                found = await _unpacked(file, wanted, ctx, timeout)
+            # the whole URL: what signs it may be in there, and whoever has that has all that is asked for
+            key = (wanted.url, wanted.digest, ctx.http.proxies)
+            found = await self._fetches.join(key, partial(_brought, wanted, ctx, intent.timeout.total_seconds()))
         if found.links:
             ctx.log.warning("symbolic links left out", object=str(intent.ref), paths=", ".join(found.links))
         return replace(found.stored, metadata=wanted.metadata)
@@ -45,11 +50,12 @@ class ExternalSource:
             return await local.stored(folder, ctx, timeout=intent.timeout.total_seconds())
 
 
-async def _unpacked(file: Path, wanted: Wanted, ctx: Context, timeout: float) -> Unpacked:
-    try:
-        return await archive.unpack(file, ctx, Unpacking(), timeout=timeout)
-    except ArchiveError as error:
-        raise ArchiveError(f"{follow.place(wanted.url)}: {error}", reason=download.FAILED) from error
+async def _brought(wanted: Wanted, ctx: Context, timeout: float) -> Unpacked:
+    async with download.held(wanted.url, wanted.digest, ctx, cache=CACHE, timeout=timeout) as file:
+        try:
+            return await archive.unpack(file, ctx, Unpacking(), timeout=timeout)
+        except ArchiveError as error:
+            raise ArchiveError(f"{follow.place(wanted.url)}: {error}", reason=download.FAILED) from error
 
 
 def _made(intent: SourceIntent) -> Wanted:

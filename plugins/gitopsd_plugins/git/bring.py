@@ -8,19 +8,23 @@ from gitopsd.plugin import Rejected, Transient
 from gitopsd_plugins.git import cache, transport
 from gitopsd_plugins.git.objects import GitObjects
 from gitopsd_plugins.git.order import FetchOrder, Refused
+from gitopsd_plugins.git.packs import Passing
 from gitopsd_plugins.git.reference import FAILED, Advertised
 from gitopsd_plugins.git.transport import Connection
 
 MAX_HISTORY = 5_000_000
 
 
-def commit(repo: Repo, objects: GitObjects, given: FetchOrder) -> None:
-    """The commit alone; servers that refuse that give it as part of their branches' whole history."""
+def commit(repo: Repo, objects: GitObjects, given: FetchOrder, passing: Passing | None = None) -> None:
+    """The commit alone; servers that refuse that give it as part of their branches' whole history.
+
+    `passing` is shown the files of the commit alone as they come.
+    """
     connection = transport.connect(given.remote)
     haves = [oid for oid in dict.fromkeys((given.base, cache.last(repo))) if objects.has(oid)]
     limit = given.limits.download
     try:
-        connection.fetch(objects, (given.commit,), haves=haves, depth=1, ref=given.ref, limit=limit)
+        connection.fetch(objects, (given.commit,), haves=haves, depth=1, ref=given.ref, limit=limit, passing=passing)
     except Refused as refusal:
         if given.ref:
             connection.fetch(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from gitopsd.plugin import Changes, Content, Digest, Entry, File, Intake, Link, Rejected, Stored
@@ -48,19 +48,35 @@ class Guests:
 
 
 NOBODY = Guests()
+NOTHING: Mapping[str, File] = {}
 
 
-def entries(objects: Blobs, found: Listing, rules: Rules, limits: Limits, intake: Intake) -> Mapping[str, Entry]:
-    """A commit's files that these rules keep, brought into the store."""
-    kept = {path: leaf for path, leaf in found.leaves.items() if leaf.mode != SUBMODULE and not _out(path, rules)}
-    return _Reader(objects, intake, limits).entries(kept)
+def kept(found: Listing, rules: Rules) -> Mapping[str, Leaf]:
+    """A commit's files and links that these rules keep."""
+    out = set(rules.excluded(found.leaves))
+    return {path: leaf for path, leaf in found.leaves.items() if path not in out and leaf.mode != SUBMODULE}
 
 
-def put(objects: Blobs, order: Order, found: Listing, intake: Intake, guests: Guests = NOBODY) -> Stored:
+def entries(
+    objects: Blobs, found: Listing, rules: Rules, limits: Limits, intake: Intake, there: Mapping[str, File] = NOTHING
+) -> Mapping[str, Entry]:
+    """A commit's files that these rules keep, brought into the store. `there`: some that just were, by native ids."""
+    return _Reader(objects, intake, limits).entries(kept(found, rules), there)
+
+
+def put(
+    objects: Blobs,
+    order: Order,
+    found: Listing,
+    intake: Intake,
+    guests: Guests = NOBODY,
+    there: Mapping[str, File] = NOTHING,
+) -> Stored:
     """Put all of a commit's files into the store, and those of others with them."""
     rules = ignore.rules({**found.ignores, **guests.ignores}, order.rules.ignore)
-    own = entries(objects, found, rules, order.limits, intake)
-    joined = {path: entry for path, entry in guests.entries.items() if not _out(path, rules)}
+    own = entries(objects, found, rules, order.limits, intake, there)
+    out = set(rules.excluded(guests.entries))
+    joined = {path: entry for path, entry in guests.entries.items() if path not in out}
     return _stored(Changes(entries={**own, **joined}), order, intake)
 
 
@@ -81,10 +97,6 @@ def _stored(changes: Changes, order: Order, intake: Intake) -> Stored:
     return stored
 
 
-def _out(path: str, rules: Rules) -> bool:
-    return rules.excludes(path.split("/"))
-
-
 class _Reader:
     """Turns leaves into entries of the store's tree, reading the bytes that it does not know."""
 
@@ -93,20 +105,30 @@ class _Reader:
         self._intake = intake
         self._limits = limits
 
-    def entries(self, leaves: Mapping[str, Leaf]) -> Mapping[str, Entry]:
+    def entries(self, leaves: Mapping[str, Leaf], there: Mapping[str, File] = NOTHING) -> Mapping[str, Entry]:
         """One entry per path."""
-        files = {path: leaf for path, leaf in leaves.items() if not stat.S_ISLNK(leaf.mode)}
-        keys = list(dict.fromkeys(leaf.key for leaf in files.values()))
-        known = dict(self._intake.known(keys))
-        missing = {leaf.key: path for path, leaf in files.items() if leaf.key not in known}
-        known.update(zip(missing, self._intake.add(self._contents(missing, files)), strict=True))
-        links = {path: self._link(path, leaf) for path, leaf in leaves.items() if stat.S_ISLNK(leaf.mode)}
-        return {**{path: _file(known[leaf.key], leaf) for path, leaf in files.items()}, **links}
+        found: dict[str, Entry] = {}
+        elsewhere: dict[str, tuple[str, Leaf]] = {}
+        for path, leaf in leaves.items():
+            if stat.S_ISLNK(leaf.mode):
+                found[path] = self._link(path, leaf)
+            elif file := there.get(key := leaf.key):
+                found[path] = _file(file, leaf)
+            else:
+                elsewhere[path] = key, leaf
+        return {**found, **self._files(elsewhere)} if elsewhere else found
 
-    def _contents(self, missing: Mapping[str, str], files: Mapping[str, Leaf]) -> Iterator[Content]:
+    def _files(self, wanted: Mapping[str, tuple[str, Leaf]]) -> Mapping[str, Entry]:
+        """Files by their paths, with their native ids: those that the store does not know are read."""
+        known = dict(self._intake.known(list(dict.fromkeys(key for key, _ in wanted.values()))))
+        missing = {key: (path, leaf) for path, (key, leaf) in wanted.items() if key not in known}
+        known.update(zip(missing, self._intake.add(self._contents(missing)), strict=True))
+        return {path: _file(known[key], leaf) for path, (key, leaf) in wanted.items()}
+
+    def _contents(self, missing: Mapping[str, tuple[str, Leaf]]) -> Iterator[Content]:
         total = 0
-        for key, path in missing.items():
-            data = self._read(files[path].oid, path)
+        for key, (path, leaf) in missing.items():
+            data = self._read(leaf.oid, path)
             total += len(data)
             if total > self._limits.total:
                 raise Rejected(f"more than {self._limits.total >> 20} MiB of files; narrow spec.ignore", reason=FAILED)
@@ -114,17 +136,8 @@ class _Reader:
 
     def _read(self, oid: str, path: str) -> bytes:
         data = self._objects.blob(oid)
-        if len(data) > self._limits.file:
-            raise Rejected(
-                f"{listing.shown(path)}: more than {self._limits.file >> 20} MiB; leave it out with spec.ignore",
-                reason=FAILED,
-            )
-        if len(data) < LFS_POINTER and data.startswith(LFS):
-            raise Rejected(
-                f"{listing.shown(path)}: a Git LFS pointer, whose content gitopsd does not fetch; "
-                "commit the file itself, or leave it out with spec.ignore",
-                reason=FAILED,
-            )
+        if wrong := fault(data, path, self._limits):
+            raise Rejected(wrong, reason=FAILED)
         return data
 
     def _link(self, path: str, leaf: Leaf) -> Link:
@@ -134,5 +147,17 @@ class _Reader:
         return Link(target=listing.text_of(data, path))
 
 
+def fault(data: bytes, path: str, limits: Limits) -> str:
+    """Why a file may not be in an artifact; '' where it may."""
+    if len(data) > limits.file:
+        return f"{listing.shown(path)}: more than {limits.file >> 20} MiB; leave it out with spec.ignore"
+    if len(data) < LFS_POINTER and data.startswith(LFS):
+        return (
+            f"{listing.shown(path)}: a Git LFS pointer, whose content gitopsd does not fetch; "
+            "commit the file itself, or leave it out with spec.ignore"
+        )
+    return ""
+
+
 def _file(found: File, leaf: Leaf) -> File:
-    return File(digest=found.digest, size=found.size, executable=bool(leaf.mode & 0o100))
+    return replace(found, executable=True) if leaf.mode & 0o100 else found

@@ -28,9 +28,11 @@ from gitopsd_plugins.git import (
 from gitopsd_plugins.git import folder as folders
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.content import NOBODY, Guests
-from gitopsd_plugins.git.listing import Trees
+from gitopsd_plugins.git.listing import Listing, Trees
 from gitopsd_plugins.git.objects import Damaged, GitObjects
 from gitopsd_plugins.git.order import Fetched, FetchOrder, FolderOrder, ListOrder
+from gitopsd_plugins.git.packs import AtHand
+from gitopsd_plugins.git.passing import Passing
 from gitopsd_plugins.git.provenance import Subject
 from gitopsd_plugins.git.reference import FAILED, Advertised
 from gitopsd_plugins.git.submodules import Nest
@@ -94,28 +96,52 @@ def _from_server(
     if given.branch:
         bring.branch(repo, objects, given)
     tag = bring.tag(repo, objects, given) if _of_tag(given) else ""
+    passing = _passing(objects, given, intake, tag)
     if not objects.has(given.commit):
-        bring.commit(repo, objects, given)
-    return _stored(objects, given, intake, tag, guests)
+        bring.commit(repo, objects, given, passing)
+    return _stored(objects, given, intake, tag, guests, passing)
+
+
+def _passing(objects: GitObjects, given: FetchOrder, intake: Intake, tag: str) -> Passing | None:
+    """Takes the files of a first fetch on their way; None where other repositories have a say about them."""
+    if given.tree or given.submodules or given.rules.copies:
+        return None
+
+    def read(at_hand: AtHand) -> Listing:
+        objects.glance(at_hand)
+        _verified(objects, given, tag)
+        return listing.read(Trees(objects), given.commit, given.limits, given.rules.sparse)
+
+    return Passing(given, intake, read)
 
 
 def _of_tag(given: FetchOrder) -> bool:
     return given.verification is not None and given.verification.of_tag and given.ref.startswith(TAGS)
 
 
-def _stored(objects: GitObjects, given: FetchOrder, intake: Intake, tag: str, guests: Guests | None) -> Fetched | Nest:
+def _stored(
+    objects: GitObjects,
+    given: FetchOrder,
+    intake: Intake,
+    tag: str,
+    guests: Guests | None,
+    passing: Passing | None = None,
+) -> Fetched | Nest:
     verified = _verified(objects, given, tag)
     trees = Trees(objects)
     changes = difference.between(trees, given)
     if changes is not None:
         stored = content.change(objects, given, changes, intake)
         return Fetched(stored=stored, verified=verified, submodules=changes.submodules)
-    found = listing.read(trees, given.commit, given.limits, given.rules.sparse)
+    found = passing.found if passing else None
+    if found is None:
+        found = listing.read(trees, given.commit, given.limits, given.rules.sparse)
     if given.submodules and found.submodules and guests is None:
         return Nest(order=given, found=found, modules=submodules.modules_of(objects, found))
     inner = guests or NOBODY
     copied = copies.gather(given.rules.copies, {*found.leaves, *inner.entries}, given.limits, intake)
-    stored = content.put(objects, given, found, intake, inner.joined(copied))
+    there = passing.files if passing else content.NOTHING
+    stored = content.put(objects, given, found, intake, inner.joined(copied), there)
     left_out = () if given.submodules else found.submodules
     return Fetched(stored=stored, verified=verified, submodules=left_out)
 

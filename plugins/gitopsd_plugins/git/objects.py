@@ -50,11 +50,15 @@ class GitObjects:
     def __init__(self, repo: Repo) -> None:
         self.repo = repo
         self._store = repo.object_store
-        self._at_hand: AtHand = {}
+        self._at_hand = AtHand()
         self._packs: list[PackReader] = []
         for index in sorted(Path(self._store.pack_dir).glob("*.idx")):
             with suppress(OSError, MalformedPack):  # gone meanwhile, or of a form that dulwich reads, or complains of
                 self._packs.append(PackReader(index.with_suffix("")))
+
+    def glance(self, at_hand: AtHand) -> None:
+        """Objects of a pack that is still being added."""
+        self._at_hand = at_hand
 
     def take(self, kept: Kept) -> None:
         """A pack that was added to the repository just now. What is at hand of it was named by what it is."""

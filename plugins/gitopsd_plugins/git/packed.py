@@ -19,9 +19,15 @@ CHECKSUM = 20
 MAX_OBJECT = 256 << 20
 """Bytes of one object, unpacked: as much as one file may have."""
 
-NAMES = {1: b"commit", 2: b"tree", 3: b"blob", 4: b"tag"}
+COMMIT, TREE, BLOB, TAG = 1, 2, 3, 4
+NAMES = {COMMIT: b"commit", TREE: b"tree", BLOB: b"blob", TAG: b"tag"}
 _OFS_DELTA, _REF_DELTA = 6, 7
-_LONGEST_HEAD = 48
+LONGEST_HEAD = 48
+"""Bytes that are enough to tell what an object says of itself."""
+_LOOK = 4096
+"""Bytes that are looked at first: most objects end in them, and what is not used of them is copied by zlib."""
+_LONGEST_SIZES = 20
+"""Bytes of two numbers below 2^70."""
 _CHUNK = 1 << 18
 
 
@@ -41,9 +47,26 @@ class Packed(NamedTuple):
     base_name: bytes
 
 
-def head(contents: mmap.mmap, offset: int, end: int) -> Packed:
-    """What stands at this offset of a pack whose objects end at `end`. Raises `MalformedPack`."""
-    text = contents[offset : min(offset + _LONGEST_HEAD, end)]
+def at(contents: mmap.mmap, offset: int, end: int) -> tuple[Packed, bytes, int]:
+    """What stands at this offset of a pack whose objects end at `end`, what it unpacks to, and where the next one begins.
+
+    Never unpacks more than one byte beyond what an object says of itself. Raises `MalformedPack`.
+    """
+    text = contents[offset : min(offset + _LOOK, end)]
+    found = head(text, offset)
+    stream = zlib.decompressobj()
+    try:
+        made = stream.decompress(text[found.data - offset :], found.size + 1)
+        if stream.eof and len(made) == found.size:
+            return found, made, offset + len(text) - len(stream.unused_data)
+        after = max(offset + len(text), found.data) - len(stream.unconsumed_tail)
+        return found, *_continued(contents, found, after, end, stream, made)
+    except zlib.error as error:
+        raise MalformedPack("an object that cannot be unpacked") from error
+
+
+def head(text: bytes, offset: int) -> Packed:
+    """What the bytes of a pack that begin at this offset say of the object there. Raises `MalformedPack`."""
     try:
         return _head(text, offset)
     except IndexError as error:
@@ -86,25 +109,10 @@ def _back(text: bytes, at: int) -> tuple[int, int]:
     return value, at + 1
 
 
-def unpacked(contents: mmap.mmap, found: Packed, end: int) -> tuple[bytes, int]:
-    """An object's bytes, and where its compressed ones end. Never unpacks more than one byte beyond what it says."""
-    # One look at what it can take at most: what is not used of it is copied by zlib, so that it may not be the whole pack.
-    step = min(found.size + (found.size >> 10) + 64, _CHUNK)
-    stream, at = zlib.decompressobj(), found.data
-    try:
-        piece = contents[at : min(at + step, end)]
-        made = stream.decompress(piece, found.size + 1)
-        if stream.eof and len(made) == found.size:
-            return made, at + len(piece) - len(stream.unused_data)
-        return _continued(contents, found, at + len(piece) - len(stream.unconsumed_tail), end, stream, made)
-    except zlib.error as error:
-        raise MalformedPack("an object that cannot be unpacked") from error
-
-
 def _continued(
     contents: mmap.mmap, found: Packed, at: int, end: int, stream: zlib._Decompress, made: bytes
 ) -> tuple[bytes, int]:
-    """The same for an object that takes more than one look, or is not what it says."""
+    """An object that takes more than one look, or is not what it says: its bytes, and where its compressed ones end."""
     parts, size = [made], len(made)
     while not stream.eof and at < end and size <= found.size:
         piece = contents[at : min(at + _CHUNK, end)]
@@ -121,8 +129,7 @@ def _continued(
 
 def applied(base: bytes, delta: bytes) -> bytes:
     """What a difference makes of its base; the size that it says is looked at first. Raises `MalformedPack`."""
-    size, at = _number(delta, 0)
-    wanted, _ = _number(delta, at)
+    size, wanted = _sizes(delta)
     if size != len(base):
         raise MalformedPack("a difference from an object of another size")
     if wanted > MAX_OBJECT:
@@ -136,19 +143,21 @@ def applied(base: bytes, delta: bytes) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _number(delta: bytes, at: int) -> tuple[int, int]:
+def _sizes(delta: bytes) -> tuple[int, int]:
+    """The bytes of the base and of what comes out, as a difference says them."""
+    found = []
     value = shift = 0
-    while at < len(delta) and shift <= 63:
-        byte = delta[at]
+    for byte in delta[:_LONGEST_SIZES]:
         value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if not byte & 0x80:
-            return value, at
+        shift += 7
+        if byte < 0x80:
+            found.append(value)
+            if len(found) == 2:
+                return found[0], found[1]
+            value = shift = 0
     raise MalformedPack("a difference that ends early")
 
 
 def name(kind: int, data: bytes) -> bytes:
     """The 20 bytes that name an object of this kind (1 to 4) and content."""
-    digest = hashlib.sha1(b"%s %d\0" % (NAMES[kind], len(data)), usedforsecurity=False)
-    digest.update(data)
-    return digest.digest()
+    return hashlib.sha1(b"%s %d\0%s" % (NAMES[kind], len(data), data), usedforsecurity=False).digest()

@@ -1,27 +1,17 @@
-"""Reads single objects out of a pack that has an index (version 2), by their names. Nothing of it is believed.
-
-For a repository of 100,000 files this is most of what reading costs, where a pack's objects are read in its own order: the
-bases of differences are kept for a while.
-"""
+"""Reads single objects out of a pack that has an index (version 2), by their names. Nothing of it is believed."""
 
 from __future__ import annotations
 
 import mmap
 import struct
-from collections import OrderedDict
 from pathlib import Path
 
-from gitopsd_plugins.git import packed
-from gitopsd_plugins.git.packed import CHECKSUM, NAMES, MalformedPack, Packed
+from gitopsd_plugins.git.packed import CHECKSUM, MalformedPack, Packed
+from gitopsd_plugins.git.packindex import FAR, MAGIC
+from gitopsd_plugins.git.unpacking import Unpacked, Unpacking
 
-MAX_CHAIN = 10_000
-"""Differences one upon the other; git itself makes at most 4,095."""
-_MAGIC = b"\xfftOc\0\0\0\2"
-_FANOUT = len(_MAGIC)
+_FANOUT = len(MAGIC)
 _ORDER = _FANOUT + 256 * 4
-_RECENT = 16 << 20
-_WINDOW = 16 << 20
-_FAR = 1 << 31
 _FEW = 512
 """Names that are searched as one text, which costs less than to halve them further."""
 
@@ -32,15 +22,12 @@ class PackReader:
     def __init__(self, stem: Path) -> None:
         """Raises OSError for files that are not there."""
         self._index = _mapped(stem.with_suffix(".idx"))
-        self._pack = _mapped(stem.with_suffix(".pack"))
-        if self._index[:_FANOUT] != _MAGIC or len(self._index) < _ORDER:
+        self._unpacking = Unpacking(_mapped(stem.with_suffix(".pack")))
+        if self._index[:_FANOUT] != MAGIC or len(self._index) < _ORDER:
             raise MalformedPack("an index that is not of version 2")
         self._fanout = (0, *struct.unpack(">256L", self._index[_FANOUT:_ORDER]))
         self._count = self._fanout[-1]
         self._offsets = _ORDER + self._count * (CHECKSUM + 4)
-        self._end = len(self._pack) - CHECKSUM
-        self._recent: OrderedDict[int, tuple[int, bytes]] = OrderedDict()
-        self._held = self._read = 0
 
     def offset(self, name: bytes) -> int | None:
         """Where the object of this name stands; None where the pack does not hold it."""
@@ -58,30 +45,14 @@ class PackReader:
             return None
         at = first + at // CHECKSUM
         offset = self._number(self._offsets + 4 * at)
-        if offset >= _FAR:
-            far = self._offsets + 4 * self._count + 8 * (offset - _FAR)
+        if offset >= FAR:
+            far = self._offsets + 4 * self._count + 8 * (offset - FAR)
             offset = self._number(far) << 32 | self._number(far + 4)
         return offset
 
-    def read(self, offset: int) -> tuple[int, bytes]:
+    def read(self, offset: int) -> Unpacked:
         """Kind and bytes of the object that stands there. Raises KeyError for one whose base is not in the pack."""
-        chain: list[Packed] = []
-        while (known := self._recent.get(offset)) is None:
-            found = packed.head(self._pack, offset, self._end)
-            if found.kind in NAMES:
-                known = found.kind, self._unpacked(found)
-                break
-            chain.append(found)
-            if len(chain) > MAX_CHAIN:
-                raise MalformedPack("differences without an end")
-            offset = self._base(found)
-        self._remember(offset, known)
-        kind, data = known
-        while chain:
-            found = chain.pop()
-            data = packed.applied(data, self._unpacked(found))
-            self._remember(found.offset, (kind, data))
-        return kind, data
+        return self._unpacking.whole(offset, self._base)
 
     def _base(self, found: Packed) -> int:
         if not found.base_name:
@@ -90,23 +61,6 @@ class PackReader:
         if offset is None:
             raise KeyError(found.base_name)
         return offset
-
-    def _unpacked(self, found: Packed) -> bytes:
-        data, after = packed.unpacked(self._pack, found, self._end)
-        self._read += after - found.offset
-        if self._read > _WINDOW:
-            self._pack.madvise(mmap.MADV_DONTNEED)
-            self._read = 0
-        return data
-
-    def _remember(self, offset: int, known: tuple[int, bytes]) -> None:
-        if offset in self._recent or len(known[1]) > _RECENT // 4:
-            return
-        self._recent[offset] = known
-        self._held += len(known[1])
-        while self._held > _RECENT:
-            _, (_, dropped) = self._recent.popitem(last=False)
-            self._held -= len(dropped)
 
     def _names(self, first: int, last: int) -> bytes:
         return self._index[_ORDER + first * CHECKSUM : _ORDER + last * CHECKSUM]

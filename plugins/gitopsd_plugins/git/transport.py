@@ -30,6 +30,7 @@ from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.objects import GitObjects
 from gitopsd_plugins.git.order import Malformed, Refused, Remote
 from gitopsd_plugins.git.packed import MalformedPack
+from gitopsd_plugins.git.packs import Passing
 from gitopsd_plugins.git.reference import FAILED, PEELED, Advertised
 
 MAX_REDIRECTS = 5
@@ -50,7 +51,15 @@ class Connection:
             return _advertised(found.refs)
 
     def fetch(
-        self, target: GitObjects, wants: Sequence[str], *, haves: Sequence[str], depth: int | None, ref: str, limit: int
+        self,
+        target: GitObjects,
+        wants: Sequence[str],
+        *,
+        haves: Sequence[str],
+        depth: int | None,
+        ref: str,
+        limit: int,
+        passing: Passing | None = None,
     ) -> None:
         """Bring commits into `target`, whose commits `haves` the server need not send again.
 
@@ -72,7 +81,8 @@ class Connection:
                     )
                     file.flush()
                     if pack.stat().st_size:  # nothing came where nothing is missing
-                        target.take(packs.keep(pack, lambda name: repo.object_store.get_raw(RawObjectID(name))))
+                        lookup = repo.object_store.get_raw
+                        target.take(packs.keep(pack, lambda name: lookup(RawObjectID(name)), passing))
                 finally:
                     pack.unlink(missing_ok=True)
         repo.update_shallow(result.new_shallow, result.new_unshallow)

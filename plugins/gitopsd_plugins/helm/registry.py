@@ -35,8 +35,9 @@ class Registry:
 
     async def version(self, name: str, wanted: str, repository: Repository, ctx: Context, timeout: float) -> str:
         """The version that satisfies `wanted` now: one HEAD for an exact one, else one list of tags."""
-        key = (await self.opened(name, repository, ctx, timeout), wanted, ctx.http.proxies)
-        return await self._polls.join(key, partial(self._newest, name, wanted, repository, ctx, timeout))
+        with self._polls.coming() as comer:
+            key = (await self.opened(name, repository, ctx, timeout), wanted, ctx.http.proxies)
+            return await comer.join(key, partial(self._newest, name, wanted, repository, ctx, timeout))
 
     async def opened(
         self, name: str, repository: Repository, ctx: Context, timeout: float

@@ -72,11 +72,12 @@ class RepositorySource:
     async def poll(self, intent: SourceIntent, ctx: Context) -> Revision:
         """As `resolve`, for an object that nobody declared: its errors do not name it."""
         repository: Repository = intent.spec
-        login = await web.login(repository, ctx)
         file = _file(intent, ctx)
-        known = await _known(file)
-        key = (repository.index, login, ctx.http.proxies, known)
-        there, saved = await self._polls.join(key, partial(_polled, file, login, known, intent, ctx))
+        with self._polls.coming() as comer:
+            login = await web.login(repository, ctx)
+            known = await _known(file)
+            key = (repository.index, login, ctx.http.proxies, known)
+            there, saved = await comer.join(key, partial(_polled, file, login, known, intent, ctx))
         if saved.status == web.UNCHANGED and known is not None:
             cache.used(file, _note(file))
             return Revision(digest=known.digest)

@@ -40,12 +40,12 @@ async def of(client: Client, discovery: Discovery, actor: Actor, live: Live) -> 
 
 
 async def _listed(client: Client, actor: Actor, resource: Resource, namespace: str) -> Iterable[Live]:
-    listing = await pages.read(client, resource.path(namespace), {}, accept=METADATA_LIST)
+    listing = await pages.read(
+        client, resource.path(namespace), {}, lambda body: lives.of(body, resource, actor), accept=METADATA_LIST
+    )
     if listing.refusal is not None:
         return () if listing.refusal.status in {404, 405} else (_unlisted(resource, namespace),)
-    return [
-        live for live in (lives.of(body, resource, actor) for body in listing.items) if not _is_housekeeping(live.id)
-    ]
+    return [live for live in listing.items if not _is_housekeeping(live.id)]
 
 
 def _one_version_each(discovery: Discovery) -> Iterable[Resource]:

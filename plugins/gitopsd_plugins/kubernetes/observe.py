@@ -61,11 +61,13 @@ async def every(client: Client, discovery: Discovery, kind: tuple[str, str, str]
     resource = await discovery.find(group, name, version)
     if resource is None:
         return ()
-    listing = await pages.read(client, resource.path(), {})
+    envelope = {"apiVersion": resource.api_version, "kind": resource.kind}
+    listing = await pages.read(
+        client, resource.path(), {}, lambda item: {**envelope, **item, "metadata": _plain(item["metadata"])}
+    )
     if listing.refusal is not None:
         raise refusal.error(listing.refusal, f"{resource.plural}.{group} could not be listed")
-    envelope = {"apiVersion": resource.api_version, "kind": resource.kind}
-    return [{**envelope, **item, "metadata": _plain(item["metadata"])} for item in listing.items]
+    return listing.items
 
 
 def _plain(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -74,44 +76,52 @@ def _plain(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
 
 async def _by_resource(discovery: Discovery, ids: Collection[Versioned]) -> Mapping[Resource, set[ResourceId]]:
     """Ids by the resource to read them from; those of a kind that the server does not have cannot exist."""
-    groups: dict[Resource, set[ResourceId]] = {}
+    kinds: dict[tuple[str, str, str], set[ResourceId]] = {}
     for it, version in ids:
-        resource = await discovery.find(it.group, it.kind, version) or discovery.kinds.find(it.group, it.kind)
+        kinds.setdefault((it.group, it.kind, version), set()).add(it)
+    groups: dict[Resource, set[ResourceId]] = {}
+    for (group, kind, version), some in kinds.items():
+        resource = await discovery.find(group, kind, version) or discovery.kinds.find(group, kind)
         if resource is not None:
-            groups.setdefault(resource, set()).add(it)
+            groups.setdefault(resource, set()).update(some)
     return groups
 
 
 async def _listed(
     client: Client, resource: Resource, actor: Actor, namespaces: Iterable[str]
 ) -> Mapping[ResourceId, Live]:
+    async def of(namespace: str) -> Listing[Live]:
+        return await pages.read(client, resource.path(namespace), params, lambda body: lives.of(body, resource, actor))
+
     params = {"labelSelector": owner.selector(actor.instance)}
-    listing = await pages.read(client, resource.path(), params)
+    listing = await of("")
     listings = [listing]
     if listing.refusal is not None and listing.refusal.status == 403 and resource.namespaced:
-        listings = [await pages.read(client, resource.path(namespace), params) for namespace in sorted(namespaces)]
-    listed = (lives.of(body, resource, actor) for listing in listings for body in listing.items)
-    return {live.id: live for live in listed}
+        listings = [await of(namespace) for namespace in sorted(namespaces)]
+    return {live.id: live for listing in listings for live in listing.items}
 
 
 async def _present(client: Client, resource: Resource, wanted: Collection[ResourceId]) -> set[ResourceId]:
     """Which of these are there, by lists of metadata: at first contact that is one list instead of a read per object."""
+
+    def id_of(body: Body) -> ResourceId:
+        metadata = body.get("metadata") or {}
+        return resource.id(metadata.get("namespace", ""), metadata.get("name", ""))
+
+    async def of(namespace: str) -> Listing[ResourceId]:
+        return await pages.read(client, resource.path(namespace), {}, id_of, accept=METADATA_LIST)
+
     namespaces = {it.namespace for it in wanted}
     if len(namespaces) > _FEW or not resource.namespaced:
-        listing = await pages.read(client, resource.path(), {}, accept=METADATA_LIST)
+        listing = await of("")
         if listing.refusal is None:
-            return _ids(resource, listing)
+            return set(listing.items)
     if not resource.namespaced:
         return set(wanted)
-    listings = [await pages.read(client, resource.path(name), {}, accept=METADATA_LIST) for name in sorted(namespaces)]
+    listings = [await of(name) for name in sorted(namespaces)]
     if any(listing.refusal is not None for listing in listings):
         return set(wanted)  # not allowed to list: they are read one by one
-    return {it for listing in listings for it in _ids(resource, listing)}
-
-
-def _ids(resource: Resource, listing: Listing) -> set[ResourceId]:
-    metadata = (body.get("metadata") or {} for body in listing.items)
-    return {resource.id(each.get("namespace", ""), each.get("name", "")) for each in metadata}
+    return {it for listing in listings for it in listing.items}
 
 
 async def _read_each(

@@ -52,14 +52,15 @@ class Records:
 
     async def read_all(self) -> Sequence[Inventory]:
         """All records of this instance."""
-        listing = await pages.read(self._client, self._path(), {"labelSelector": _selector(self._actor.instance)})
+        only = {"labelSelector": _selector(self._actor.instance)}
+        listing = await pages.read(self._client, self._path(), only, lambda body: (body["metadata"]["name"], body))
         if listing.refusal is not None:
             if listing.refusal.status == 404:
                 return ()
             raise refusal.error(
                 listing.refusal, f"the inventories in namespace {self._actor.namespace} could not be listed"
             )
-        found = {body["metadata"]["name"]: body for body in listing.items}
+        found = dict(listing.items)
         heads = [body for body in found.values() if "format" in (body.get("data") or {})]
         for name in (head["metadata"]["name"] for head in heads):
             self._parts[name] = frozenset(part for part in found if _is_part(part, name))

@@ -101,19 +101,19 @@ class Watch:
         await self._tell(Seen(broken=True, namespace=self.namespace))
 
     async def _list(self) -> None:
-        listing = await pages.read(self.client, self._path, self.selector)
+        listing = await pages.read(self.client, self._path, self.selector, self._live)
         unserved = listing.refusal is not None and listing.refusal.status == 404
         if listing.refusal is not None and not unserved:
             raise self._refused(listing.refusal)
-        found = [lives.of(body, self.resource, self.actor) for body in listing.items]
         if self._told:
             await self._tell(Seen(relist=True, namespace=self.namespace))
-        for live in found:
+        for live in listing.items:
             await self._tell(Seen(id=live.id, live=live))
-        missing = self._known - {live.id for live in found}
+        found = {live.id for live in listing.items}
+        missing = self._known - found
         if self.expected is not None and not found:
             missing = {self.expected}
-        self._known = {live.id for live in found}
+        self._known = found
         self._told = True
         for it in missing:
             await self._decide(it)
@@ -146,13 +146,16 @@ class Watch:
         self._version = (body.get("metadata") or {}).get("resourceVersion") or self._version
         if event.get("type") == "BOOKMARK":
             return
-        live = lives.of(body, self.resource, self.actor)
+        live = self._live(body)
         if event.get("type") == "DELETED":
             self._known.discard(live.id)
             await self._decide(live.id)
         else:
             self._known.add(live.id)
             await self._tell(Seen(id=live.id, live=live))
+
+    def _live(self, body: Body) -> Live:
+        return lives.of(body, self.resource, self.actor)
 
     async def _decide(self, it: ResourceId) -> None:
         """Gone, or only out of the selector's sight?"""

@@ -225,7 +225,8 @@ def _objects(entry: str, loader: Loader) -> list[Resource] | None:
     What an URL leads to is a file if objects are in it. If not, a repository may still be meant, as kustomize has it.
     """
     if not address.is_url(entry):
-        return documents.read(loader.read(entry), loader.shown(entry)) if entry and loader.is_file(entry) else None
+        content = loader.content(entry) if entry else None
+        return None if content is None else documents.read(content, loader.shown(entry))
     repository = address.repository(entry)
     if repository is None:
         return documents.read(loader.read(entry), loader.shown(entry))

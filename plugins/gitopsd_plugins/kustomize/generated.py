@@ -6,7 +6,7 @@ objects fails the build, as in Flux; an empty folder builds to nothing.
 
 from __future__ import annotations
 
-from gitopsd.plugin import Folder, Tree
+from gitopsd.plugin import Entry, File, Folder, Tree
 from gitopsd_plugins.kustomize.kustomization import NAMES, Kustomization
 
 MAX_FOLDERS = 20_000
@@ -36,9 +36,14 @@ def _scanned(tree: Tree, base: str, below: str, budget: list[int]) -> list[str]:
                 found.append(path)
             else:
                 found.extend(_scanned(tree, base, path, budget))
-        elif name.endswith((".yaml", ".yml")) and hasattr(tree.find(_joined(base, path)), "size"):
+        elif name.endswith((".yaml", ".yml")) and _is_file(entry, tree, _joined(base, path)):
             found.append(path)
     return found
+
+
+def _is_file(entry: Entry, tree: Tree, path: str) -> bool:
+    """What is listed as a file is one (the build reads it, and so records it); a link may lead to one."""
+    return isinstance(entry, File) or isinstance(tree.find(path), File)
 
 
 def _joined(folder: str, name: str) -> str:

@@ -22,6 +22,8 @@ Place = tuple[dict[str, Any], str]
 def find(data: bytes | str, documents: Sequence[yaml.Document]) -> list[tuple[Place, Fact]]:
     """The places, map and key, of lists whose merging a comment describes."""
     content = data.encode() if isinstance(data, str) else data
+    if b"x-kubernetes-patch-" not in content:
+        return []
     found: list[tuple[Place, Fact]] = []
     comments = {content.count(b"\n", 0, m.start()) + 1: m[1] for m in _COMMENT.finditer(content)}
     for index, document in enumerate(documents if 0 < len(comments) <= MAX_HINTS else ()):

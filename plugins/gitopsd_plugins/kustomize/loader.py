@@ -70,9 +70,17 @@ class Loader:
         path = self.path(relative)
         if self.restricted:
             self._restrict(path)
-        if not self.is_file(relative):
+        data = self.tree.content(path, sealed=sealed)
+        if data is None:
             raise Rejected(f"{self.shown(relative)}: no such file")
-        return self.tree.read(path, sealed=sealed)
+        return data
+
+    def content(self, relative: str) -> bytes | None:
+        """The bytes of a file of this tree; None for what names none. Raises `Rejected` for one that may not be read."""
+        path = self.path(relative)
+        if self.restricted and self.is_file(relative):
+            self._restrict(path)
+        return self.tree.content(path)
 
     def fetched(self, url: str) -> bytes | None:
         """The bytes of a file at an URL; None where nothing is. Raises `Rejected` where nothing may be fetched."""

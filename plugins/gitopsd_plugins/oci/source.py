@@ -55,11 +55,11 @@ class OciSource:
         wanted = repository.wanted
         if wanted.digest:
             return Revision(digest=wanted.digest)
-        with _named(intent.ref):
-            timeout = intent.timeout.total_seconds()
+        timeout = intent.timeout.total_seconds()
+        with _named(intent.ref), self._polls.coming() as comer:
             way, routed = await self._way(repository, ctx, timeout)
             key = (repository.place, way, routed.http.proxies, wanted)
-            return await self._polls.join(key, partial(self._newest, repository, way, routed, timeout))
+            return await comer.join(key, partial(self._newest, repository, way, routed, timeout))
 
     async def fetch(self, intent: SourceIntent, revision: Revision, base: Artifact | None, ctx: Context) -> Stored:
         """Check who signed it, where that is asked for, then bring the layer's files into the store."""

@@ -38,19 +38,18 @@ def apply(cluster: Cluster, call: Call) -> Written:
     """A server-side apply: creates the object where there is none. Raises `Refused`."""
     resource, target = call.resource, call.target
     stated = bodies.stated(call)
-    if stated["metadata"].get("managedFields") is not None:
+    if _metadata(stated).get("managedFields") is not None:
         raise status.bad_request("metadata.managedFields must be nil")
     stored = cluster.store.get(resource.key, (target.namespace, target.name))
-    if stored is None or stated["metadata"].get("name"):  # what is there has a name already
-        creation.check_name(call, stated)
     if stored is None:
         return _create_applied(cluster, call, stated)
-    creation.check_preconditions(call, stored, {"resourceVersion": stated["metadata"].get("resourceVersion")})
     live = conversion.converted(stored.body, resource)
     held = owners.read(live["metadata"].get("managedFields")) or _unmanaged(cluster, call, live)
     write = creation.write_of(cluster, call)
     merged, held = _applied(live, held, stated, call, write)
     body = bodies.read_applied(call, merged, stated)
+    creation.check_name(call, body)
+    creation.check_preconditions(call, stored, {"resourceVersion": stated["metadata"].get("resourceVersion")})
     new = prepare.changed(resource, live, creation.complete(resource, body), target.subresource)
     return writes.commit(cluster, call, stored, new, held)
 
@@ -59,19 +58,34 @@ def _unmanaged(cluster: Cluster, call: Call, live: Json) -> Sequence[Owner]:
     """An object whose owners were forgotten belongs to `before-first-apply`, so that an apply cannot take it silently."""
     write = replace(creation.write_of(cluster, call), manager="before-first-apply")
     schema = call.resource.schema
-    return server_side.update(filling.skeleton(schema), (), live, schema, write)
+    if found := server_side.update(filling.skeleton(schema), (), live, schema, write):
+        return found
+    try:
+        owned.of(live, schema)
+    except owned.Untyped as error:
+        what = f"({call.target.namespace}/{call.target.name}; {call.resource.kind_text})"
+        why = f"failed to convert new object {what} to smd typed: {error}"
+        raise status.Refused(500, "", f"failed to create manager for existing fields: {why}") from error
+    return found
 
 
 def _create_applied(cluster: Cluster, call: Call, stated: Json) -> Written:
     resource, target = call.resource, call.target
     if target.subresource and resource.key not in strategies.CREATED_BY_UPDATE:
         raise status.not_found(resource.group, resource.plural, target.name)
+    merged, held = _applied(filling.skeleton(resource.schema), (), stated, call, creation.write_of(cluster, call))
+    body = bodies.read_applied(call, merged, stated)
+    creation.check_name(call, body)
     if uid := stated["metadata"].get("uid"):
         cause = causes.wrong("metadata.uid", uid, "field is immutable")
         raise status.invalid(resource.group, resource.kind, target.name, [cause])
-    creation.check_namespace(cluster, call, target.name)
-    merged, held = _applied(filling.skeleton(resource.schema), (), stated, call, creation.write_of(cluster, call))
-    return creation.store(cluster, call, creation.named(call, bodies.read_applied(call, merged, stated)), held)
+    return creation.store(cluster, call, creation.named(call, body), held)
+
+
+def _metadata(stated: Json) -> Json:
+    """The metadata of a manifest whose types were not looked at yet."""
+    found = stated["metadata"]
+    return found if isinstance(found, dict) else {}
 
 
 def _applied(live: Json, held: Sequence[Owner], stated: Json, call: Call, write: Write) -> tuple[Json, Sequence[Owner]]:
@@ -80,7 +94,8 @@ def _applied(live: Json, held: Sequence[Owner], stated: Json, call: Call, write:
         changed, after = _merged(live, held, stated, call.resource.schema, write)
         return (last_applied.renewed(changed, stated) if write.manager == last_applied.MANAGER else changed), after
     except owned.Untyped as error:
-        namespace, name = stated["metadata"].get("namespace", ""), stated["metadata"].get("name", "")
+        found = _metadata(stated)
+        namespace, name = (each if isinstance(each := found.get(key), str) else "" for key in ("namespace", "name"))
         what = f"({namespace}/{name}; {call.resource.kind_text})"
         raise status.Refused(500, "", f"failed to create typed patch object {what}: {error}") from error
     except Conflicts as error:

@@ -13,7 +13,7 @@ from functools import reduce
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gitopsd_plugins.sandbox import fields, merge, owned
+from gitopsd_plugins.sandbox import elements, fields, merge, owned
 from gitopsd_plugins.sandbox.compare import Difference, compare
 from gitopsd_plugins.sandbox.fields import FieldSet
 from gitopsd_plugins.sandbox.owners import Owner
@@ -100,8 +100,11 @@ def _kept_time(mine: Owner | None) -> str:
 
 
 def update(live: Json, owners: Sequence[Owner], new: Json, schema: Schema, write: Write) -> tuple[Owner, ...]:
-    """The owners after any write but an apply turned `live` into `new`."""
-    difference = compare(live, new, schema)
+    """The owners after any write but an apply turned `live` into `new`; nobody, where an item of a list has no name."""
+    try:
+        difference = compare(live, new, schema)
+    except elements.Unnamed:
+        return ()
     kept = _dispossessed(owners, difference, force=True)
     taken = _tidy(difference.changed, write.reset)
     if not taken:

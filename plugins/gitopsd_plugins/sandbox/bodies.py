@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from gitopsd_plugins.sandbox import status
+from gitopsd_plugins.sandbox import identity, manifest, status
 from gitopsd_plugins.sandbox.call import Call
 from gitopsd_plugins.sandbox.decoding import Reader, WrongType, json_type
-from gitopsd_plugins.sandbox.manifest import YamlError, load_json, load_yaml, repeated_key
+from gitopsd_plugins.sandbox.manifest import YamlError, header, load_json, load_yaml, repeated_key, syntax
 from gitopsd_plugins.sandbox.resources import Resource
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.store import encode
@@ -27,20 +27,24 @@ BODY_LIMIT = 3 * 1024 * 1024
 
 def document(call: Call) -> Json:
     """The object of a create or update. Raises `Refused`."""
-    kind = call.resource.kind
     try:
         value = _loaded(call)
     except (msgspec.DecodeError, YamlError) as error:
-        shown = call.body[:200].decode(errors="replace")
-        why = f"couldn't get version/kind; json parse error: {error} ({shown})"
-        raise status.bad_request(f"the object provided is unrecognized (must be of type {kind}): {why}") from error
+        raise identity.unrecognized(call, _unread(call, error)) from error
+    if value is None:
+        value = {}
     if not isinstance(value, dict):
-        why = f"couldn't get version/kind; json parse error: json: cannot unmarshal {json_type(value)} into Go value"
-        raise status.bad_request(f"the object provided is unrecognized (must be of type {kind}): {why}")
+        raise identity.unrecognized(call, header(value))
     if _validation(call) != "Ignore" and "json" in call.content_type:
         _tell_repeated(call)
-    _check_kind(call.resource, value)
+    identity.check(call, value)
     return _with_metadata(call.resource, value)
+
+
+def _unread(call: Call, error: Exception) -> str:
+    if call.content_type == PROTOBUF:
+        return str(error)
+    return f"couldn't get version/kind; json parse error: {syntax(error, call.body)}"
 
 
 def _loaded(call: Call) -> Any:
@@ -72,31 +76,13 @@ def _tell_repeated(call: Call) -> None:
     raise status.bad_request(f'{kind} in version "{call.resource.version}" cannot be handled as a {kind}: {why}')
 
 
-def _check_kind(resource: Resource, value: Json) -> None:
-    for name in ("apiVersion", "kind"):
-        if not isinstance(value.get(name, ""), str | None):
-            told = f"json: cannot unmarshal {json_type(value[name])} into Go struct field .{name} of type string"
-            why = f"couldn't get version/kind; json parse error: {told}"
-            raise status.bad_request(f"the object provided is unrecognized (must be of type {resource.kind}): {why}")
-    kind, version = value.get("kind") or resource.kind, value.get("apiVersion") or resource.api_version
-    if kind != resource.kind or version.rpartition("/")[0] != resource.group:
-        shown = version.rpartition("/")[2]
-        package = version.rpartition("/")[0].partition(".")[0] or "core"
-        why = f"converting ({shown}.{kind}) to ({package}.{resource.kind}): unknown conversion"
-        why = f'{kind} in version "{shown}" cannot be handled as a {resource.kind}: {why}'
-        raise status.bad_request(why)
-    if version != resource.api_version:
-        why = (
-            f"the API version in the data ({version}) does not match the expected API version ({resource.api_version})"
-        )
-        raise status.bad_request(why)
-
-
 def _with_metadata(resource: Resource, value: Json) -> Json:
-    metadata = value.get("metadata")
-    if not isinstance(metadata, dict):
-        metadata = {}
-    return {**value, "apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
+    return {
+        **value,
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
+        "metadata": {} if value.get("metadata") is None else value["metadata"],
+    }
 
 
 def read(call: Call, value: Json) -> Json:
@@ -121,6 +107,8 @@ def typed(resource: Resource, value: Json) -> tuple[Json, Sequence[str]]:
         return reader.read(value, resource.schema), reader.unknown
     content = {name: item for name, item in value.items() if name != "metadata"}
     inner = Reader("ObjectMeta")
+    if not isinstance(value["metadata"], dict):
+        raise WrongType(f"json: cannot unmarshal {json_type(value['metadata'])} into Go value of type v1.ObjectMeta")
     metadata = inner.read(value["metadata"], resource.schema.fields["metadata"])
     body = {**reader.read(content, resource.schema), "metadata": metadata}
     return body, [*reader.unknown, *(f"metadata.{path}" for path in inner.unknown)]
@@ -151,21 +139,22 @@ def read_patched(call: Call, value: Json) -> Json:
     try:
         body, unknown = typed(call.resource, value)
     except WrongType as error:
-        why = f"{_shown(call, value)}: {'error decoding from json: ' if _is_strategic(call) else ''}{error}"
-        raise refuse_patched(call, why) from error
+        why = error.restored if is_strategic(call) else str(error)
+        raise refuse_patched(call, f"{_shown(call, value)}: {why}") from error
     if unknown and _validation(call) == "Strict":
         raise refuse_patched(call, f"{_shown(call, value)}: strict decoding error: {_listed(unknown)}")
     warn(call, unknown)
     return body
 
 
-def _is_strategic(call: Call) -> bool:
-    return call.content_type == "application/strategic-merge-patch+json"
+def is_strategic(call: Call) -> bool:
+    """Whether the request is a strategic merge patch."""
+    return call.content_type == manifest.STRATEGIC
 
 
 def _shown(call: Call, value: Json) -> str:
     """What a message shows of a patch that is refused: the patch as Go prints it, or the whole object."""
-    return encode(go(patch(call))).decode() if _is_strategic(call) else quoted(value)
+    return encode(go(patch(call))).decode() if is_strategic(call) else quoted(value)
 
 
 def read_applied(call: Call, value: Json, stated: Json) -> Json:
@@ -174,7 +163,7 @@ def read_applied(call: Call, value: Json, stated: Json) -> Json:
         body, unknown = typed(call.resource, value)
     except WrongType as error:
         kind = call.resource.kind_text
-        why = f"unable to convert unstructured object to {kind}: error decoding from json: {error}"
+        why = f"unable to convert unstructured object to {kind}: {error.restored}"
         what = f"{stated['metadata'].get('namespace', '')}/{stated['metadata'].get('name', '')}; {kind}"
         message = f"failed to convert new object ({what}) to proper version: {why}"
         raise status.Refused(500, "", message) from error
@@ -192,10 +181,12 @@ def patch(call: Call) -> Any:
     try:
         return load_json(call.body)
     except msgspec.DecodeError as error:
-        ends = "truncated" in str(error)
-        raise status.bad_request(
-            "unexpected end of JSON input" if ends else f"error decoding patch: {error}"
-        ) from error
+        raise refuse_patch(call, syntax(error, call.body)) from error
+
+
+def refuse_patch(call: Call, why: str) -> status.Refused:
+    """400 for a patch that is none."""
+    return status.bad_request(why if is_strategic(call) else f"error decoding patch: {why}")
 
 
 def stated(call: Call) -> Json:
@@ -204,16 +195,13 @@ def stated(call: Call) -> Json:
         value = load_yaml(call.body)
     except YamlError as error:
         raise status.bad_request(f"error decoding YAML: {error}") from error
+    if value is None:
+        value = {}
     if not isinstance(value, dict):
-        raise status.bad_request("error decoding YAML: the document is not an object")
-    resource = call.resource
-    if "apiVersion" not in value or "kind" not in value:
-        missing = "apiVersion" if "apiVersion" not in value else "kind"
-        raise status.bad_request(f"Object '{missing}' is missing in 'unstructured object has no {missing}'")
-    if value["kind"] != resource.kind or value["apiVersion"] != resource.api_version:
-        group, _, version = str(value["apiVersion"]).rpartition("/")
-        raise status.bad_request(f"invalid object type: {group}/{version}, Kind={value['kind']}")
-    return _with_metadata(resource, value)
+        why = f"json: cannot unmarshal {json_type(value)} into Go value of type map[string]interface {{}}"
+        raise status.bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {why}")
+    identity.check_applied(call.resource, value)
+    return _with_metadata(call.resource, value)
 
 
 def decoded(call: Call) -> Json:

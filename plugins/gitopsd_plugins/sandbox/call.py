@@ -5,16 +5,15 @@ It knows URLs and options as the API server reads them, and refuses what no hand
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from msgspec import Struct, field
 
-from gitopsd_plugins.sandbox import status
-from gitopsd_plugins.sandbox.decoding import json_type
-from gitopsd_plugins.sandbox.manifest import load_json
+from gitopsd_plugins.sandbox import negotiation, status
+from gitopsd_plugins.sandbox.negotiation import Form
 from gitopsd_plugins.sandbox.resources import Resource, Resources
-from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.user import User
 
 APPLY_TYPES = ("application/apply-patch+yaml", "application/apply-patch+cbor")
@@ -52,6 +51,11 @@ class Call(Struct, frozen=True, kw_only=True):
     def resource(self) -> Resource:
         """The resource in the version that the URL names."""
         return self.target.resource
+
+    @property
+    def form(self) -> Form:
+        """The form of the answer; `negotiation.checked` has refused what there is not."""
+        return negotiation.form(self.accept) or negotiation.PLAIN
 
     @property
     def dry_run(self) -> bool:
@@ -117,7 +121,7 @@ def verb(method: str, target: Target, query: Mapping[str, str]) -> str:
         raise status.no_such_resource()
     if not target.name:
         found = _COLLECTION_VERBS.get(method, "")
-        if found == "list" and query.get("watch", "false") in ("true", "1"):
+        if found == "list" and flag(query, "watch"):
             found = "watch"
         everywhere = target.resource.namespaced and not target.namespace and "list" in target.resource.verbs
         if everywhere and found in ("create", "deletecollection"):
@@ -132,16 +136,16 @@ def verb(method: str, target: Target, query: Mapping[str, str]) -> str:
     return found
 
 
+_OPTIONS = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
+
+
 def check_options(call: Call) -> None:
-    """Refuse unknown values of options that every write has."""
-    kind = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}.get(
-        call.verb, "DeleteOptions"
-    )
-    causes = []
+    """Refuse unknown values of options that every write but a deletion has."""
+    if (kind := _OPTIONS.get(call.verb)) is None:
+        return
+    causes: list[status.Cause] = []
     dry_run, validation = call.query.get("dryRun", "All"), call.query.get("fieldValidation", "")
-    if len(call.query.get("fieldManager", "")) > LONGEST_MANAGER:
-        told = f"Too long: may not be more than {LONGEST_MANAGER} bytes"
-        causes.append(status.Cause("fieldManager", "FieldValueTooLong", told))
+    causes.extend(_manager_causes(call.query.get("fieldManager", "")))
     if dry_run != "All":
         message = f'Unsupported value: [{msgspec.json.encode(dry_run).decode()}]: supported values: "All"'
         causes.append(status.Cause("dryRun", "FieldValueNotSupported", message))
@@ -154,6 +158,19 @@ def check_options(call: Call) -> None:
         raise status.invalid("meta.k8s.io", kind, "", causes)
 
 
+def _manager_causes(manager: str) -> Iterator[status.Cause]:
+    if len(manager.encode(errors="replace")) > LONGEST_MANAGER:
+        told = f"Too long: may not be more than {LONGEST_MANAGER} bytes"
+        yield status.Cause("fieldManager", "FieldValueTooLong", told)
+    shown = msgspec.json.encode(manager).decode().replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    place = 0
+    for sign in manager:
+        if not sign.isprintable():
+            told = f"Invalid value: {shown}: invalid character U+{ord(sign):04X} (at position {place})"
+            yield status.Cause("fieldManager", "FieldValueInvalid", told)
+        place += len(sign.encode(errors="replace"))
+
+
 def _patch_causes(call: Call) -> list[status.Cause]:
     if call.is_apply() and not call.query.get("fieldManager"):
         return [status.Cause("fieldManager", "FieldValueRequired", "Required value: is required for apply patch")]
@@ -163,47 +180,20 @@ def _patch_causes(call: Call) -> list[status.Cause]:
 
 
 def flag(query: Mapping[str, str], name: str) -> bool:
-    """A boolean option."""
-    return query.get(name, "").lower() in ("true", "1")
+    """A boolean option, which is set by whatever is not a word for no."""
+    return query.get(name, "false").lower() not in ("false", "0")
 
 
 def whole(query: Mapping[str, str], name: str) -> int:
     """A numeric option, 0 when absent. Raises `Refused`."""
     text = query.get(name, "")
-    if text and not text.isdigit():
+    if not text:
+        return 0
+    if not _WHOLE.fullmatch(text):
         raise status.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
-    return int(text or 0)
+    if not -(2**63) <= (number := int(text)) < 2**63:
+        raise status.bad_request(f'strconv.ParseInt: parsing "{text}": value out of range')
+    return number
 
 
-_DELETE_OPTIONS: tuple[tuple[str, tuple[type, ...], str], ...] = (
-    ("gracePeriodSeconds", (int,), "int64"),
-    ("preconditions", (dict,), "v1.Preconditions"),
-    ("propagationPolicy", (str,), "v1.DeletionPropagation"),
-    ("orphanDependents", (bool,), "bool"),
-    ("dryRun", (list,), "[]string"),
-)
-
-
-def _check_delete_options(found: Json) -> None:
-    for name, types, wanted in _DELETE_OPTIONS:
-        value = found.get(name)
-        if value is not None and (not isinstance(value, types) or (isinstance(value, bool) and bool not in types)):
-            told = (
-                f"json: cannot unmarshal {json_type(value)} into Go struct field DeleteOptions.{name} of type {wanted}"
-            )
-            raise status.bad_request(told)
-
-
-def options(call: Call) -> Json:
-    """The DeleteOptions of a request: its body, else its query. Raises `Refused`."""
-    found: Json = {}
-    if call.body:
-        try:
-            decoded = load_json(call.body)
-        except msgspec.DecodeError as error:
-            raise status.bad_request(f"couldn't decode the delete options: {error}") from error
-        found = decoded if isinstance(decoded, dict) else {}
-        _check_delete_options(found)
-    if "propagationPolicy" in call.query:
-        found = {"propagationPolicy": call.query["propagationPolicy"], **found}
-    return found
+_WHOLE = re.compile(r"[+-]?[0-9]{1,40}")

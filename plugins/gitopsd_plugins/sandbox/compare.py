@@ -26,7 +26,7 @@ class Difference(Struct, frozen=True):
 
 
 def compare(old: Json, new: Json, schema: Schema) -> Difference:
-    """The difference between two objects of one type."""
+    """The difference between two objects of one type. Raises `elements.Unnamed` where an item of a list cannot be told from others."""
     changed: FieldSet = {}
     removed: FieldSet = {}
     _maps(old, new, schema, changed, removed)
@@ -107,11 +107,8 @@ def _lists(old: list[Any], new: list[Any], schema: Schema, changed: FieldSet, re
 
 def _items(items: list[Any], schema: Schema) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
-    for index, item in enumerate(items):
-        try:
-            found.setdefault(elements.of(item, schema), []).append(item)
-        except elements.Unnamed:
-            found[f"i:{index}"] = [item]
+    for item in items:
+        found.setdefault(elements.of(item, schema), []).append(item)
     return found
 
 

@@ -24,7 +24,7 @@ from gitopsd_plugins.sandbox import (
     validation,
 )
 from gitopsd_plugins.sandbox.apply import Paths, Write
-from gitopsd_plugins.sandbox.call import Call
+from gitopsd_plugins.sandbox.call import Call, flag
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.owners import Owner
 from gitopsd_plugins.sandbox.resources import Resource
@@ -41,11 +41,10 @@ NAME_LIMIT = 63
 
 def create(cluster: Cluster, call: Call) -> Written:
     """A POST to a collection. Raises `Refused`."""
-    body = bodies.document(call)
+    body = bodies.read(call, bodies.document(call))
     if body["metadata"].get("resourceVersion"):
         raise status.Refused(500, "", "resourceVersion should not be set on objects to be created")
-    body = named(call, bodies.read(call, body))
-    return store(cluster, call, body, None)
+    return store(cluster, call, named(call, body), None)
 
 
 def named(call: Call, body: Json) -> Json:
@@ -135,7 +134,7 @@ def write_of(cluster: Cluster, call: Call) -> Write:
         manager=call.manager,
         version=call.resource.api_version,
         subresource=call.target.subresource,
-        force=call.query.get("force") == "true",
+        force=flag(call.query, "force"),
         time=cluster.now() if call.target.subresource != "scale" else "",
         reset=_reset(call),
     )
@@ -159,10 +158,10 @@ def with_owners(body: Json, held: Sequence[Owner]) -> Json:
 def check_name(call: Call, body: Json) -> None:
     """Refuse an object whose name or namespace is not that of the URL."""
     metadata, target = body["metadata"], call.target
-    if not metadata.get("name") and not metadata.get("generateName"):
+    if not metadata.get("name"):
         why = f"the name of the object ({target.name} based on URL) was undeterminable: name must be provided"
         raise status.bad_request(why)
-    if metadata.get("name") and metadata["name"] != target.name:
+    if metadata["name"] != target.name:
         raise status.bad_request(
             f"the name of the object ({metadata['name']}) does not match the name on the URL ({target.name})"
         )

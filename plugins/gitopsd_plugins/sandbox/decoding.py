@@ -8,16 +8,35 @@ types it also rewrites quantities, because the server's typed decoding does. It 
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitopsd_plugins.sandbox import quantity
+from gitopsd_plugins.sandbox import go_time, quantity
 from gitopsd_plugins.sandbox.schema import ANY, Json, Schema
 
 
 class WrongType(Exception):  # noqa: N818 - says what the value has
     """A value that the field's type cannot hold; the message follows Go's JSON decoder."""
+
+    def __init__(self, message: str, restored: str = "") -> None:
+        super().__init__(message)
+        self.restored = restored or message
+        """The same in the words for what is no JSON any more: the results of applies and strategic merge patches."""
+
+
+def _restored(value: Any, wanted: str) -> str:
+    held = _go_kind(value)
+    if wanted.startswith("map["):
+        return f"cannot restore map from {held}"
+    if wanted.startswith("[]") and wanted != "[]uint8":
+        return f"cannot restore slice from {held}"
+    if "." in wanted and wanted != "types.UID":
+        return f"cannot restore struct from: {held}"
+    if held == "int64" and wanted in ("string", "types.UID"):
+        return f"cannot convert int64 to {wanted}"
+    return f"unrecognized type: {wanted.replace('types.UID', 'string')}"
 
 
 @dataclass(slots=True)
@@ -51,9 +70,12 @@ class Reader:
 
     def _refuse(self, value: Any, wanted: str, path: str) -> None:
         if self.typed:
-            raise WrongType(
-                f"json: cannot unmarshal {json_type(value)} into Go struct field {self._struct or self.kind}.{path} of type {wanted}"
-            )
+            wanted = "types.UID" if path.endswith("uid") and self._struct == "ObjectMeta" else wanted
+            raise WrongType(self._message(json_type(value), path, wanted), _restored(value, wanted))
+
+    def _message(self, held: str, path: str, wanted: str) -> str:
+        where = f"{self._struct or self.kind}.{_INDEX.sub('', path)}"
+        return f"json: cannot unmarshal {held} into Go struct field {where} of type {wanted}"
 
     def _items(self, value: list[Any], schema: Schema, path: str) -> list[Any]:
         if schema.shape == "any" or (schema.shape == "scalar" and not self.typed):
@@ -92,23 +114,31 @@ class Reader:
 
     def _scalar(self, value: Any, schema: Schema, path: str) -> Any:
         kind = schema.scalar
-        if kind == "quantity" and isinstance(value, str | int | float) and not isinstance(value, bool):
+        if kind == "quantity":
             return self._quantity(value)
         wanted, accepted = _GO.get(kind, ("", ()))
         if accepted and (not isinstance(value, accepted) or (isinstance(value, bool) and kind != "boolean")):
+            if kind in _PARSED:
+                self._refuse_parsed(value, wanted, path)
             self._refuse(value, wanted, path)
-        if isinstance(value, float) and kind in ("integer", "int32", "int64"):
+        if isinstance(value, float) and kind in _INTEGERS:
             if value != int(value):
-                raise WrongType(
-                    f"json: cannot unmarshal number {value} into Go struct field {self._struct or self.kind}.{path} of type {wanted}"
-                )
+                raise WrongType(self._message(f"number {value}", path, wanted), f"cannot convert float64 to {wanted}")
             return int(value)
         if kind == "byte":
             value = value.translate({10: None, 13: None})  # Go passes over line ends, and writes none
             _check_base64(value)
+        elif kind == "date-time" and (why := go_time.wrong(value)):
+            raise WrongType(why)
         return value
 
-    def _quantity(self, value: str | int | float) -> str:
+    def _refuse_parsed(self, value: Any, wanted: str, path: str) -> None:
+        """Refuse a value of a type that reads its own JSON."""
+        held = f"number {value}" if isinstance(value, float) else json_type(value)
+        restored = f"json: cannot unmarshal {held} into Go value of type {wanted}"
+        raise WrongType(self._message(held, path, wanted), restored)
+
+    def _quantity(self, value: Any) -> str:
         try:
             text = quantity.canonical(str(value))
         except ValueError as error:
@@ -142,7 +172,8 @@ def _check_base64(value: str) -> None:
     except binascii.Error as error:
         alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
         wrong = next((index for index, char in enumerate(value) if char not in alphabet), len(value) - len(value) % 4)
-        raise WrongType(f"illegal base64 data at input byte {wrong}") from error
+        message = f"illegal base64 data at input byte {wrong}"
+        raise WrongType(message, f"error decoding from json: {message}") from error
 
 
 _GO: dict[str, tuple[str, tuple[type, ...]]] = {
@@ -154,10 +185,13 @@ _GO: dict[str, tuple[str, tuple[type, ...]]] = {
     "double": ("float64", (int, float)),
     "number": ("float64", (int, float)),
     "byte": ("[]uint8", (str,)),
-    "date-time": ("Time", (str,)),
-    "int-or-string": ("IntOrString", (str, int)),
-    "quantity": ("Quantity", (str, int, float)),
+    "date-time": ("string", (str,)),
+    "int-or-string": ("int32", (str, int)),
 }
+_INTEGERS = ("integer", "int32", "int64")
+_PARSED = ("date-time", "int-or-string")
+"""Types that read their own JSON."""
+_INDEX = re.compile(r"\[\d+\]")
 
 
 def _go_type(schema: Schema) -> str:
@@ -170,6 +204,12 @@ def _go_type(schema: Schema) -> str:
     if schema.shape == "list":
         return "[]" + _go_type(schema.element or ANY)
     return f"map[string]{_go_type(schema.element or ANY)}" if schema.element else "interface {}"
+
+
+def _go_kind(value: Any) -> str:
+    """What Go calls a JSON value that it has read."""
+    names = {bool: "bool", str: "string", int: "int64", float: "float64", list: "slice", dict: "map"}
+    return names.get(type(value), "invalid")
 
 
 def json_type(value: Any) -> str:

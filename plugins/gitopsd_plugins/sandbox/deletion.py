@@ -5,15 +5,14 @@ An object with finalizers is only marked; it vanishes with the last finalizer. I
 
 from __future__ import annotations
 
-from gitopsd_plugins.sandbox import conversion, status, strategies
-from gitopsd_plugins.sandbox.call import Call, options
+from gitopsd_plugins.sandbox import conversion, delete_options, status, strategies
+from gitopsd_plugins.sandbox.call import Call
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.schema import Json
-from gitopsd_plugins.sandbox.store import Stored, encode
+from gitopsd_plugins.sandbox.store import Stored
 
 PROTECTED = ("default", "kube-system", "kube-public")
 """Namespaces that cannot be deleted."""
-POLICIES = ("Foreground", "Background", "Orphan")
 PROPAGATION = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
 """The finalizers that carry out a policy."""
 CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
@@ -23,26 +22,20 @@ JOBS_LEAVE_PODS = (
 )
 
 
-def delete(cluster: Cluster, call: Call, stored: Stored) -> Stored | Json:
+def delete(cluster: Cluster, call: Call, stored: Stored, asked: Json) -> Stored | Json:
     """Delete one object: what a completed deletion answers with, or the object that waits. Raises `Refused`."""
-    asked = options(call)
     check(call, stored, asked)
-    if call.dry_run or is_dry(asked):
+    if delete_options.is_dry(asked):
         finalizers = _holding(stored, asked)
         return _gone(call, stored) if finalizers is None else _doomed(cluster, stored, finalizers)
     marked = mark(cluster, stored, asked)
     return marked if cluster.store.get(stored.collection, stored.key) is marked else _gone(call, marked)
 
 
-def warn(call: Call) -> None:
+def warn(call: Call, asked: Json) -> None:
     """Warn where a deletion without a policy does something else than people expect."""
-    if call.resource.key == ("batch", "jobs") and not {"propagationPolicy", "orphanDependents"} & set(options(call)):
+    if call.resource.key == ("batch", "jobs") and not {"propagationPolicy", "orphanDependents"} & set(asked):
         call.warnings.append(JOBS_LEAVE_PODS)
-
-
-def is_dry(asked: Json) -> bool:
-    """Whether DeleteOptions ask for a dry run."""
-    return "All" in (asked.get("dryRun") or ())
 
 
 def check(call: Call, stored: Stored, asked: Json) -> None:
@@ -50,12 +43,6 @@ def check(call: Call, stored: Stored, asked: Json) -> None:
     resource, name = call.resource, stored.key[1]
     if resource.key == ("", "namespaces") and name in PROTECTED:
         raise status.forbidden("", "namespaces", name, "this namespace may not be deleted")
-    policy = asked.get("propagationPolicy")
-    if policy is not None and policy not in POLICIES:
-        supported = '"Foreground", "Background", "Orphan", "nil"'
-        message = f"Unsupported value: {encode(policy).decode()}: supported values: {supported}"
-        cause = status.Cause("propagationPolicy", "FieldValueNotSupported", message)
-        raise status.invalid("meta.k8s.io", "DeleteOptions", "", [cause])
     wanted = asked.get("preconditions") or {}
     if wanted.get("uid") not in (None, stored.uid):
         why = f"the UID in the precondition ({wanted['uid']}) does not match the UID in record ({stored.uid}). The object might have been deleted and then recreated"

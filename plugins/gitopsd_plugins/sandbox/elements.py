@@ -28,9 +28,7 @@ def of(item: Any, schema: Schema) -> str:
         key = schema.keys[0]
         value = _key(item, key, schema)
         if value is None:
-            raise Unnamed(
-                f"associative list with keys has an element that omits key field {_text(key)} (and doesn't have default value)"
-            )
+            raise _unnamed(schema)
         return f'k:{{"{key}":{_text(value)}}}'
     return _composite(item, schema)
 
@@ -39,10 +37,15 @@ def _composite(item: Json, schema: Schema) -> str:
     found = {key: _key(item, key, schema) for key in sorted(schema.keys)}
     found = {key: value for key, value in found.items() if value is not None}
     if not found:
-        raise Unnamed(
-            f"associative list with keys has an element that omits all key fields {_text(list(schema.keys))} (and doesn't have default values for any key fields)"
-        )
+        raise _unnamed(schema)
     return f"k:{_text(found)}"
+
+
+def _unnamed(schema: Schema) -> Unnamed:
+    listed = " ".join(map(_text, schema.keys))
+    return Unnamed(
+        f"associative list with keys has an element that omits all key fields [{listed}] (and doesn't have default values for any key fields)"
+    )
 
 
 def _key(item: Json, key: str, schema: Schema) -> Any:

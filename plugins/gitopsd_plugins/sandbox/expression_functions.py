@@ -1,12 +1,11 @@
-"""The functions that Kubernetes adds to CEL: regular expressions, lists, URLs, quantities, addresses.
+"""The functions that Kubernetes adds to CEL: regular expressions, lists (`expression_lists.py`), URLs, quantities, addresses.
 
 Values of their own (a URL, a quantity, an address) are maps with one key to CEL, so that equal ones are equal. What is not here
-(`format`, comprehensions with two variables) is named in `UNKNOWN`. Functions raise ValueError in the API server's words.
+(`format`, `sortBy`, comprehensions with two variables) is named in `UNKNOWN`. Functions raise ValueError in the API server's words.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
@@ -15,10 +14,11 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
+from gitopsd_plugins.sandbox import expression_lists as lists
 from gitopsd_plugins.sandbox import expression_versions, quantity
 
 UNKNOWN = re.compile(
-    r"\b(?:format\.\w+\(|transform(?:List|Map|MapEntry)\(|"
+    r"\b(?:format\.\w+\(|transform(?:List|Map|MapEntry)\(|sortBy\(|"
     r"(?:all|exists|existsOne|exists_one)\(\s*\w+\s*,\s*\w+\s*,)"
 )
 """What a real server knows and this one does not."""
@@ -64,27 +64,6 @@ def _find(text: str, pattern: str) -> str:
 def _find_all(text: str, pattern: str, limit: int = -1) -> list[str]:
     found = [each[0] for each in re.finditer(pattern, text)]
     return found if limit < 0 else found[:limit]
-
-
-def _is_sorted(items: list[Any]) -> bool:
-    return all(left <= right for left, right in itertools.pairwise(items))
-
-
-def _extreme(name: str, choose: Callable[[list[Any]], Any]) -> Callable[[list[Any]], Any]:
-    def chosen(items: list[Any]) -> Any:
-        if not items:
-            raise ValueError(f"{name} called on empty list")
-        return choose(items)
-
-    return chosen
-
-
-def _index(items: list[Any], item: Any) -> int:
-    return items.index(item) if item in items else -1
-
-
-def _last_index(items: list[Any], item: Any) -> int:
-    return len(items) - 1 - items[::-1].index(item) if item in items else -1
 
 
 def _is(make: Callable[[str], Value]) -> Callable[[str], bool]:
@@ -169,10 +148,15 @@ def _plus(sign: int) -> Callable[[Value, Value | int], Value]:
 
 def _ip(text: str) -> Value:
     try:
-        return {"ip": str(ip_address(text))}
+        found = ip_address(text)
     except ValueError as error:
         why = f'IP Address "{text}" parse error during conversion from string: ParseAddr("{text}"): unable to parse IP'
         raise ValueError(why) from error
+    if isinstance(found, IPv6Address) and found.scope_id:
+        raise ValueError(f'IP address "{text}" with zone value is not allowed')
+    if isinstance(found, IPv6Address) and found.ipv4_mapped:
+        raise ValueError(f'IPv4-mapped IPv6 address "{text}" is not allowed')
+    return {"ip": str(found)}
 
 
 def _cidr(text: str) -> Value:
@@ -188,6 +172,21 @@ def _cidr(text: str) -> Value:
 
 def _address(value: Value | str) -> IPv4Address | IPv6Address:
     return ip_address((value if isinstance(value, dict) else _ip(value))["ip"])
+
+
+def _is_global_unicast(value: Value) -> bool:
+    """As Go has it: of whatever scope but that of a link, so that private addresses are."""
+    found = _address(value)
+    if found == IPv4Address("255.255.255.255"):
+        return False
+    return not (found.is_unspecified or found.is_loopback or found.is_multicast or found.is_link_local)
+
+
+def _is_local_multicast(value: Value) -> bool:
+    found = _address(value)
+    return found in ip_network("224.0.0.0/24") or (
+        found.version == 6 and found.is_multicast and found.packed[1] & 15 == 2
+    )
 
 
 def _network(value: Value | str) -> IPv4Network | IPv6Network:
@@ -207,12 +206,18 @@ def _all() -> Iterator[tuple[str, tuple[tuple[str, str, Callable[..., Any]], ...
     """Name, and for each overload: what it takes (a dot before: a method), what it gives, and its body."""
     yield "find", ((".ss", "s", _find),)
     yield "findAll", ((".ss", "l", _find_all), (".ssi", "l", _find_all))
-    yield "isSorted", ((".l", "b", _is_sorted),)
+    yield "isSorted", ((".l", "b", lists.is_sorted),)
     yield "sum", ((".l", "d", sum),)
-    yield "min", ((".l", "d", _extreme("min", min)),)
-    yield "max", ((".l", "d", _extreme("max", max)),)
-    yield "indexOf", ((".ld", "i", _index),)
-    yield "lastIndexOf", ((".ld", "i", _last_index),)
+    yield "min", ((".l", "d", lists.extreme("min", min)),)
+    yield "max", ((".l", "d", lists.extreme("max", max)),)
+    yield "indexOf", ((".ld", "i", lists.index),)
+    yield "lastIndexOf", ((".ld", "i", lists.last_index),)
+    yield "flatten", ((".l", "l", lists.flatten), (".li", "l", lists.flatten))
+    yield "slice", ((".lii", "l", lists.part),)
+    yield "sort", ((".l", "l", sorted),)
+    yield "distinct", ((".l", "l", lists.distinct),)
+    yield "reverse", ((".l", "l", lambda items: items[::-1]),)
+    yield "lists.range", (("i", "l", lists.numbers),)
     yield "url", (("s", "d", _url),)
     yield "isURL", (("s", "b", _is(_url)),)
     yield "getScheme", ((".d", "s", _of_url(lambda found: found.scheme)),)
@@ -243,6 +248,8 @@ def _all() -> Iterator[tuple[str, tuple[tuple[str, str, Callable[..., Any]], ...
     yield "isUnspecified", ((".d", "b", lambda a: _address(a).is_unspecified),)
     yield "isLoopback", ((".d", "b", lambda a: _address(a).is_loopback),)
     yield "isLinkLocalUnicast", ((".d", "b", lambda a: _address(a).is_link_local),)
+    yield "isLinkLocalMulticast", ((".d", "b", _is_local_multicast),)
+    yield "isGlobalUnicast", ((".d", "b", _is_global_unicast),)
     yield "cidr", (("s", "d", _cidr),)
     yield "isCIDR", (("s", "b", _is(_cidr)),)
     yield "containsIP", ((".dd", "b", lambda a, b: _address(b) in _network(a)),)

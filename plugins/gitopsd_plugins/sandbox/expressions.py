@@ -49,6 +49,7 @@ class Expression:
     program: Any
 
 
+_MIXED = re.compile(r"'_[<>]=?_' applied to '\((?:int|uint|double), (?:int|uint|double)\)'")
 LIMIT = 8 * 1024
 """Characters of an expression."""
 
@@ -67,6 +68,8 @@ def compiled(text: str, *, optional: bool = False) -> Expression:
     except RuntimeError as error:
         if expression_functions.UNKNOWN.search(text):
             raise Unknown("it calls functions that the sandbox does not have") from error
+        if _MIXED.search(str(error)):
+            raise Unknown("it compares numbers of two types") from error
         raise Unreadable(_told(str(error))) from error
     return Expression(text=text, optional=optional, uses_old=uses_old, gives=gives, program=program)
 

@@ -36,9 +36,7 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 def shared(fields: FieldSet) -> FieldSet:
     """The same set, made of parts that all sets which say the same have in common: most objects of a kind are of few forms."""
     encoded = {element: _ENCODER.encode(node) for element, node in fields.items()}
-    return {
-        element: _part(text) if len(text) <= SHARED_LIMIT else fields[element] for element, text in encoded.items()
-    }
+    return {element: _part(text) if len(text) <= SHARED_LIMIT else fields[element] for element, text in encoded.items()}
 
 
 @lru_cache(maxsize=1024)

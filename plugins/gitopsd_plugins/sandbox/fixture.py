@@ -2,6 +2,7 @@
 
 from gitopsd_plugins.sandbox.fixture import sandbox, sandbox_settings  # in conftest.py
 
+@pytest.mark.asyncio
 async def test_it(sandbox):
     async with sandbox.client() as client:
         assert (await client.get("/api/v1/namespaces/default")).status == 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gitopsd_plugins.sandbox import causes, kind_rules, quantity, services
+from gitopsd_plugins.sandbox import causes, job_rules, quantity, services
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Cause
 
@@ -123,35 +123,6 @@ def _pod_change(live: Json, body: Json) -> Iterator[Cause]:
         )
 
 
-def _job_change(live: Json, body: Json) -> Iterator[Cause]:
-    yield from kind_rules.of_job(body["spec"])
-    yield from _immutable("spec", "completions")(live, body)
-    yield from _immutable("spec", "selector")(live, body)
-    if live["spec"].get("suspend") and "startTime" not in (live.get("status") or {}):
-        before, after = (_scheduled(each["spec"]["template"]) for each in (live, body))
-        if before != after:
-            yield causes.wrong("spec.template.spec", after, "field is immutable")
-    else:
-        yield from _immutable("spec", "template")(live, body)
-    for name in ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"):
-        yield from _immutable("spec", name)(live, body)
-
-
-def _scheduled(template: Json) -> Json:
-    """The spec of a suspended Job's pods without what may still change in it: where they run, and what they may use."""
-    spec = {
-        name: value
-        for name, value in (template.get("spec") or {}).items()
-        if name not in ("nodeSelector", "tolerations", "schedulingGates")
-    }
-    if "affinity" in spec:
-        spec["affinity"] = {name: value for name, value in spec["affinity"].items() if name != "nodeAffinity"}
-    for group in ("containers", "initContainers"):
-        if group in spec:
-            spec[group] = [{name: value for name, value in each.items() if name != "resources"} for each in spec[group]]
-    return spec
-
-
 def _role_ref_change(live: Json, body: Json) -> Iterator[Cause]:
     if live.get("roleRef") != body.get("roleRef"):
         shown = {
@@ -172,7 +143,7 @@ OF: dict[tuple[str, str], Rule] = {
     ("apps", "replicasets"): _immutable("spec", "selector"),
     ("apps", "daemonsets"): _immutable("spec", "selector"),
     ("apps", "statefulsets"): _stateful_change,
-    ("batch", "jobs"): _job_change,
+    ("batch", "jobs"): job_rules.of_change,
     ("discovery.k8s.io", "endpointslices"): _immutable("addressType"),
     (_RBAC, "rolebindings"): _role_ref_change,
     (_RBAC, "clusterrolebindings"): _role_ref_change,

@@ -12,7 +12,7 @@ from gitopsd_plugins.sandbox.status import Cause
 def of(body: Json) -> Iterator[Cause]:
     """An Ingress after its defaults."""
     spec = body["spec"]
-    if not spec.get("rules") and not spec.get("defaultBackend"):
+    if not spec.get("rules") and spec.get("defaultBackend") is None:
         yield causes.wrong("spec", spec.get("rules"), "either `defaultBackend` or `rules` must be specified")
     if spec.get("defaultBackend") is not None:
         yield from _backend(spec["defaultBackend"], "spec.defaultBackend")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from gitopsd_plugins.sandbox import causes, ingress_rules, label_rules, names, pod_rules, selectors, services
+from gitopsd_plugins.sandbox import causes, ingress_rules, job_rules, label_rules, names, pod_rules, selectors, services
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Cause
 
@@ -22,7 +22,7 @@ def _workload(body: Json) -> Iterator[Cause]:
     if spec.get("replicas", 0) < 0:
         yield causes.wrong("spec.replicas", spec["replicas"], "must be greater than or equal to 0")
     yield from _selector(body)
-    yield from _template_metadata(spec["template"], "spec.template")
+    yield from label_rules.of_template(spec["template"], "spec.template")
     yield from pod_rules.spec_of(spec["template"].get("spec") or {}, "spec.template.spec")
     policy = (spec["template"].get("spec") or {}).get("restartPolicy", "Always")
     if policy != "Always":
@@ -47,13 +47,6 @@ def _selector(body: Json) -> Iterator[Cause]:
         yield causes.wrong("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
 
 
-def _template_metadata(template: Json, path: str) -> Iterator[Cause]:
-    """Labels and annotations of pods to come; the API server leaves `metadata` out where it names them."""
-    metadata = template.get("metadata") or {}
-    yield from label_rules.of_labels(metadata.get("labels") or {}, f"{path}.labels")
-    yield from label_rules.of_annotations(metadata.get("annotations") or {}, f"{path}.annotations")
-
-
 def _deployment(body: Json) -> Iterator[Cause]:
     yield from _workload(body)
     strategy = body["spec"]["strategy"]
@@ -63,61 +56,6 @@ def _deployment(body: Json) -> Iterator[Cause]:
     elif strategy["type"] == "Recreate" and strategy.get("rollingUpdate") is not None:
         why = "Forbidden: may not be specified when strategy `type` is 'Recreate'"
         yield Cause("spec.strategy.rollingUpdate", "FieldValueForbidden", why)
-
-
-def _job(body: Json) -> Iterator[Cause]:
-    if body["spec"].get("selector") is not None and not body["spec"].get("manualSelector"):
-        yield from _tied(body)
-    yield from of_job(body["spec"])
-
-
-def of_job(spec: Json) -> Iterator[Cause]:
-    """What is wrong with the spec of a Job; on a change the server says it twice."""
-    labels = (spec["template"].get("metadata") or {}).get("labels")
-    yield from _job_spec(spec, "spec")
-    if spec.get("selector") is None:
-        yield causes.required("spec.selector")
-    if spec.get("selector") is None or not selectors.matches(spec["selector"], labels or {}):
-        yield causes.wrong("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
-
-
-def _tied(body: Json) -> Iterator[Cause]:
-    """The labels that tie pods to their Job, which the server made and nobody may take away."""
-    labels = (body["spec"]["template"].get("metadata") or {}).get("labels") or {}
-    uid, name = body["metadata"]["uid"], body["metadata"].get("name", "")
-    for prefix in ("", "batch.kubernetes.io/"):
-        for key, value in ((f"{prefix}controller-uid", uid), (f"{prefix}job-name", name)):
-            field, why = f"spec.template.metadata.labels[{key}]", f"must be '{value}'"
-            if key not in labels:
-                yield causes.required(field, why)
-            elif labels[key] != value:
-                yield causes.wrong(field, labels, why)
-
-
-def _job_spec(spec: Json, path: str) -> Iterator[Cause]:
-    pod = spec["template"].get("spec") or {}
-    yield from _template_metadata(spec["template"], f"{path}.template")
-    yield from pod_rules.spec_of(pod, f"{path}.template.spec")
-    if pod.get("restartPolicy") not in ("OnFailure", "Never"):
-        value = pod.get("restartPolicy") if pod.get("containers") else None
-        message = 'Required value: valid values: "OnFailure", "Never"' if not value else ""
-        yield (
-            Cause(f"{path}.template.spec.restartPolicy", "FieldValueRequired", message)
-            if not value
-            else causes.unsupported(f"{path}.template.spec.restartPolicy", value, ("OnFailure", "Never"))
-        )
-
-
-POLICIES = ("Allow", "Forbid", "Replace")
-
-
-def _cron_job(body: Json) -> Iterator[Cause]:
-    spec = body["spec"]
-    if not spec.get("schedule"):
-        yield causes.required("spec.schedule")
-    if spec["concurrencyPolicy"] not in POLICIES:
-        yield causes.unsupported("spec.concurrencyPolicy", spec["concurrencyPolicy"], POLICIES)
-    yield from _job_spec(spec["jobTemplate"].get("spec") or {"template": {}}, "spec.jobTemplate.spec")
 
 
 def _pod(body: Json) -> Iterator[Cause]:
@@ -323,8 +261,8 @@ OF: dict[tuple[str, str], Rule] = {
     ("apps", "statefulsets"): _stateful_set,
     ("autoscaling", "horizontalpodautoscalers"): _autoscaler,
     ("apps", "daemonsets"): _workload,
-    ("batch", "jobs"): _job,
-    ("batch", "cronjobs"): _cron_job,
+    ("batch", "jobs"): job_rules.of_job,
+    ("batch", "cronjobs"): job_rules.of_cron_job,
     ("discovery.k8s.io", "endpointslices"): _slice,
     ("networking.k8s.io", "ingresses"): ingress_rules.of,
     (_RBAC, "clusterroles"): _cluster_role,

@@ -54,3 +54,10 @@ def _expression(expression: Json, path: str) -> Iterator[Cause]:
     for index, value in enumerate(values):
         if why := names.label_value(value):
             yield causes.wrong(f"{path}.values[{index}]", value, why)
+
+
+def of_template(template: Json, path: str) -> Iterator[Cause]:
+    """Labels and annotations of pods to come; the API server leaves `metadata` out where it names them."""
+    metadata = template.get("metadata") or {}
+    yield from of_labels(metadata.get("labels") or {}, f"{path}.labels")
+    yield from of_annotations(metadata.get("annotations") or {}, f"{path}.annotations")

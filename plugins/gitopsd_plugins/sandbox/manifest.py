@@ -7,6 +7,11 @@ from typing import Any
 
 import msgspec
 
+from gitopsd_plugins.sandbox.decoding import json_type
+
+STRATEGIC = "application/strategic-merge-patch+json"
+"""The form of patches that know a kind's types."""
+
 
 class YamlError(Exception):
     """The text is neither JSON nor YAML; the message says where it is wrong."""
@@ -43,6 +48,47 @@ def _yaml(text: bytes) -> Any:
         return yaml.read(text)
     except yaml.YamlError as error:
         raise YamlError(f"error converting YAML to JSON: yaml: {error}") from error
+
+
+_HEADER = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+
+
+def syntax(error: Exception, text: bytes) -> str:
+    """What is wrong with a text that cannot be read, in Go's words where there is one for it."""
+    shown = text.lstrip().decode(errors="replace")[:1]
+    if isinstance(error, YamlError):
+        return str(error)
+    if "truncated" in str(error) or not shown:
+        return "unexpected end of JSON input"
+    if shown not in '{["-0123456789tfn':
+        return f"invalid character '{shown}' looking for beginning of value"
+    return str(error)
+
+
+def header(value: Any) -> str:
+    """Why version and kind of a document cannot be read; empty where they can, or are not there."""
+    wrong = ""
+    if not isinstance(value, dict):
+        wrong = f"json: cannot unmarshal {json_type(value)} into Go value of type {_HEADER}"
+    else:
+        for name in ("apiVersion", "kind"):
+            if not isinstance(value.get(name), str | None):
+                wrong = f"json: cannot unmarshal {json_type(value[name])} into Go struct field .{name} of type string"
+                break
+    return f"couldn't get version/kind; json parse error: {wrong}" if wrong else ""
+
+
+def unregistered(kind: str, version: str) -> str:
+    """What is said of a kind that there is not."""
+    return f'no kind "{kind}" is registered for version "{version}" in scheme "pkg/runtime/scheme.go:111"'
+
+
+def summary(text: bytes) -> str:
+    """The beginning of a body, as messages show it: as it is where it begins like JSON, else in hexadecimal."""
+    start, more = text[:30], " ..." if len(text) > 30 else ""
+    if not text:
+        return "<empty>"
+    return (start.decode(errors="replace") if text.startswith(b"{") else start.hex()) + more
 
 
 def repeated_key(text: bytes) -> str | None:

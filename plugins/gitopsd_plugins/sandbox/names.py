@@ -28,10 +28,11 @@ _DNS1035_MESSAGE = (
     "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with "
     "an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
 )
-_QUALIFIED_MESSAGE = (
-    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+_KEY_PARTS = (
+    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
     "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 )
+_QUALIFIED_MESSAGE = f"name part {_KEY_PARTS}"
 _VALUE_MESSAGE = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
     "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
@@ -52,7 +53,7 @@ def object_name(text: str, plural: str) -> str:
     if plural in PATH_NAMED:
         return "" if text not in (".", "..") and not set(text) & {"/", "%"} else "may not contain '/' or '%'"
     if plural in LABEL_NAMED:
-        return _checked(text, _LABEL, 63, _LABEL_MESSAGE)
+        return label(text)
     if plural in DNS1035_NAMED:
         return _checked(text, _DNS1035, 63, _DNS1035_MESSAGE)
     return _checked(text, _SUBDOMAIN, 253, _SUBDOMAIN_MESSAGE)
@@ -60,6 +61,8 @@ def object_name(text: str, plural: str) -> str:
 
 def label(text: str) -> str:
     """A DNS label: a container's or port's name."""
+    if len(text) <= 63 and "." in text and _SUBDOMAIN.fullmatch(text):
+        return "must not contain dots"
     return _checked(text, _LABEL, 63, _LABEL_MESSAGE)
 
 
@@ -67,6 +70,10 @@ def label(text: str) -> str:
 def qualified(text: str) -> str:
     """The key of a label or annotation: an optional DNS prefix and a name."""
     prefix, slash, name = text.rpartition("/")
+    if "/" in prefix:
+        return (
+            f"a valid label key {_KEY_PARTS} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+        )
     if slash and not prefix:
         return "prefix part must be non-empty"
     if prefix and (reason := _checked(prefix, _SUBDOMAIN, 253, _SUBDOMAIN_MESSAGE)):

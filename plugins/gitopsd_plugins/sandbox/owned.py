@@ -126,19 +126,31 @@ _EXPECTED: dict[str, tuple[str, tuple[type, ...]]] = {
 
 def _of_scalar(value: Any, schema: Schema, path: str) -> list[str]:
     """What is wrong with a scalar, if anything."""
-    wanted = _EXPECTED.get(schema.scalar)
-    if isinstance(value, dict | list):
-        return [f"{path}: expected {wanted[0] if wanted else 'scalar'}, got {_shown(value)}"]
-    if wanted and (not isinstance(value, wanted[1]) or (isinstance(value, bool) and wanted[1] != (bool,))):
-        return [f"{path}: expected {wanted[0]}, got {_shown(value)}"]
+    wanted, accepted = _EXPECTED.get(schema.scalar, ("any scalar", (str, int, float, bool)))
+    if isinstance(value, dict | list) or not isinstance(value, accepted):
+        return [f"{path}: expected {wanted}, got {_shown(value, wanted)}"]
+    if isinstance(value, bool) and wanted in ("string", "numeric (int or float)"):
+        return [f"{path}: expected {wanted}, got {_shown(value, wanted)}"]
     return []
 
 
-def _shown(value: Any) -> str:
-    """A scalar in the words of the server's error messages."""
-    if isinstance(value, str):
-        return "string"
-    return f"&value.valueUnstructured{{Value:{msgspec.json.encode(value).decode()}}}"
+_GO_TYPES = {bool: "bool", str: "string", list: "[]interface {}", dict: "map[string]interface {}"}
+
+
+def _shown(value: Any, wanted: str) -> str:
+    """A value in the words of the server's error messages, which has others for each sort of scalar."""
+    if wanted == "string":
+        return f"&value.valueUnstructured{{Value:{_literal(value)}}}"
+    return _GO_TYPES.get(type(value), "int64") if wanted.startswith("numeric") else f"&{{{go(value)}}}"
+
+
+def _literal(value: Any) -> str:
+    """A value as Go's source has it."""
+    if isinstance(value, list):
+        return "[]interface {}{" + ", ".join(map(_literal, value)) + "}"
+    if isinstance(value, dict):
+        return "map[string]interface {}{" + ", ".join(f'"{key}":{_literal(item)}' for key, item in value.items()) + "}"
+    return "interface {}(nil)" if value is None else msgspec.json.encode(value).decode()
 
 
 def named(fields: FieldSet, schema: Schema) -> FieldSet:

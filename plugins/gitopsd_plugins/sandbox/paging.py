@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -41,8 +42,19 @@ class Pages:
         """The version and what is left of a list. Raises `Refused`."""
         try:
             key = msgspec.json.decode(urlsafe_b64decode(token + "=" * (-len(token) % 4)))["start"]
-        except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        except binascii.Error as error:
+            why = "illegal base64 data at input byte"
+            raise status.bad_request(
+                f"invalid continue token: continue key is not valid: {why} {_odd(token)}"
+            ) from error
+        except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
             raise status.bad_request("invalid continue token: continue key is not valid") from error
         if key not in self.kept:
             raise status.expired(TOO_OLD)
         return self.kept[key]
+
+
+def _odd(token: str) -> int:
+    """Where a token stops to be one; Go reads four characters at a time."""
+    found = re.search(r"[^A-Za-z0-9_-]", token)
+    return found.start() if found else len(token) - len(token) % 4

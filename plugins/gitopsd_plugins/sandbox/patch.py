@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gitopsd_plugins.sandbox.decoding import json_type
 from gitopsd_plugins.sandbox.schema import Json
 
 
@@ -41,10 +42,12 @@ OPERATIONS_LIMIT = 10_000
 
 def json_patch(value: Json, operations: Any) -> Json:
     """`value` after a JSON patch. Raises `Malformed` or `Failed`; a failed patch has no effect at all."""
-    if not isinstance(operations, list) or not all(isinstance(each, dict) for each in operations):
-        raise Malformed(
-            f"json: cannot unmarshal {'object' if isinstance(operations, dict) else 'value'} into Go value of type []handlers.jsonPatchOp"
-        )
+    if operations is None:
+        operations = []
+    if not isinstance(operations, list):
+        raise _mistyped(operations, "Go value of type []handlers.jsonPatchOp")
+    for each in operations:
+        _check_types(each)
     if len(operations) > OPERATIONS_LIMIT:
         raise Malformed(f"The allowed maximum operations in a JSON patch is {OPERATIONS_LIMIT}, got {len(operations)}")
     result: Any = value
@@ -53,6 +56,18 @@ def json_patch(value: Json, operations: Any) -> Json:
     if not isinstance(result, dict):
         raise Failed("the patch does not leave an object")
     return result
+
+
+def _check_types(operation: Any) -> None:
+    if not isinstance(operation, dict):
+        raise _mistyped(operation, "Go value of type handlers.jsonPatchOp")
+    for name in ("op", "from", "path"):
+        if not isinstance(operation.get(name), str | None):
+            raise _mistyped(operation[name], f"Go struct field jsonPatchOp.{name} of type string")
+
+
+def _mistyped(value: Any, wanted: str) -> Malformed:
+    return Malformed(f"json: cannot unmarshal {json_type(value)} into {wanted}")
 
 
 def _operate(value: Any, operation: Json) -> Any:

@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from gitopsd_plugins.sandbox import causes, container_rules, names, probe_rules, spread_rules
+from gitopsd_plugins.sandbox import causes, container_rules, label_rules, names, probe_rules, spread_rules, volume_rules
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Cause
 
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+POLICIES = {
+    "restartPolicy": ("Always", "OnFailure", "Never"),
+    "dnsPolicy": ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"),
+    "preemptionPolicy": ("PreemptLowerPriority", "Never"),
+}
 
 
 def spec_of(spec: Json, path: str) -> Iterator[Cause]:
@@ -22,22 +27,40 @@ def spec_of(spec: Json, path: str) -> Iterator[Cause]:
     if not spec.get("containers"):
         yield causes.required(f"{path}.containers")
     seen: set[str] = set()
-    volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
+    volumes, broken = volume_rules.checked(spec.get("volumes") or [], f"{path}.volumes")
+    yield from broken
     for group in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(group) or ()):
             yield from _container(container, f"{path}.{group}[{index}]", seen, volumes)
-    yield from _volumes(spec.get("volumes") or [], f"{path}.volumes")
+    for name, supported in POLICIES.items():
+        if spec.get(name) and spec[name] not in supported:
+            yield causes.unsupported(f"{path}.{name}", spec[name], supported)
+    yield from label_rules.of_labels(spec.get("nodeSelector") or {}, f"{path}.nodeSelector")
+    yield from _names(spec, path)
     yield from _tolerations(spec.get("tolerations") or [], f"{path}.tolerations")
     yield from spread_rules.of(spec.get("topologySpreadConstraints") or [], f"{path}.topologySpreadConstraints")
 
 
-def _container(container: Json, path: str, seen: set[str], volumes: set[Any]) -> Iterator[Cause]:
+def _names(spec: Json, path: str) -> Iterator[Cause]:
+    """Names of other objects and of hosts, and how long pods may live."""
+    for field in ("serviceAccountName", "priorityClassName"):
+        if spec.get(field) and (why := names.object_name(spec[field], "")):
+            yield causes.wrong(f"{path}.{field}", spec[field], why)
+    for field in ("hostname", "subdomain"):
+        if spec.get(field) and (why := names.label(spec[field])):
+            yield causes.wrong(f"{path}.{field}", spec[field], why)
+    if not 1 <= spec.get("activeDeadlineSeconds", 1) < 1 << 31:
+        why = "must be between 1 and 2147483647, inclusive"
+        yield causes.wrong(f"{path}.activeDeadlineSeconds", spec["activeDeadlineSeconds"], why)
+
+
+def _container(container: Json, path: str, seen: set[str], volumes: set[str]) -> Iterator[Cause]:
     yield from _name(container.get("name", ""), f"{path}.name", seen)
     if not container.get("image"):
         yield causes.required(f"{path}.image")
     yield from _ports(container.get("ports") or [], f"{path}.ports")
     yield from container_rules.of(container, path)
-    yield from _mounts(container.get("volumeMounts") or [], f"{path}.volumeMounts", volumes)
+    yield from volume_rules.of_mounts(container.get("volumeMounts") or [], f"{path}.volumeMounts", volumes)
     yield from probe_rules.of(container, path)
     policy = container.get("imagePullPolicy")
     if policy not in PULL_POLICIES:
@@ -87,22 +110,3 @@ def _number(value: Any, path: str) -> Iterator[Cause]:
         yield causes.required(path)
     elif not isinstance(value, int) or not 0 < value < 65536:
         yield causes.wrong(path, value, "must be between 1 and 65535, inclusive")
-
-
-def _mounts(mounts: list[Json], path: str, volumes: set[Any]) -> Iterator[Cause]:
-    seen: set[Any] = set()
-    for index, mount in enumerate(mounts):
-        if mount.get("name") not in volumes:
-            yield Cause(f"{path}[{index}].name", "FieldValueNotFound", f'Not found: "{mount.get("name", "")}"')
-        where = mount.get("mountPath")
-        if not where:
-            yield causes.required(f"{path}[{index}].mountPath")
-        elif where in seen:
-            yield causes.wrong(f"{path}[{index}].mountPath", where, "must be unique")
-        seen.add(where)
-
-
-def _volumes(volumes: list[Json], path: str) -> Iterator[Cause]:
-    seen: set[Any] = set()
-    for index, volume in enumerate(volumes):
-        yield from _name(volume.get("name", ""), f"{path}[{index}].name", seen)

@@ -142,7 +142,6 @@ _CARRIED = (
     "deletionGracePeriodSeconds",
     "name",
     "namespace",
-    "generateName",
 )
 
 

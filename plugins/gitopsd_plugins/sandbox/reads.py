@@ -6,13 +6,12 @@ place, so that costs references only) for later pages. It knows no HTTP; it answ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitopsd_plugins.sandbox import selectors, status, views
+from gitopsd_plugins.sandbox import list_options, negotiation, selectors, status, views
 from gitopsd_plugins.sandbox.call import Call, flag, whole
 from gitopsd_plugins.sandbox.cluster import Cluster
-from gitopsd_plugins.sandbox.resources import Resource
 from gitopsd_plugins.sandbox.store import Stored, encode
 from gitopsd_plugins.sandbox.views import View
 from gitopsd_plugins.sandbox.watch import Watcher
@@ -49,49 +48,61 @@ def _key(stored: Stored) -> tuple[str, str]:
     return stored.key
 
 
-def listed(cluster: Cluster, call: Call) -> bytes:
-    """The answer to a list."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Objects of a list, all or as many as were wanted, and the metadata of the list."""
+
+    objects: list[Stored]
+    metadata: dict[str, object]
+
+
+def page(cluster: Cluster, call: Call) -> Page:
+    """What a list shows. Raises `Refused`."""
+    list_options.check(call)
     if token := call.query.get("continue"):
         version, objects = cluster.pages.rest(token)
     else:
         version, objects = _checked_version(cluster, call), selected(cluster, call)
     limit = whole(call.query, "limit")
     metadata: dict[str, object] = {"resourceVersion": str(version)}
-    if limit and len(objects) > limit:
+    if 0 < limit < len(objects):
         metadata["continue"] = cluster.pages.keep(version, objects[limit:])
         if not call.query.get("labelSelector") and not call.query.get("fieldSelector"):
             metadata["remainingItemCount"] = len(objects) - limit
         objects = objects[:limit]
+    return Page(objects, metadata)
+
+
+def listed(cluster: Cluster, call: Call) -> bytes:
+    """The answer to a list."""
+    found = page(cluster, call)
     if _wants_table(call):
-        return _printer(cluster, call).many(call.resource, objects, metadata)
-    return _list(call.resource, metadata, objects, wants_partial(call))
+        return _printer(cluster, call).many(call.resource, found.objects, found.metadata)
+    return shown(call, found)
 
 
-def list_of(cluster: Cluster, call: Call, objects: Sequence[Stored]) -> bytes:
-    """A list of given objects, at the present version."""
-    return _list(call.resource, {"resourceVersion": str(cluster.store.version)}, objects, wants_partial(call))
-
-
-def _list(resource: Resource, metadata: dict[str, object], objects: Sequence[Stored], partial: bool) -> bytes:
-    view = views.partial if partial else views.item
-    kind, version = ("PartialObjectMetadata", "meta.k8s.io/v1") if partial else (resource.kind, resource.api_version)
-    items = b",".join([view(resource, stored) for stored in objects])
-    if resource.custom:
-        metadata = {"continue": "", **metadata}
+def shown(call: Call, found: Page) -> bytes:
+    """A list as JSON."""
+    resource, kind, version = call.resource, call.resource.kind, call.resource.api_version
+    view: View = views.item
+    if _is_partial(call.form):
+        view, kind, version = views.partial(call.form.version), negotiation.PARTIAL, call.form.version
+    items = b",".join([view(resource, stored) for stored in found.objects])
+    metadata = {"continue": "", **found.metadata} if resource.custom else found.metadata
     start = b'{"kind":"%sList","apiVersion":"%s","metadata":' % (kind.encode(), version.encode())
     return b"".join((start, encode(metadata), b',"items":[', items, b"]}"))
 
 
-def wants_partial(call: Call) -> bool:
+def _is_partial(form: negotiation.Form) -> bool:
     """Whether only metadata is wanted."""
-    return "as=PartialObjectMetadata" in call.accept
+    return form.shape in (negotiation.PARTIAL, negotiation.PARTIAL_LIST)
 
 
 def view(cluster: Cluster, call: Call) -> View:
     """How single objects are shown in the answer."""
     if _wants_table(call):
         return _printer(cluster, call).one
-    return views.partial if wants_partial(call) else views.whole
+    return views.partial(call.form.version) if _is_partial(call.form) else views.whole
 
 
 def _printer(cluster: Cluster, call: Call) -> Printer:
@@ -100,12 +111,12 @@ def _printer(cluster: Cluster, call: Call) -> Printer:
     )
 
     include = call.query.get("includeObject", "")
-    return tables.Printer(cluster.settings.clock, include, repeats=call.verb != "watch")
+    return tables.Printer(cluster.settings.clock, include, call.form.version, repeats=call.verb != "watch")
 
 
 def _wants_table(call: Call) -> bool:
     """Whether a read is for people: kubectl asks for a table first."""
-    return "as=Table;v=v1;g=meta.k8s.io" in call.accept and call.verb in ("get", "list", "watch")
+    return call.form.shape == negotiation.TABLE and call.verb in ("get", "list", "watch")
 
 
 def _asked_version(call: Call) -> int | None:
@@ -139,7 +150,7 @@ def too_large(asked: int, now: int) -> status.Refused:
 
 def watch(cluster: Cluster, call: Call) -> Watcher:
     """An open watch with all that it must send first. Raises `Refused`."""
-    _check_watch(call)
+    list_options.check_watch(call)
     target = call.target
     predicate = selectors.combined(
         target.resource, call.query.get("labelSelector", ""), call.query.get("fieldSelector", "")
@@ -161,15 +172,3 @@ def watch(cluster: Cluster, call: Call) -> Watcher:
         watcher.catch_up(cluster.store.since(now if asked is None else asked, target.resource.key))
     cluster.watchers.add(watcher)
     return watcher
-
-
-def _check_watch(call: Call) -> None:
-    match = call.query.get("resourceVersionMatch", "")
-    if "sendInitialEvents" in call.query and match != "NotOlderThan":
-        why = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-    elif match and "sendInitialEvents" not in call.query:
-        why = "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
-    else:
-        return
-    cause = status.Cause("resourceVersionMatch", "FieldValueForbidden", why)
-    raise status.invalid("meta.k8s.io", "ListOptions", "", [cause])

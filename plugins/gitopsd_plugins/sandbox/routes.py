@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from gitopsd_plugins.sandbox import (
     applies,
     bodies,
     creation,
+    delete_options,
     deletion,
     discovery,
+    negotiation,
     reads,
     status,
     subresources,
@@ -60,6 +64,15 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 def answer(cluster: Cluster, asked: Asked) -> Answer:
     """Carry out one request."""
+    found = _in_json(cluster, asked)
+    wanted = negotiation.form(asked.headers.get("accept", ""))
+    if wanted is None or not wanted.yaml or found.content_type != "application/json" or not found.body:
+        return found
+    text = negotiation.yaml(msgspec.json.decode(found.body))
+    return replace(found, body=text.encode(), content_type="application/yaml")
+
+
+def _in_json(cluster: Cluster, asked: Asked) -> Answer:
     try:
         target = calls.parse(asked.path, cluster.resources)
         if target is None:
@@ -112,19 +125,19 @@ def _resource(cluster: Cluster, call: Call) -> Answer:
     return _write(cluster, call)
 
 
+CUSTOM_PATCHES = "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
+
+
 def _check_types(call: Call) -> None:
     """Refuse bodies and answers in forms that the sandbox does not speak."""
-    if call.verb == "patch" and call.content_type not in calls.PATCH_TYPES:
-        raise status.unsupported_media_type()
-    if call.verb == "patch" and call.resource.custom and call.content_type == "application/strategic-merge-patch+json":
-        raise status.unknown_patch_format()
-    if call.verb in ("create", "update") and call.content_type not in BODY_TYPES:
-        raise status.unsupported_media_type()
-    if call.accept and "json" not in call.accept and "*/*" not in call.accept:
-        offered = "application/json, application/json;stream=watch"
-        raise status.Refused(
-            406, "NotAcceptable", f"406: Not Acceptable\n\nAvailable representations: {offered}", details={}
-        )
+    negotiation.checked(call.accept, call.verb, call.resource)
+    if call.verb == "patch":
+        if call.resource.custom and call.content_type not in CUSTOM_PATCHES.split(", "):
+            raise status.unknown_format(CUSTOM_PATCHES)
+        if call.content_type not in calls.PATCH_TYPES:
+            raise status.unsupported_media_type()
+    elif (call.verb in ("create", "update") or call.body) and call.content_type not in BODY_TYPES:
+        raise status.unknown_format(negotiation.OBJECTS)
 
 
 def _write(cluster: Cluster, call: Call) -> Answer:
@@ -156,23 +169,22 @@ def _shown(cluster: Cluster, call: Call, written: Stored | Json, code: int) -> A
 
 
 def _delete(cluster: Cluster, call: Call) -> Answer:
-    calls.check_options(call)
-    calls.options(call)  # refused before it is looked whether the object is there
-    deletion.warn(call)
-    return _shown(cluster, call, deletion.delete(cluster, call, reads.found(cluster, call)), 200)
+    asked = delete_options.of(call)
+    deletion.warn(call, asked)
+    stored = reads.found(cluster, call)
+    return _shown(cluster, call, deletion.delete(cluster, call, stored, asked), 200)
 
 
 def _delete_collection(cluster: Cluster, call: Call) -> Answer:
-    calls.check_options(call)
-    asked = calls.options(call)
-    selected = reads.selected(cluster, call)
-    for stored in selected:
+    asked = delete_options.of(call)
+    page = reads.page(cluster, call)
+    for stored in page.objects:
         deletion.check(call, stored, asked)
-    deletion.warn(call)
-    if not call.dry_run and not deletion.is_dry(asked):
-        for stored in selected:
+    deletion.warn(call, asked)
+    if not delete_options.is_dry(asked):
+        for stored in page.objects:
             deletion.mark(cluster, stored, asked)
-    return Answer(body=reads.list_of(cluster, call, selected), warnings=tuple(call.warnings))
+    return Answer(body=reads.shown(call, page), warnings=tuple(call.warnings))
 
 
 def _other(cluster: Cluster, asked: Asked) -> Answer:

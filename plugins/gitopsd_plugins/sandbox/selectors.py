@@ -1,6 +1,6 @@
 """Label and field selectors: text to a predicate on objects.
 
-It knows the grammar (`a=b`, `a!=b`, `a in (b,c)`, `a notin (b)`, `a`, `!a`, `a>1`) and refuses what the server refuses.
+The grammar of labels is in `label_selectors.py`; that of fields is a few words. What the server refuses is refused.
 """
 
 from __future__ import annotations
@@ -9,15 +9,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from gitopsd_plugins.sandbox import names, status
+from gitopsd_plugins.sandbox import label_selectors, status
+from gitopsd_plugins.sandbox.label_selectors import Requirement
 from gitopsd_plugins.sandbox.resources import Resource
 from gitopsd_plugins.sandbox.schema import Json
 
 Predicate = Callable[[Json], bool]
-
-_SET = re.compile(r"^\s*([^\s!=,()]+)\s+(in|notin)\s*\(([^()]*)\)\s*$")
-_EQUAL = re.compile(r"^\s*([^\s!=,()<>]+)\s*(==|=|!=|>|<)\s*([^\s!=,()<>]*)\s*$")
-_EXISTS = re.compile(r"^\s*(!?)\s*([^\s!=,()<>]+)\s*$")
 
 
 def combined(resource: Resource, labels: str, fields: str) -> Predicate | None:
@@ -29,48 +26,31 @@ def combined(resource: Resource, labels: str, fields: str) -> Predicate | None:
 
 
 def _label_tests(text: str) -> list[Predicate]:
-    return [_label_test(part) for part in _split(text)] if text.strip() else []
+    return [_label_test(each) for each in label_selectors.read(text)]
 
 
-def _split(text: str) -> list[str]:
-    """The requirements of a selector; commas inside parentheses belong to a set."""
-    return re.split(r",(?![^(]*\))", text)
-
-
-def _label_test(text: str) -> Predicate:
-    if match := _SET.match(text):
-        values = {value.strip() for value in match[3].split(",")}
-        _check(match[1], values)
-        return _in(match[1], values) if match[2] == "in" else _not_in(match[1], values)
-    if match := _EQUAL.match(text):
-        _check(match[1], {match[3]})
-        return _compare(match[1], match[2], match[3])
-    if match := _EXISTS.match(text):
-        _check(match[2], set())
-        return _absent(match[2]) if match[1] else _present(match[2])
-    if _EQUAL.match(text.rpartition("=")[0]):
-        raise status.bad_request("found '=', expected: ',' or 'end of string'")
-    raise status.bad_request(f"unable to parse requirement: found {text.strip()!r}, expected: identifier")
-
-
-def _check(key: str, values: set[str]) -> None:
-    """Refuse a key or value that no label can have."""
-    if why := names.qualified(key):
-        raise status.bad_request(f'unable to parse requirement: key: Invalid value: "{key}": {why}')
-    for value in values:
-        if why := names.label_value(value):
-            raise status.bad_request(f'unable to parse requirement: values[0][{key}]: Invalid value: "{value}": {why}')
+def _label_test(each: Requirement) -> Predicate:
+    match each.operator:
+        case "":
+            return _present(each.key)
+        case "!":
+            return _absent(each.key)
+        case "in" | "=" | "==":
+            return _in(each.key, each.values)
+        case "notin" | "!=":
+            return _not_in(each.key, each.values)
+    return _compare(each.key, each.operator, int(next(iter(each.values))))
 
 
 def _labels(body: Json) -> Json:
     return body["metadata"].get("labels") or {}
 
 
-def _in(key: str, values: set[str]) -> Predicate:
+def _in(key: str, values: frozenset[str]) -> Predicate:
     return lambda body: _labels(body).get(key) in values
 
 
-def _not_in(key: str, values: set[str]) -> Predicate:
+def _not_in(key: str, values: frozenset[str]) -> Predicate:
     return lambda body: _labels(body).get(key) not in values
 
 
@@ -82,14 +62,7 @@ def _absent(key: str) -> Predicate:
     return lambda body: key not in _labels(body)
 
 
-def _compare(key: str, operator: str, value: str) -> Predicate:
-    if operator in ("=", "=="):
-        return lambda body: _labels(body).get(key) == value
-    if operator == "!=":
-        return lambda body: _labels(body).get(key) != value
-    if not re.fullmatch(r"-?\d+", value):
-        raise status.bad_request(f"for 'Gt', 'Lt' operators, the value must be an integer: \"{value}\"")
-    bound = int(value)
+def _compare(key: str, operator: str, bound: int) -> Predicate:
     return lambda body: _number(_labels(body).get(key), bound, greater=operator == ">")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitopsd_plugins.sandbox import causes, names
+from gitopsd_plugins.sandbox import causes, names, service_families
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Cause
 
@@ -53,14 +53,14 @@ def allocated(body: Json, addresses: Addresses) -> Json:
     if spec["type"] == "ExternalName":
         spec.pop("internalTrafficPolicy", None)  # what was handed out before, or stated: it is never shown
         return {**body, "spec": spec}
+    if not spec.get("clusterIP") and (spec.get("ipFamilies") or ["IPv4"])[0] != "IPv4":
+        return body  # there is no such address, which is said when the Service is checked
     if not spec.get("clusterIP"):
         spec["clusterIP"] = addresses.address()
     elif spec["clusterIP"] != "None":
         addresses.used.add(spec["clusterIP"])
     spec.setdefault("clusterIPs", [spec["clusterIP"]])
-    headless = spec["clusterIP"] == "None" and not spec.get("selector")
-    spec.setdefault("ipFamilies", ["IPv4", "IPv6"] if headless else ["IPv4"])
-    spec.setdefault("ipFamilyPolicy", "RequireDualStack" if headless else "SingleStack")
+    spec = service_families.filled(spec)
     if _has_node_ports(spec):
         spec["ports"] = [
             port if port.get("nodePort") else {**port, "nodePort": addresses.port()} for port in spec.get("ports") or ()
@@ -93,6 +93,7 @@ def kept(live: Json, body: Json) -> Json:
         for name in CLUSTER_FIELDS:
             if not spec.get(name) and name in before:
                 spec[name] = before[name]
+        spec = service_families.kept(before, spec)
     if spec["type"] in WITH_NODE_PORTS:
         spec = _with_node_ports(before, spec)
     if _is_checked(before) and _is_checked(spec) and "healthCheckNodePort" in before:
@@ -166,8 +167,13 @@ def _is_external(spec: Json) -> bool:
 
 
 def rules(body: Json) -> Iterator[Cause]:
-    """What is wrong with a Service."""
+    """What is wrong with a Service; addresses are handed out before the rest is looked at, so what is wrong with them stands alone."""
     spec = body["spec"]
+    found = list(service_families.of(spec)) if spec["type"] != "ExternalName" else []
+    yield from found or _of_spec(spec)
+
+
+def _of_spec(spec: Json) -> Iterator[Cause]:
     kind, headless = spec["type"], spec.get("clusterIP") == "None"
     ports = spec.get("ports") or []
     if not ports and not headless and kind != "ExternalName":
@@ -252,6 +258,7 @@ def changes(live: Json, body: Json) -> Iterator[Cause]:
         yield causes.wrong("spec.clusterIPs", wanted, "first value must match `clusterIP`")
     if held and wanted and held[0] != wanted[0]:
         yield causes.wrong("spec.clusterIPs[0]", wanted, "may not change once set")
+    yield from service_families.changes(before, after)
 
 
 def warnings(body: Json) -> Iterator[str]:

@@ -144,15 +144,19 @@ def method_not_allowed() -> Refused:
 
 
 def unsupported_media_type() -> Refused:
-    """415."""
+    """415 for a patch of an unknown sort."""
     return Refused(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})
 
 
-def unknown_patch_format() -> Refused:
-    """415 for a strategic merge patch on a custom resource."""
-    accepted = "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
+def unknown_format(accepted: str) -> Refused:
+    """415 for a body that is in none of the formats that are accepted."""
     message = f"the body of the request was in an unknown format - accepted media types include: {accepted}"
     return Refused(415, "UnsupportedMediaType", message)
+
+
+def not_acceptable(why: str) -> Refused:
+    """406 for a form in which there is no answer."""
+    return Refused(406, "NotAcceptable", why)
 
 
 def too_large(limit: int) -> Refused:

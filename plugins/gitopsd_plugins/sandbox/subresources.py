@@ -80,7 +80,9 @@ def _as_json(call: Call) -> Call:
     sub = call.resource.subresources["scale"]
     group, version = sub.group or "autoscaling", sub.version or "v1"
     resource = replace(call.resource, kind="Scale", group=group, version=version)
-    return structs.replace(call, target=Target(resource=resource, namespace=call.target.namespace, name=call.target.name))
+    return structs.replace(
+        call, target=Target(resource=resource, namespace=call.target.namespace, name=call.target.name)
+    )
 
 
 def _scale(stored: Stored, paths: Json) -> Json:

@@ -55,6 +55,7 @@ class Printer:
     now: Callable[[], datetime]
     include: str = ""
     """What rows carry beside their cells: `None`, `Object`, or the metadata."""
+    version: str = "meta.k8s.io/v1"
     repeats: bool = True
     _printed: bool = False
 
@@ -72,7 +73,7 @@ class Printer:
         ]
         definitions = list(map(_definition, shown)) if self.repeats or not self._printed else None
         self._printed = True
-        start = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
+        start = {"kind": "Table", "apiVersion": self.version, "metadata": metadata}
         return encode({**start, "columnDefinitions": definitions, "rows": rows})
 
     def _object(self, resource: Resource, stored: Stored) -> Json:
@@ -80,4 +81,4 @@ class Printer:
             return {}
         if self.include == "Object":
             return {"object": msgspec.Raw(views.whole(resource, stored))}
-        return {"object": msgspec.Raw(views.partial(resource, stored))}
+        return {"object": msgspec.Raw(views.partial(self.version)(resource, stored))}

@@ -49,6 +49,22 @@ def _metadata(resource: Resource, metadata: Json) -> Iterator[Cause]:
     yield from label_rules.of_labels(metadata.get("labels") or {}, "metadata.labels")
     yield from label_rules.of_annotations(metadata.get("annotations") or {}, "metadata.annotations")
     yield from _owner_references(metadata)
+    yield from _finalizer_names(resource, metadata.get("finalizers") or [])
+
+
+_STANDARD = ("kubernetes", "orphan", "foregroundDeletion")
+
+
+def _finalizer_names(resource: Resource, finalizers: list[str]) -> Iterator[Cause]:
+    for index, name in enumerate(finalizers):
+        if why := names.qualified(name):
+            yield causes.wrong("metadata.finalizers", name, why)
+        if "/" not in name and name not in _STANDARD and not resource.custom:
+            why = "name is neither a standard finalizer name nor is it fully qualified"
+            yield causes.wrong(f"metadata.finalizers[{index}]", name, why)
+    if {"orphan", "foregroundDeletion"} <= set(finalizers):
+        why = "finalizer orphan and foregroundDeletion cannot be both set"
+        yield causes.wrong("metadata.finalizers", finalizers, why)
 
 
 def _owner_references(metadata: Json) -> Iterator[Cause]:

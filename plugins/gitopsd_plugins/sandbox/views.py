@@ -38,9 +38,14 @@ def item(resource: Resource, stored: Stored) -> bytes:
     return stored.rest
 
 
-def partial(_: Resource, stored: Stored) -> bytes:
-    """The object's metadata only."""
-    return b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":%s}' % encode(stored.metadata)
+def partial(version: str) -> View:
+    """The object's metadata only, in a version of its form."""
+    start = b'{"kind":"PartialObjectMetadata","apiVersion":"%s","metadata":' % version.encode()
+
+    def view(_: Resource, stored: Stored) -> bytes:
+        return b"%s%s}" % (start, encode(stored.metadata))
+
+    return view
 
 
 def body(resource: Resource, value: Json) -> bytes:

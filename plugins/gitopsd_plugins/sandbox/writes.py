@@ -18,6 +18,8 @@ from gitopsd_plugins.sandbox import (
     creation,
     deletion,
     filling,
+    identity,
+    manifest,
     object_warnings,
     owners,
     patch,
@@ -33,6 +35,7 @@ from gitopsd_plugins.sandbox.apply import Paths
 from gitopsd_plugins.sandbox.call import Call
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.creation import Written
+from gitopsd_plugins.sandbox.decoding import json_type
 from gitopsd_plugins.sandbox.owners import Owner
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Cause
@@ -41,9 +44,8 @@ from gitopsd_plugins.sandbox.store import Stored
 
 def update(cluster: Cluster, call: Call) -> Written:
     """A PUT to an object or its status. Raises `Refused`."""
-    body = bodies.document(call)
+    body = bodies.read(call, bodies.document(call))
     creation.check_name(call, body)
-    body = bodies.read(call, body)
     found = cluster.store.get(call.resource.key, (call.target.namespace, call.target.name))
     if found is None and call.resource.key in strategies.CREATED_BY_UPDATE:
         return creation.store(cluster, call, creation.named(call, body), None)
@@ -76,11 +78,20 @@ def replace(cluster: Cluster, call: Call, stored: Stored, body: Json, unowned: P
     completed = creation.complete(resource, body)
     new = prepare.changed(resource, live, completed, call.target.subresource)
     if held:  # an object whose owners were forgotten has none until somebody applies
-        seen = new
+        seen = _stated(new, completed)
         if resource.key == ("", "services") and not call.target.subresource:  # what is kept for it, it did not state
-            seen = {**new, "spec": completed["spec"]}
+            seen = {**seen, "spec": completed["spec"]}
         held = server_side.update(live, held, seen, resource.schema, creation.write_of(cluster, call))
     return commit(cluster, call, stored, new, owners.without(held, unowned))
+
+
+_DOOM = ("deletionTimestamp", "deletionGracePeriodSeconds")
+
+
+def _stated(new: Json, body: Json) -> Json:
+    """An object that is being deleted as the client states it: who leaves the time out takes it from whoever owned it."""
+    kept = {name: item for name, item in new["metadata"].items() if name not in _DOOM or name in body["metadata"]}
+    return {**new, "metadata": kept} if len(kept) < len(new["metadata"]) else new
 
 
 def check_uid(call: Call, stored: Stored, metadata: Json) -> None:
@@ -153,15 +164,11 @@ def change(cluster: Cluster, call: Call) -> Written:
     """A PATCH to an object or its status that is no apply. Raises `Refused`."""
     stored = reads.found(cluster, call)
     live = conversion.converted(stored.body, call.resource)
-    body = after_patch(call, live)
+    body = identity.patched(call, after_patch(call, live))
     if body.get("metadata") is None:
         body = {**body, "metadata": {}}
-    if not isinstance(body["metadata"], dict):
-        raise status.unprocessable()
-    creation.check_name(call, body)
-    if (body.get("apiVersion"), body.get("kind")) != (call.resource.api_version, call.resource.kind):
-        raise bodies.refuse_patched(call, f"{bodies.quoted(body)}: unknown conversion")
     body = bodies.read_patched(call, body)
+    creation.check_name(call, body)
     return replace(cluster, call, stored, body)
 
 
@@ -171,7 +178,7 @@ def after_patch(call: Call, live: Json) -> Json:
     try:
         return patched(call, live, document)
     except patch.Malformed as error:
-        raise status.bad_request(f"error decoding patch: {error}") from error
+        raise bodies.refuse_patch(call, str(error)) from error
     except patch.Failed as error:
         raise status.unprocessable() from error
 
@@ -182,13 +189,16 @@ def patched(call: Call, live: Json, document: Any) -> Json:
         case "application/json-patch+json":
             return patch.json_patch(live, document)
         case "application/merge-patch+json":
-            return _object(patch.merge(live, document))
-        case "application/strategic-merge-patch+json" if not call.resource.custom:
-            return strategic.merge(live, _object(document), call.resource.schema)
+            if document is None:
+                raise status.bad_request("Invalid JSON Patch")
+            return patch.merge(live, _object(document))  # type: ignore[no-any-return]  # of two objects
+        case manifest.STRATEGIC if not call.resource.custom:
+            return strategic.merge(live, _object({} if document is None else document), call.resource.schema)
     raise status.unsupported_media_type()
 
 
 def _object(value: Any) -> Json:
     if not isinstance(value, dict):
-        raise patch.Malformed("json: cannot unmarshal value into Go value of type map[string]interface {}")
+        why = f"json: cannot unmarshal {json_type(value)} into Go value of type map[string]interface {{}}"
+        raise patch.Malformed(why)
     return value

@@ -16,6 +16,7 @@ from fakes.clouds import START, sts, sts_error
 from gitopsd.plugin import Http, NotReady, Rejected, Transient
 from gitopsd.plugin.cloud import Account, Keys, aws
 from gitopsd.plugin.egress import Egress
+from gitopsd.plugin.sources import proxy
 
 pytestmark = pytest.mark.asyncio
 
@@ -159,6 +160,20 @@ async def test_token_service_that_is_busy_is_asked_later(annotated, cloud, statu
         await aws.keys(ROBOT, "", annotated.context(), 5.0)
 
     assert caught.value.retry_after == 7
+
+
+async def test_token_service_that_is_busy_is_left_alone_by_everybody(annotated, cloud):
+    cloud.replies["POST /"] = web.Response(status=429, headers={"Retry-After": "70"})
+    annotated.annotations["apps", "other"] = {"eks.amazonaws.com/role-arn": ROLE.replace("reader", "writer")}
+    ctx = annotated.context()
+    with pytest.raises(Transient, match="answered 429"):
+        await aws.keys(ROBOT, "", ctx, 5.0)
+
+    with pytest.raises(Transient, match="is left alone for 71 s: it asked for that") as caught:
+        await aws.keys(replace(ROBOT, name="other"), "", ctx, 5.0)
+
+    assert caught.value.retry_after > 70
+    assert len(cloud.asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -353,9 +368,10 @@ async def test_eks_takes_a_signed_question(home):
 
 async def test_one_who_asks_through_a_broken_proxy_disturbs_no_other(annotated, cloud):
     ctx = annotated.context()
-    through = replace(ctx, http=replace(ctx.http, proxies=replace(ctx.http.proxies, http="http://127.0.0.1:9")))
+    annotated.secrets["apps", "proxy"] = {"address": "http://127.0.0.1:9"}
+    through = await proxy.routed(("apps", "proxy"), ctx)
 
-    with pytest.raises(Transient):
+    with pytest.raises(Transient, match="cannot be reached"):
         await aws.keys(ROBOT, "", through, 5.0)
 
     assert (await aws.keys(ROBOT, "", ctx, 5.0)).access == "AKIA"

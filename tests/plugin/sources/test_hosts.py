@@ -200,6 +200,42 @@ async def test_who_asks_the_same_at_once_gets_one_answer():
 
 
 @pytest.mark.asyncio
+async def test_who_was_on_the_way_when_the_answer_came_shares_it_and_who_comes_later_does_not():
+    flights, asked = Flights[int](), []
+
+    async def ask() -> int:
+        asked.append(1)
+        return len(asked)
+
+    with flights.coming() as first, flights.coming() as slow:
+        assert await first.join("key", ask) == 1
+        with flights.coming() as late:
+            assert await late.join("key", ask) == 2
+        assert await slow.join("other", ask) == 3
+        assert await slow.join("key", ask) == 2  # the newest that it could have waited for
+
+
+@pytest.mark.asyncio
+async def test_who_was_on_the_way_when_the_request_failed_hears_of_it():
+    flights = Flights[int]()
+
+    async def fail() -> int:
+        raise HostFailed("no", retry_after=3.0)
+
+    async def ask() -> int:
+        raise AssertionError("asked again")
+
+    with flights.coming() as first, flights.coming() as slow:
+        with pytest.raises(HostFailed) as one:
+            await first.join("key", fail)
+        with pytest.raises(HostFailed) as other:
+            await slow.join("key", ask)
+
+    assert one.value is not other.value
+    assert other.value.retry_after == 3.0
+
+
+@pytest.mark.asyncio
 @pytest.mark.looptime
 async def test_answer_that_never_changes_serves_for_a_while_and_not_without_bound():
     flights, asked = Flights[int](keep=60.0), []

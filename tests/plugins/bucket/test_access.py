@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gitopsd.plugin import Http, Proxies, Rejected
+from gitopsd.plugin.sources import proxy
 from gitopsd_plugins.bucket import access
 from gitopsd_plugins.bucket.source import BucketSource
 
@@ -44,7 +45,8 @@ async def test_proxy_of_the_secret_wins_over_the_environments(world, read):
     world.secrets.data["proxy"] = {"address": b"http://proxy.example.org:3128", "username": b"a", "password": b"b@c"}
     ctx = replace(world.ctx, http=Http(proxies=Proxies(https="http://environment:1")))
 
-    given, _ = await BucketSource()._order(read({"proxySecretRef": {"name": "proxy"}}), ctx, "")
+    intent = read({"proxySecretRef": {"name": "proxy"}})
+    given, _ = await BucketSource()._order(intent, await proxy.routed(intent.spec.proxy, ctx), "")
     plain, _ = await BucketSource()._order(read({}), ctx, "")
 
     assert given.client["proxy_url"] == "http://a:b%40c@proxy.example.org:3128"

@@ -12,6 +12,7 @@ from fakes.registry import Answer, Registry, digest, layer, serving
 from fakes.source_world import one_source
 
 from gitopsd.plugin import (
+    Context,
     Declared,
     Digest,
     Kind,
@@ -19,6 +20,7 @@ from gitopsd.plugin import (
     ObjectRef,
     Place,
     Rejected,
+    SourceIntent,
     SpecError,
     Transient,
     VerificationFailed,
@@ -171,61 +173,33 @@ async def test_what_is_no_archive_is_refused(world, server):
 
 
 class TestSource(SourceSuite):
-    """The document is what changes: so `publish` changes the intent, as another document would."""
+    """The document names what is fetched: whoever publishes writes another one."""
 
     @pytest.fixture
     def upstream(self, world, server) -> Upstream:
         intake = CountingIntake(world.store)
         world.work.intake = intake
         files: dict[str, bytes | None] = {}
-        source = _Republished()
+        ctx = replace(world.ctx, intake=intake)
 
         def publish(changes: Mapping[str, bytes | None]) -> None:
             files.update(changes)
-            data = layer(files)
             server.rules[:] = []
-            server.rule("GET /a.tar.gz", Answer(body=data))
-            url = f"http://{server.host}/a.tar.gz"
-            source.now = read(made(url, digest=digest(data), revision=f"latest@{digest(data)}")).spec
+            server.rule("GET /a.tar.gz", Answer(body=layer(files)))
 
-        lost = read(made("http://127.0.0.2:9/a.tar.gz"))
+        async def now() -> tuple[SourceIntent, Context]:
+            named = digest(layer(files))
+            return read(made(f"http://{server.host}/a.tar.gz", digest=named, revision=f"latest@{named}")), ctx
+
         return Upstream(
-            source=source,
-            ctx=replace(world.ctx, intake=intake),
+            source=ExternalSource(),
+            ctx=ctx,
             intake=intake,
             intent=read(made()),
-            lost=lost,
+            lost=read(made("http://127.0.0.2:9/a.tar.gz")),
             publish=publish,
+            now=now,
         )
-
-    async def test_place_that_does_not_answer_is_transient(self, upstream: Upstream) -> None:
-        """Nothing is asked before something is fetched."""
-        revision = await upstream.source.resolve(upstream.lost, upstream.ctx)
-        with pytest.raises(Transient):
-            await upstream.source.fetch(upstream.lost, revision, None, upstream.ctx)
-
-    async def test_messages_name_the_object_and_hold_no_credentials(self, upstream: Upstream) -> None:
-        with pytest.raises(Transient, match=str(upstream.lost.ref)):
-            await self.fetched(upstream)
-
-    async def fetched(self, upstream: Upstream) -> None:
-        revision = await upstream.source.resolve(upstream.lost, upstream.ctx)
-        await upstream.source.fetch(upstream.lost, revision, None, upstream.ctx)
-
-
-class _Republished(ExternalSource):
-    """The source, for a document that was written anew since the suite read it."""
-
-    now: Any = None
-
-    async def resolve(self, intent, ctx):
-        return await super().resolve(self._latest(intent), ctx)
-
-    async def fetch(self, intent, revision, base, ctx):
-        return await super().fetch(self._latest(intent), revision, base, ctx)
-
-    def _latest(self, intent):
-        return replace(intent, spec=self.now) if self.now else intent
 
 
 class TestKind(KindSuite):

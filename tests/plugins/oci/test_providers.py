@@ -7,14 +7,17 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import anyio
 import pytest
 import pytest_asyncio
+from aiohttp import web
 from fakes import clouds
 from fakes.clouds import sts
 from fakes.registry import Answer, layer
 
 from gitopsd.plugin import Misconfigured, NotReady, Rejected, ServiceAccount
 from gitopsd.plugin.oci.clouds import PROVIDERS, Aws, Azure, Gcp
+from gitopsd.plugin.sources import hosts
 from gitopsd_plugins.oci.source import OciSource
 
 pytestmark = pytest.mark.asyncio
@@ -139,6 +142,31 @@ async def test_service_account_gets_a_login_of_its_own_at_azure(lending, registr
     assert stored.files == 1
     assert home.issued == [("flux-system/robot", ("api://AzureADTokenExchange",))]
     assert len(cloud.asked) == 1
+
+
+async def test_more_objects_than_turns_get_logins_at_the_very_host_that_they_are_for(
+    lending, registry, cloud, home, read
+):
+    azure(cloud, registry)
+    cloud.replies["POST /tenant/oauth2/v2.0/token"] = lambda asked: web.json_response(
+        {"access_token": f"of {asked.form['client_id']}", "expires_in": 3600}
+    )
+    synced = []
+
+    async def sync(name):
+        home.annotations["flux-system", name] = {
+            "azure.workload.identity/client-id": name,
+            "azure.workload.identity/tenant-id": "tenant",
+        }
+        synced.append(await lending.sync(read(provider="azure", serviceAccountName=name)))
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            for number in range(hosts.AT_ONCE + 1):
+                tasks.start_soon(sync, f"robot-{number}")
+
+    assert len(synced) == hosts.AT_ONCE + 1
+    assert sum(path == "POST /oauth2/exchange" for path in registry.paths) == hosts.AT_ONCE + 1
 
 
 async def test_service_account_gets_a_login_of_its_own_at_amazon(lending, registry, cloud, home, read):
