@@ -8,9 +8,10 @@ in process, and the only place that maps verbs to `reads.py`, `creation.py`, `wr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from gitopsd_plugins.sandbox import (
     applies,
@@ -39,8 +40,7 @@ PROBES = ("/healthz", "/livez", "/readyz")
 """Paths that need no token."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """A request as HTTP delivers it. Header names are lower case, or the mapping does not care."""
 
     method: str
@@ -51,8 +51,7 @@ class Asked:
     user: User
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """What to send. `watcher` stands for a body that goes on."""
 
     code: int = 200

@@ -9,6 +9,8 @@ import secrets
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from gitopsd_plugins.sandbox import (
     bodies,
     causes,
@@ -95,7 +97,7 @@ def _as(call: Call, group: str, kind: str) -> Call:
         type_name=f"io.k8s.api.{group.partition('.')[0]}.v1.{kind}",
         custom=False,
     )
-    return replace(call, target=replace(call.target, resource=spoken, subresource=""))
+    return structs.replace(call, target=structs.replace(call.target, resource=spoken, subresource=""))
 
 
 def _scale(stored: Stored, paths: Json) -> Json:
