@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from gitopsd.model.change import Action, Change
 from gitopsd.model.declared import AppIntent, DriftPolicy, HealthCheck
@@ -49,11 +50,8 @@ class Wanted:
     manifests: tuple[Manifest, ...]
     declared: tuple[Manifest, ...]
     taken: Mapping[ResourceId, ObjectRef]
-
-    @property
-    def ids(self) -> frozenset[ResourceId]:
-        """Everything wanted."""
-        return frozenset(m.id for m in (*self.manifests, *self.declared))
+    ids: frozenset[ResourceId]
+    """Everything wanted."""
 
     @property
     def checks(self) -> tuple[HealthCheck, ...]:
@@ -228,9 +226,10 @@ async def _wanted(
     manifests = await render.manifests(intent, artifact, made, world) if fresh is None else fresh
     for_cluster, declared = children.split(manifests, world.registry)
     qualified = await target.qualify(for_cluster)
-    ids = [m.id for m in qualified.manifests]
-    _pass_on(world.claims.want(intent.ref, target.uid, ids, (m.id for m in declared)), intent.ref, world)
-    return Wanted(render=made, manifests=qualified.manifests, declared=declared, taken={})
+    await checkpoint()
+    there, here = frozenset(m.id for m in qualified.manifests), frozenset(m.id for m in declared)
+    _pass_on(world.claims.want(intent.ref, target.uid, there, here), intent.ref, world)
+    return Wanted(render=made, manifests=qualified.manifests, declared=declared, taken={}, ids=there | here)
 
 
 def _pass_on(heirs: Iterable[ObjectRef], app: ObjectRef, world: World) -> None:
@@ -259,6 +258,7 @@ async def _applied(
     if not stage.blocked(changes, run):
         run.step = Step.PRUNE
         changes += await removal.pruned(intent, wanted.ids, run, target, world, plan_only=plan_only)
+    await checkpoint()
     run.plan = plan.of(intent.ref, target.uid, changes)
     removal.note_holds(run, world)
     if plan_only:
@@ -269,7 +269,7 @@ async def _applied(
         return
     step, run.step = run.step, Step.FORGET
     run.inventory = await record.written(run.inventory, lambda i: _after(i, changes, wanted, run), target, world)
-    stage.keep_marks(run, changes, target, world)
+    await stage.keep_marks(run, changes, target, world)
     run.step = step
     if error is not None:
         raise error

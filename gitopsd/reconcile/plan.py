@@ -1,12 +1,12 @@
 """PURE. What to do with each object, and why.
 
-`wanted` decides for the manifests of one stage, `unwanted` for ids that an app owns and wants no more. Both look only at
+`each` decides for every manifest of a stage alone, `together` where one keeps the others back. Both look only at
 what was observed and rehearsed; nothing here waits, asks or writes. Field changes come masked from `diff`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from gitopsd.model import digest
@@ -63,13 +63,17 @@ def differing(manifests: Iterable[Manifest], ground: Ground) -> tuple[Manifest, 
     return tuple(m for m in manifests if _settled(m, ground) is None)
 
 
-def wanted(manifests: Sequence[Manifest], ground: Ground) -> tuple[Change, ...]:
-    """One change per manifest, in order.
+def each(manifests: Iterable[Manifest], ground: Ground) -> Iterator[Change]:
+    """One change per manifest, in order, as if there were no other."""
+    return (_settled(m, ground) or _rehearsed(m, ground) for m in manifests)
+
+
+def together(changes: tuple[Change, ...], ground: Ground) -> tuple[Change, ...]:
+    """The changes of a whole stage.
 
     Under `Atomic.STAGE` one failed rehearsal, or one object that cannot be looked at, turns every write of the stage back that
     is not only to put back what was applied already: a stage is not to be half new.
     """
-    changes = tuple(_settled(m, ground) or _rehearsed(m, ground) for m in manifests)
     if ground.atomic is Atomic.OBJECT:
         return changes
     culprit = ground.refused or _culprit(changes, ground)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from anyio.lowlevel import checkpoint
 
@@ -22,7 +23,7 @@ from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.manifest import Manifest, Stage
 from gitopsd.model.outcome import Step
 from gitopsd.plugin.roles import Target
-from gitopsd.reconcile import apply, look, plan
+from gitopsd.reconcile import apply, look, plan, slices
 from gitopsd.reconcile.conclude import Run
 from gitopsd.reconcile.look import Look
 from gitopsd.reconcile.plan import Ground
@@ -43,7 +44,7 @@ async def all_of(
     plan_only: bool,
 ) -> tuple[Change, ...]:
     """Every stage in order; after one that was refused only drift is put back. What went wrong is in `first_error`."""
-    manifests = _under_rules(intent, manifests, world)
+    manifests = await _under_rules(intent, manifests, world)
     await checkpoint()
     applied = world.memory.applied(target.uid, intent.ref)
     new = _never_written(intent, manifests, run, plan_only=plan_only)
@@ -56,14 +57,14 @@ async def all_of(
     changes: tuple[Change, ...] = ()
     namespaces = frozenset(m.id.name for m in manifests if m.id.kind == "Namespace" and not m.id.group)
     for stage in target.stages(manifests, intent.policy.stage_kinds):
-        ground = _treated(_ground(intent, seen, standing, applied, taken, world), stage, intent, world)
-        ground = replace(ground, shown=plan_only, refused=refused)
+        ground = await _treated(_ground(intent, seen, standing, applied, taken, world), stage, intent, world)
+        ground = replace(ground, shown=plan_only, refused=refused, namespaces=namespaces)
         await checkpoint()
         if refused is None and (ground.atomic is Atomic.STAGE or plan_only):
             ground = await _rehearsed(ground, stage, new, intent, run, target, world)
         if plan_only and any(answer.waits for answer in ground.rehearsals.values()):
             ground = replace(ground, coming=_coming(intent, world))
-        planned = plan.wanted(stage.manifests, replace(ground, namespaces=namespaces))
+        planned = plan.together(await slices.over(stage.manifests, partial(plan.each, ground=ground)), ground)
         await checkpoint()
         changes += planned
         if plan_only:
@@ -90,7 +91,7 @@ def _same_cluster(ref: ObjectRef, intent: AppIntent, world: World) -> bool:
     return isinstance(other, AppIntent) and (other.cluster, other.kubeconfig) == (intent.cluster, intent.kubeconfig)
 
 
-def _under_rules(intent: AppIntent, manifests: Sequence[Manifest], world: World) -> tuple[Manifest, ...]:
+async def _under_rules(intent: AppIntent, manifests: Sequence[Manifest], world: World) -> tuple[Manifest, ...]:
     """With digests that also name the fields left to others: under another rule the same manifest is another write."""
     kind = world.registry.kind_named(intent.ref.kind)
     if kind is None:
@@ -100,7 +101,7 @@ def _under_rules(intent: AppIntent, manifests: Sequence[Manifest], world: World)
         ignored = kind.treatment(intent, manifest.id, manifest.body).ignored
         return replace(manifest, digest=digest.of_value([manifest.digest, ignored])) if ignored else manifest
 
-    return tuple(under(manifest) for manifest in manifests)
+    return await slices.over(manifests, partial(map, under))
 
 
 def _never_written(
@@ -157,16 +158,17 @@ def _ground(
     )
 
 
-def _treated(ground: Ground, stage: Stage, intent: AppIntent, world: World) -> Ground:
+async def _treated(ground: Ground, stage: Stage, intent: AppIntent, world: World) -> Ground:
     """With what markers on the objects, wanted and live, ask for."""
     kind = world.registry.kind_named(intent.ref.kind)
     if kind is None:
         return ground
-    found: dict[ResourceId, Treatment] = {}
-    for manifest in stage.manifests:
-        treatment, live = kind.treatment(intent, manifest.id, manifest.body), ground.live.get(manifest.id)
-        found[manifest.id] = treatment if live is None else treatment.beside(kind.treatment(intent, live.id, live.body))
-    return replace(ground, treatments=found)
+
+    def treatment(manifest: Manifest) -> tuple[ResourceId, Treatment]:
+        wanted, live = kind.treatment(intent, manifest.id, manifest.body), ground.live.get(manifest.id)
+        return manifest.id, wanted if live is None else wanted.beside(kind.treatment(intent, live.id, live.body))
+
+    return replace(ground, treatments=dict(await slices.over(stage.manifests, partial(map, treatment))))
 
 
 async def _rehearsed(
@@ -189,7 +191,7 @@ async def _rehearsed(
         found = await _observed(unsure, run, target)
         run.step = Step.REHEARSE
         all_seen = Look(live=ground.live, unread=ground.unread).and_then(found)
-        ground = _treated(replace(ground, live=all_seen.live, unread=all_seen.unread), stage, intent, world)
+        ground = await _treated(replace(ground, live=all_seen.live, unread=all_seen.unread), stage, intent, world)
         there = [m for m in unsure if m.id in found.live]
         answers = {**answers, **await apply.rehearsed(plan.differing(there, ground), ground, target)}
     await checkpoint()
@@ -237,13 +239,17 @@ def _errors(changes: Iterable[Change], run: Run) -> list[GitopsdError]:
     return failed + [change.error for change in changes if change.error is not None]
 
 
-def keep_marks(run: Run, changes: Iterable[Change], target: Target, world: World) -> None:
+async def keep_marks(run: Run, changes: Sequence[Change], target: Target, world: World) -> None:
     """Note how each object looks now, so that the next run and the watches can tell drift from our own doing."""
     app = run.declared.ref
     known = world.memory.applied(target.uid, app)
-    marks = {c.id: applied for c in changes if not c.deletion and (applied := _mark(c, run, known))}
-    gone = [c.id for c in changes if c.deletion or c.id not in marks]
+    marked = await slices.over(
+        changes, lambda part: [(c.id, None if c.deletion else _mark(c, run, known)) for c in part]
+    )
+    marks = {id: applied for id, applied in marked if applied}
+    gone = [id for id, applied in marked if not applied]
     world.memory.keep_applied(target.uid, app, marks, gone)
+    await checkpoint()
     left = [change.id for change in changes if change.drifted or _left_as_it_is(change, marks)]
     world.mirror.expect(app, target.access.cluster, {id: applied.mark for id, applied in marks.items()}, left)
 

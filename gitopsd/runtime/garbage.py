@@ -18,8 +18,8 @@ import anyio
 _THRESHOLDS = (1_000, 5, 1)
 """New containers before a young collection, young ones before a middle one, those before a full one.
 
-With five times as many before each, a thousand apps at once had collections of 100 ms; with these the longest took 30 ms, all
-of them together as long, and what was set aside too early, to die as a cycle later, was as little: 900 containers [measured]."""
+With five times as many before each, a thousand apps at once had collections of 100 ms; with these the longest took 30 to 60 ms,
+and all of them together as long [measured]."""
 _DAY = 24 * 3600.0
 
 

@@ -22,10 +22,12 @@ OBJECTS = 10_000
 APPLIES = 4_000
 SERVER = """
 import asyncio, json, sys
+from gitopsd_plugins.sandbox import instance
 from gitopsd_plugins.sandbox.cluster import Settings
 from gitopsd_plugins.sandbox.server import serve
 
 async def main():
+    instance.collect_seldom()  # as `gitopsd sandbox up` does
     async with serve(settings=Settings(settling=3600)) as running:
         print(json.dumps({"url": running.url, "token": running.token}), flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from contract.wire import APPLY, MERGE, Json, Wire, config_map, config_maps, deployment, deployments
 
+from gitopsd.plugin import yaml
+
 pytestmark = [pytest.mark.contract, pytest.mark.asyncio]
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -32,11 +34,26 @@ CASES: list[tuple[str, str, Any, str, int]] = [
 ]
 
 
+def bomb(levels: int) -> str:
+    """YAML of some lines in which each list has the one above ten times."""
+    lists = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lists += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, levels)]
+    return "\n".join(lists)
+
+
 @pytest.mark.parametrize(("method", "path", "body", "kind", "status"), CASES)
 async def test_it_is_refused(wire: Wire, method: str, path: str, body: Any, kind: str, status: int) -> None:
     heard = await wire.ask(method, path, body, kind=kind)
     assert heard.status == status, heard.body
     assert (heard.body["kind"], heard.body["code"]) == ("Status", status)
+
+
+@pytest.mark.parametrize(("levels", "status"), [(2, 500), (4, 400), (9, 400)])
+async def test_aliases_may_grow_a_hundredfold(wire: Wire, levels: int, status: int) -> None:
+    said = yaml.write(config_map("a"))
+    heard = await wire.ask("PATCH", config_maps("default", "a") + "?fieldManager=m", said + bomb(levels), kind=APPLY)
+    assert heard.status == status, heard.body
+    assert ("alias" in heard.body["message"]) == (status == 400)
 
 
 async def test_there_is_no_head(wire: Wire) -> None:

@@ -236,3 +236,41 @@ async def test_a_job_that_is_not_there_is_warned_of_too(wire: Wire) -> None:
     heard = await wire.ask("DELETE", path)
     assert (heard.status, len(heard.warnings)) == (404, 1)
     assert not (await wire.ask("DELETE", f"{path}?propagationPolicy=Background")).warnings
+
+
+SCALES: list[tuple[Json, int, str]] = [
+    ({"spec": 5}, 422, GO_FIELD.format("number", "Scale.spec", "v1.ScaleSpec")),
+    ({"spec": {"replicas": "x"}}, 422, GO_FIELD.format("string", "ScaleSpec.spec.replicas", "int32")),
+    ({"metadata": {"namespace": 5}}, 422, GO_FIELD.format("number", "ObjectMeta.metadata.namespace", "string")),
+    ({"kind": "Foo"}, 422, f'no kind "Foo" is registered for version "autoscaling/v1" {SCHEME}'),
+    ({"metadata": None}, 400, UNNAMED),
+    ({"metadata": {"name": "b"}}, 400, "the name of the object (b) does not match the name on the URL (a)"),
+]
+
+
+@pytest.mark.parametrize(("change", "status", "why"), SCALES, ids=lambda value: str(value)[:40])
+async def test_a_scale_has_types_too(wire: Wire, change: Json, status: int, why: str) -> None:
+    path = deployments(await wire.namespace())
+    await wire.make(path, deployment("a"))
+    heard = await wire.ask("PATCH", f"{path}/a/scale", change, kind=MERGE)
+    assert heard.status == status
+    assert heard.body["message"].endswith(why)
+    warned = await wire.ask("PATCH", f"{path}/a/scale", {"spec": {"replicas": 2, "no": 1}}, kind=MERGE)
+    assert (warned.status, len(warned.warnings)) == (200, 1)
+
+
+async def test_reviews_and_tokens_have_types_too(wire: Wire) -> None:
+    account = f"/api/v1/namespaces/{await wire.namespace()}/serviceaccounts"
+    await wire.make(account, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "a"}})
+    for path, version, kind, spec, why in (
+        ("/apis/authorization.k8s.io/v1/subjectaccessreviews", "authorization.k8s.io/v1", "SubjectAccessReview", 5, GO_FIELD.format("number", "SubjectAccessReview.spec", "v1.SubjectAccessReviewSpec")),
+        ("/apis/authorization.k8s.io/v1/subjectaccessreviews", "authorization.k8s.io/v1", "SubjectAccessReview", {"user": 5}, GO_FIELD.format("number", "SubjectAccessReviewSpec.spec.user", "string")),
+        (f"{account}/a/token", "authentication.k8s.io/v1", "TokenRequest", {"expirationSeconds": "x"}, GO_FIELD.format("string", "TokenRequestSpec.spec.expirationSeconds", "int64")),
+    ):  # fmt: skip
+        heard = await wire.ask("POST", path, {"apiVersion": version, "kind": kind, "spec": spec})
+        assert (heard.status, heard.body["message"].partition(f"as a {kind}: ")[2]) == (400, why)
+
+
+async def test_a_read_has_no_body(wire: Wire, built_in: str) -> None:
+    for path in (built_in, f"{built_in}/a"):
+        assert (await wire.ask("GET", path, "x", kind=MERGE)).status == 200

@@ -54,6 +54,17 @@ async def test_a_set_is_written_in_order_once_and_then_only_what_changed(scene: 
     assert [c.id.kind for c in changed if c.action.writes] == ["ClusterRole"]
 
 
+async def test_what_yaml_does_not_take_as_it_is_arrives_as_it_is(scene: Scene) -> None:
+    """Control characters, what YAML takes for an end of line, and no characters at all; a server reads an apply as YAML."""
+    awkward = {f"u-{ord(c):x}": f"a {c} b" for c in "\0\t\n\r\x7f\x80\x85\x9f\u2028\u2029\ufeff\ufffe\uffff\U0001f600"}
+    body = scene.config_map(awkward)
+    assert [c.action for c in await scene.app.apply(body)] == CREATED
+    found = await scene.app.look(body)
+    assert found is not None
+    assert found.body["data"] == awkward
+    assert [c.action for c in await scene.app.apply(body)] == UNCHANGED
+
+
 async def test_what_servers_fill_in_and_tools_leave_behind_is_no_change(scene: Scene) -> None:
     """Ports without a protocol, numbers for quantities, empty maps, a creationTimestamp of null, a status."""
     app = scene.app

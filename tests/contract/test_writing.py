@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -164,6 +165,22 @@ class TestPatch:
         for kind, body in ((MERGE, {}), (STRATEGIC, {}), (JSON_PATCH, [])):
             assert (await wire.ask("PATCH", path, body, kind=kind)).status == 404
         assert (await wire.ask("PATCH", f"{path}?fieldManager=one", config_map("a"), kind=APPLY)).status == 201
+
+    @pytest.mark.parametrize("raw", ["\x7f", "\x80", "\x9f", "\ufffe", "\uffff"], ids=ascii)
+    async def test_an_apply_with_a_control_character_as_it_is_is_refused(self, wire: Wire, raw: str) -> None:
+        text = json.dumps({**config_map("a"), "data": {"x": raw}}, ensure_ascii=False)
+        path = config_maps(await wire.namespace(), "a") + "?fieldManager=m"
+        heard = await wire.ask("PATCH", path, text, kind=APPLY)
+        assert (heard.status, heard.body["reason"]) == (400, "BadRequest")
+
+    @pytest.mark.parametrize(
+        ("raw", "read"), [("\x85", "a b"), ("\u2028", "a\u2028b"), ("\u2029", "a\u2029b")], ids=ascii
+    )
+    async def test_what_yaml_takes_for_an_end_of_line_is_folded(self, wire: Wire, raw: str, read: str) -> None:
+        text = json.dumps({**config_map("a"), "data": {"x": f"a {raw} b"}}, ensure_ascii=False)
+        path = config_maps(await wire.namespace(), "a") + "?fieldManager=m"
+        heard = await wire.ask("PATCH", path, text, kind=APPLY)
+        assert (heard.status, heard.body["data"]) == (201, {"x": read})
 
     async def test_an_apply_needs_a_manager_and_others_no_force(self, wire: Wire) -> None:
         path = config_maps(await wire.namespace(), "a")
@@ -345,3 +362,31 @@ class TestOwnership:
         await wire.ask("PATCH", f"{path}/b", {"secrets": None}, kind=MERGE)
         heard = await wire.ask("PATCH", f"{path}/b?fieldManager=m", body, kind=APPLY)
         assert sorted(who for who, _, _ in managers(heard.body)) == ["before-first-apply", "m"]
+
+
+@pytest.mark.parametrize(("group", "plural", "kind", "spec", "owned"), [
+    ("apps", "deployments", "Deployment", deployment("a")["spec"], False),
+    ("networking.k8s.io", "ingresses", "Ingress", {"defaultBackend": {"service": {"name": "s", "port": {"number": 80}}}}, True),
+    ("batch", "jobs", "Job", {"suspend": True, "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}}, True),
+])  # fmt: skip
+async def test_labels_in_an_apply_to_status(
+    wire: Wire, group: str, plural: str, kind: str, spec: Json, owned: bool
+) -> None:
+    """They are changed and owned like others, but for a Deployment's, which stay as they are."""
+    path = f"/apis/{group}/v1/namespaces/{await wire.namespace()}/{plural}"
+    body = {"apiVersion": f"{group}/v1", "kind": kind, "metadata": {"name": "a", "labels": {"team": "a"}}}
+    await wire.make(path, {**body, "spec": spec})
+    body["metadata"] = {"name": "a", "labels": {"team": "b"}}
+    heard = await wire.ask("PATCH", f"{path}/a/status?fieldManager=m", body, kind=APPLY)
+    assert heard.status == (409 if owned else 200)
+    assert heard.causes == ([".metadata.labels.team"] if owned else [])
+    heard = await wire.ask("PATCH", f"{path}/a/status?fieldManager=m&force=true", body, kind=APPLY)
+    assert heard.body["metadata"]["labels"]["team"] == ("b" if owned else "a")
+
+
+async def test_an_operation_without_a_value_has_null(wire: Wire) -> None:
+    path = config_maps(await wire.namespace())
+    await wire.make(path, config_map("a", {"x": "1", "y": "2"}))
+    change = [{"op": "add", "path": "/data/x"}, {"op": "replace", "path": "/data/y"}]
+    heard = await wire.ask("PATCH", f"{path}/a", change, kind=JSON_PATCH)
+    assert heard.body["data"] == {"x": "", "y": ""}

@@ -211,17 +211,17 @@ async def test_a_record_that_somebody_else_wrote_meanwhile_is_merged(world: Worl
     assert await world.exists("a", "b")
 
 
-async def test_a_suspension_during_an_attempt_is_not_lost(world: World) -> None:
-    world.repository.commit(maps("app", "a"))
-    world.declare(kustomization("app"))
-    async with world.engine(watch=True) as engine:
-        await world.until("app")
-        await world.send("PATCH", f"{CONFIG_MAPS}/a", {"data": {"key": "edited"}}, "application/merge-patch+json")
+async def test_a_suspension_during_an_attempt_is_not_lost(either: World) -> None:
+    either.repository.commit(maps("app", "a"))
+    either.declare(kustomization("app"))
+    async with either.engine(watch=True) as engine:
+        await either.until("app")
+        await either.send("PATCH", f"{CONFIG_MAPS}/a", {"data": {"key": "edited"}}, "application/merge-patch+json")
         await Decisions(engine).suspend(app_ref("app"), actor="ada")
         await engine.once()
-        seen = len(world.heard.outcomes)
+        seen = len(either.heard.outcomes)
         await engine.reconcile(app_ref("app"), "look")
-        assert (await world.until("app", Phase.SUSPENDED, since=seen)).message == "suspended by ada"
+        assert (await either.until("app", Phase.SUSPENDED, since=seen)).message == "suspended by ada"
 
 
 async def test_watches_that_are_cut_come_back_and_nothing_is_asked_twice(world: World) -> None:

@@ -243,7 +243,7 @@ async def test_a_child_that_leaves_its_parents_render_ends_by_its_own_rules(eith
     assert either.deleted == [A]
 
 
-async def test_a_child_source_and_a_child_of_a_kind_not_served_leave_with_their_files(world: World) -> None:
+async def test_a_child_source_and_a_child_of_a_kind_not_served_leave_with_their_files(either: World) -> None:
     release = (
         "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: web, namespace: flux-system}\n"
         "spec: {interval: 1h}\n"
@@ -252,12 +252,12 @@ async def test_a_child_source_and_a_child_of_a_kind_not_served_leave_with_their_
         "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: child, namespace: flux-system}\n"
         "spec: {interval: 1h, url: https://localhost:1/x.git}\n"
     )
-    world.repository.commit({"parent/r.yaml": release, "parent/s.yaml": source, **maps("parent", "a", "b", "c")})
-    world.declare(kustomization("parent"))
-    async with world.engine() as engine:
+    either.repository.commit({"parent/r.yaml": release, "parent/s.yaml": source, **maps("parent", "a", "b", "c")})
+    either.declare(kustomization("parent"))
+    async with either.engine() as engine:
         await engine.once()
         assert engine.board.outcomes[app_ref("parent")].phase is Phase.READY
-        world.repository.commit({"parent/r.yaml": None, "parent/s.yaml": None})
+        either.repository.commit({"parent/r.yaml": None, "parent/s.yaml": None})
         await engine.reconcile(SOURCE, "now")
         await engine.once()
         assert engine.board.outcomes[app_ref("parent")].phase is Phase.READY
@@ -282,17 +282,17 @@ async def test_a_child_with_most_of_the_objects_counts_with_all_of_them(either: 
     assert either.deleted == []
 
 
-async def test_a_child_that_a_file_declares_too_is_left_to_the_file(world: World) -> None:
-    world.repository.commit({**parent("one", "two"), **maps("one", "a"), **maps("two", "b")})
-    world.declare(kustomization("parent"), kustomization("one"))
-    async with world.engine() as engine:
+async def test_a_child_that_a_file_declares_too_is_left_to_the_file(either: World) -> None:
+    either.repository.commit({**parent("one", "two"), **maps("one", "a"), **maps("two", "b")})
+    either.declare(kustomization("parent"), kustomization("one"))
+    async with either.engine() as engine:
         await engine.once()
-        world.repository.commit({"parent/one.yaml": None})
+        either.repository.commit({"parent/one.yaml": None})
         await engine.reconcile(SOURCE, "now")
         await engine.once()
         assert engine.board.outcomes[app_ref("parent")].phase is Phase.READY
         assert engine.board.outcomes[app_ref("one")].phase is Phase.READY
-    assert world.deleted == []
+    assert either.deleted == []
 
 
 @pytest.mark.parametrize(("old", "new"), [("left", "right"), ("right", "left")])

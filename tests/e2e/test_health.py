@@ -183,6 +183,18 @@ async def test_an_object_of_somebody_else_that_is_checked_and_stalled_ends_the_w
 
 
 @pytest.mark.usefixtures("widgets")
+async def test_a_kind_and_its_objects_in_one_app_are_there_after_the_first_try(either: World) -> None:
+    either.repository.commit({"app/a-widget.yaml": WIDGET, "app/z-crd.yaml": WIDGETS})
+    either.declare(kustomization("app"))
+    outcome = await either.app()
+    assert outcome.phase is Phase.READY, outcome.message
+    assert [o.phase for o in either.heard.outcomes if o.ref == app_ref("app") and o.phase is not Phase.PROGRESSING] == [
+        Phase.READY
+    ]
+    assert await either.get(STATUS.removesuffix("/status")) is not None
+
+
+@pytest.mark.usefixtures("widgets")
 @pytest.mark.parametrize(("phase", "wanted"), [("Up", Phase.READY), ("Down", Phase.RETRYING)])
 async def test_the_health_of_a_custom_resource_is_what_the_expressions_say(
     either: World, phase: str, wanted: Phase

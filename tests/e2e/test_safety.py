@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -193,31 +193,31 @@ ENGINES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("engine", ENGINES)
 async def test_an_object_of_another_engine_is_refused_by_name_and_the_others_are_applied(
-    world: World, engine: str
+    either: World, engine: str
 ) -> None:
-    await world.put_map("a", **ENGINES[engine])
-    world.repository.commit(maps("app", "a", "b"))
-    world.declare(kustomization("app"))
-    outcome = await world.app()
+    await either.put_map("a", **ENGINES[engine])
+    either.repository.commit(maps("app", "a", "b"))
+    either.declare(kustomization("app"))
+    outcome = await either.app()
     assert outcome.phase is Phase.STALLED
     assert f"ConfigMap/default/a: it is managed by {engine}" in outcome.message
     assert "gitopsd.io/adopt" in outcome.message
-    assert await world.exists("b")
-    theirs = await world.get("/api/v1/namespaces/default/configmaps/a")
+    assert await either.exists("b")
+    theirs = await either.get("/api/v1/namespaces/default/configmaps/a")
     assert theirs is not None
     assert theirs["data"] == {"key": "theirs"}
-    world.repository.commit(gone("app", "a"))
-    assert (await world.app()).phase is Phase.READY
-    assert world.deleted == []
+    either.repository.commit(gone("app", "a"))
+    assert (await either.app()).phase is Phase.READY
+    assert either.deleted == []
 
 
-async def test_an_object_of_another_engine_is_taken_over_where_the_user_says_so(world: World) -> None:
-    await world.put_map("a", **ENGINES["Flux"])
-    world.repository.commit(maps("app", "a"))
-    world.declare(kustomization("app", annotations='{gitopsd.io/adopt: "true"}'))
-    outcome = await world.app()
+async def test_an_object_of_another_engine_is_taken_over_where_the_user_says_so(either: World) -> None:
+    await either.put_map("a", **ENGINES["Flux"])
+    either.repository.commit(maps("app", "a"))
+    either.declare(kustomization("app", annotations='{gitopsd.io/adopt: "true"}'))
+    outcome = await either.app()
     assert outcome.phase is Phase.READY, outcome.message
-    ours = await world.get("/api/v1/namespaces/default/configmaps/a")
+    ours = await either.get("/api/v1/namespaces/default/configmaps/a")
     assert ours is not None
     assert ours["data"] == {"key": "value"}
 
@@ -532,13 +532,3 @@ async def test_deleting_an_app_leaves_what_another_wants(either: World) -> None:
         assert outcomes[app_ref("two")].phase is Phase.READY, outcomes[app_ref("two")].message
     assert [path.rpartition("/")[2] for path in either.deleted] == ["b"]
     assert await either.exists("a", "x")
-
-
-async def test_a_suspension_ends_when_its_time_has_come(world: World) -> None:
-    await applied(world)
-    async with world.engine() as engine:
-        await engine.once()
-        until = datetime.now(UTC) + timedelta(seconds=1)
-        await Decisions(engine).suspend(app_ref("app"), actor="ada", until=until)
-        await world.until("app", Phase.SUSPENDED)
-        await world.until("app", since=len(world.heard.outcomes))

@@ -230,6 +230,32 @@ async def test_drift_that_is_left_alone_is_seen_by_the_watch_and_left(either: Wo
     assert (await found(either, a(namespace)))["data"]["key"] == "evil"
 
 
+@pytest.mark.parametrize(("atomic", "alone"), [("stage", False), ("object", True)])
+async def test_a_stage_is_written_whole_or_not_at_all_unless_its_objects_stand_alone(
+    either: World, namespace: str, atomic: str, alone: bool
+) -> None:
+    annotations = f"{{gitopsd.io/atomic: {atomic}}}"
+    broken = deployment(namespace, 1).replace("name: web, image", "name: WEB_, image")
+    outcome = await put(either, config_map(namespace, "one") + "---" + broken, annotations=annotations)
+    assert outcome.phase is Phase.RETRYING
+    assert f"Deployment/{namespace}/web" in outcome.message
+    assert (await either.get(a(namespace)) is not None) is alone
+
+    both = config_map(namespace, "one") + "---" + deployment(namespace, 1)
+    assert (await put(either, both, annotations=annotations)).phase is Phase.READY
+    assert (await found(either, a(namespace)))["data"] == {"key": "one"}
+
+
+async def test_a_common_namespace_and_common_metadata_reach_every_object(either: World, namespace: str) -> None:
+    metadata = "commonMetadata: {labels: {team: web}, annotations: {example.org/by: ada}}"
+    both = config_map("elsewhere", "one") + "---" + deployment("elsewhere", 1)
+    outcome = await put(either, both, f"targetNamespace: {namespace}", metadata)
+    assert outcome.phase is Phase.READY, outcome.message
+    for path in (a(namespace), web(namespace)):
+        it = (await found(either, path))["metadata"]
+        assert (it["labels"]["team"], it["annotations"]["example.org/by"]) == ("web", "ada")
+
+
 async def test_kinds_with_a_stage_of_their_own_come_before_the_rest(either: World, namespace: str) -> None:
     """A refused object of the later stage keeps none of the earlier one from being written."""
     broken = deployment(namespace, 1).replace("name: web, image", "name: WEB_, image")

@@ -99,7 +99,7 @@ class Staged:
         failed = [change.error for change in changes] + [result.error for result in run.results.values()]
         self.errors = [str(error) for error in failed if error is not None]
         if not plan_only:
-            stage.keep_marks(run, changes, self.target, world)
+            await stage.keep_marks(run, changes, self.target, world)
             self.owned |= {m.id: Owned(id=m.id, version=m.version) for m in manifests}
         return [_done(change, run) for change in changes]
 

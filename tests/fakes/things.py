@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.inventory import Inventory, Owned
 from gitopsd.model.manifest import Manifest
+from gitopsd.reconcile import plan
+from gitopsd.reconcile.plan import Ground
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 CLUSTER = "cluster-1"
@@ -97,3 +100,7 @@ def source_intent(ref: ObjectRef = SOURCE) -> SourceIntent:
 
 def declared(ref: ObjectRef = APP, *, generation: int = 1) -> Declared:
     return Declared(ref=ref, document={}, place=Place(file="x.yaml"), spec=Digest("s"), generation=generation)
+
+
+def planned(manifests: Sequence[Manifest], ground: Ground) -> tuple[Change, ...]:
+    return plan.together(tuple(plan.each(manifests, ground)), ground)

@@ -60,6 +60,9 @@ FAULTS = {
         rules=rule(proxy.status(500, reason="InternalError", message='failed calling webhook "x": no endpoints')),
         words=("failed calling webhook",),
     ),
+    "somebody else wrote the record": Fault(
+        rules=rule(proxy.status(409, reason="Conflict"), RECORDS, method="PUT", times=1), passes=True
+    ),
     "the record's answer is lost": Fault(rules=rule(proxy.reset_after, RECORDS, method="PUT", times=1), passes=True),
     "the record's answer is halved": Fault(rules=rule(proxy.half, RECORDS, method="PUT", times=1), passes=True),
     "the record cannot be written": Fault(

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from fakes.things import APP, AT, CLUSTER, deletion, id_of, live, manifest, record
+from fakes.things import APP, AT, CLUSTER, deletion, id_of, live, manifest, planned, record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -125,7 +125,7 @@ class Cluster:
         ground = plan.Ground(
             app=APP, adopt=Adopt.UNMANAGED, atomic=Atomic.OBJECT, live=dict(self.objects), rehearsals=errors
         )
-        changes = plan.wanted(manifests, ground)
+        changes = planned(manifests, ground)
         results = {c.id: self.written(c) for c in changes if c.action.writes}
         if not any(c.error for c in changes):
             beside = prune.Ground(app=APP, enabled=True, live=dict(self.objects))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fakes.things import APP, CLUSTER, OTHER, deletion, id_of, live, manifest
+from fakes.things import APP, CLUSTER, OTHER, deletion, id_of, live, manifest, planned
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +28,7 @@ def ground(**given: Any) -> Ground:
 def decided(seen: Live | None = None, rehearsal: Rehearsal | None = None, **given: Any) -> Change:
     lives = {ID: seen} if seen else {}
     rehearsals = {ID: rehearsal} if rehearsal else {}
-    return plan.wanted([A], ground(live=lives, rehearsals=rehearsals, **given))[0]
+    return planned([A], ground(live=lives, rehearsals=rehearsals, **given))[0]
 
 
 def rehearsed(mark: str = "m2", **body: Any) -> Rehearsal:
@@ -205,8 +205,8 @@ def test_an_app_that_forces_re_creates_nothing_that_takes_others_or_data_along(k
     refusal = Rehearsal(id=wanted.id, error=Rejected("field is immutable"), immutable=True)
     base = ground(live={wanted.id: seen}, rehearsals={wanted.id: refusal}, force=True)
 
-    [change] = plan.wanted([wanted], base)
-    [marked] = plan.wanted([wanted], replace(base, treatments={wanted.id: Treatment(force=True)}))
+    [change] = planned([wanted], base)
+    [marked] = planned([wanted], replace(base, treatments={wanted.id: Treatment(force=True)}))
 
     assert (change.action, change.force) == (Action.REFUSE, False)
     assert "unless the object itself is marked for it" in change.reason
@@ -218,7 +218,7 @@ def test_an_object_that_is_re_created_turns_back_no_stage() -> None:
     base = ground(
         live={ID: SAME}, rehearsals={ID: IMMUTABLE, other.id: Rehearsal(id=other.id, body=other.body)}, force=True
     )
-    assert [c.action for c in plan.wanted([A, other], base)] == [Action.RECREATE, Action.CREATE]
+    assert [c.action for c in planned([A, other], base)] == [Action.RECREATE, Action.CREATE]
 
 
 def test_what_the_object_in_the_cluster_asks_for_counts_too() -> None:
@@ -264,7 +264,7 @@ def stage(atomic: Atomic) -> dict[str, Change]:
         applied={same.id: Applied(manifest=same.digest, mark="m1")},
         rehearsals=rehearsals,
     )
-    return {c.id.name: c for c in plan.wanted([good, bad, same], base)}
+    return {c.id.name: c for c in planned([good, bad, same], base)}
 
 
 def test_one_refused_object_turns_back_the_writes_of_its_stage() -> None:
@@ -284,7 +284,7 @@ def test_a_refusal_over_ownership_holds_back_no_other_object() -> None:
     base = ground(
         live={ID: live("a", owner=Engine(name="Flux"))}, rehearsals={other.id: Rehearsal(id=other.id, body=other.body)}
     )
-    assert [c.action for c in plan.wanted([A, other], base)] == [Action.REFUSE, Action.CREATE]
+    assert [c.action for c in planned([A, other], base)] == [Action.REFUSE, Action.CREATE]
 
 
 def test_only_what_may_have_to_be_written_is_rehearsed() -> None:
@@ -325,8 +325,8 @@ def test_what_leaves_a_field_to_others_is_rehearsed_whenever_it_is_looked_at() -
 
 
 def test_what_stands_is_unchanged_unless_another_holds_it() -> None:
-    [change] = plan.wanted([A], ground(standing=frozenset({ID})))
-    [contested] = plan.wanted([A], ground(standing=frozenset({ID}), taken={ID: OTHER}))
+    [change] = planned([A], ground(standing=frozenset({ID})))
+    [contested] = planned([A], ground(standing=frozenset({ID}), taken={ID: OTHER}))
     assert (change.action, change.live) == (Action.UNCHANGED, None)
     assert contested.action is Action.REFUSE
 
@@ -335,7 +335,7 @@ def test_secrets_are_masked_in_a_plan() -> None:
     secret = manifest("s", "Secret", data={"password": "aHVudGVyMg=="})
     seen = live("s", "Secret", data={"password": "b2xk"})
     rehearsal = Rehearsal(id=secret.id, body={**seen.body, "data": {"password": "aHVudGVyMg=="}}, mark="m2")
-    [change] = plan.wanted([secret], ground(live={secret.id: seen}, rehearsals={secret.id: rehearsal}))
+    [change] = planned([secret], ground(live={secret.id: seen}, rehearsals={secret.id: rehearsal}))
     assert change.action is Action.UPDATE
     assert "aHVudGVyMg==" not in repr(change.fields)
     assert "b2xk" not in repr(change.fields)
@@ -375,7 +375,7 @@ NEWER = {**AS_LAST, B.id: Applied(manifest=A.digest, mark="m1")}
     ids=["edited", "removed", "edited, and Git too", "not known", "new", "edited, alone", "new, alone"],
 )
 def test_beside_what_is_out_of_sight_only_drift_is_put_back(given: dict[str, Any], action: Action) -> None:
-    hidden, seen = plan.wanted([A, B], ground(unread={A.id: Rejected("403")}, **given))
+    hidden, seen = planned([A, B], ground(unread={A.id: Rejected("403")}, **given))
     assert (hidden.action, hidden.unread, str(hidden.error)) == (Action.REFUSE, True, f"{APP}: {A.id}: 403")
     assert seen.action is action
     if action is Action.HOLD:
@@ -384,7 +384,7 @@ def test_beside_what_is_out_of_sight_only_drift_is_put_back(given: dict[str, Any
 
 def test_after_a_stage_that_was_refused_only_drift_is_put_back() -> None:
     later = ground(refused=id_of("x"), live={A.id: live("a", mark="m9"), B.id: EDITED}, applied=NEWER)
-    assert [c.action for c in plan.wanted([A, B], later)] == [Action.UPDATE, Action.HOLD]
+    assert [c.action for c in planned([A, B], later)] == [Action.UPDATE, Action.HOLD]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from gitopsd.plugin.yaml import events, keys, scalars, tags
 from gitopsd.plugin.yaml.dialect import Dialect
 from gitopsd.plugin.yaml.errors import YamlError
 from gitopsd.plugin.yaml.events import NextEvent
-from gitopsd.plugin.yaml.limits import Limits
+from gitopsd.plugin.yaml.limits import FEW, MOST_COPIES, Limits
 from gitopsd.plugin.yaml.scalars import Scalar
 
 _MERGE: Final = "<<"
@@ -72,13 +72,13 @@ class Builder:
     )
 
     def __init__(
-        self, next_event: NextEvent, *, file: str, limits: Limits, dialect: Dialect, unique_keys: bool
+        self, next_event: NextEvent, *, size: int, file: str, limits: Limits, dialect: Dialect, unique_keys: bool
     ) -> None:
         self._next = next_event
         self._file = file
         self._max_depth = limits.max_depth
         self._max_nodes = limits.max_nodes
-        self._max_aliased = limits.max_aliased
+        self._max_aliased = min(limits.max_aliased, max(FEW, MOST_COPIES * size))
         self._dialect = dialect
         self._unique_keys = unique_keys
         self._keys: dict[str, str] = {}
@@ -95,7 +95,10 @@ class Builder:
                 self.blanks = []
                 root = self._next()
                 assert root is not None  # a document has a node, if only an empty scalar
-                return self._node(root, 1), root
+                value = self._node(root, 1)
+                if self._aliased > (bound := max(FEW, MOST_COPIES * self._nodes)):
+                    self._grown(bound, root)
+                return value, root
             if isinstance(event, StreamEndEvent):
                 return None
         return None
@@ -277,7 +280,7 @@ class Builder:
         """Copy what an alias stands for, within the budget: a bomb ends here."""
         self._aliased += 1
         if self._aliased > self._max_aliased:
-            self._fail(f"aliases grow to more than {self._max_aliased:,} values", "write fewer aliases", event)
+            self._grown(self._max_aliased, event)
         if not isinstance(value, dict | list):
             return value
         if depth > self._max_depth:
@@ -285,6 +288,9 @@ class Builder:
         if isinstance(value, list):
             return [self._copy(each, depth + 1, event) for each in value]
         return {key: self._copy(each, depth + 1, event) for key, each in value.items()}
+
+    def _grown(self, bound: int, event: Event) -> NoReturn:
+        self._fail(f"aliases grow to more than {bound:,} values", "write fewer aliases", event)
 
     def _too_deep(self, event: Event) -> NoReturn:
         self._fail(f"lists and maps are more than {self._max_depth} deep", "nest less", event)

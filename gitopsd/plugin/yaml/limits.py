@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 DEEPEST = 300
 """No larger `max_depth` is taken: the builder uses up to two Python frames a level, and Python allows 1,000 in all."""
+FEW, MOST_COPIES = 1_000, 99
+"""Copies by aliases that are always allowed, and those for each node that is written, as Go's reader counts. A node takes a byte
+of text at least, so that a short text is refused before much was copied."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +17,8 @@ class Limits:
 
     `max_bytes` is the text's length in UTF-8. `max_depth` counts lists and maps inside one another. `max_nodes`
     counts what the text says (keys, values, lists, maps), checked as each list or map ends. `max_aliased` counts
-    the nodes that aliases and merge keys copy, so that a small text cannot become a huge value.
+    the nodes that aliases and merge keys copy, so that a small text cannot become a huge value; a text that is not large may
+    copy less (`MOST_COPIES`).
     """
 
     max_bytes: int = 64 * 1024 * 1024

@@ -46,7 +46,7 @@ def read_all(
     """
     encoded = _limited(data, file, limits)
     with _translated(encoded, file, dialect):
-        builder = Builder(events.source(encoded), file=file, limits=limits, dialect=dialect, unique_keys=unique_keys)
+        builder = _builder(encoded, file, limits, dialect, unique_keys=unique_keys)
         return _documents(builder, file, limits)
 
 
@@ -77,7 +77,7 @@ def read_first(
     """The first document of a stream, None where it is empty; what comes after it is not looked at, as in Go."""
     encoded = _limited(data, file, limits)
     with _translated(encoded, file, dialect):
-        builder = Builder(events.source(encoded), file=file, limits=limits, dialect=dialect, unique_keys=unique_keys)
+        builder = _builder(encoded, file, limits, dialect, unique_keys=unique_keys)
         built = builder.document()
     return built[0] if built is not None else None
 
@@ -92,6 +92,11 @@ def _documents(builder: Builder, file: str, limits: Limits) -> list[Document]:
             raise _refused(f"the text has more than {limits.max_documents:,} documents", "split the file", root, file)
         documents.append(Document(value, events.place(root)[0], builder.blanks))
     return documents
+
+
+def _builder(encoded: bytes, file: str, limits: Limits, dialect: Dialect, *, unique_keys: bool) -> Builder:
+    source, size = events.source(encoded), len(encoded)
+    return Builder(source, size=size, file=file, limits=limits, dialect=dialect, unique_keys=unique_keys)
 
 
 def _limited(data: bytes | str, file: str, limits: Limits) -> bytes:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from dulwich.errors import NotGitRepository
 from dulwich.objects import ObjectID
@@ -106,8 +107,13 @@ def _sweep(root: Path) -> None:
 
 def _key(root: Path) -> bytes:
     path = root / _KEY
-    with suppress(FileExistsError), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(32))
+    if not path.exists():
+        # It appears whole: who came at the same time and read a part of it would fetch into another cache.
+        with NamedTemporaryFile(dir=root, prefix="new-") as file:
+            file.write(secrets.token_bytes(32))
+            file.flush()
+            with suppress(FileExistsError):
+                os.link(file.name, path)
     return path.read_bytes()
 
 

@@ -19,7 +19,7 @@ import anyio
 import msgspec
 
 from gitopsd.plugin import Access, Actor, Context, GitopsdError, Rejected, Transient
-from gitopsd_plugins.kubernetes import impersonation, refusal
+from gitopsd_plugins.kubernetes import impersonation, refusal, sendable
 from gitopsd_plugins.kubernetes.refusal import Reply
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ class Client:
     ) -> Reply:
         """One request, repeated while the server is busy or away. Raises `Transient`, or `Rejected` for a 401."""
         self._refuse_writes(method, path, params)
-        data = None if body is None else msgspec.json.encode(body)
+        encoded = sendable.text if content_type == APPLY else msgspec.json.encode
+        data = None if body is None else encoded(body)
         with anyio.CancelScope() as scope:
             self._sending.add(scope)
             try:

@@ -9,13 +9,27 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import ssl
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from gitopsd.plugin import Body
 
 _SERVERS_OWN = frozenset({"creationTimestamp", "managedFields", "resourceVersion", "uid", "generation", "selfLink"})
+
+_NOT_SO_IN_YAML = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\xef\xbf[\xbe\xbf]")
+"""In UTF-8: characters that YAML refuses as they are, and those that it takes for an end of line."""
+
+
+def text(body: Body) -> bytes:
+    """JSON that says the same when it is read as YAML, as a server reads an apply.
+
+    As they are, it would refuse control characters, and fold a next line (U+0085) or a separator (U+2028, U+2029) into less.
+    """
+    return _NOT_SO_IN_YAML.sub(lambda found: rb"\u%04x" % ord(found[0].decode()), msgspec.json.encode(body))
 
 
 def of(body: Body) -> dict[str, Any]:

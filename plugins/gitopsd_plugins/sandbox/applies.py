@@ -6,7 +6,8 @@ The rules of ownership are in `apply.py`; what kubectl's annotation adds to them
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gitopsd_plugins.sandbox import apply as server_side
 from gitopsd_plugins.sandbox import (

@@ -8,8 +8,10 @@ makes its manager own what it changed, and takes that from all others. Fields th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import reduce
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gitopsd_plugins.sandbox import elements, fields, merge, owned
 from gitopsd_plugins.sandbox.compare import Difference, compare
@@ -37,8 +39,7 @@ IDENTIFYING = frozenset(
 UNOWNED = frozenset(("f:apiVersion", "f:kind", "f:metadata"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conflict:
+class Conflict(Struct, frozen=True, kw_only=True):
     """Fields of another manager that an apply would change."""
 
     owner: Owner
@@ -53,8 +54,7 @@ class Conflicts(Exception):  # noqa: N818 - it carries them
         self.conflicts = conflicts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Write:
+class Write(Struct, frozen=True, kw_only=True):
     """Who writes and how: the manager, its API version, the subresource, and the fields that this endpoint resets."""
 
     manager: str
@@ -89,7 +89,7 @@ def apply(live: Json, owners: Sequence[Owner], stated: Json, schema: Schema, wri
         version=write.version,
         subresource=write.subresource,
         time=_kept_time(mine) if changed == live else write.time,
-        fields=ours,
+        fields=fields.shared(ours),
     )
     return changed, (*kept, entry)
 
@@ -106,7 +106,7 @@ def update(live: Json, owners: Sequence[Owner], new: Json, schema: Schema, write
     except elements.Unnamed:
         return ()
     kept = _dispossessed(owners, difference, force=True)
-    taken = _tidy(fields.union(difference.added, difference.modified), write.reset)
+    taken = _tidy(difference.changed, write.reset)
     if not taken:
         return tuple(kept)
     mine = next((o for o in kept if o.is_updater(write.manager, write.version, write.subresource)), None)
@@ -116,7 +116,7 @@ def update(live: Json, owners: Sequence[Owner], new: Json, schema: Schema, write
         version=write.version,
         subresource=write.subresource,
         time=write.time,
-        fields=fields.union(mine.fields, taken) if mine else taken,
+        fields=fields.shared(fields.union(mine.fields, taken) if mine else taken),
     )
     return _capped((*(owner for owner in kept if owner is not mine), entry))
 
@@ -127,6 +127,8 @@ ANCIENT = "ancient-changes"
 
 def _capped(held: tuple[Owner, ...]) -> tuple[Owner, ...]:
     """The owners with the oldest updates of many managers put together, so that their number is bounded."""
+    if len(held) <= MOST_UPDATERS:
+        return held
     updaters = sorted((owner for owner in held if owner.operation == "Update"), key=lambda o: (o.time, o.manager))
     excess = len(updaters) - MOST_UPDATERS
     if excess <= 0:
@@ -149,11 +151,7 @@ def _without_reset(difference: Difference, reset: Paths) -> Difference:
     """The difference without fields that this endpoint resets anyway."""
     if not reset:
         return difference
-    return Difference(
-        fields.without(difference.added, reset),
-        fields.without(difference.modified, reset),
-        fields.without(difference.removed, reset),
-    )
+    return Difference(fields.without(difference.changed, reset), fields.without(difference.removed, reset))
 
 
 def _pruned(merged: Json, last: FieldSet, owned_sets: Sequence[FieldSet], schema: Schema) -> Json:
@@ -184,16 +182,17 @@ def _all(value: Json, schema: Schema) -> FieldSet:
 
 def _dispossessed(others: Sequence[Owner], difference: Difference, *, force: bool) -> list[Owner]:
     """The owners without what the write changed or removed. Raises `Conflicts` unless forced."""
-    touched = fields.union(difference.modified, difference.added)
-    if not touched and not difference.removed:
+    if not others or not (difference.changed or difference.removed):
         return list(others)
     if not force:
         conflicts = [
-            Conflict(owner=o, fields=common) for o in others if (common := fields.intersection(o.fields, touched))
+            Conflict(owner=o, fields=common)
+            for o in others
+            if (common := fields.intersection(o.fields, difference.changed))
         ]
         if conflicts:
             raise Conflicts(conflicts)
-    lost = fields.union(touched, difference.removed)
+    lost = fields.union(difference.changed, difference.removed)
     remaining = [owner.holding(fields.difference(owner.fields, lost)) for owner in others]
     return [owner for owner in remaining if owner.fields]
 

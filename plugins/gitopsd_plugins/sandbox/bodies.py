@@ -202,12 +202,3 @@ def stated(call: Call) -> Json:
         raise status.bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {why}")
     identity.check_applied(call.resource, value)
     return _with_metadata(call.resource, value)
-
-
-def decoded(call: Call) -> Json:
-    """An object of the resource's kind, unchecked. Raises `Refused`."""
-    try:
-        value = _loaded(call)
-    except (msgspec.DecodeError, YamlError) as error:
-        raise status.bad_request(f"couldn't decode the body: {error}") from error
-    return value if isinstance(value, dict) else {}

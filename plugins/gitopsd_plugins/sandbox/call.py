@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct, field
 
 from gitopsd_plugins.sandbox import negotiation, status
 from gitopsd_plugins.sandbox.negotiation import Form
@@ -25,8 +25,7 @@ PATCH_TYPES = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """What a URL path names. `name` is '' for a collection, `subresource` is '' for the object itself."""
 
     resource: Resource
@@ -35,8 +34,7 @@ class Target:
     subresource: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True):
     """A request to one resource."""
 
     verb: str

@@ -45,6 +45,7 @@ def up(port: int, kubeconfig: Path, persist: Path | None, settling: float) -> No
     """
     try:
         with instance.held(kubeconfig.absolute()) as held:
+            instance.collect_seldom()
             asyncio.run(_serve(port, kubeconfig.absolute(), persist, settling, held))
     except (OSError, ValueError) as error:
         raise click.ClickException(f"the sandbox cannot run: {error}") from error

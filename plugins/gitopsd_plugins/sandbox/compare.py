@@ -1,4 +1,4 @@
-"""What differs between two versions of an object, as three sets of fields: the basis of conflicts and of ownership.
+"""What differs between two versions of an object, as two sets of fields: the basis of conflicts and of ownership.
 
 Interior nodes that appear or vanish are members too, so that an update owns the map that it created (`"."` in
 managedFields). Parts that both versions share by identity are skipped. It knows no managers.
@@ -6,49 +6,78 @@ managedFields). Parts that both versions share by identity are skipped. It knows
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
+
 from gitopsd_plugins.sandbox import elements
-from gitopsd_plugins.sandbox.fields import MEMBER, FieldSet, marked
+from gitopsd_plugins.sandbox.fields import MEMBER, FieldSet, of_key
 from gitopsd_plugins.sandbox.schema import ANY, Json, Schema
 
 _MISSING: Any = object()
+_CONTAINERS = (dict, list)
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Fields that only the new version has, that both have with other values, that only the old version has."""
+class Difference(Struct, frozen=True):
+    """Fields that the new version has and the old one has not, or with another value; and those that only the old one has."""
 
-    added: FieldSet = field(default_factory=dict)
-    modified: FieldSet = field(default_factory=dict)
-    removed: FieldSet = field(default_factory=dict)
+    changed: FieldSet
+    removed: FieldSet
 
 
 def compare(old: Json, new: Json, schema: Schema) -> Difference:
     """The difference between two objects of one type. Raises `elements.Unnamed` where an item of a list cannot be told from others."""
-    return Difference(*_map(old, new, schema))
+    changed: FieldSet = {}
+    removed: FieldSet = {}
+    _maps(old, new, schema, changed, removed)
+    return Difference(changed, removed)
 
 
-_Sets = tuple[FieldSet, FieldSet, FieldSet]
-_NONE: _Sets = ({}, {}, {})
+def _maps(old: Json, new: Json, schema: Schema, changed: FieldSet, removed: FieldSet) -> None:
+    """Enter what differs below two maps."""
+    for name, value in new.items():
+        before = old.get(name, _MISSING)
+        if before is value:
+            continue
+        if not isinstance(value, _CONTAINERS) and value is not None:
+            if before is _MISSING or not _same(before, value):
+                changed[of_key(name)] = MEMBER
+        elif before is _MISSING:
+            changed[of_key(name)] = _whole(value, schema.child(name) or ANY)
+        else:
+            _both(of_key(name), before, value, schema.child(name) or ANY, changed, removed)
+    if not old.keys() <= new.keys():
+        for name, value in old.items():
+            if name not in new:
+                removed[of_key(name)] = _whole(value, schema.child(name) or ANY)
 
 
-def _node(old: Any, new: Any, schema: Schema) -> _Sets | None:
-    """The three sets below a field; None when nothing differs. An empty set in a tuple is a member only at a leaf."""
+def _both(element: str, old: Any, new: Any, schema: Schema, changed: FieldSet, removed: FieldSet) -> None:
+    """Enter what differs at and below an element that both versions have."""
     if old is new:
-        return None
-    if schema.atomic or schema.shape == "scalar":
-        return _NONE
-    kind: type = list if schema.shape == "list" else dict
-    before, after = old is not _MISSING and old is not None, new is not _MISSING and new is not None
-    if (before and not isinstance(old, kind)) or (after and not isinstance(new, kind)):
-        return _NONE
-    if not ((before and old) or (after and new)):
-        return _NONE  # two empty ones are leaves
-    if kind is dict:
-        return _map(old if before else {}, new if after else {}, schema)
-    return _list(old if before else [], new if after else [], schema)
+        return
+    if _is_leaf(old, new, schema):
+        if not _same(old, new):
+            changed[element] = MEMBER
+        return
+    more: FieldSet = {}
+    less: FieldSet = {}
+    if schema.shape == "list":
+        _lists(old or [], new or [], schema, more, less)
+    else:
+        _maps(old or {}, new or {}, schema, more, less)
+    if more:
+        changed[element] = more
+    if less:
+        removed[element] = less
+
+
+def _is_leaf(old: Any, new: Any, schema: Schema) -> bool:
+    """Whether two values differ as a whole or not at all: scalars, what is atomic or of the wrong type, and two empty ones."""
+    if schema.atomic or schema.shape == "scalar" or not (old or new):
+        return True
+    kind = list if schema.shape == "list" else dict
+    return not ((old is None or isinstance(old, kind)) and (new is None or isinstance(new, kind)))
 
 
 def _same(old: Any, new: Any) -> bool:
@@ -58,40 +87,22 @@ def _same(old: Any, new: Any) -> bool:
     return bool(old == new)
 
 
-def _map(old: Json, new: Json, schema: Schema) -> _Sets:
-    sets: _Sets = ({}, {}, {})
-    for name, value in new.items():
-        before = old.get(name, _MISSING)
-        if before is _MISSING and not isinstance(value, dict | list):
-            sets[0][f"f:{name}"] = MEMBER
-        elif before is not value:
-            _put(sets, f"f:{name}", before, value, schema.child(name) or ANY)
-    for name, value in old.items():
-        if name not in new:
-            _put(sets, f"f:{name}", value, _MISSING, schema.child(name) or ANY)
-    return sets
-
-
-def _list(old: list[Any], new: list[Any], schema: Schema) -> _Sets:
+def _lists(old: list[Any], new: list[Any], schema: Schema, changed: FieldSet, removed: FieldSet) -> None:
     """Items that one side has twice count as one leaf, which is added, removed or modified as a whole."""
-    sets: _Sets = ({}, {}, {})
     held, wanted = _items(old, schema), _items(new, schema)
     element = schema.element or ANY
     for name in {**wanted, **held}:
         before, after = held.get(name, ()), wanted.get(name, ())
-        if len(before) < 2 and len(after) < 2:
-            _put(sets, name, before[0] if before else _MISSING, after[0] if after else _MISSING, element)
-        elif len(before) < 2:
-            if before:
-                _put(sets, name, before[0], _MISSING, element)
-            sets[0][name] = MEMBER
-        elif len(after) < 2:
+        if len(before) == len(after) == 1:
+            _both(name, before[0], after[0], element, changed, removed)
+        elif len(before) > 1 and len(after) > 1:
+            if before != after:
+                changed[name] = MEMBER
+        else:
             if after:
-                _put(sets, name, _MISSING, after[0], element)
-            sets[2][name] = MEMBER
-        elif before != after:
-            sets[1][name] = MEMBER
-    return sets
+                changed[name] = _every(after, element)
+            if before:
+                removed[name] = _every(before, element)
 
 
 def _items(items: list[Any], schema: Schema) -> dict[str, list[Any]]:
@@ -101,39 +112,26 @@ def _items(items: list[Any], schema: Schema) -> dict[str, list[Any]]:
     return found
 
 
-def _put(sets: _Sets, element: str, old: Any, new: Any, schema: Schema) -> None:
-    """Enter what differs at and below one element into the sets."""
-    added, modified, removed = sets
-    if old is _MISSING:
-        added[element] = marked(_fields(new, schema))
-        return
-    below = _node(old, new, schema)
-    if below is None:
-        return
-    if new is _MISSING:
-        removed[element] = marked(below[2])
-    elif below is _NONE:
-        if not _same(old, new):
-            modified[element] = MEMBER
-    else:
-        for target, node in zip(sets, below, strict=True):
-            if node:
-                target[element] = node
+def _every(items: list[Any], schema: Schema) -> FieldSet:
+    """The node of all items of one name."""
+    return _whole(items[0], schema) if len(items) < 2 else MEMBER
 
 
-def _fields(value: Any, schema: Schema) -> FieldSet:
-    """All fields below one that only the new version has: what `_node` adds where there was nothing, at less cost."""
+def _whole(value: Any, schema: Schema) -> FieldSet:
+    """The node of a field that only one version has, with all fields below it."""
     if not value or schema.atomic or schema.shape == "scalar":
         return MEMBER
+    node: FieldSet = {".": MEMBER}
     if schema.shape == "list":
         if not isinstance(value, list):
             return MEMBER
         element = schema.element or ANY
-        found = _items(value, schema)
-        return {name: marked(_fields(each[0], element)) if len(each) < 2 else MEMBER for name, each in found.items()}
+        for name, each in _items(value, schema).items():
+            node[name] = _every(each, element)
+        return node
     if not isinstance(value, dict):
         return MEMBER
-    return {
-        f"f:{name}": marked(_fields(item, schema.child(name) or ANY)) if isinstance(item, dict | list) else MEMBER
-        for name, item in value.items()
-    }
+    for name, item in value.items():
+        below = _whole(item, schema.child(name) or ANY) if isinstance(item, _CONTAINERS) else MEMBER
+        node[of_key(name)] = below
+    return node

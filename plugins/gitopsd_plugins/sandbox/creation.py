@@ -143,7 +143,10 @@ def write_of(cluster: Cluster, call: Call) -> Write:
 def _reset(call: Call) -> Paths:
     """Fields that this endpoint ignores, so that nobody comes to own them by it."""
     if call.target.subresource == "status":
-        return (("f:spec",), *((("f:metadata",),) if call.resource.custom else (("f:metadata", "f:labels"),)))
+        if call.resource.custom:
+            return (("f:spec",), ("f:metadata",))
+        kept = call.resource.key in strategies.LABELS_KEPT
+        return (("f:spec",), ("f:metadata", "f:labels")) if kept else (("f:spec",),)
     return (("f:status",),) if "status" in call.resource.subresources else ()
 
 

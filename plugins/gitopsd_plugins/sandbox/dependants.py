@@ -11,7 +11,8 @@ Key = tuple[CollectionKey, ObjectKey]
 
 def owners_of(stored: Stored) -> list[str]:
     """The uids of an object's owners."""
-    return [each.get("uid", "") for each in stored.metadata.get("ownerReferences") or ()]
+    references = stored.body["metadata"].get("ownerReferences")
+    return [each.get("uid", "") for each in references] if references else []
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ the working form makes reading and writing managedFields free. Sets are never ch
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -19,6 +20,29 @@ MEMBER: FieldSet = {}
 """The node of a member without children."""
 
 _SELF = {".": MEMBER}
+
+
+@lru_cache(maxsize=8192)
+def of_key(name: str) -> str:
+    """The element of a map's key; all sets share the texts of those that many have."""
+    return f"f:{name}"
+
+
+SHARED_LIMIT = 2048
+"""Bytes of JSON of a part of a set beyond which it is not kept for others."""
+_ENCODER = msgspec.json.Encoder(order="sorted")
+
+
+def shared(fields: FieldSet) -> FieldSet:
+    """The same set, made of parts that all sets which say the same have in common: most objects of a kind are of few forms."""
+    encoded = {element: _ENCODER.encode(node) for element, node in fields.items()}
+    return {element: _part(text) if len(text) <= SHARED_LIMIT else fields[element] for element, text in encoded.items()}
+
+
+@lru_cache(maxsize=1024)
+def _part(text: bytes) -> FieldSet:
+    part: FieldSet = msgspec.json.decode(text)
+    return part
 
 
 def union(left: FieldSet, right: FieldSet) -> FieldSet:

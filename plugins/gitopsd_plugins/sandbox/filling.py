@@ -142,10 +142,7 @@ def with_missing(value: Json, **defaults: Any) -> Json:
     """`value` with those of `defaults` that it lacks."""
     if defaults.keys() <= value.keys():
         return value
-    result = dict(value)
-    for name, default in defaults.items():
-        result.setdefault(name, default)
-    return result
+    return {**defaults, **value}
 
 
 def changed(value: Json, name: str, change: Callable[[Any], Any]) -> Json:

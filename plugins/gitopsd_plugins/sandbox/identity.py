@@ -60,7 +60,9 @@ def _check_version(resource: Resource, version: str) -> None:
 
 
 def patched(call: Call, value: Json) -> Json:
-    """The result of a patch, which is of the kind that it was. Raises `Refused`."""
+    """The result of a patch, which is of the kind that it was, and has metadata. Raises `Refused`."""
+    if value.get("metadata") is None:
+        value = {**value, "metadata": {}}
     if (value.get("apiVersion"), value.get("kind")) == (call.resource.api_version, call.resource.kind):
         return value
     if call.content_type == manifest.STRATEGIC:

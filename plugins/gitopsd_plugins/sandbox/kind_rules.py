@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from gitopsd_plugins.sandbox import causes, ingress_rules, job_rules, label_rules, names, pod_rules, selectors, services
+from gitopsd_plugins.sandbox import (
+    causes,
+    ingress_rules,
+    job_rules,
+    label_rules,
+    names,
+    pod_rules,
+    selectors,
+    services,
+    slice_rules,
+)
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.status import Cause
 
@@ -173,18 +183,21 @@ def _metric(metric: Json, path: str) -> Iterator[Cause]:
         yield Cause(f"{path}.resource.target.averageValue", "FieldValueForbidden", why)
 
 
-SLICE_TYPES = ("FQDN", "IPv4", "IPv6")
+def _storage_class(body: Json) -> Iterator[Cause]:
+    provisioner = body.get("provisioner") or ""
+    if not provisioner:
+        yield causes.required("provisioner")
+    elif why := names.qualified(provisioner.lower()):
+        yield causes.wrong("provisioner", provisioner.lower(), why)
+    for field, known in (("reclaimPolicy", _RECLAIMED), ("volumeBindingMode", _BOUND)):
+        if body.get(field, known[0]) not in known:
+            yield causes.unsupported(field, body[field], known)
+    if "" in (body.get("parameters") or ()):
+        yield causes.wrong("parameters", "", "field can not be empty.")
 
 
-def _slice(body: Json) -> Iterator[Cause]:
-    kind = body.get("addressType")
-    if not kind:
-        yield causes.required("addressType")
-    elif kind not in SLICE_TYPES:
-        yield causes.unsupported("addressType", kind, SLICE_TYPES)
-    for index, endpoint in enumerate(body.get("endpoints") or ()):
-        if not endpoint.get("addresses"):
-            yield causes.required(f"endpoints[{index}].addresses", "must contain at least 1 address")
+_RECLAIMED = ("Delete", "Retain")
+_BOUND = ("Immediate", "WaitForFirstConsumer")
 
 
 def _definition(body: Json) -> Iterator[Cause]:
@@ -263,7 +276,8 @@ OF: dict[tuple[str, str], Rule] = {
     ("apps", "daemonsets"): _workload,
     ("batch", "jobs"): job_rules.of_job,
     ("batch", "cronjobs"): job_rules.of_cron_job,
-    ("discovery.k8s.io", "endpointslices"): _slice,
+    ("discovery.k8s.io", "endpointslices"): slice_rules.of,
+    ("storage.k8s.io", "storageclasses"): _storage_class,
     ("networking.k8s.io", "ingresses"): ingress_rules.of,
     (_RBAC, "clusterroles"): _cluster_role,
     (_RBAC, "rolebindings"): _role_binding,

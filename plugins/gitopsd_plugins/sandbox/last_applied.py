@@ -31,9 +31,7 @@ def allowed(live: Json, schema: Schema) -> FieldSet:
     except (msgspec.DecodeError, owned.Untyped):
         return {}
     difference = compare(stated, live, schema)
-    for changed in (difference.modified, difference.added, difference.removed):
-        held = fields.difference(held, changed)
-    return held
+    return fields.difference(fields.difference(held, difference.changed), difference.removed)
 
 
 def renewed(body: Json, stated: Json) -> Json:

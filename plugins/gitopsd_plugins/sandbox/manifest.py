@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
 
 from gitopsd_plugins.sandbox.decoding import json_type
 
+_NOT_SO_IN_JSON = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\xef\xbf[\xbe\xbf]")
+"""In UTF-8: what YAML refuses or takes for an end of line, where JSON takes it as it is."""
 STRATEGIC = "application/strategic-merge-patch+json"
 """The form of patches that know a kind's types."""
 
@@ -19,6 +22,8 @@ class YamlError(Exception):
 
 def load_yaml(text: bytes) -> Any:
     """The document. Raises `YamlError`."""
+    if _NOT_SO_IN_JSON.search(text):
+        return _yaml(text)
     try:
         return load_json(text)
     except TooDeep as error:

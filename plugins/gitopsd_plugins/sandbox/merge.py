@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from gitopsd_plugins.sandbox import elements
-from gitopsd_plugins.sandbox.fields import FieldSet, member
+from gitopsd_plugins.sandbox.fields import FieldSet, member, of_key
 from gitopsd_plugins.sandbox.schema import ANY, Json, Schema
+
+_CONTAINERS = (dict, list)
 
 
 def merge(live: Any, stated: Any, schema: Schema) -> Any:
@@ -29,7 +31,7 @@ def _merge_map(live: Json, stated: Json, schema: Schema) -> Json:
     result = live
     for name, value in stated.items():
         held = live.get(name)
-        if value is None and isinstance(held, dict | list):
+        if value is None and isinstance(held, _CONTAINERS):
             continue
         new = merge(held, value, schema.child(name) or ANY) if held is not None and value is not None else value
         if name not in live or not _is_kept(held, new):
@@ -64,7 +66,7 @@ def _merge_list(live: list[Any], stated: list[Any], schema: Schema) -> list[Any]
 
 def _is_kept(held: Any, new: Any) -> bool:
     """Whether two values are one, or equal leaves."""
-    return new is held or (type(new) is type(held) and not isinstance(new, dict | list) and bool(new == held))
+    return new is held or (type(new) is type(held) and not isinstance(new, _CONTAINERS) and bool(new == held))
 
 
 def _named_items(items: list[Any], schema: Schema) -> list[tuple[str, Any]]:
@@ -99,7 +101,7 @@ def remove(value: Any, fields: FieldSet, schema: Schema) -> Any:
 def _remove_from_map(value: Json, fields: FieldSet, schema: Schema) -> Json:
     result: Json = {}
     for name, item in value.items():
-        node = fields.get(f"f:{name}")
+        node = fields.get(of_key(name))
         if member(node):
             continue
         result[name] = remove(item, node, schema.child(name) or ANY) if node else item

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from gitopsd_plugins.sandbox import elements
-from gitopsd_plugins.sandbox.fields import MEMBER, FieldSet, marked
+from gitopsd_plugins.sandbox.fields import MEMBER, FieldSet, marked, of_key
 from gitopsd_plugins.sandbox.schema import ANY, Json, Schema
 from gitopsd_plugins.sandbox.strategic import go
 
@@ -66,7 +66,7 @@ def _map(value: Json, schema: Schema, path: str, wrong: Wrong) -> FieldSet | Non
     for name, item in value.items():
         below = schema.child(name)
         if type(item) is str and below is not None and below.scalar == "string":  # most of what manifests hold
-            result[f"f:{name}"] = MEMBER
+            result[of_key(name)] = MEMBER
             continue
         if below is None:
             if wrong is not None:
@@ -77,7 +77,7 @@ def _map(value: Json, schema: Schema, path: str, wrong: Wrong) -> FieldSet | Non
         if name not in schema.fields:
             node = marked(node or MEMBER)
         if node is not None:
-            result[f"f:{name}"] = node
+            result[of_key(name)] = node
     return result if result or not value else None
 
 

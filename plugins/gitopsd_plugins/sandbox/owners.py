@@ -7,16 +7,17 @@ ownership are in `apply.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gitopsd_plugins.sandbox import fields
 from gitopsd_plugins.sandbox.fields import FieldSet, canonical
 from gitopsd_plugins.sandbox.schema import Json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
+class Owner(Struct, frozen=True, kw_only=True):
     """One entry of managedFields. `operation` is Apply or Update; `time` is RFC 3339."""
 
     manager: str

@@ -74,11 +74,11 @@ def _operate(value: Any, operation: Json) -> Any:
     path = _pointer(operation.get("path"))
     match operation.get("op"):
         case "add":
-            return _add(value, path, _operand(operation))
+            return _add(value, path, operation.get("value"))
         case "remove":
             return _remove(value, path)
         case "replace":
-            return _replace(value, path, _operand(operation))
+            return _replace(value, path, operation.get("value"))
         case "test":
             if not _equal(_get(value, path, missing=None), operation.get("value")):
                 raise Failed("testing value failed")
@@ -97,12 +97,6 @@ def _replace(value: Any, path: list[str], item: Any) -> Any:
         return item
     parent = _get(value, path[:-1])
     return _add(_remove(value, path) if isinstance(parent, list) else value, path, item)
-
-
-def _operand(operation: Json) -> Any:
-    if "value" not in operation:
-        raise Failed("the operation has no value")
-    return operation["value"]
 
 
 def _pointer(text: Any) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from gitopsd_plugins.sandbox import filling, services
+from gitopsd_plugins.sandbox import filling, services, strategies
 from gitopsd_plugins.sandbox.resources import Resource
 from gitopsd_plugins.sandbox.schema import ANY, Json
 from gitopsd_plugins.sandbox.services import Addresses
@@ -167,7 +167,8 @@ def changed(resource: Resource, live: Json, body: Json, subresource: str) -> Jso
 def _status_change(resource: Resource, live: Json, body: Json, metadata: Json) -> Json:
     held = dict(live["metadata"])
     if not resource.custom:
-        held |= {name: metadata[name] for name in ("labels", "annotations", "finalizers") if name in metadata}
+        taken = ("annotations", "finalizers", *(() if resource.key in strategies.LABELS_KEPT else ("labels",)))
+        held |= {name: metadata[name] for name in taken if name in metadata}
     held["uid"] = metadata["uid"]
     held["managedFields"] = metadata.get("managedFields", held.get("managedFields", []))
     result = {**live, "metadata": held}

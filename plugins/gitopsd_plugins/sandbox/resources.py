@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from gitopsd_plugins.sandbox import type_table
 from gitopsd_plugins.sandbox.schema import ANY, Json, Schema
@@ -25,7 +26,7 @@ class Subresource:
     verbs: tuple[str, ...] = ("get", "patch", "update")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Resource:
     """One version of one resource, for example `apps/v1 deployments`."""
 
@@ -54,17 +55,17 @@ class Resource:
     selectable: tuple[str, ...] = ()
     """Fields, beside name and namespace, that a field selector may name."""
 
-    @property
+    @cached_property
     def schema(self) -> Schema:
         """What its objects look like. Those of built-in resources are made when they are first asked for."""
         return type_table.table().schema(self.type_name) if self.type_name else self.own_schema
 
-    @property
+    @cached_property
     def key(self) -> tuple[str, str]:
         """Identifies the collection that all versions share."""
         return self.group, self.plural
 
-    @property
+    @cached_property
     def api_version(self) -> str:
         """As objects carry it: `v1`, `apps/v1`."""
         return f"{self.group}/{self.version}" if self.group else self.version
@@ -74,7 +75,7 @@ class Resource:
         """As Go prints a group, version and kind: `apps/v1, Kind=Deployment`."""
         return f"{self.group}/{self.version}, Kind={self.kind}"
 
-    @property
+    @cached_property
     def stored_api_version(self) -> str:
         """The `apiVersion` of objects as they are kept."""
         version = self.storage_version or self.version

@@ -8,9 +8,10 @@ in process, and the only place that maps verbs to `reads.py`, `creation.py`, `wr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from gitopsd_plugins.sandbox import (
     applies,
@@ -39,8 +40,7 @@ PROBES = ("/healthz", "/livez", "/readyz")
 """Paths that need no token."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """A request as HTTP delivers it. Header names are lower case, or the mapping does not care."""
 
     method: str
@@ -51,8 +51,7 @@ class Asked:
     user: User
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """What to send. `watcher` stands for a body that goes on."""
 
     code: int = 200
@@ -126,6 +125,7 @@ def _resource(cluster: Cluster, call: Call) -> Answer:
     return _write(cluster, call)
 
 
+READ_WITHOUT_BODY = ("get", "list", "watch")
 CUSTOM_PATCHES = "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
 
 
@@ -137,6 +137,8 @@ def _check_types(call: Call) -> None:
             raise status.unknown_format(CUSTOM_PATCHES)
         if call.content_type not in calls.PATCH_TYPES:
             raise status.unsupported_media_type()
+    elif call.verb in READ_WITHOUT_BODY:
+        return
     elif (call.verb in ("create", "update") or call.body) and call.content_type not in BODY_TYPES:
         raise status.unknown_format(negotiation.OBJECTS)
 

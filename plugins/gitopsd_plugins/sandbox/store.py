@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct
 
 from gitopsd_plugins.sandbox.schema import Json
 
@@ -28,8 +29,7 @@ def encode(value: object) -> bytes:
     return _ENCODER.encode(value)
 
 
-@dataclass(slots=True, eq=False)
-class Stored:
+class Stored(Struct, eq=False, gc=False):
     """One version of one object."""
 
     collection: CollectionKey
@@ -65,8 +65,7 @@ class Stored:
         return "deletionTimestamp" in self.body["metadata"]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True, gc=False):
     """One write. `before` is None for a create, `after` is None for a removal; `last` is what a watch shows then."""
 
     version: int

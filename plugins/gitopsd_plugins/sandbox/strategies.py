@@ -81,3 +81,6 @@ FILLED_WHEN_READ: frozenset[CollectionKey] = frozenset(
 
 NOT_COLLECTED: frozenset[CollectionKey] = frozenset({("", "events"), ("events.k8s.io", "events")})
 """Propagation is ignored: nothing depends on these."""
+
+LABELS_KEPT: frozenset[CollectionKey] = frozenset({("apps", "deployments")})
+"""Resources whose labels a write to their status does not change."""

@@ -9,12 +9,15 @@ import secrets
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from gitopsd_plugins.sandbox import (
     bodies,
     causes,
     creation,
     deletion,
     fields,
+    identity,
     owners,
     patch,
     rbac,
@@ -22,7 +25,7 @@ from gitopsd_plugins.sandbox import (
     status,
     writes,
 )
-from gitopsd_plugins.sandbox.call import Call, Target
+from gitopsd_plugins.sandbox.call import Call
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.schema import Json
 from gitopsd_plugins.sandbox.store import Stored
@@ -44,8 +47,9 @@ def scale(cluster: Cluster, call: Call) -> Json:
         if call.resource.custom and _at(stored.body, paths["specReplicasPath"]) is None:
             raise status.internal(f'the spec replicas field "{paths["specReplicasPath"]}" does not exist')
         return shown
-    wanted = bodies.document(_as_json(call)) if call.verb == "update" else writes.after_patch(call, shown)
-    creation.check_preconditions(call, stored, wanted.get("metadata") or {})
+    wanted = _wanted(_as(call, "autoscaling", "Scale"), shown)
+    writes.check_uid(call, stored, wanted["metadata"])
+    creation.check_preconditions(call, stored, wanted["metadata"])
     replicas = _replicas(call, wanted)
     body = patch.merge(stored.body, _nested(paths["specReplicasPath"], replicas))
     body["metadata"] = {**stored.metadata}
@@ -73,12 +77,27 @@ def _spec(replicas: Any) -> Json:
     return {"replicas": replicas} if replicas else {}
 
 
-def _as_json(call: Call) -> Call:
-    """The request as one for the Scale kind, whose body has another kind than the resource."""
-    sub = call.resource.subresources["scale"]
-    group, version = sub.group or "autoscaling", sub.version or "v1"
-    resource = replace(call.resource, kind="Scale", group=group, version=version)
-    return replace(call, target=Target(resource=resource, namespace=call.target.namespace, name=call.target.name))
+def _wanted(call: Call, shown: Json) -> Json:
+    """The Scale that is asked for. Raises `Refused`."""
+    if call.verb == "update":
+        body = bodies.read(call, bodies.document(call))
+    else:
+        body = bodies.read_patched(call, identity.patched(call, writes.after_patch(call, shown)))
+    creation.check_name(call, body)
+    return body
+
+
+def _as(call: Call, group: str, kind: str) -> Call:
+    """The request as one to an object of the kind that its subresource speaks."""
+    spoken = replace(
+        call.resource,
+        kind=kind,
+        group=group,
+        version="v1",
+        type_name=f"io.k8s.api.{group.partition('.')[0]}.v1.{kind}",
+        custom=False,
+    )
+    return structs.replace(call, target=structs.replace(call.target, resource=spoken, subresource=""))
 
 
 def _scale(stored: Stored, paths: Json) -> Json:
@@ -126,7 +145,8 @@ def evict(cluster: Cluster, call: Call) -> Json:
 def token(cluster: Cluster, call: Call) -> Json:
     """POST serviceaccounts/NAME/token: a token that this server takes for that account."""
     stored = reads.found(cluster, call)
-    body = bodies.decoded(call)
+    asked = _as(call, "authentication.k8s.io", "TokenRequest")
+    body = bodies.read(asked, bodies.document(asked))
     issued = secrets.token_urlsafe(24)
     namespace, name = stored.key
     if not call.dry_run:
@@ -144,7 +164,8 @@ def token(cluster: Cluster, call: Call) -> Json:
 def finalize(cluster: Cluster, call: Call) -> Stored:
     """PUT namespaces/NAME/finalize: sets `spec.finalizers`."""
     stored = reads.found(cluster, call)
-    body = bodies.document(call)
+    body = bodies.read(call, bodies.document(call))
+    creation.check_name(call, body)
     creation.check_preconditions(call, stored, body["metadata"])
     new = {**stored.body, "spec": body.get("spec", {})}
     new["metadata"] = {**stored.metadata}
@@ -153,7 +174,7 @@ def finalize(cluster: Cluster, call: Call) -> Stored:
 
 def review(cluster: Cluster, call: Call) -> Json:
     """The reviews of authorization.k8s.io and authentication.k8s.io."""
-    body = bodies.decoded(call)
+    body = bodies.read(call, bodies.document(call))
     kind = call.resource.kind
     spec = body.get("spec") or {}
     answer: Json = {"kind": kind, "apiVersion": call.resource.api_version, "metadata": {}, "spec": spec}

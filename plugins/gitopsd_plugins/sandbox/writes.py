@@ -164,10 +164,7 @@ def change(cluster: Cluster, call: Call) -> Written:
     """A PATCH to an object or its status that is no apply. Raises `Refused`."""
     stored = reads.found(cluster, call)
     live = conversion.converted(stored.body, call.resource)
-    body = identity.patched(call, after_patch(call, live))
-    if body.get("metadata") is None:
-        body = {**body, "metadata": {}}
-    body = bodies.read_patched(call, body)
+    body = bodies.read_patched(call, identity.patched(call, after_patch(call, live)))
     creation.check_name(call, body)
     return replace(cluster, call, stored, body)
 

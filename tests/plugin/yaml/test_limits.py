@@ -59,10 +59,24 @@ def bomb(levels: int, width: int) -> str:
 
 
 def test_an_alias_bomb_is_an_error() -> None:
-    error = error_of(bomb(levels=30, width=10))
+    error = error_of(bomb(levels=90, width=10))
 
     assert "aliases grow to more than 400,000 values" in str(error)
     assert error.line == 7
+
+
+def test_an_alias_bomb_is_refused_the_sooner_the_shorter_it_is() -> None:
+    text = bomb(levels=9, width=10)
+
+    assert f"aliases grow to more than {99 * len(text):,} values" in str(error_of(text))
+
+
+def test_aliases_may_copy_a_hundred_times_what_is_written() -> None:
+    once, wide = [*"abcdefghij"], [["*once"] * 10] * 10
+    text = f"once: &once {once}\nten: &ten {wide}\nall: [*ten{{more}}]".replace("'", "")
+
+    assert len(yaml.read(text.format(more=", *ten" * 9))["all"]) == 10
+    assert "aliases grow to more than" in str(error_of(text.format(more=", *ten" * 99)))
 
 
 def test_a_bomb_of_merges_is_an_error() -> None:

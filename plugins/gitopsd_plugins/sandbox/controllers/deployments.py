@@ -25,7 +25,7 @@ def look(cluster: Cluster, stored: Stored, now: float) -> float | None:
     sets = _sets(cluster, stored)
     current = _current(cluster, stored, sets)
     if current is None:
-        return None
+        return None  # a new one wakes this again as soon as it has a status
     _scale(cluster, stored, current, sets)
     current = cluster.store.get(*_key(current)) or current
     wait = 0.0
@@ -45,7 +45,7 @@ def _sets(cluster: Cluster, stored: Stored) -> list[Stored]:
 
 
 def _current(cluster: Cluster, stored: Stored, sets: list[Stored]) -> Stored | None:
-    """The ReplicaSet of the present template, made where it is missing."""
+    """The ReplicaSet of the present template; None where it was missing, and is made."""
     template = stored.body["spec"]["template"]
     digest = pods.template_hash(template)
     name = f"{stored.key[1]}-{digest}"
@@ -53,7 +53,8 @@ def _current(cluster: Cluster, stored: Stored, sets: list[Stored]) -> Stored | N
     if found is not None:
         return found
     revision = 1 + max((int(each.metadata["annotations"].get(REVISION, 0)) for each in sets), default=0)
-    return own_writes.derive(cluster, REPLICA_SETS, _set(stored, template, name, digest, revision), MANAGER)
+    own_writes.derive(cluster, REPLICA_SETS, _set(stored, template, name, digest, revision), MANAGER)
+    return None
 
 
 def _set(stored: Stored, template: Json, name: str, digest: str, revision: int) -> Json:

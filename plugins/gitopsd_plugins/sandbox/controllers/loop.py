@@ -54,7 +54,8 @@ class Controllers:
             self._removed.append(event)
         else:
             self._changed[event.collection, event.last.key] = None
-            self._add(registry.after_change(self._cluster, event.last))
+            if owners := registry.after_change(self._cluster, event.last):
+                self._add(owners)
         self._wake.set()
 
     async def _run(self) -> None:
@@ -102,3 +103,9 @@ class Controllers:
             if again is not None:
                 self._count += 1
                 heapq.heappush(self._due, (now + again, self._count, key))
+        if stored.collection in registry.AT_ONCE and self._has_new_status_only(stored, key):
+            self._changed.pop(key, None)
+
+    def _has_new_status_only(self, before: Stored, key: Key) -> bool:
+        now = self._cluster.store.get(*key)
+        return now is not None and not now.doomed and now.body["spec"] is before.body["spec"]

@@ -36,6 +36,11 @@ _OF: dict[CollectionKey, tuple[Controller, ...]] = {
     ("policy", "poddisruptionbudgets"): (storage_and_services.disruption_budget,),
 }
 
+AT_ONCE: frozenset[CollectionKey] = frozenset(
+    {("apps", "daemonsets"), ("apps", "deployments"), ("apps", "replicasets"), ("apps", "statefulsets")}
+)
+"""Their controllers go as far as they can in one look, so that the status which they write is no reason for another."""
+
 
 def of(stored: Stored) -> tuple[Controller, ...]:
     """The controllers of an object, in order."""
