@@ -15,7 +15,7 @@ import anyio.lowlevel
 import pytest
 from fakes import charts
 from fakes.registry import Registry, digest, layer, serving
-from fakes.source_world import SourceWorld, source_world
+from fakes.source_world import SlowSecrets, SourceWorld, source_world
 from fakes.web_server import Site, web_server
 
 from gitopsd.plugin import Context, Declared, Digest, GitopsdError, ObjectRef, Place, SourceIntent, Stored, Upstream
@@ -160,26 +160,12 @@ async def test_index_of_many_is_fetched_once_and_polled_once(world: SourceWorld,
     assert [(asked.path, asked.status) for asked in site.asked] == [("/index.yaml", 200), ("/index.yaml", 304)]
 
 
-class Slow:
-    """Secrets that are read once somebody else has had an answer."""
-
-    def __init__(self, world: SourceWorld) -> None:
-        self.others_answered = anyio.Event()
-        self.world = world
-
-    async def secret(self, namespace: str, name: str) -> Mapping[str, bytes]:
-        await self.others_answered.wait()
-        return await self.world.secrets.secret(namespace, name)
-
-    config = secret
-
-
 async def test_who_is_slow_to_read_its_credentials_shares_the_poll(world: SourceWorld, site: Site) -> None:
     site.files["/index.yaml"] = charts.index({"web": [{"name": "web", "version": "1.0.0", "urls": ["web.tgz"]}]})
     world.secrets.data["login"] = {"username": b"ada", "password": b"hush"}
     objects = Objects(helm, "HelmRepository", world)
     quick, slow = objects.many({"url": site.url, "secretRef": {"name": "login"}})[:2]
-    secrets = Slow(world)
+    secrets = SlowSecrets(world.secrets)
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(objects.source.resolve, slow, replace(world.ctx, credentials=secrets))

@@ -26,7 +26,7 @@ from gitopsd.plugin import (
 )
 from gitopsd.plugin.sources import access as given_access
 from gitopsd.plugin.sources import hosts, proxy
-from gitopsd.plugin.sources.flights import Flights
+from gitopsd.plugin.sources.flights import Comer, Flights
 from gitopsd_plugins.git import access, order, reference
 from gitopsd_plugins.git import repository as repositories
 from gitopsd_plugins.git.access import Access
@@ -63,7 +63,8 @@ class GitSource:
         with _named(intent.ref):
             refs: Refs = {}
             if wanted.prefixes:
-                refs = await self._opened(intent, ctx, partial(self._refs, wanted.prefixes, intent))
+                with self._polls.coming() as comer:
+                    refs = await self._opened(intent, ctx, partial(self._refs, wanted.prefixes, intent, comer))
             return reference.choose(wanted, refs, repository.address.url)
 
     async def fetch(self, intent: SourceIntent, revision: Revision, base: Artifact | None, ctx: Context) -> Stored:
@@ -132,7 +133,9 @@ class GitSource:
             tree=base.tree if base else "",
         )
 
-    async def _refs(self, prefixes: tuple[str, ...], intent: SourceIntent, opened: Access, ctx: Context) -> Refs:
+    async def _refs(
+        self, prefixes: tuple[str, ...], intent: SourceIntent, comer: Comer[Refs], opened: Access, ctx: Context
+    ) -> Refs:
         """One request for all objects that ask the same, with the same credentials, at the same moment."""
         place: Address = intent.spec.address
 
@@ -140,7 +143,7 @@ class GitSource:
             async with _turn(place, ctx):
                 return await self._asked(place, prefixes, intent, opened, ctx)
 
-        return await self._polls.join((place, opened, ctx.http.proxies, prefixes), ask)
+        return await comer.join((place, opened, ctx.http.proxies, prefixes), ask)
 
     async def _asked(
         self, place: Address, prefixes: tuple[str, ...], intent: SourceIntent, opened: Access, ctx: Context

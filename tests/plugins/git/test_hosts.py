@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 
 import anyio
+import anyio.lowlevel
 import pytest
 from fakes.git_server import http_server
+from fakes.source_world import SlowSecrets
 
 from gitopsd.plugin import GitopsdError, Transient
 from gitopsd.plugin.sources.hosts import AT_ONCE
@@ -93,6 +96,23 @@ async def test_objects_that_ask_the_same_at_once_cost_one_poll_and_one_fetch(wor
             other = read({"url": server.url, "ref": {"branch": "main"}, "ignore": f"x{ignore}"})
             tasks.start_soon(world.source.fetch, other, revision, None, world.ctx)
     assert sum(method == "POST" for method, _, _ in server.behaviour.requests) == 2
+
+
+@pytest.mark.asyncio
+async def test_who_is_slow_to_read_its_credentials_shares_the_poll(world, repo, read, server):
+    repo.commit({"a": "1"})
+    server.behaviour.username, server.behaviour.password = "ada", "hush"
+    world.secrets.data["login"] = {"username": b"ada", "password": b"hush"}
+    same = read({"url": server.url, "ref": {"branch": "main"}, "secretRef": {"name": "login"}})
+    slow = SlowSecrets(world.secrets)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(world.source.resolve, same, replace(world.ctx, credentials=slow))
+        await anyio.lowlevel.checkpoint()
+        await world.source.resolve(same, world.ctx)
+        slow.others_answered.set()
+
+    assert [method for method, _, _ in server.behaviour.requests] == ["GET", "POST"]
 
 
 @pytest.mark.asyncio
