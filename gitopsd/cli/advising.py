@@ -19,8 +19,8 @@ from gitopsd.model.outcome import Phase
 from gitopsd.plugin.registry import Registry
 from gitopsd.plugin.roles import Preflight, Target
 from gitopsd.reconcile import needs, removal
+from gitopsd.runtime.asked.whatif import Settled
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.whatif import Settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,9 +21,9 @@ from gitopsd.model.errors import GitopsdError
 from gitopsd.model.tree import Revision
 from gitopsd.plugin.roles import Source
 from gitopsd.plugin.tree import Tree
-from gitopsd.runtime import whatif
+from gitopsd.runtime.asked import whatif
+from gitopsd.runtime.asked.whatif import Question
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.whatif import Question
 
 T = TypeVar("T")
 

@@ -19,10 +19,11 @@ from gitopsd.model import errors
 from gitopsd.model.errors import GitopsdError, Transient, UsageError
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import LedgerRow
-from gitopsd.runtime import foreseen, whatif
-from gitopsd.runtime.control import Control, LocalControl
+from gitopsd.runtime.asked import foreseen, whatif
+from gitopsd.runtime.asked.control import Control, LocalControl
+from gitopsd.runtime.asked.whatif import Question
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.view import (
+from gitopsd.runtime.shown.view import (
     Branch,
     ClusterView,
     Happening,
@@ -34,7 +35,6 @@ from gitopsd.runtime.view import (
     TraceStep,
     View,
 )
-from gitopsd.runtime.whatif import Question
 from gitopsd.web.calls import Ask, Asked, Fault, Named
 
 T = TypeVar("T")

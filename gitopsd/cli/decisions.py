@@ -13,7 +13,7 @@ from gitopsd.cli import client, exits, options, output
 from gitopsd.cli.completion import NAME
 from gitopsd.cli.exits import Exit
 from gitopsd.config.chosen import Chosen
-from gitopsd.runtime.control import Control
+from gitopsd.runtime.asked.control import Control
 
 _REASON = click.option("--reason", default="", help="Why; kept with the decision.")
 _UNTIL = "A moment (2026-01-31T08:00:00Z) or a time from now (8h)."

@@ -27,7 +27,7 @@ from gitopsd.daemon import compose
 from gitopsd.model.errors import Transient
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Phase
-from gitopsd.runtime.control import Control, LocalControl
+from gitopsd.runtime.asked.control import Control, LocalControl
 from gitopsd.runtime.engine import Engine
 
 SAMPLE = "gitopsd.cli.sample"

@@ -10,7 +10,7 @@ from gitopsd.cli import client, options, output_plan, tally
 from gitopsd.cli.completion import NAME
 from gitopsd.cli.exits import Exit
 from gitopsd.config.chosen import Chosen
-from gitopsd.runtime.whatif import Question
+from gitopsd.runtime.asked.whatif import Question
 
 
 @click.command()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from gitopsd.model.errors import GitopsdError, HeldElsewhere, Misconfigured, UsageError
-from gitopsd.runtime.view import View
+from gitopsd.runtime.shown.view import View
 
 
 class Exit(IntEnum):

@@ -11,8 +11,9 @@ from gitopsd.cli.completion import NAME
 from gitopsd.cli.exits import Exit
 from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen, Loaded
-from gitopsd.runtime import family, views
-from gitopsd.runtime.view import ClusterView, View
+from gitopsd.runtime import family
+from gitopsd.runtime.shown import views
+from gitopsd.runtime.shown.view import ClusterView, View
 from gitopsd.store import Store
 
 

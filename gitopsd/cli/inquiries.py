@@ -12,8 +12,8 @@ from gitopsd.cli import client, options, output
 from gitopsd.cli.completion import NAME
 from gitopsd.cli.exits import Exit
 from gitopsd.config.chosen import Chosen
-from gitopsd.runtime.control import Control
-from gitopsd.runtime.view import Link, TraceStep
+from gitopsd.runtime.asked.control import Control
+from gitopsd.runtime.shown.view import Link, TraceStep
 
 _COLOURS = {"ready": "green", "waiting": "yellow", "progressing": "yellow", "suspended": "dim", "unknown": "yellow"}
 

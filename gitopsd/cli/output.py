@@ -14,7 +14,7 @@ from rich.tree import Tree
 
 from gitopsd.model.identity import ObjectRef
 from gitopsd.plugin import yaml
-from gitopsd.runtime.view import Branch, ChangeView, ClusterView, Leaf, Report, View
+from gitopsd.runtime.shown.view import Branch, ChangeView, ClusterView, Leaf, Report, View
 
 WIDE = 1000
 """Columns where nobody looks: rows are not folded for a pipe."""

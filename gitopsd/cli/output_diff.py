@@ -14,7 +14,7 @@ from rich.text import Text
 
 from gitopsd.cli import output, tally
 from gitopsd.plugin import yaml
-from gitopsd.runtime.view import ChangeView, FieldView, PlanView
+from gitopsd.runtime.shown.view import ChangeView, FieldView, PlanView
 
 CONTEXT = 3
 _NARROW = 100

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from gitopsd.cli import output, output_diff, tally
-from gitopsd.runtime.view import ChangeView, PlanView, Report
+from gitopsd.runtime.shown.view import ChangeView, PlanView, Report
 
 MOST = 60_000
 """Characters of a page: what the usual forges take as one comment."""

@@ -15,7 +15,7 @@ import msgspec
 from rich.text import Text
 
 from gitopsd.cli import output, output_diff, output_markdown, tally
-from gitopsd.runtime.view import ChangeView, ClusterView, FieldView, PlanView, Report
+from gitopsd.runtime.shown.view import ChangeView, ClusterView, FieldView, PlanView, Report
 
 SAID = frozenset({"apiVersion", "kind", "metadata"})
 """Of a new object, what its line says already."""

@@ -17,8 +17,9 @@ from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen, Loaded
 from gitopsd.model.errors import UsageError
 from gitopsd.model.outcome import LedgerRow
-from gitopsd.runtime import family, past, views
-from gitopsd.runtime.view import Happening
+from gitopsd.runtime import family, past
+from gitopsd.runtime.shown import views
+from gitopsd.runtime.shown.view import Happening
 from gitopsd.store import Store
 
 PATIENCE = 30.0

@@ -17,9 +17,9 @@ from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen
 from gitopsd.daemon import compose
 from gitopsd.model.errors import UsageError
-from gitopsd.runtime.control import Control, LocalControl
+from gitopsd.runtime.asked.control import Control, LocalControl
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.view import Report, View
+from gitopsd.runtime.shown.view import Report, View
 
 
 @click.command()

@@ -17,8 +17,8 @@ from gitopsd.daemon import serve
 from gitopsd.daemon.compose import Mode
 from gitopsd.model.masking import Secrets
 from gitopsd.runtime import log
-from gitopsd.runtime.lines import Lines
 from gitopsd.runtime.service_manager import ServiceManager, watchdog_seconds
+from gitopsd.runtime.shown.lines import Lines
 
 
 @click.command()

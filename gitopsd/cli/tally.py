@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gitopsd.cli.exits import Exit
-from gitopsd.runtime.view import ChangeView, PlanView, Report
+from gitopsd.runtime.shown.view import ChangeView, PlanView, Report
 
 _TO_DO = ("create", "update", "recreate", "adopt", "move", "delete")
 _REST = {

@@ -10,8 +10,8 @@ from gitopsd.cli import client, options, output
 from gitopsd.cli.completion import NAME
 from gitopsd.cli.exits import Exit
 from gitopsd.config.chosen import Chosen
-from gitopsd.runtime.control import Control
-from gitopsd.runtime.view import Branch
+from gitopsd.runtime.asked.control import Control
+from gitopsd.runtime.shown.view import Branch
 
 
 @click.command()

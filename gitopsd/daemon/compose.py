@@ -41,14 +41,16 @@ from gitopsd.plugin.roles import Closing
 from gitopsd.plugin.sources.reach import Reach
 from gitopsd.reconcile import render
 from gitopsd.reconcile.world import Limits, Safety, Slots, Trust
-from gitopsd.runtime import contained, garbage, intake
-from gitopsd.runtime.backoff import Backoff
-from gitopsd.runtime.blind import Blind
-from gitopsd.runtime.due import Pace
+from gitopsd.runtime import garbage
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.lines import Lines
+from gitopsd.runtime.live import contained
+from gitopsd.runtime.live.blind import Blind
 from gitopsd.runtime.parts import Parts
-from gitopsd.runtime.processes import Processes, WorkerPool
+from gitopsd.runtime.pool import intake
+from gitopsd.runtime.pool.processes import Processes, WorkerPool
+from gitopsd.runtime.schedule.backoff import Backoff
+from gitopsd.runtime.schedule.due import Pace
+from gitopsd.runtime.shown.lines import Lines
 from gitopsd.store import Store
 
 T = TypeVar("T")

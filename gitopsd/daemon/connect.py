@@ -26,10 +26,10 @@ from gitopsd.plugin.context import UNREADABLE, AccountToken, Context, Credential
 from gitopsd.plugin.roles import Actor, Target
 from gitopsd.plugin.spec import SpecError
 from gitopsd.reconcile import health
-from gitopsd.runtime.clusters import Connect, Route
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.lookups import Lookups
-from gitopsd.runtime.watches import Watches
+from gitopsd.runtime.live.clusters import Connect, Route
+from gitopsd.runtime.live.lookups import Lookups
+from gitopsd.runtime.live.watches import Watches
 
 SINK = "kubernetes"
 SECRET, CONFIG = "kubeconfigSecret", "kubeconfigConfigMap"

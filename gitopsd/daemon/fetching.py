@@ -27,8 +27,9 @@ from gitopsd.plugin.context import Context
 from gitopsd.plugin.sources.reach import Reach
 from gitopsd.plugin.tree import RemoteNeeded, Remotes
 from gitopsd.reconcile.remotes import Elsewhere
-from gitopsd.runtime import intake, log
-from gitopsd.runtime.processes import Processes, WorkerPool
+from gitopsd.runtime import log
+from gitopsd.runtime.pool import intake
+from gitopsd.runtime.pool.processes import Processes, WorkerPool
 from gitopsd.store import Store
 
 T = TypeVar("T")

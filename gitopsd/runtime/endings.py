@@ -15,7 +15,7 @@ from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.plugin.registry import Registry
 from gitopsd.reconcile import children
 from gitopsd.reconcile.world import Board
-from gitopsd.runtime import views
+from gitopsd.runtime.shown import views
 
 _NOWHERE = Place(file="(orphan)")
 

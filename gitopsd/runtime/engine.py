@@ -26,19 +26,22 @@ from gitopsd.reconcile.claims import Claims
 from gitopsd.reconcile.conclude import Run
 from gitopsd.reconcile.remotes import Elsewhere
 from gitopsd.reconcile.world import Board, World
-from gitopsd.runtime import past, recorded, remembered, scheduled, views, warned
-from gitopsd.runtime.attempt import Attempt
-from gitopsd.runtime.blind import Deaf
-from gitopsd.runtime.clusters import Clusters
+from gitopsd.runtime import past, remembered
 from gitopsd.runtime.endings import Endings
 from gitopsd.runtime.family import Family
-from gitopsd.runtime.happenings import Happenings
 from gitopsd.runtime.journal import Journal
+from gitopsd.runtime.live import recorded
+from gitopsd.runtime.live.blind import Deaf
+from gitopsd.runtime.live.clusters import Clusters
 from gitopsd.runtime.parts import Parts
-from gitopsd.runtime.scheduled import Scheduled
-from gitopsd.runtime.scheduler import Scheduler
-from gitopsd.runtime.view import ClusterView, View
-from gitopsd.runtime.wake import Reason
+from gitopsd.runtime.schedule import scheduled
+from gitopsd.runtime.schedule.attempt import Attempt
+from gitopsd.runtime.schedule.scheduled import Scheduled
+from gitopsd.runtime.schedule.scheduler import Scheduler
+from gitopsd.runtime.schedule.wake import Reason
+from gitopsd.runtime.shown import views, warned
+from gitopsd.runtime.shown.happenings import Happenings
+from gitopsd.runtime.shown.view import ClusterView, View
 
 
 class Engine:

@@ -14,7 +14,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from gitopsd.model.masking import Secrets
-from gitopsd.runtime.lines import Lines
+from gitopsd.runtime.shown.lines import Lines
 
 
 def make(

@@ -11,10 +11,10 @@ from gitopsd.model.outcome import Outcome
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.registry import Registry
 from gitopsd.reconcile.world import Limits, Mirror, Safety, Slots, Trust
-from gitopsd.runtime.clusters import Connect
-from gitopsd.runtime.due import Pace
-from gitopsd.runtime.lookups import Lookups
-from gitopsd.runtime.watches import Watches
+from gitopsd.runtime.live.clusters import Connect
+from gitopsd.runtime.live.lookups import Lookups
+from gitopsd.runtime.live.watches import Watches
+from gitopsd.runtime.schedule.due import Pace
 from gitopsd.store import Store
 
 

@@ -17,8 +17,8 @@ import msgspec
 from aiohttp import web
 
 from gitopsd.model.errors import GitopsdError, UsageError
-from gitopsd.runtime.control import Control
-from gitopsd.runtime.view import LogLine
+from gitopsd.runtime.asked.control import Control
+from gitopsd.runtime.shown.view import LogLine
 from gitopsd.web.calls import Ask, Asked, Fault, Named
 
 MAX_BODY = 64 * 1024

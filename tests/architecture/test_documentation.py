@@ -23,7 +23,7 @@ from gitopsd_plugins.bucket.spec import BucketSpec
 from gitopsd_plugins.git.spec import RepositorySpec
 from gitopsd_plugins.helm.chart_spec import ChartSpec
 from gitopsd_plugins.helm.repository_spec import RepositorySpec as HelmRepositorySpec
-from gitopsd_plugins.kustomize.spec import KustomizationSpec
+from gitopsd_plugins.kustomize.app.spec import KustomizationSpec
 from gitopsd_plugins.oci.spec import RepositorySpec as OciRepositorySpec
 
 

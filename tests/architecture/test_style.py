@@ -11,9 +11,9 @@ STARTERS = re.compile(
     r"\b(subprocess\.(run|Popen|call|check_\w+)|create_subprocess_\w+|open_process|os\.(system|popen|fork|exec\w+|spawn\w+|posix_spawnp?))\b"
 )
 MAY_START = (
-    "gitopsd/runtime/process",
+    "gitopsd/runtime/pool/process",
     "plugins/gitopsd_plugins/kubernetes/access/execplugin.py",
-    "plugins/gitopsd_plugins/sandbox/expression_process.py",
+    "plugins/gitopsd_plugins/sandbox/expressions/expression_process.py",
 )
 MAKES_DATA = re.compile(r"/make_\w+\.py$")
 """Run by hand when a type table is made anew; imported by nothing."""
@@ -66,8 +66,8 @@ def test_one_place_in_the_core_catches_everything(modules):
         for node in ast.walk(m.tree)
         if isinstance(node, ast.ExceptHandler) and _catches_everything(node)
     ]
-    guards = {"gitopsd/plugin/registry.py", "gitopsd/runtime/contained.py", "gitopsd/runtime/worker_main.py"}
-    assert [path for path in found if path not in guards] == ["gitopsd/runtime/worker.py"]
+    guards = {"gitopsd/plugin/registry.py", "gitopsd/runtime/live/contained.py", "gitopsd/runtime/pool/worker_main.py"}
+    assert [path for path in found if path not in guards] == ["gitopsd/runtime/schedule/worker.py"]
 
 
 def test_nothing_is_swallowed(modules):

@@ -36,9 +36,9 @@ from gitopsd.model.health import Health, Verdict
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.plugin.conformance.scene import actor as scene_actor
-from gitopsd.runtime.drift import DriftTable
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.wake import Reason
+from gitopsd.runtime.live.drift import DriftTable
+from gitopsd.runtime.schedule.wake import Reason
 from gitopsd_plugins.kubernetes import live as lives
 from gitopsd_plugins.kubernetes.discovery import Resource
 

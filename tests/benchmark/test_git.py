@@ -22,8 +22,8 @@ import structlog
 from fakes.git_server import backend_server
 
 from gitopsd.plugin import Artifact, Context, Declared, Digest, Http, ObjectRef, Place, SourceIntent
-from gitopsd.runtime import intake
-from gitopsd.runtime.processes import Processes, WorkerPool
+from gitopsd.runtime.pool import intake
+from gitopsd.runtime.pool.processes import Processes, WorkerPool
 from gitopsd.store.store import Store
 from gitopsd_plugins.git.kind import GitRepository
 from gitopsd_plugins.git.source import GitSource

@@ -11,7 +11,8 @@ import pytest
 
 from gitopsd.plugin import Tree, yaml
 from gitopsd.plugin.folder import LocalFolder
-from gitopsd_plugins.kustomize import build, parsed
+from gitopsd_plugins.kustomize import build
+from gitopsd_plugins.kustomize.files import parsed
 
 BINARY = os.environ.get("KUSTOMIZE") or shutil.which("kustomize")
 SLOW_BINARY = bool(os.environ.get("KUSTOMIZE_SLOW"))  # it takes minutes for 5,000 resources

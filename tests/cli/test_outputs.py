@@ -11,7 +11,7 @@ from gitopsd.cli import output_diff, output_markdown, output_plan, tally
 from gitopsd.cli.exits import Exit
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Phase
-from gitopsd.runtime.view import ChangeView, ClusterView, FieldView, PlanView, Report, SourceView, View
+from gitopsd.runtime.shown.view import ChangeView, ClusterView, FieldView, PlanView, Report, SourceView, View
 
 APP = ObjectRef(kind="Kustomization", namespace="flux-system", name="app")
 

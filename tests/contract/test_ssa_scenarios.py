@@ -9,7 +9,7 @@ import pytest
 from fakes.scene import MERGE, Scene, wide
 
 from gitopsd.model.change import Action, Change
-from gitopsd_plugins.sandbox import certificates
+from gitopsd_plugins.sandbox.access import certificates
 
 pytestmark = [pytest.mark.contract, pytest.mark.asyncio]
 

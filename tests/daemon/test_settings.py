@@ -17,7 +17,7 @@ from gitopsd.daemon.compose import Mode
 from gitopsd.model.masking import Secrets
 from gitopsd.model.outcome import Phase
 from gitopsd.runtime import log
-from gitopsd.runtime.decisions import Decisions
+from gitopsd.runtime.asked.decisions import Decisions
 from gitopsd.store import Store
 
 MODE = Mode(log=log.make(io.StringIO(), json=True, secrets=Secrets()), secrets=Secrets())

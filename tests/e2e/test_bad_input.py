@@ -21,10 +21,10 @@ from fakes.git_server import ssh_server
 from fakes.world import RECORDS, SOURCE, World, app_ref, config_map, gone, kustomization, maps, repository
 
 from gitopsd.model.outcome import Phase
-from gitopsd.runtime.decisions import Decisions
+from gitopsd.runtime.asked.decisions import Decisions
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.watches import Watches
-from gitopsd_plugins.sandbox.access import Deny
+from gitopsd.runtime.live.watches import Watches
+from gitopsd_plugins.sandbox.access.access import Deny
 from gitopsd_plugins.sandbox.faults import Fault
 
 pytestmark = pytest.mark.asyncio

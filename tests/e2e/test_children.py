@@ -6,7 +6,7 @@ import pytest
 from fakes.world import World, app_ref, kustomization, maps
 
 from gitopsd.model.outcome import Phase
-from gitopsd.runtime import forest
+from gitopsd.runtime.asked import forest
 
 pytestmark = pytest.mark.asyncio
 

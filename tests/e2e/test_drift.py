@@ -10,9 +10,9 @@ from fakes.world import MERGE, SOURCE, World, app_ref, config_map, gone, kustomi
 from gitopsd.model.outcome import Phase
 from gitopsd.plugin.conformance.scene import eventually
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.flips import TIMES
-from gitopsd.runtime.wake import Reason
-from gitopsd.runtime.watches import Watches
+from gitopsd.runtime.live.flips import TIMES
+from gitopsd.runtime.live.watches import Watches
+from gitopsd.runtime.schedule.wake import Reason
 
 pytestmark = pytest.mark.asyncio
 

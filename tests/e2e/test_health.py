@@ -17,7 +17,7 @@ from gitopsd.model.health import Verdict
 from gitopsd.model.outcome import Phase
 from gitopsd.plugin import yaml
 from gitopsd.plugin.conformance.scene import eventually
-from gitopsd.runtime import forest
+from gitopsd.runtime.asked import forest
 
 pytestmark = pytest.mark.asyncio
 

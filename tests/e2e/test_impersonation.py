@@ -7,9 +7,9 @@ from fakes import account
 from fakes.world import MERGE, SOURCE, World, app_ref, gone, kustomization, maps
 
 from gitopsd.model.outcome import Phase
-from gitopsd.runtime import foreseen, whatif
-from gitopsd.runtime.watches import Watches
-from gitopsd.runtime.whatif import Question
+from gitopsd.runtime.asked import foreseen, whatif
+from gitopsd.runtime.asked.whatif import Question
+from gitopsd.runtime.live.watches import Watches
 
 pytestmark = pytest.mark.asyncio
 

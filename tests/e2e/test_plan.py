@@ -14,10 +14,10 @@ from fakes.world import SOURCE, World, app_ref, config_map, gone, kustomization,
 from gitopsd.cli import output_plan
 from gitopsd.model.errors import UsageError
 from gitopsd.model.outcome import Phase
-from gitopsd.runtime import foreseen, whatif
-from gitopsd.runtime.decisions import Decisions
-from gitopsd.runtime.view import ChangeView, PlanView
-from gitopsd.runtime.whatif import Question
+from gitopsd.runtime.asked import foreseen, whatif
+from gitopsd.runtime.asked.decisions import Decisions
+from gitopsd.runtime.asked.whatif import Question
+from gitopsd.runtime.shown.view import ChangeView, PlanView
 
 pytestmark = pytest.mark.asyncio
 

@@ -7,7 +7,7 @@ from fakes.world import World, app_ref, config_map, gone, kustomization, maps
 
 from gitopsd.model.errors import Rejected, UsageError
 from gitopsd.model.outcome import Phase
-from gitopsd.runtime.decisions import Decisions
+from gitopsd.runtime.asked.decisions import Decisions
 
 pytestmark = pytest.mark.asyncio
 

@@ -11,8 +11,8 @@ from gitopsd.model.change import Action
 from gitopsd.model.declared import AppIntent
 from gitopsd.model.outcome import Phase
 from gitopsd.reconcile import values
-from gitopsd.runtime.wake import Reason
-from gitopsd.runtime.watches import Watches
+from gitopsd.runtime.live.watches import Watches
+from gitopsd.runtime.schedule.wake import Reason
 
 pytestmark = pytest.mark.asyncio
 

@@ -17,7 +17,7 @@ from gitopsd.config import reload
 from gitopsd.model.change import Action
 from gitopsd.model.errors import UsageError
 from gitopsd.model.outcome import Outcome, Phase
-from gitopsd.runtime.decisions import Decisions
+from gitopsd.runtime.asked.decisions import Decisions
 
 pytestmark = pytest.mark.asyncio
 

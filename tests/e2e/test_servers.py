@@ -15,7 +15,7 @@ from fakes.world import MERGE, SOURCE, Heard, World, app_ref, gone, kustomizatio
 from gitopsd.model.outcome import Phase
 from gitopsd.plugin.conformance.scene import eventually
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.watches import Watches
+from gitopsd.runtime.live.watches import Watches
 
 pytestmark = pytest.mark.asyncio
 

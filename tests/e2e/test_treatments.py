@@ -11,7 +11,7 @@ from fakes.world import APPLY, MERGE, World, app_ref, kustomization
 
 from gitopsd.model.change import Action
 from gitopsd.model.outcome import Outcome, Phase
-from gitopsd.runtime.wake import Reason
+from gitopsd.runtime.schedule.wake import Reason
 
 pytestmark = pytest.mark.asyncio
 STRATEGIC = "application/strategic-merge-patch+json"

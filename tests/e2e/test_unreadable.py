@@ -15,7 +15,7 @@ from fakes.world import MERGE, SOURCE, World, app_ref, config_map, kustomization
 from gitopsd.model.change import Action
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.plugin.conformance.scene import eventually
-from gitopsd.runtime import forest
+from gitopsd.runtime.asked import forest
 
 pytestmark = pytest.mark.asyncio
 

@@ -12,9 +12,10 @@ import pytest
 from fakes.world import MERGE, PATIENCE, World, app_ref, config_map, kustomization, maps
 
 from gitopsd.model.outcome import Phase
-from gitopsd.runtime import foreseen, views, whatif
-from gitopsd.runtime.control import LocalControl
-from gitopsd.runtime.whatif import Question
+from gitopsd.runtime.asked import foreseen, whatif
+from gitopsd.runtime.asked.control import LocalControl
+from gitopsd.runtime.asked.whatif import Question
+from gitopsd.runtime.shown import views
 from gitopsd.store import Store
 
 pytestmark = pytest.mark.asyncio

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import anyio
 import structlog
 
-from gitopsd.runtime.processes import Processes, WorkerPool
+from gitopsd.runtime.pool.processes import Processes, WorkerPool
 
 
 @asynccontextmanager

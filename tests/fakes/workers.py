@@ -9,8 +9,8 @@ from pathlib import Path
 import anyio
 import structlog
 
-from gitopsd.runtime import intake
-from gitopsd.runtime.processes import Processes, WorkerPool
+from gitopsd.runtime.pool import intake
+from gitopsd.runtime.pool.processes import Processes, WorkerPool
 
 
 @asynccontextmanager

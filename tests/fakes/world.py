@@ -27,10 +27,11 @@ from gitopsd.daemon.compose import Mode
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.masking import Secrets
 from gitopsd.model.outcome import Outcome, Phase
-from gitopsd.runtime import foreseen, log, whatif
+from gitopsd.runtime import log
+from gitopsd.runtime.asked import foreseen, whatif
+from gitopsd.runtime.asked.whatif import Question
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.view import PlanView
-from gitopsd.runtime.whatif import Question
+from gitopsd.runtime.shown.view import PlanView
 from gitopsd_plugins.sandbox.journal import Request
 from gitopsd_plugins.sandbox.server import Running
 

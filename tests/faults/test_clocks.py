@@ -10,7 +10,7 @@ from fakes.world import MERGE, SOURCE, World, gone, kustomization, maps
 
 from gitopsd.model.outcome import Phase
 from gitopsd.plugin.conformance.scene import eventually
-from gitopsd.runtime.watches import Watches
+from gitopsd.runtime.live.watches import Watches
 
 pytestmark = pytest.mark.asyncio
 

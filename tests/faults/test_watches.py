@@ -16,7 +16,7 @@ from gitopsd.model.outcome import Phase
 from gitopsd.plugin import Access, Actor, Context
 from gitopsd.plugin.conformance.scene import eventually
 from gitopsd.runtime.engine import Engine
-from gitopsd.runtime.watches import Watches
+from gitopsd.runtime.live.watches import Watches
 from gitopsd_plugins.kubernetes.sink import KubernetesSink
 from gitopsd_plugins.kubernetes.target import KubernetesTarget
 

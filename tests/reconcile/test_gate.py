@@ -22,7 +22,7 @@ from gitopsd.model.outcome import Outcome
 from gitopsd.reconcile import gate, health
 from gitopsd.reconcile.conclude import Run
 from gitopsd.reconcile.judge import Judge
-from gitopsd.runtime.blind import Blind
+from gitopsd.runtime.live.blind import Blind
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 CHECKS = [HealthCheck(id=id_of(name), version="v1") for name in "ab"]

@@ -11,7 +11,7 @@ from structlog.testing import LogCapture
 
 from gitopsd.model.health import Health, Verdict
 from gitopsd.plugin.registry import PluginInfo, Registry
-from gitopsd.runtime import contained
+from gitopsd.runtime.live import contained
 
 BODY = {"kind": "Widget"}
 

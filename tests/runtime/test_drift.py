@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from gitopsd.model.change import Ours, Sight
 from gitopsd.model.health import Health, Verdict
 from gitopsd.model.identity import ObjectRef, ResourceId
-from gitopsd.runtime.drift import GRACE, Drift, DriftTable
-from gitopsd.runtime.flips import PAUSE, Flips, Pace
+from gitopsd.runtime.live.drift import GRACE, Drift, DriftTable
+from gitopsd.runtime.live.flips import PAUSE, Flips, Pace
 
 APP = ObjectRef(kind="Kustomization", namespace="flux-system", name="apps")
 OTHER = ObjectRef(kind="Kustomization", namespace="flux-system", name="other")

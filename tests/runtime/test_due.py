@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Phase
-from gitopsd.runtime import due, wake
-from gitopsd.runtime.backoff import Backoff
-from gitopsd.runtime.due import Pace, Record, Timing
-from gitopsd.runtime.wake import Reason
+from gitopsd.runtime.schedule import due, wake
+from gitopsd.runtime.schedule.backoff import Backoff
+from gitopsd.runtime.schedule.due import Pace, Record, Timing
+from gitopsd.runtime.schedule.wake import Reason
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 APP = Timing(interval=600, retry=60)

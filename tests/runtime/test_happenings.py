@@ -9,8 +9,8 @@ import pytest
 
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Phase
-from gitopsd.runtime.happenings import Happenings
-from gitopsd.runtime.lines import Lines
+from gitopsd.runtime.shown.happenings import Happenings
+from gitopsd.runtime.shown.lines import Lines
 
 pytestmark = pytest.mark.asyncio
 

@@ -18,8 +18,8 @@ from gitopsd.model.digest import Digest
 from gitopsd.model.errors import Transient
 from gitopsd.model.identity import ObjectRef, ResourceId
 from gitopsd.reconcile import values
-from gitopsd.runtime.lookups import MOST, Lookups
-from gitopsd.runtime.wake import Reason
+from gitopsd.runtime.live.lookups import MOST, Lookups
+from gitopsd.runtime.schedule.wake import Reason
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 

@@ -16,8 +16,8 @@ from structlog.testing import LogCapture
 from gitopsd.model.digest import of_bytes
 from gitopsd.model.errors import GitopsdError, Misconfigured, Rejected, Transient
 from gitopsd.plugin.tree import Content
-from gitopsd.runtime import intake
-from gitopsd.runtime.processes import Processes, WorkerFailed, WorkerPool
+from gitopsd.runtime.pool import intake
+from gitopsd.runtime.pool.processes import Processes, WorkerFailed, WorkerPool
 from gitopsd.store.store import Store
 
 pytestmark = pytest.mark.asyncio

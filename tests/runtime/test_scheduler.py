@@ -19,11 +19,11 @@ from gitopsd.model.errors import NotReady
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.model.tree import Artifact, Revision
-from gitopsd.runtime.attempt import Attempt
-from gitopsd.runtime.due import Pace, Timing
-from gitopsd.runtime.scheduled import Scheduled
-from gitopsd.runtime.scheduler import Scheduler
-from gitopsd.runtime.wake import Reason
+from gitopsd.runtime.schedule.attempt import Attempt
+from gitopsd.runtime.schedule.due import Pace, Timing
+from gitopsd.runtime.schedule.scheduled import Scheduled
+from gitopsd.runtime.schedule.scheduler import Scheduler
+from gitopsd.runtime.schedule.wake import Reason
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 

@@ -4,7 +4,7 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from gitopsd.runtime.turns import Turns
+from gitopsd.runtime.schedule.turns import Turns
 
 pytestmark = pytest.mark.asyncio
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Phase
-from gitopsd.runtime import warned
+from gitopsd.runtime.shown import warned
 
 REF = ObjectRef(kind="Kustomization", namespace="flux-system", name="apps")
 AT = datetime(2026, 1, 1, tzinfo=UTC)

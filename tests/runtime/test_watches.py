@@ -18,10 +18,10 @@ from gitopsd.model.change import Live, Ours, Seen
 from gitopsd.model.errors import Rejected
 from gitopsd.model.health import Health, Verdict
 from gitopsd.model.identity import ObjectRef, ResourceId
-from gitopsd.runtime.drift import GRACE
-from gitopsd.runtime.flips import PAUSE
-from gitopsd.runtime.wake import Reason
-from gitopsd.runtime.watches import Watches
+from gitopsd.runtime.live.drift import GRACE
+from gitopsd.runtime.live.flips import PAUSE
+from gitopsd.runtime.live.watches import Watches
+from gitopsd.runtime.schedule.wake import Reason
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 

@@ -10,8 +10,8 @@ from gitopsd.model.declared import AppIntent, Hold, Intent, SourceIntent, Unserv
 from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Phase
-from gitopsd.runtime import why
-from gitopsd.runtime.view import Link, View
+from gitopsd.runtime.shown import why
+from gitopsd.runtime.shown.view import Link, View
 
 SOON = timedelta(minutes=1)
 SOURCE = ObjectRef(kind="GitRepository", namespace="flux-system", name="repo")

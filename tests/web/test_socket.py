@@ -15,7 +15,7 @@ import pytest
 from gitopsd.cli.client import SocketControl
 from gitopsd.model.errors import HeldElsewhere, Misconfigured, Transient, UsageError
 from gitopsd.model.identity import ObjectRef
-from gitopsd.runtime.view import ClusterView, View
+from gitopsd.runtime.shown.view import ClusterView, View
 from gitopsd.web.socket import MAX_BODY, ControlSocket
 
 pytestmark = pytest.mark.asyncio

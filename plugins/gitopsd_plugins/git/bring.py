@@ -5,12 +5,13 @@ from __future__ import annotations
 from dulwich.repo import Repo
 
 from gitopsd.plugin import Rejected, Transient
-from gitopsd_plugins.git import cache, transport
-from gitopsd_plugins.git.objects import GitObjects
+from gitopsd_plugins.git import cache
 from gitopsd_plugins.git.order import FetchOrder, Refused
-from gitopsd_plugins.git.packs import Passing
+from gitopsd_plugins.git.packs.objects import GitObjects
+from gitopsd_plugins.git.packs.packs import Passing
 from gitopsd_plugins.git.reference import FAILED, Advertised
-from gitopsd_plugins.git.transport import Connection
+from gitopsd_plugins.git.wire import transport
+from gitopsd_plugins.git.wire.transport import Connection
 
 MAX_HISTORY = 5_000_000
 

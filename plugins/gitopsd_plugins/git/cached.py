@@ -10,8 +10,8 @@ from dulwich.repo import Repo
 
 from gitopsd.plugin import Rejected
 from gitopsd_plugins.git import cache
-from gitopsd_plugins.git.objects import Damaged, GitObjects
 from gitopsd_plugins.git.order import FetchOrder, Malformed
+from gitopsd_plugins.git.packs.objects import Damaged, GitObjects
 from gitopsd_plugins.git.reference import FAILED
 
 T = TypeVar("T")

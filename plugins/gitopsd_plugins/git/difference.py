@@ -16,8 +16,8 @@ from gitopsd.plugin.sources import ignore
 from gitopsd.plugin.tree import MAX_DEPTH
 from gitopsd_plugins.git import listing
 from gitopsd_plugins.git.listing import SUBMODULE, Leaf, Trees
-from gitopsd_plugins.git.objects import Damaged
 from gitopsd_plugins.git.order import FetchOrder
+from gitopsd_plugins.git.packs.objects import Damaged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

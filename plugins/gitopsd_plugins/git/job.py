@@ -13,30 +13,21 @@ from dulwich.errors import NotGitRepository
 from dulwich.repo import Repo
 
 from gitopsd.plugin import Intake, Misconfigured, Rejected
-from gitopsd_plugins.git import (
-    bring,
-    cached,
-    content,
-    copies,
-    difference,
-    listing,
-    order,
-    provenance,
-    submodules,
-    transport,
-)
+from gitopsd_plugins.git import bring, cached, content, copies, difference, listing, order, submodules
 from gitopsd_plugins.git import folder as folders
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.content import NOBODY, Guests
 from gitopsd_plugins.git.listing import Listing, Trees
-from gitopsd_plugins.git.objects import Damaged, GitObjects
 from gitopsd_plugins.git.order import Fetched, FetchOrder, FolderOrder, ListOrder
-from gitopsd_plugins.git.packs import AtHand
+from gitopsd_plugins.git.packs.objects import Damaged, GitObjects
+from gitopsd_plugins.git.packs.packs import AtHand
 from gitopsd_plugins.git.passing import Passing
-from gitopsd_plugins.git.provenance import Subject
 from gitopsd_plugins.git.reference import FAILED, Advertised
+from gitopsd_plugins.git.signatures import provenance
+from gitopsd_plugins.git.signatures.provenance import Subject
+from gitopsd_plugins.git.signatures.verification import TAGS
 from gitopsd_plugins.git.submodules import Nest
-from gitopsd_plugins.git.verification import TAGS
+from gitopsd_plugins.git.wire import transport
 
 
 def refs(payload: bytes, intake: Intake) -> bytes:

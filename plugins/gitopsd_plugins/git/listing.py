@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from gitopsd.plugin import Rejected
 from gitopsd.plugin.sources import ignore
 from gitopsd.plugin.tree import MAX_DEPTH
-from gitopsd_plugins.git.objects import GitObjects
 from gitopsd_plugins.git.order import Limits
+from gitopsd_plugins.git.packs.objects import GitObjects
 from gitopsd_plugins.git.reference import FAILED
 
 MAX_NAME = 255

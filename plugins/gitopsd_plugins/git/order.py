@@ -16,7 +16,7 @@ from gitopsd.plugin.egress import Egress
 from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.reference import Advertised
-from gitopsd_plugins.git.verification import Verification
+from gitopsd_plugins.git.signatures.verification import Verification
 
 T = TypeVar("T")
 PATIENCE = 0.8

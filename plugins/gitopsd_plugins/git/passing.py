@@ -15,9 +15,9 @@ from gitopsd.plugin import Content, File, GitopsdError, Intake
 from gitopsd.plugin.sources import ignore
 from gitopsd_plugins.git import content
 from gitopsd_plugins.git.listing import Listing
-from gitopsd_plugins.git.objects import Damaged
 from gitopsd_plugins.git.order import FetchOrder
-from gitopsd_plugins.git.packs import AtHand, Blobs
+from gitopsd_plugins.git.packs.objects import Damaged
+from gitopsd_plugins.git.packs.packs import AtHand, Blobs
 
 
 class Passing:

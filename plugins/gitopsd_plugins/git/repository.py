@@ -22,13 +22,14 @@ from gitopsd.plugin import (
 )
 from gitopsd.plugin.cloud import Account
 from gitopsd.plugin.sources import fields, semver
-from gitopsd_plugins.git import address, reference, verification
+from gitopsd_plugins.git import address, reference
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.reference import Wanted
+from gitopsd_plugins.git.signatures import verification
+from gitopsd_plugins.git.signatures.verification import Mode
 from gitopsd_plugins.git.spec import Document, RefSpec, RepositorySpec
 from gitopsd_plugins.git.spec import Include as IncludeSpec
 from gitopsd_plugins.git.spec import Verification as VerificationSpec
-from gitopsd_plugins.git.verification import Mode
 
 EVERYTHING = "!*"
 """Ignore rules that leave nothing out."""

@@ -31,12 +31,12 @@ from gitopsd_plugins.git import access, order, reference
 from gitopsd_plugins.git import repository as repositories
 from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
-from gitopsd_plugins.git.lsrefs import HttpRefs
 from gitopsd_plugins.git.order import Copy, Fetched, FetchOrder, FolderOrder, ListOrder, Rules
 from gitopsd_plugins.git.reference import Refs
 from gitopsd_plugins.git.repository import Repository
-from gitopsd_plugins.git.sshrefs import SshRefs
-from gitopsd_plugins.git.verification import UNVERIFIABLE, Verification
+from gitopsd_plugins.git.signatures.verification import UNVERIFIABLE, Verification
+from gitopsd_plugins.git.wire.lsrefs import HttpRefs
+from gitopsd_plugins.git.wire.sshrefs import SshRefs
 
 T = TypeVar("T")
 CACHE = "git"

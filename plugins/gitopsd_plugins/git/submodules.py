@@ -15,8 +15,8 @@ from gitopsd.plugin.sources import ignore
 from gitopsd_plugins.git import bring, cached, content, gitmodules, listing
 from gitopsd_plugins.git.content import NOBODY, Guests
 from gitopsd_plugins.git.listing import Leaf, Listing, Trees, shown
-from gitopsd_plugins.git.objects import GitObjects
 from gitopsd_plugins.git.order import FetchOrder
+from gitopsd_plugins.git.packs.objects import GitObjects
 from gitopsd_plugins.git.reference import FAILED
 
 MAX_DEPTH = 10

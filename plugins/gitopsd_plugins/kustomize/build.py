@@ -14,31 +14,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gitopsd.plugin import Rejected, Tree
-from gitopsd_plugins.kustomize import (
-    address,
-    config,
-    crds,
-    documents,
-    generators,
-    kustomization,
-    names,
-    openapi,
-    order,
-    origins,
-    places,
-    plugins,
-    spelled,
-    steps,
-)
-from gitopsd_plugins.kustomize.config import Config
-from gitopsd_plugins.kustomize.identity import text
-from gitopsd_plugins.kustomize.kustomization import Kustomization
-from gitopsd_plugins.kustomize.loader import Loader
-from gitopsd_plugins.kustomize.origins import Place
-from gitopsd_plugins.kustomize.resource import LOCAL, Resource
-from gitopsd_plugins.kustomize.resources import Resources
-from gitopsd_plugins.kustomize.typefacts import TypeFacts
-from gitopsd_plugins.kustomize.variables import Variables
+from gitopsd_plugins.kustomize.files import documents, kustomization, openapi, places
+from gitopsd_plugins.kustomize.files.kustomization import Kustomization
+from gitopsd_plugins.kustomize.files.loader import Loader
+from gitopsd_plugins.kustomize.objects import address, order, origins, spelled
+from gitopsd_plugins.kustomize.objects.identity import text
+from gitopsd_plugins.kustomize.objects.origins import Place
+from gitopsd_plugins.kustomize.objects.resource import LOCAL, Resource
+from gitopsd_plugins.kustomize.objects.resources import Resources
+from gitopsd_plugins.kustomize.objects.typefacts import TypeFacts
+from gitopsd_plugins.kustomize.references import config, crds, names
+from gitopsd_plugins.kustomize.references.config import Config
+from gitopsd_plugins.kustomize.references.variables import Variables
+from gitopsd_plugins.kustomize.transforms import generators, plugins, steps
 
 MAX_RESOURCES = 100_000
 MAX_KUSTOMIZATIONS = 5_000  # one folder may be read any number of times, so that few files could cost forever

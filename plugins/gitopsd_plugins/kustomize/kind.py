@@ -28,8 +28,8 @@ from gitopsd.plugin import (
     keys,
     spec,
 )
-from gitopsd_plugins.kustomize import checks, ignored, markers, overlay, policy, status
-from gitopsd_plugins.kustomize.spec import SOURCES, Document, KustomizationSpec
+from gitopsd_plugins.kustomize.app import checks, ignored, markers, overlay, policy, status
+from gitopsd_plugins.kustomize.app.spec import SOURCES, Document, KustomizationSpec
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _LEAST = timedelta(seconds=30)

@@ -8,12 +8,14 @@ from typing import Any
 from msgspec import structs
 
 from gitopsd.plugin import Folder, Manifest, PathError, Rejected, Rendered, Tree, spec
-from gitopsd_plugins.kustomize import build, generated, postbuild
+from gitopsd_plugins.kustomize import build
+from gitopsd_plugins.kustomize.app import postbuild
+from gitopsd_plugins.kustomize.app.overlay import Overlay
+from gitopsd_plugins.kustomize.app.spec import CommonMetadata
 from gitopsd_plugins.kustomize.build import Built
-from gitopsd_plugins.kustomize.kustomization import CONFIG_GROUP, Kustomization
-from gitopsd_plugins.kustomize.overlay import Overlay
-from gitopsd_plugins.kustomize.resource import Resource
-from gitopsd_plugins.kustomize.spec import CommonMetadata
+from gitopsd_plugins.kustomize.files import generated
+from gitopsd_plugins.kustomize.files.kustomization import CONFIG_GROUP, Kustomization
+from gitopsd_plugins.kustomize.objects.resource import Resource
 
 _NO_RESOURCES = ("originAnnotations",)
 """Flux's way of letting a kustomization without resources build; it shows in what generators and components make."""

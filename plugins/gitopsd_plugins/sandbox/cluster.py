@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from gitopsd_plugins.sandbox.access import Access
+from gitopsd_plugins.sandbox.access.access import Access
+from gitopsd_plugins.sandbox.defaulting.services import Addresses
 from gitopsd_plugins.sandbox.delays import Delays
-from gitopsd_plugins.sandbox.dependants import Dependants
-from gitopsd_plugins.sandbox.paging import Pages
-from gitopsd_plugins.sandbox.resources import Resources
-from gitopsd_plugins.sandbox.services import Addresses
-from gitopsd_plugins.sandbox.store import Store
-from gitopsd_plugins.sandbox.user import User
-from gitopsd_plugins.sandbox.watch import Watchers
+from gitopsd_plugins.sandbox.facts.resources import Resources
+from gitopsd_plugins.sandbox.requests.paging import Pages
+from gitopsd_plugins.sandbox.requests.user import User
+from gitopsd_plugins.sandbox.storage.dependants import Dependants
+from gitopsd_plugins.sandbox.storage.store import Store
+from gitopsd_plugins.sandbox.views.watch import Watchers
 
 
 def _utc_now() -> datetime:

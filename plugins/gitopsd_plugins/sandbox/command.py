@@ -121,7 +121,7 @@ def _told(tell: instance.Tell, kubeconfig: Path, found: instance.Found) -> None:
 
 
 def _forget(folder: Path) -> None:
-    from gitopsd_plugins.sandbox import persistence
+    from gitopsd_plugins.sandbox.keeping import persistence
 
     try:
         persistence.forget(folder)

@@ -13,27 +13,17 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from gitopsd_plugins.sandbox import (
-    applies,
-    bodies,
-    creation,
-    delete_options,
-    deletion,
-    discovery,
-    negotiation,
-    reads,
-    status,
-    subresources,
-    views,
-    writes,
-)
-from gitopsd_plugins.sandbox import call as calls
-from gitopsd_plugins.sandbox.call import Call
 from gitopsd_plugins.sandbox.cluster import Cluster
-from gitopsd_plugins.sandbox.schema import Json
-from gitopsd_plugins.sandbox.store import Stored, encode
-from gitopsd_plugins.sandbox.user import User
-from gitopsd_plugins.sandbox.watch import Watcher
+from gitopsd_plugins.sandbox.facts import discovery
+from gitopsd_plugins.sandbox.facts.schema import Json
+from gitopsd_plugins.sandbox.requests import bodies, delete_options, negotiation, status
+from gitopsd_plugins.sandbox.requests import call as calls
+from gitopsd_plugins.sandbox.requests.call import Call
+from gitopsd_plugins.sandbox.requests.user import User
+from gitopsd_plugins.sandbox.storage.store import Stored, encode
+from gitopsd_plugins.sandbox.verbs import applies, creation, deletion, reads, subresources, writes
+from gitopsd_plugins.sandbox.views import views
+from gitopsd_plugins.sandbox.views.watch import Watcher
 
 BODY_TYPES = ("application/json", "application/yaml", bodies.PROTOBUF, "")
 PROBES = ("/healthz", "/livez", "/readyz")
@@ -229,9 +219,7 @@ NOT_FOUND = Answer(code=404, body=b"404 page not found\n", content_type="text/pl
 
 
 def _openapi(cluster: Cluster, asked: Asked, path: str) -> Answer:
-    from gitopsd_plugins.sandbox import (
-        openapi,  # here, because gitopsd itself never asks, and a sandbox should start soon
-    )
+    from gitopsd_plugins.sandbox.facts import openapi
 
     known = cluster.resources
     match path.strip("/").split("/"):

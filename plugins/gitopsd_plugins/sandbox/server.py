@@ -25,27 +25,23 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from aiohttp import web
 
-from gitopsd_plugins.sandbox import (
-    impersonation,
-    kubeconfig,
-    routes,
-    startup,
-    status,
-)
-from gitopsd_plugins.sandbox.bodies import BODY_LIMIT
-from gitopsd_plugins.sandbox.call import flag, whole
+from gitopsd_plugins.sandbox import kubeconfig, routes, startup
+from gitopsd_plugins.sandbox.access import impersonation
 from gitopsd_plugins.sandbox.cluster import Cluster, Settings
 from gitopsd_plugins.sandbox.controllers.loop import Controllers
 from gitopsd_plugins.sandbox.faults import Fault, Faults
 from gitopsd_plugins.sandbox.journal import Journal, Request
+from gitopsd_plugins.sandbox.requests import status
+from gitopsd_plugins.sandbox.requests.bodies import BODY_LIMIT
+from gitopsd_plugins.sandbox.requests.call import flag, whole
+from gitopsd_plugins.sandbox.requests.user import ADMIN, ANONYMOUS, ANYBODY, User, authenticated, subject
 from gitopsd_plugins.sandbox.routes import PROBES, Answer, Asked
-from gitopsd_plugins.sandbox.store import encode
-from gitopsd_plugins.sandbox.user import ADMIN, ANONYMOUS, ANYBODY, User, authenticated, subject
-from gitopsd_plugins.sandbox.watch import Watcher
+from gitopsd_plugins.sandbox.storage.store import encode
+from gitopsd_plugins.sandbox.views.watch import Watcher
 
 if TYPE_CHECKING:
-    from gitopsd_plugins.sandbox.certificates import Certificates
-    from gitopsd_plugins.sandbox.keeper import Keeper
+    from gitopsd_plugins.sandbox.access.certificates import Certificates
+    from gitopsd_plugins.sandbox.keeping.keeper import Keeper
 
 _log = logging.getLogger(__name__)
 
@@ -292,7 +288,7 @@ async def serve(
 async def _kept(cluster: Cluster, folder: Path, stack: AsyncExitStack) -> Keeper:
     """Fill a cluster with what a folder keeps, if anything, and keep it there from now on."""
     # here, because most clusters are in memory only, and all should start soon
-    from gitopsd_plugins.sandbox import keeper, persistence
+    from gitopsd_plugins.sandbox.keeping import keeper, persistence
 
     stack.enter_context(persistence.held(folder))
     if not persistence.load(cluster, folder):
@@ -319,7 +315,7 @@ def _server(running: Running) -> web.Server:
 
 def _certificates(host: str) -> Certificates:
     # here, because most servers speak no TLS and the library takes a while to load
-    from gitopsd_plugins.sandbox import certificates
+    from gitopsd_plugins.sandbox.access import certificates
 
     return certificates.make(host)
 

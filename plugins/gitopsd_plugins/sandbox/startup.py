@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from gitopsd_plugins.sandbox import creation, rbac
-from gitopsd_plugins.sandbox.call import Call, Target
+from gitopsd_plugins.sandbox.access import rbac
 from gitopsd_plugins.sandbox.cluster import Cluster
-from gitopsd_plugins.sandbox.schema import Json
-from gitopsd_plugins.sandbox.store import encode
-from gitopsd_plugins.sandbox.user import ADMIN, MASTERS
+from gitopsd_plugins.sandbox.facts.schema import Json
+from gitopsd_plugins.sandbox.requests.call import Call, Target
+from gitopsd_plugins.sandbox.requests.user import ADMIN, MASTERS
+from gitopsd_plugins.sandbox.storage.store import encode
+from gitopsd_plugins.sandbox.verbs import creation
 
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 

@@ -11,11 +11,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 from fakes.control_plane import ControlPlane
 
-from gitopsd_plugins.sandbox import crd, routes, startup
+from gitopsd_plugins.sandbox import routes, startup
 from gitopsd_plugins.sandbox.cluster import Cluster, Settings
 from gitopsd_plugins.sandbox.controllers import definitions
+from gitopsd_plugins.sandbox.definitions import crd
+from gitopsd_plugins.sandbox.requests.user import ADMIN
 from gitopsd_plugins.sandbox.routes import Asked
-from gitopsd_plugins.sandbox.user import ADMIN
 
 AGENT = "differential"
 Json = dict[str, Any]

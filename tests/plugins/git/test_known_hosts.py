@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gitopsd_plugins.git import known_hosts
-from gitopsd_plugins.git.known_hosts import MalformedLine
+from gitopsd_plugins.git.wire import known_hosts
+from gitopsd_plugins.git.wire.known_hosts import MalformedLine
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 HASHED = "|1|F1E1KeoE/eEWhi10WpGv4OdiO6Y=|3988QV0VE8wmZL7suNrYQLITLCg="

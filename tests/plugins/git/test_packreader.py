@@ -15,10 +15,10 @@ from dulwich.repo import Repo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitopsd_plugins.git import packed, packs
-from gitopsd_plugins.git.objects import Damaged, GitObjects
-from gitopsd_plugins.git.packed import MalformedPack
-from gitopsd_plugins.git.packreader import PackReader
+from gitopsd_plugins.git.packs import packed, packs
+from gitopsd_plugins.git.packs.objects import Damaged, GitObjects
+from gitopsd_plugins.git.packs.packed import MalformedPack
+from gitopsd_plugins.git.packs.packreader import PackReader
 
 TEXTS = [b"".join(b"line %d of some\n" % (n * n) for n in range(60)) + b"own %d\n" % number for number in range(40)]
 

@@ -12,8 +12,8 @@ from dulwich.repo import Repo
 from fakes.git_server import http_server
 
 from gitopsd.plugin import Rejected
-from gitopsd_plugins.git import packed, packs
-from gitopsd_plugins.git.packed import MalformedPack
+from gitopsd_plugins.git.packs import packed, packs
+from gitopsd_plugins.git.packs.packed import MalformedPack
 
 BLOB, OFS, REF = 3, 6, 7
 

@@ -11,8 +11,8 @@ import structlog
 from fakes.git_server import Behaviour, http_server
 
 from gitopsd.plugin import Rejected
-from gitopsd.runtime import intake
-from gitopsd.runtime.processes import Processes, WorkerPool
+from gitopsd.runtime.pool import intake
+from gitopsd.runtime.pool.processes import Processes, WorkerPool
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from gitopsd_plugins.kubernetes.sink import KubernetesSink
 from gitopsd_plugins.kubernetes.target import KubernetesTarget
 from gitopsd_plugins.kubernetes.watch import Watch
 from gitopsd_plugins.sandbox import server
-from gitopsd_plugins.sandbox.access import Deny
+from gitopsd_plugins.sandbox.access.access import Deny
 from gitopsd_plugins.sandbox.cluster import Settings
 from gitopsd_plugins.sandbox.faults import Fault
 from gitopsd_plugins.sandbox.server import Running

@@ -72,6 +72,6 @@ def test_a_certificate_is_sent(ca_bundle: str) -> None:
 
 @pytest.fixture(scope="session")
 def ca_bundle() -> str:
-    from gitopsd_plugins.sandbox import certificates
+    from gitopsd_plugins.sandbox.access import certificates
 
     return base64.b64encode(certificates.make("127.0.0.1").authority.encode()).decode()

@@ -1,6 +1,6 @@
 import pytest
 
-from gitopsd_plugins.kustomize import address
+from gitopsd_plugins.kustomize.objects import address
 
 GITHUB = "https://github.com/"
 

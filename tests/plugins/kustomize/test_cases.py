@@ -8,8 +8,10 @@ import pytest
 
 from gitopsd.plugin import GitopsdError, Tree, yaml
 from gitopsd.plugin.folder import LocalFolder
-from gitopsd_plugins.kustomize import build, decoding, overlay
-from gitopsd_plugins.kustomize.kustomization import Image
+from gitopsd_plugins.kustomize import build
+from gitopsd_plugins.kustomize.app import overlay
+from gitopsd_plugins.kustomize.files.kustomization import Image
+from gitopsd_plugins.kustomize.objects import decoding
 
 CASES = Path(os.environ.get("GITOPSD_CASES") or Path(__file__).resolve().parents[4] / "shared" / "cases")
 

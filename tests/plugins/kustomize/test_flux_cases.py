@@ -8,10 +8,10 @@ import pytest
 
 from gitopsd.plugin import Declared, Digest, ObjectRef, Place, Rejected, Tree, yaml
 from gitopsd.plugin.folder import LocalFolder
-from gitopsd_plugins.kustomize import expression, overlay
+from gitopsd_plugins.kustomize.app import expression, overlay
+from gitopsd_plugins.kustomize.app.overlay import Overlay
+from gitopsd_plugins.kustomize.files.kustomization import Kustomization
 from gitopsd_plugins.kustomize.kind import KustomizationKind
-from gitopsd_plugins.kustomize.kustomization import Kustomization
-from gitopsd_plugins.kustomize.overlay import Overlay
 from gitopsd_plugins.kustomize.renderer import KustomizeRenderer
 
 FLUX = Path(os.environ.get("GITOPSD_CASES") or Path(__file__).resolve().parents[4] / "shared" / "cases") / "flux"

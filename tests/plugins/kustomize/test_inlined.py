@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gitopsd.plugin import Rejected
-from gitopsd_plugins.kustomize import inlined
+from gitopsd_plugins.kustomize.references import inlined
 
 
 def test_a_text_that_cannot_be_written_again_as_it_is_spelled_is_refused_in_words() -> None:

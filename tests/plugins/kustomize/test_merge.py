@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitopsd.plugin import Rejected
-from gitopsd_plugins.kustomize import jsonpatch, merge
+from gitopsd_plugins.kustomize.transforms import jsonpatch, merge
 
 SCALARS = st.none() | st.booleans() | st.integers(-5, 5) | st.text("ab", max_size=3)
 VALUES = st.recursive(

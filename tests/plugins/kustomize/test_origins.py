@@ -3,7 +3,7 @@
 import pytest
 
 from gitopsd.plugin import Rejected
-from gitopsd_plugins.kustomize import origins
+from gitopsd_plugins.kustomize.objects import origins
 
 CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
 BASE = {

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitopsd.plugin import yaml
-from gitopsd_plugins.kustomize.parsed import Parsed
+from gitopsd_plugins.kustomize.files.parsed import Parsed
 
 TEXT = "a: {b: [1, yes]}\nc:\n---\nx: 0x10\n"
 KEYS = st.text(alphabet="abc", min_size=1, max_size=2)

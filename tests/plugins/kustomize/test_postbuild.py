@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitopsd.plugin import Rejected
-from gitopsd_plugins.kustomize import expression
+from gitopsd_plugins.kustomize.app import expression
 from gitopsd_plugins.kustomize.renderer import KustomizeRenderer
 
 CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n"

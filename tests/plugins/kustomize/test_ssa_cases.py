@@ -10,11 +10,11 @@ import pytest
 from fakes import cases
 
 from gitopsd.plugin import Declared, Digest, ObjectRef, Place, Rejected, Rendered, ResourceId, Tree, keys
-from gitopsd_plugins.kustomize import ignored, policy
+from gitopsd_plugins.kustomize.app import ignored, policy
+from gitopsd_plugins.kustomize.app.spec import Ignored
+from gitopsd_plugins.kustomize.files.kustomization import Target
 from gitopsd_plugins.kustomize.kind import KustomizationKind
-from gitopsd_plugins.kustomize.kustomization import Target
 from gitopsd_plugins.kustomize.renderer import KustomizeRenderer
-from gitopsd_plugins.kustomize.spec import Ignored
 
 FIELD = "/spec/replicas"
 

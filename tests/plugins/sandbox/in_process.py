@@ -6,11 +6,12 @@ import json
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from gitopsd_plugins.sandbox import crd, routes, startup
+from gitopsd_plugins.sandbox import routes, startup
 from gitopsd_plugins.sandbox.cluster import Cluster, Settings
 from gitopsd_plugins.sandbox.controllers import definitions
+from gitopsd_plugins.sandbox.definitions import crd
+from gitopsd_plugins.sandbox.requests.user import ADMIN, User
 from gitopsd_plugins.sandbox.routes import Answer, Asked
-from gitopsd_plugins.sandbox.user import ADMIN, User
 
 CM = "/api/v1/namespaces/default/configmaps"
 APPLY = "application/apply-patch+yaml"

@@ -7,9 +7,9 @@ import json
 import in_process
 from in_process import CM, Json, ask, config_map, ok, post
 
-from gitopsd_plugins.sandbox.access import Deny
+from gitopsd_plugins.sandbox.access.access import Deny
 from gitopsd_plugins.sandbox.cluster import Cluster
-from gitopsd_plugins.sandbox.user import Attributes, authenticated
+from gitopsd_plugins.sandbox.requests.user import Attributes, authenticated
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 BOB = authenticated("bob")

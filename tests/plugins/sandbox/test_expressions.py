@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from gitopsd_plugins.sandbox import crd_expression_rules, crd_expressions, expression_process, expressions, type_table
-from gitopsd_plugins.sandbox.crd import root
-from gitopsd_plugins.sandbox.resources import Resource
+from gitopsd_plugins.sandbox.definitions import crd_expression_rules, crd_expressions
+from gitopsd_plugins.sandbox.definitions.crd import root
+from gitopsd_plugins.sandbox.expressions import expression_process, expressions
+from gitopsd_plugins.sandbox.facts import type_table
+from gitopsd_plugins.sandbox.facts.resources import Resource
 
 Json = dict[str, Any]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitopsd_plugins.sandbox import fields
-from gitopsd_plugins.sandbox.fields import FieldSet
+from gitopsd_plugins.sandbox.merging import fields
+from gitopsd_plugins.sandbox.merging.fields import FieldSet
 
 Path = tuple[str, ...]
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gitopsd_plugins.sandbox import resources
+from gitopsd_plugins.sandbox.facts import resources
 from gitopsd_plugins.sandbox.server import serve
 
 CLUSTER = in_process.cluster()

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import scenarios
 
-from gitopsd_plugins.sandbox import persistence
 from gitopsd_plugins.sandbox.cluster import Settings
+from gitopsd_plugins.sandbox.keeping import persistence
 from gitopsd_plugins.sandbox.server import Running, serve
 
 pytestmark = pytest.mark.asyncio

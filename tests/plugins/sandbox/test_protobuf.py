@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from in_process import ask, ok
 
-from gitopsd_plugins.sandbox import protobuf, type_table
 from gitopsd_plugins.sandbox.cluster import Cluster
+from gitopsd_plugins.sandbox.facts import protobuf, type_table
 
 
 def field(number: int, value: bytes | int) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gitopsd_plugins.sandbox import quantity
+from gitopsd_plugins.sandbox.facts import quantity
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from in_process import APPLY, CM, Json, ask, config_map, ok, post
 
-from gitopsd_plugins.sandbox import columns
 from gitopsd_plugins.sandbox.cluster import Cluster
+from gitopsd_plugins.sandbox.views import columns
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 

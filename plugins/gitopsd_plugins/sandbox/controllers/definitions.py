@@ -6,12 +6,13 @@ resources offered, so that an applier that does not wait gets the 404 that it wo
 
 from __future__ import annotations
 
-from gitopsd_plugins.sandbox import crd, deletion
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.controllers import own_writes
 from gitopsd_plugins.sandbox.controllers.own_writes import put_status
-from gitopsd_plugins.sandbox.schema import Json
-from gitopsd_plugins.sandbox.store import Stored
+from gitopsd_plugins.sandbox.definitions import crd
+from gitopsd_plugins.sandbox.facts.schema import Json
+from gitopsd_plugins.sandbox.storage.store import Stored
+from gitopsd_plugins.sandbox.verbs import deletion
 
 
 def look(cluster: Cluster, stored: Stored, now: float) -> float | None:

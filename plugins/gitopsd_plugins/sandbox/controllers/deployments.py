@@ -6,12 +6,12 @@ image is a broken one (`pods.py` says which), both after the settling delay.
 
 from __future__ import annotations
 
-from gitopsd_plugins.sandbox import deletion
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.controllers import own_writes, pods
 from gitopsd_plugins.sandbox.controllers.own_writes import MANAGER
-from gitopsd_plugins.sandbox.schema import Json
-from gitopsd_plugins.sandbox.store import Stored
+from gitopsd_plugins.sandbox.facts.schema import Json
+from gitopsd_plugins.sandbox.storage.store import Stored
+from gitopsd_plugins.sandbox.verbs import deletion
 
 REPLICA_SETS = ("apps", "replicasets")
 HASH = "pod-template-hash"

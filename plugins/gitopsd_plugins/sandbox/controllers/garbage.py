@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gitopsd_plugins.sandbox import deletion
 from gitopsd_plugins.sandbox.cluster import Cluster
-from gitopsd_plugins.sandbox.dependants import owners_of
-from gitopsd_plugins.sandbox.schema import Json
-from gitopsd_plugins.sandbox.store import Stored
+from gitopsd_plugins.sandbox.facts.schema import Json
+from gitopsd_plugins.sandbox.storage.dependants import owners_of
+from gitopsd_plugins.sandbox.storage.store import Stored
+from gitopsd_plugins.sandbox.verbs import deletion
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 

@@ -13,7 +13,7 @@ from typing import Self
 
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.controllers import registry
-from gitopsd_plugins.sandbox.store import CollectionKey, Event, ObjectKey, Stored
+from gitopsd_plugins.sandbox.storage.store import CollectionKey, Event, ObjectKey, Stored
 
 Key = tuple[CollectionKey, ObjectKey]
 

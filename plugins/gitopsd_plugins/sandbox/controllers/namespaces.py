@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from gitopsd_plugins.sandbox import deletion
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.controllers import own_writes
 from gitopsd_plugins.sandbox.controllers.own_writes import MANAGER
-from gitopsd_plugins.sandbox.schema import Json
-from gitopsd_plugins.sandbox.store import CollectionKey, Stored
+from gitopsd_plugins.sandbox.facts.schema import Json
+from gitopsd_plugins.sandbox.storage.store import CollectionKey, Stored
+from gitopsd_plugins.sandbox.verbs import deletion
 
 AGAIN = 1.0
 """Seconds until a namespace that finalizers hold is looked at again."""

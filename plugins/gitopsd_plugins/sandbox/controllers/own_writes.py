@@ -6,14 +6,17 @@ changes nothing leaves the object as it is.
 
 from __future__ import annotations
 
-from gitopsd_plugins.sandbox import apply, creation, filling, names, owners, prepare
-from gitopsd_plugins.sandbox.apply import Write
-from gitopsd_plugins.sandbox.call import Call, Target
 from gitopsd_plugins.sandbox.cluster import Cluster
-from gitopsd_plugins.sandbox.schema import Json
-from gitopsd_plugins.sandbox.status import Refused
-from gitopsd_plugins.sandbox.store import CollectionKey, Stored
-from gitopsd_plugins.sandbox.user import MASTERS, User
+from gitopsd_plugins.sandbox.defaulting import filling, prepare
+from gitopsd_plugins.sandbox.facts import names
+from gitopsd_plugins.sandbox.facts.schema import Json
+from gitopsd_plugins.sandbox.merging import apply, owners
+from gitopsd_plugins.sandbox.merging.apply import Write
+from gitopsd_plugins.sandbox.requests.call import Call, Target
+from gitopsd_plugins.sandbox.requests.status import Refused
+from gitopsd_plugins.sandbox.requests.user import MASTERS, User
+from gitopsd_plugins.sandbox.storage.store import CollectionKey, Stored
+from gitopsd_plugins.sandbox.verbs import creation
 
 CONTROLLER = User(name="system:kube-controller-manager", groups=(MASTERS, "system:authenticated"))
 MANAGER = "kube-controller-manager"

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from gitopsd_plugins.sandbox import deletion
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.controllers import own_writes
-from gitopsd_plugins.sandbox.schema import Json
-from gitopsd_plugins.sandbox.store import Stored, encode
+from gitopsd_plugins.sandbox.facts.schema import Json
+from gitopsd_plugins.sandbox.storage.store import Stored, encode
+from gitopsd_plugins.sandbox.verbs import deletion
 
 COLLECTION = ("", "pods")
 BROKEN = ("fail", "broken")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gitopsd_plugins.sandbox import crd
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.controllers import (
     definitions,
@@ -15,8 +14,9 @@ from gitopsd_plugins.sandbox.controllers import (
     storage_and_services,
     workloads,
 )
-from gitopsd_plugins.sandbox.dependants import owners_of
-from gitopsd_plugins.sandbox.store import CollectionKey, Stored
+from gitopsd_plugins.sandbox.definitions import crd
+from gitopsd_plugins.sandbox.storage.dependants import owners_of
+from gitopsd_plugins.sandbox.storage.store import CollectionKey, Stored
 
 Controller = Callable[[Cluster, Stored, float], float | None]
 """Looks at an object at a time of the event loop; gives seconds until it wants to look again, None for never."""

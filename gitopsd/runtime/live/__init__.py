@@ -1,0 +1,1 @@
+"""What clusters do by themselves: connections, watches, drift, look-ups that wake."""

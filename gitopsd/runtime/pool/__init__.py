@@ -1,0 +1,1 @@
+"""Worker processes: started, confined, asked one thing at a time, killed."""

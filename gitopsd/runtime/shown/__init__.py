@@ -1,0 +1,1 @@
+"""What is shown of declared objects: plain values."""

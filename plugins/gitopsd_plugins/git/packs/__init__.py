@@ -1,0 +1,1 @@
+"""Git's packs: read as they come, object by object, within bounds."""

@@ -1,0 +1,1 @@
+"""Git's protocol over HTTP and SSH."""

@@ -1,0 +1,1 @@
+"""The Kustomization object: its fields, overlay, variables and status."""

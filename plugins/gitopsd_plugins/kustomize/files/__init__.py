@@ -1,0 +1,1 @@
+"""The kustomization file, and the files that it names."""

@@ -1,0 +1,1 @@
+"""Places in objects, and which of them name other objects."""

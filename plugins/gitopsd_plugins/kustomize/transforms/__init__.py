@@ -1,0 +1,1 @@
+"""What a kustomization does to objects: generators, patches, built-in transformers."""

@@ -1,0 +1,1 @@
+"""What the server itself writes into an object: defaults, addresses, identity, another version."""

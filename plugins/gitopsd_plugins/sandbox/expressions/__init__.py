@@ -1,0 +1,1 @@
+"""Rules in CEL, evaluated in a process of their own, within bounds."""

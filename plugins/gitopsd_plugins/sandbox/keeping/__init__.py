@@ -1,0 +1,1 @@
+"""What outlives the process: the cluster in a folder."""

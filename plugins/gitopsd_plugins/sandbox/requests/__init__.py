@@ -1,0 +1,1 @@
+"""A request taken apart, and refusals in the API server's words."""

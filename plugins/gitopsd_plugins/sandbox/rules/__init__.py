@@ -1,0 +1,1 @@
+"""What may be wrong with an object, kind by kind, and what is only warned of."""
