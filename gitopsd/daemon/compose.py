@@ -37,8 +37,8 @@ from gitopsd.plugin.cloud import environment as cloud
 from gitopsd.plugin.context import Context, Work
 from gitopsd.plugin.egress import Egress
 from gitopsd.plugin.http import Http, Proxies
+from gitopsd.plugin.reach import Reach
 from gitopsd.plugin.roles import Closing
-from gitopsd.plugin.sources.reach import Reach
 from gitopsd.reconcile import render
 from gitopsd.reconcile.world import Limits, Safety, Slots, Trust
 from gitopsd.runtime import garbage

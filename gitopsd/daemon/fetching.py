@@ -24,7 +24,7 @@ from gitopsd.model.masking import Secrets
 from gitopsd.model.remote import Remote
 from gitopsd.plugin import registry
 from gitopsd.plugin.context import Context
-from gitopsd.plugin.sources.reach import Reach
+from gitopsd.plugin.reach import Reach
 from gitopsd.plugin.tree import RemoteNeeded, Remotes
 from gitopsd.reconcile.remotes import Elsewhere
 from gitopsd.runtime import log

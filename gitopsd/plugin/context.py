@@ -16,10 +16,10 @@ from gitopsd.model.declared import SourceIntent
 from gitopsd.model.errors import NotReady
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.tree import Artifact
+from gitopsd.plugin.hosts import Hosts
 from gitopsd.plugin.http import Http
 from gitopsd.plugin.kept import Kept
-from gitopsd.plugin.sources.hosts import Hosts
-from gitopsd.plugin.sources.reach import Reach
+from gitopsd.plugin.reach import Reach
 from gitopsd.plugin.tree import Intake
 
 if TYPE_CHECKING:

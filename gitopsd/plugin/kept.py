@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from gitopsd.model.errors import Rejected, Retrying
-from gitopsd.plugin.sources.flights import Flights
+from gitopsd.plugin.flights import Flights
 
 MARGIN = timedelta(minutes=5)
 """What is about to end is asked for anew: whatever uses it must not outlive it."""

@@ -19,11 +19,11 @@ from gitopsd.model.errors import Misconfigured, NothingThere, Rejected, Transien
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.remote import Remote
 from gitopsd.model.tree import Artifact
+from gitopsd.plugin import reach
 from gitopsd.plugin.context import Context
+from gitopsd.plugin.reach import Reach
 from gitopsd.plugin.registry import Registry
 from gitopsd.plugin.roles import AnyAddress, Source
-from gitopsd.plugin.sources import reach
-from gitopsd.plugin.sources.reach import Reach
 from gitopsd.store import Store
 
 KIND = "Remote"

@@ -12,7 +12,7 @@ from fakes.world import SOURCE, World, app_ref, config_map, kustomization, maps,
 from gitopsd.config.problems import ConfigError
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Phase
-from gitopsd.plugin.sources import hosts
+from gitopsd.plugin import hosts
 
 pytestmark = pytest.mark.asyncio
 

@@ -1,7 +1,7 @@
 import pytest
 
 from gitopsd.model.remote import Remote
-from gitopsd.plugin.sources.reach import Reach
+from gitopsd.plugin.reach import Reach
 from gitopsd.reconcile import remotes
 
 ANY = Reach(hosts=("*",))

@@ -15,11 +15,12 @@ from xml.etree import ElementTree
 import msgspec
 
 from gitopsd.model.errors import GitopsdError, Rejected, Transient
+from gitopsd.plugin import follow, hosts
 from gitopsd.plugin.context import Context
 from gitopsd.plugin.egress import ForbiddenAddress
+from gitopsd.plugin.hosts import HostFailed
 from gitopsd.plugin.http import Tls
-from gitopsd.plugin.sources import access, follow, hosts, network
-from gitopsd.plugin.sources.hosts import HostFailed
+from gitopsd.plugin.sources import access, network
 
 MAX_ANSWER = 1 << 20
 _BUSY = frozenset({408, 425})

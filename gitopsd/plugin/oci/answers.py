@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gitopsd.model.errors import GitopsdError, Rejected
+from gitopsd.plugin.hosts import HostFailed
 from gitopsd.plugin.oci.manifest import FAILED
 from gitopsd.plugin.sources import access
-from gitopsd.plugin.sources.hosts import HostFailed
 
 if TYPE_CHECKING:
     import aiohttp

@@ -15,13 +15,14 @@ from urllib.parse import urlencode
 import msgspec
 
 from gitopsd.model.errors import Rejected, VerificationFailed
+from gitopsd.plugin import follow
 from gitopsd.plugin.http import Tls
 from gitopsd.plugin.oci import manifest
 from gitopsd.plugin.oci.answers import NotFound
 from gitopsd.plugin.oci.manifest import FAILED, Descriptor, Manifest
 from gitopsd.plugin.oci.reference import Repository
 from gitopsd.plugin.oci.transport import Connection, Memory, Outside, Way
-from gitopsd.plugin.sources import access, follow, network, spool
+from gitopsd.plugin.sources import access, network, spool
 
 MAX_TAGS = 500_000
 MAX_PAGE = 16 << 20

@@ -8,11 +8,11 @@ from typing import BinaryIO
 from urllib.parse import urlencode, urlsplit
 
 from gitopsd.model.errors import Rejected
+from gitopsd.plugin import follow
 from gitopsd.plugin.oci import manifest
 from gitopsd.plugin.oci.answers import NotFound
 from gitopsd.plugin.oci.client import Client
 from gitopsd.plugin.oci.manifest import FAILED, Descriptor
-from gitopsd.plugin.sources import follow
 
 _OCTETS = {"Content-Type": "application/octet-stream"}
 

@@ -18,9 +18,10 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from gitopsd.model.errors import Rejected
+from gitopsd.plugin import follow, hosts
 from gitopsd.plugin.oci import answers
 from gitopsd.plugin.oci.credentials import Credential
-from gitopsd.plugin.sources import access, follow, hosts, network
+from gitopsd.plugin.sources import access, network
 
 if TYPE_CHECKING:
     import aiohttp

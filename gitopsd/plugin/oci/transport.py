@@ -13,15 +13,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gitopsd.model.errors import Rejected
-from gitopsd.plugin import http
+from gitopsd.plugin import follow, hosts, http
+from gitopsd.plugin.hosts import HostFailed, Hosts
 from gitopsd.plugin.http import Http, Tls
 from gitopsd.plugin.oci import answers, tokens
 from gitopsd.plugin.oci.credentials import Credential
 from gitopsd.plugin.oci.manifest import FAILED
 from gitopsd.plugin.oci.reference import Repository
 from gitopsd.plugin.oci.tokens import Door, Grants, Line
-from gitopsd.plugin.sources import follow, hosts, network
-from gitopsd.plugin.sources.hosts import HostFailed, Hosts
+from gitopsd.plugin.sources import network
 
 if TYPE_CHECKING:
     import aiohttp

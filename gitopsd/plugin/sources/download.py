@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitopsd.model.errors import Rejected, Transient, VerificationFailed
+from gitopsd.plugin import follow, hosts
 from gitopsd.plugin.context import Context
-from gitopsd.plugin.sources import follow, hosts, network, spool
-from gitopsd.plugin.sources.hosts import HostFailed
+from gitopsd.plugin.hosts import HostFailed
+from gitopsd.plugin.sources import network, spool
 
 if TYPE_CHECKING:
     import aiohttp

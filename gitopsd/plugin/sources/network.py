@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gitopsd.model.errors import GitopsdError, Rejected, Transient
 from gitopsd.plugin import egress
-from gitopsd.plugin.sources.hosts import HostFailed
+from gitopsd.plugin.hosts import HostFailed
 
 if TYPE_CHECKING:
     import aiohttp

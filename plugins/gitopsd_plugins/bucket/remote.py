@@ -16,9 +16,9 @@ from typing import IO, Any
 
 from gitopsd.plugin import GitopsdError, Misconfigured, Rejected, Transient, egress, http
 from gitopsd.plugin.egress import Egress
+from gitopsd.plugin.hosts import HostFailed
 from gitopsd.plugin.sources import access, gate
 from gitopsd.plugin.sources.gate import Gate
-from gitopsd.plugin.sources.hosts import HostFailed
 from gitopsd_plugins.bucket.index import Found, shown
 from gitopsd_plugins.bucket.order import Order
 from gitopsd_plugins.bucket.place import FAILED

@@ -8,9 +8,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from gitopsd.plugin import Artifact, Context, GitopsdError, ObjectRef, Revision, SourceIntent, Stored, digest
-from gitopsd.plugin.sources import hosts, proxy
-from gitopsd.plugin.sources.flights import SHORTLY, Flights
+from gitopsd.plugin import Artifact, Context, GitopsdError, ObjectRef, Revision, SourceIntent, Stored, digest, hosts
+from gitopsd.plugin.flights import SHORTLY, Flights
+from gitopsd.plugin.sources import proxy
 from gitopsd_plugins.bucket import access, login, order
 from gitopsd_plugins.bucket.order import FolderOrder, Order
 from gitopsd_plugins.bucket.place import Place

@@ -11,10 +11,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from gitopsd.plugin import Artifact, Context, GitopsdError, NotReady, ObjectRef, Revision, SourceIntent, Stored
-from gitopsd.plugin.sources import archive, download, follow, local
+from gitopsd.plugin import Artifact, Context, GitopsdError, NotReady, ObjectRef, Revision, SourceIntent, Stored, follow
+from gitopsd.plugin.flights import SHORTLY, Flights
+from gitopsd.plugin.sources import archive, download, local
 from gitopsd.plugin.sources.archive import ArchiveError, Unpacked, Unpacking
-from gitopsd.plugin.sources.flights import SHORTLY, Flights
 from gitopsd_plugins.external.artifact import Wanted
 
 CACHE = "external"

@@ -23,10 +23,11 @@ from gitopsd.plugin import (
     Revision,
     SourceIntent,
     Stored,
+    hosts,
 )
+from gitopsd.plugin.flights import Comer, Flights
 from gitopsd.plugin.sources import access as given_access
-from gitopsd.plugin.sources import hosts, proxy
-from gitopsd.plugin.sources.flights import Comer, Flights
+from gitopsd.plugin.sources import proxy
 from gitopsd_plugins.git import access, order, reference
 from gitopsd_plugins.git import repository as repositories
 from gitopsd_plugins.git.access import Access

@@ -28,10 +28,10 @@ from gitopsd.plugin import (
     VerificationFailed,
     digest,
 )
+from gitopsd.plugin.flights import SHORTLY, Flights
 from gitopsd.plugin.oci.clouds import PROVIDERS, Provider
 from gitopsd.plugin.oci.verify import Asked
 from gitopsd.plugin.sources import access, local, semver
-from gitopsd.plugin.sources.flights import SHORTLY, Flights
 from gitopsd_plugins.helm import cache, pulled, versions, web
 from gitopsd_plugins.helm.chart import DEPENDENCY, VERIFICATION, Chart
 from gitopsd_plugins.helm.chart_job import Build, Fetched, Look, Seen

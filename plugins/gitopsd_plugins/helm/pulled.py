@@ -12,8 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from gitopsd.plugin import Context, Digest, File, Rejected, Tree, VerificationFailed
-from gitopsd.plugin.sources import follow
+from gitopsd.plugin import Context, Digest, File, Rejected, Tree, VerificationFailed, follow
 from gitopsd_plugins.helm import cache, entries, web
 from gitopsd_plugins.helm.chart import PULL, REFERENCE
 from gitopsd_plugins.helm.entries import Entry

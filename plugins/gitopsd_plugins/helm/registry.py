@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from gitopsd.plugin import Context, Misconfigured, Rejected, SpecError, VerificationFailed
+from gitopsd.plugin.flights import Flights
 from gitopsd.plugin.oci import Client, Credential, Registries, Way, logins, reference, verify
 from gitopsd.plugin.oci.clouds import PROVIDERS, Provider
 from gitopsd.plugin.oci.credentials import KEYS
@@ -15,7 +16,6 @@ from gitopsd.plugin.oci.logins import Asking
 from gitopsd.plugin.oci.reference import ReferenceFormatError
 from gitopsd.plugin.oci.verify import Asked
 from gitopsd.plugin.sources import access
-from gitopsd.plugin.sources.flights import Flights
 from gitopsd_plugins.helm import versions
 from gitopsd_plugins.helm.chart import PULL, REFERENCE, VERIFICATION
 from gitopsd_plugins.helm.entries import Entry

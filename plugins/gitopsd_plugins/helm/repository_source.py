@@ -26,7 +26,7 @@ from gitopsd.plugin import (
     Transient,
     digest,
 )
-from gitopsd.plugin.sources.flights import SHORTLY, Flights
+from gitopsd.plugin.flights import SHORTLY, Flights
 from gitopsd_plugins.helm import cache, index_job, web
 from gitopsd_plugins.helm.repository import Repository
 from gitopsd_plugins.helm.web import Login, Saved

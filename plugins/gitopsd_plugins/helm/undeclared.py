@@ -20,7 +20,7 @@ from gitopsd.plugin import (
     SpecError,
     Upstream,
 )
-from gitopsd.plugin.sources.flights import SHORTLY, Flights
+from gitopsd.plugin.flights import SHORTLY, Flights
 from gitopsd_plugins.helm import repository
 from gitopsd_plugins.helm.chart import DEPENDENCY
 from gitopsd_plugins.helm.metadata import Dependency

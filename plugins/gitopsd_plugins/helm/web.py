@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitopsd.plugin import Context, GitopsdError, Rejected, Tls, egress, http
-from gitopsd.plugin.sources import access, follow, hosts, spool
-from gitopsd.plugin.sources.hosts import HostFailed
+from gitopsd.plugin import Context, GitopsdError, Rejected, Tls, egress, follow, hosts, http
+from gitopsd.plugin.hosts import HostFailed
+from gitopsd.plugin.sources import access, spool
 from gitopsd_plugins.helm.repository import FAILED, Repository
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import click
 import msgspec
 
 from gitopsd.plugin import Http, Proxies, UsageError
+from gitopsd.plugin.hosts import Hosts
 from gitopsd.plugin.oci import Credential, Reference, Way, credentials, reference
 from gitopsd.plugin.oci.credentials import CredentialError
-from gitopsd.plugin.sources.hosts import Hosts
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -24,12 +24,12 @@ from gitopsd.plugin import (
     Stored,
     UsageError,
 )
+from gitopsd.plugin.flights import SHORTLY, Flights
 from gitopsd.plugin.oci import Client, Descriptor, Manifest, NotFound, Registries, Way, reference, verify
 from gitopsd.plugin.oci.clouds import PROVIDERS, Provider
 from gitopsd.plugin.oci.manifest import FAILED
 from gitopsd.plugin.sources import archive, proxy, spool
 from gitopsd.plugin.sources.archive import ArchiveError, Unpacked, Unpacking
-from gitopsd.plugin.sources.flights import SHORTLY, Flights
 from gitopsd_plugins.oci import access, tags
 from gitopsd_plugins.oci.repository import OciRepository, Wanted
 

@@ -27,9 +27,10 @@ from gitopsd.plugin import (
     Stored,
     Transient,
     digest,
+    hosts,
 )
-from gitopsd.plugin.sources import hosts, network
-from gitopsd.plugin.sources.hosts import HostFailed
+from gitopsd.plugin.hosts import HostFailed
+from gitopsd.plugin.sources import network
 
 if TYPE_CHECKING:
     import aiohttp

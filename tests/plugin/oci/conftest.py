@@ -11,8 +11,8 @@ from fakes.certificate import self_signed
 from fakes.registry import Registry, serving
 
 from gitopsd.plugin import Http
+from gitopsd.plugin.hosts import Hosts
 from gitopsd.plugin.oci import Credential, Registries, Way, reference
-from gitopsd.plugin.sources.hosts import Hosts
 
 
 class Clock:

@@ -12,7 +12,7 @@ from fakes.git_server import http_server
 from fakes.source_world import SlowSecrets
 
 from gitopsd.plugin import GitopsdError, Transient
-from gitopsd.plugin.sources.hosts import AT_ONCE
+from gitopsd.plugin.hosts import AT_ONCE
 
 
 @pytest.fixture

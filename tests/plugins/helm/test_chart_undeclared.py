@@ -10,7 +10,7 @@ from fakes import charts as made
 from fakes.registry import Registry, serving
 
 from gitopsd.plugin import Rejected, Transient
-from gitopsd.plugin.sources.reach import Reach
+from gitopsd.plugin.reach import Reach
 
 pytestmark = pytest.mark.asyncio
 REPO = {"kind": "GitRepository", "name": "repo"}

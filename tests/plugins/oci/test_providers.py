@@ -15,9 +15,8 @@ from fakes import clouds
 from fakes.clouds import sts
 from fakes.registry import Answer, layer
 
-from gitopsd.plugin import Misconfigured, NotReady, Rejected, ServiceAccount
+from gitopsd.plugin import Misconfigured, NotReady, Rejected, ServiceAccount, hosts
 from gitopsd.plugin.oci.clouds import PROVIDERS, Aws, Azure, Gcp
-from gitopsd.plugin.sources import hosts
 from gitopsd_plugins.oci.source import OciSource
 
 pytestmark = pytest.mark.asyncio

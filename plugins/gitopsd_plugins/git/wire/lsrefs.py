@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from gitopsd.plugin import Context, GitopsdError, Rejected, egress, http
-from gitopsd.plugin.sources import access, hosts
-from gitopsd.plugin.sources.hosts import HostFailed
+from gitopsd.plugin import Context, GitopsdError, Rejected, egress, hosts, http
+from gitopsd.plugin.hosts import HostFailed
+from gitopsd.plugin.sources import access
 from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.reference import FAILED, Advertised

@@ -13,8 +13,8 @@ from io import StringIO
 import paramiko
 
 from gitopsd.plugin import GitopsdError, Rejected, egress
+from gitopsd.plugin.hosts import HostFailed
 from gitopsd.plugin.sources import access
-from gitopsd.plugin.sources.hosts import HostFailed
 from gitopsd_plugins.git.order import Remote
 from gitopsd_plugins.git.reference import FAILED
 from gitopsd_plugins.git.wire import connections, known_hosts, lsrefs

@@ -22,9 +22,8 @@ from dulwich.config import StackedConfig
 from dulwich.errors import ApplyDeltaError, ChecksumMismatch, GitProtocolError, HangupException, NotGitRepository
 from dulwich.objects import ObjectID, RawObjectID
 
-from gitopsd.plugin import GitopsdError, Http, Rejected, egress, http
-from gitopsd.plugin.sources import hosts
-from gitopsd.plugin.sources.hosts import HostFailed
+from gitopsd.plugin import GitopsdError, Http, Rejected, egress, hosts, http
+from gitopsd.plugin.hosts import HostFailed
 from gitopsd_plugins.git import reference
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.order import Malformed, Refused, Remote

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from gitopsd.plugin.sources import follow
+from gitopsd.plugin import follow
 
 SETTING = "the setting remoteResources"
 _ODD = re.compile(r"[\x00-\x20\x7f\\]")

@@ -9,9 +9,9 @@ import anyio
 import pytest
 
 from gitopsd.model.errors import Rejected, Transient
-from gitopsd.plugin.sources import hosts
-from gitopsd.plugin.sources.flights import MAX_KEPT, Flights
-from gitopsd.plugin.sources.hosts import HostFailed, Hosts
+from gitopsd.plugin import hosts
+from gitopsd.plugin.flights import MAX_KEPT, Flights
+from gitopsd.plugin.hosts import HostFailed, Hosts
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
