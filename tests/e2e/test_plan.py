@@ -204,6 +204,24 @@ async def test_what_a_vanishing_child_had_may_move_to_another_app(world: World) 
     assert writes(found) == {("app", "adopt", "ConfigMap", "c")}
 
 
+async def test_what_moves_into_the_folder_of_a_vanishing_child_is_deleted_however_late_its_parent_renders(
+    world: World,
+) -> None:
+    """The parent has values to ask for: by then the child, which is still declared, has said that it takes the object over."""
+    values = [f"value-{number}" for number in range(20)]
+    for name in values:
+        await world.put_value(name, some="thing")
+    asked = ", ".join(f"{{kind: ConfigMap, name: {name}}}" for name in values)
+    late = f"postBuild: {{substituteFrom: [{asked}]}}"
+    files = {**maps("top", "t", "u", "v", "x"), "top/child.yaml": kustomization("child"), **maps("child", "c")}
+    await begun(world, files, kustomization("top", late))
+    world.repository.commit({**gone("top", "x", "child"), **maps("child", "x"), **gone("child", "c")}, branch="next")
+
+    found = await world.plan(revisions=["next"])
+
+    assert writes(found) == {("top", "delete", "ConfigMap", "x"), ("child", "delete", "ConfigMap", "c")}
+
+
 async def test_children_are_known_without_the_state_of_whoever_applied_them(world: World, tmp_path: Path) -> None:
     """As in CI: an empty state folder, a cluster that a daemon elsewhere works on."""
     await begun(

@@ -107,9 +107,7 @@ async def test_a_revision_that_changes_ten_of_many_costs_thirty_requests(either:
 
 
 async def test_values_from_the_cluster_are_not_asked_for_while_they_are_followed(either: World) -> None:
-    await either.send("POST", "/api/v1/namespaces", {"metadata": {"name": "flux-system"}})
-    made = {"metadata": {"name": "vars"}, "data": {"region": "north"}}
-    await either.send("POST", "/api/v1/namespaces/flux-system/configmaps", made)
+    await either.put_value("vars", region="north")
     substitute = (
         "postBuild: {substituteFrom: [{kind: ConfigMap, name: vars}, {kind: Secret, name: none, optional: true}]}"
     )

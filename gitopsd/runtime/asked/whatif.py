@@ -16,7 +16,7 @@ from typing import TypeVar
 import anyio
 from anyio.abc import TaskGroup
 
-from gitopsd.model.change import Action
+from gitopsd.model.change import Action, Change
 from gitopsd.model.declared import AppIntent, Declared
 from gitopsd.model.errors import GitopsdError, Retrying, Stalling, UsageError
 from gitopsd.model.identity import ObjectRef
@@ -192,7 +192,12 @@ def _is_open(outcome: Outcome) -> bool:
     if outcome.phase is Phase.SUSPENDED:
         return False
     changes = outcome.plan.changes if outcome.plan else ()
-    return outcome.phase is not Phase.READY or any(c.action in {Action.HOLD, Action.REFUSE} for c in changes)
+    return outcome.phase is not Phase.READY or any(map(_hangs_on_others, changes))
+
+
+def _hangs_on_others(change: Change) -> bool:
+    """What waits, or is let go as another app takes it over: that one may turn out to end by the same revision."""
+    return change.action in {Action.HOLD, Action.REFUSE} or (change.deletion and change.action is Action.SKIP)
 
 
 def _said(outcome: Outcome) -> object:
