@@ -258,12 +258,12 @@ class World:
             return answer
 
     async def put_value(self, name: str, **data: str) -> None:
-        """A ConfigMap beside the apps, for `substituteFrom`; its namespace may be there from another test."""
+        """A ConfigMap beside the apps, for `substituteFrom`; both it and its namespace may be there from another test."""
         place = "/api/v1/namespaces/flux-system"
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "flux-system"}}
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
         for path, wanted in ((place, namespace), (f"{place}/configmaps/{name}", body)):
-            await self.send("PATCH", f"{path}?fieldManager=test", wanted, "application/apply-patch+yaml")
+            await self.send("PATCH", f"{path}?fieldManager=test&force=true", wanted, "application/apply-patch+yaml")
 
     async def put_map(self, name: str, *, manager: str = "kubectl-edit", **metadata: Any) -> None:
         """Somebody else's ConfigMap."""
