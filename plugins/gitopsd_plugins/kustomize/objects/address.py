@@ -57,11 +57,6 @@ def is_url(text: str) -> bool:
     return text.lower().startswith(("http://", "https://"))
 
 
-def is_remote(text: str) -> bool:
-    """True for every address."""
-    return is_url(text) or repository(text) is not None
-
-
 def file(url: str) -> Remote:
     """A file as it is asked for."""
     return Remote(sort="file", url=url)
