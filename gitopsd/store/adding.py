@@ -38,8 +38,8 @@ WORTH = 4096
 BATCH_COUNT = 1000
 BATCH_BYTES = 4 << 20
 """What one transaction writes: small enough that another writer waits for some milliseconds."""
-SORTED_COUNT = 10_000
-SORTED_BYTES = 16 << 20
+SORTED_COUNT = 25_000
+SORTED_BYTES = 24 << 20
 """What is put in the order of its digests before it is written: a transaction then changes few pages of the indexes, which
 would else be most of what it writes."""
 CHECKPOINT = 8 * 1024 * 1024

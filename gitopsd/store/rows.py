@@ -39,7 +39,11 @@ def find(connection: sqlite3.Connection, query: str, rows: Sequence[Row], *more:
 
 def _flat(rows: Sequence[Row]) -> list[Any]:
     """All their values. Of `bytes`, but not of a bytearray, sqlite3 asks at length whether they are to be adapted [measured]."""
-    return [bytearray(value) if type(value) is bytes else value for row in rows for value in row]
+    width = len(rows[0])
+    values: list[Any] = [None] * (len(rows) * width)
+    for at, column in enumerate(zip(*rows, strict=True)):
+        values[at::width] = map(bytearray, column) if isinstance(column[0], bytes) else column
+    return values
 
 
 @lru_cache(maxsize=64)
