@@ -1,4 +1,4 @@
-"""The Git source's figures beside git's own, printed as `name: value`; nothing is asserted on a clock."""
+"""The Git source's figures beside git's own, printed as `name: value`; memory is asserted, nothing is on a clock."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ FILES = 100_000
 TAGS = 500
 POLLS = 50
 RUNS = 3
+MEMORY = 300
+"""MiB that a worker may hold at most."""
 
 MANIFEST = """apiVersion: apps/v1
 kind: Deployment
@@ -258,6 +260,7 @@ async def test_fetches_beside_git(tmp_path: Path, content: Callable[[int, random
     for what, costs in (("first fetch", first), ("next commit with one change", after)):
         ours, theirs = middle([own for own, _ in costs]), middle([other for _, other in costs])
         report(f"git: {what}, {FILES:,} files {content.__name__}: {ours.beside(theirs)}")
+        assert ours.memory <= MEMORY
     report("")
 
 
