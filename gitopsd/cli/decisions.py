@@ -130,7 +130,7 @@ def delete(chosen: Chosen, name: str, *, yes: bool, until: datetime | None, reas
 
 
 def _decide(chosen: Chosen, name: str, ask: Callable[[Control], Awaitable[Exit]]) -> None:
-    options.run(lambda: client.asked(chosen, options.mode(watch=False, actor=_actor()), ask, names=[name]))
+    options.run(lambda: client.asked(chosen, ask, names=[name], actor=_actor()))
 
 
 async def _reconciled(control: Control, name: str) -> Exit:
