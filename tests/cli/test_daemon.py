@@ -16,7 +16,13 @@ def config_map(name, value):
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory, applied):
+def applied(tmp_path_factory, applied):
+    """A copy, since a daemon leaves more behind than tests may."""
+    return applied.copied(tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture(scope="module")
+def served(applied):
     """A daemon over a project that was applied; tests leave it as they found it."""
     with applied.daemon("--sandbox") as running:
         applied.run("reconcile", "ks/web")

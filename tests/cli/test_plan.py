@@ -13,22 +13,21 @@ def config_map(name, value):
     return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: default}}\ndata: {{key: {value}}}\n"
 
 
-def test_a_branch_a_folder_and_what_is_declared(project):
-    project.run("reconcile", "--once", "--sandbox")
-    project.repository.branch("feature", project.commit({}))
-    project.repository.commit({"web/a.yaml": config_map("a", "two"), "web/b.yaml": None}, branch="feature")
-    shown = project.run("plan", "--revision", "feature", "--sandbox", code=4).stdout
+def test_a_branch_a_folder_and_what_is_declared(reconciled):
+    reconciled.repository.branch("feature", reconciled.commit({}))
+    reconciled.repository.commit({"web/a.yaml": config_map("a", "two"), "web/b.yaml": None}, branch="feature")
+    shown = reconciled.run("plan", "--revision", "feature", "--sandbox", code=4).stdout
     assert "GitRepository/flux-system/repo feature@sha1:" in shown
     assert "  ~ update ConfigMap/default/a\n      data.key: one -> two\n" in shown
     assert "  - delete ConfigMap/default/b\n" in shown
     assert shown.endswith("Plan: 1 to update, 1 to delete; 2 unchanged\n")
 
-    assert project.run("plan", "--sandbox").stdout.endswith("Plan: no change; 4 unchanged\n")
+    assert reconciled.run("plan", "--sandbox").stdout.endswith("Plan: no change; 4 unchanged\n")
 
     for name in "abcde":
-        (project.folder / "work/web").mkdir(parents=True, exist_ok=True)
-        (project.folder / f"work/web/{name}.yaml").write_text(config_map(name, "one"))
-    found = json.loads(project.run("plan", "--path", "work", "--sandbox", "-o", "json", code=4).stdout)
+        (reconciled.folder / "work/web").mkdir(parents=True, exist_ok=True)
+        (reconciled.folder / f"work/web/{name}.yaml").write_text(config_map(name, "one"))
+    found = json.loads(reconciled.run("plan", "--path", "work", "--sandbox", "-o", "json", code=4).stdout)
     assert found["summary"] == {"unchanged": 4, "create": 1}
     assert [c["name"] for c in found["apps"][0]["changes"]] == ["e"]
 

@@ -104,12 +104,11 @@ def test_a_broken_child_makes_the_exit_code_and_is_shown_by_its_parent(project):
     project.run("get", "ks/child", "-o", "json", code=1)
 
 
-def test_tree_shows_what_the_last_run_came_to(project):
-    project.run("reconcile", "--once", "--sandbox")
-    project.commit({"web/a.yaml": "kind: ConfigMap\n"})
-    project.run("reconcile", "--once", "--sandbox", code=1)
-    project.commit({"web/a.yaml": config_map("a", "two")})
-    shown = project.run("tree", "ks/web", "--sandbox").stdout
+def test_tree_shows_what_the_last_run_came_to(reconciled):
+    reconciled.commit({"web/a.yaml": "kind: ConfigMap\n"})
+    reconciled.run("reconcile", "--once", "--sandbox", code=1)
+    reconciled.commit({"web/a.yaml": config_map("a", "two")})
+    shown = reconciled.run("tree", "ks/web", "--sandbox").stdout
     assert re.search(r"^Kustomization/flux-system/web False .*a\.yaml", shown, re.M)
     assert "├── ConfigMap/default/a Current" in shown
 
@@ -138,18 +137,17 @@ def test_tree_shows_health(applied):
     assert "├── ConfigMap/default/a Current" in lines
 
 
-def test_diff_shows_each_change_and_leaves_the_status_alone(project):
-    project.run("reconcile", "--once", "--sandbox")
-    before = project.run("get", "-o", "json").stdout
-    project.commit({"web/a.yaml": config_map("a", "two"), "web/b.yaml": None, "web/e.yaml": config_map("e", "new")})
-    shown = project.run("diff", "--sandbox", code=4).stdout
+def test_diff_shows_each_change_and_leaves_the_status_alone(reconciled):
+    before = reconciled.run("get", "-o", "json").stdout
+    reconciled.commit({"web/a.yaml": config_map("a", "two"), "web/b.yaml": None, "web/e.yaml": config_map("e", "new")})
+    shown = reconciled.run("diff", "--sandbox", code=4).stdout
     assert "  ~ update ConfigMap/default/a\n      data.key: one -> two\n" in shown
     assert "  + create ConfigMap/default/e\n" in shown
     assert "  - delete ConfigMap/default/b\n" in shown
     assert "apiVersion" not in shown
-    status = json.loads(project.run("get", "ks/web", "-o", "json", code=0).stdout)[0]["status"]
+    status = json.loads(reconciled.run("get", "ks/web", "-o", "json", code=0).stdout)[0]["status"]
     assert status == json.loads(before)[2]["status"]
-    assert project.run("diff", "--sandbox", "-o", "name", code=4).stdout == "Kustomization/flux-system/web\n"
+    assert reconciled.run("diff", "--sandbox", "-o", "name", code=4).stdout == "Kustomization/flux-system/web\n"
 
 
 def test_diff_that_cannot_be_made_fails(project):
@@ -188,15 +186,14 @@ def test_what_is_not_done_in_time_is_exit_code_3(project):
     assert "not everything was done within --timeout; `gitopsd get` says what is waited for" in shown.stderr
 
 
-def test_a_suspended_app_is_left_alone_until_resumed(project):
-    project.run("reconcile", "--once", "--sandbox")
-    shown = project.run("suspend", "ks/web", "--sandbox", "--for", "8h", "--reason", "incident 42").stdout
+def test_a_suspended_app_is_left_alone_until_resumed(reconciled):
+    shown = reconciled.run("suspend", "ks/web", "--sandbox", "--for", "8h", "--reason", "incident 42").stdout
     assert re.search(r"kustomization/web +\S* +True ", shown)
-    project.commit({"web/a.yaml": config_map("a", "two")})
-    assert "incident 42" in project.run("reconcile", "--once", "--sandbox").stdout
-    assert " suspended" in project.run("tree", "ks/web", "--sandbox").stdout
-    assert re.search(r"kustomization/web +\S* +False +True ", project.run("resume", "ks/web", "--sandbox").stdout)
-    project.run("diff", "--sandbox")
+    reconciled.commit({"web/a.yaml": config_map("a", "two")})
+    assert "incident 42" in reconciled.run("reconcile", "--once", "--sandbox").stdout
+    assert " suspended" in reconciled.run("tree", "ks/web", "--sandbox").stdout
+    assert re.search(r"kustomization/web +\S* +False +True ", reconciled.run("resume", "ks/web", "--sandbox").stdout)
+    reconciled.run("diff", "--sandbox")
 
 
 def test_suspending_applies_nothing(project):
@@ -209,14 +206,13 @@ def test_a_source_is_not_suspended_here(project):
     assert "only apps can be suspended or approved here; for a source set spec.suspend" in shown
 
 
-def test_deletions_wait_for_an_approval(project):
-    project.run("reconcile", "--once", "--sandbox")
-    project.commit(dict.fromkeys(("web/a.yaml", "web/b.yaml", "web/c.yaml")))
-    assert "approve" in project.run("reconcile", "--once", "--sandbox", code=1).stdout
-    assert len(project.run("tree", "--sandbox", "-o", "name").stdout.split()) == 4
-    assert "no such plan waits" in project.run("approve", "ks/web", "--sandbox", "--plan", "sha256:0", code=2).stderr
-    project.run("approve", "ks/web", "--sandbox", "--reason", "the old stack goes")
-    assert project.run("tree", "--sandbox", "-o", "name").stdout.split() == ["ConfigMap/default/d"]
+def test_deletions_wait_for_an_approval(reconciled):
+    reconciled.commit(dict.fromkeys(("web/a.yaml", "web/b.yaml", "web/c.yaml")))
+    assert "approve" in reconciled.run("reconcile", "--once", "--sandbox", code=1).stdout
+    assert len(reconciled.run("tree", "--sandbox", "-o", "name").stdout.split()) == 4
+    assert "no such plan waits" in reconciled.run("approve", "ks/web", "--sandbox", "--plan", "sha256:0", code=2).stderr
+    reconciled.run("approve", "ks/web", "--sandbox", "--reason", "the old stack goes")
+    assert reconciled.run("tree", "--sandbox", "-o", "name").stdout.split() == ["ConfigMap/default/d"]
 
 
 def test_nothing_to_approve(applied):
@@ -224,23 +220,21 @@ def test_nothing_to_approve(applied):
     assert "Kustomization/flux-system/web: no such plan waits for an approval; `gitopsd diff" in shown
 
 
-def test_a_declared_app_is_not_deleted_and_nothing_is_asked(project):
-    project.run("reconcile", "--once", "--sandbox")
-    refused = project.run("delete", "ks/web", "--sandbox", code=2)
+def test_a_declared_app_is_not_deleted_and_nothing_is_asked(reconciled):
+    refused = reconciled.run("delete", "ks/web", "--sandbox", code=2)
     assert "└── ConfigMap/default/d Current" in refused.stdout
     assert "gitopsd.yaml:6); remove that first" in refused.stderr
-    assert len(project.run("tree", "--sandbox", "-o", "name").stdout.split()) == 4
+    assert len(reconciled.run("tree", "--sandbox", "-o", "name").stdout.split()) == 4
 
 
-def test_what_a_vanished_declaration_applied_is_kept_until_its_deletion_is_confirmed(project):
-    project.run("reconcile", "--once", "--sandbox")
-    source, _, rest = project.config.read_text().partition("---\n")
-    project.config.write_text(source + "---\n" + rest.partition("---\n")[2])
-    asked = project.run("delete", "ks/web", "--sandbox", stdin="n\n", code=1).stdout
+def test_what_a_vanished_declaration_applied_is_kept_until_its_deletion_is_confirmed(reconciled):
+    source, _, rest = reconciled.config.read_text().partition("---\n")
+    reconciled.config.write_text(source + "---\n" + rest.partition("---\n")[2])
+    asked = reconciled.run("delete", "ks/web", "--sandbox", stdin="n\n", code=1).stdout
     assert "its declaration vanished; what it applied is kept until `gitopsd delete`" in asked
     assert "└── ConfigMap/default/d Current" in asked
-    assert "  - delete ConfigMap/default/a\n" in project.run("delete", "ks/web", "--sandbox", "--yes").stdout
-    assert project.run("tree", "--sandbox", "-o", "name").stdout == ""
+    assert "  - delete ConfigMap/default/a\n" in reconciled.run("delete", "ks/web", "--sandbox", "--yes").stdout
+    assert reconciled.run("tree", "--sandbox", "-o", "name").stdout == ""
 
 
 def test_warnings_are_shown_below_the_table_and_in_the_status(project):
