@@ -90,6 +90,17 @@ class Project:
         assert ended.returncode == code, f"exit code {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
         return ended
 
+    def call(self, *args: str, code: int = 0, stdin: str = "") -> Result:
+        """The same in this process: for what a verb does, where its start, its end and its terminal do not matter."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            patch.setattr(os, "environ", dict(self.environment))
+            ended = CliRunner().invoke(gitopsd, args, input=stdin, prog_name="gitopsd")
+        if ended.exception is not None and not isinstance(ended.exception, SystemExit):
+            raise ended.exception
+        assert ended.exit_code == code, f"exit code {ended.exit_code}\n{ended.stdout}\n{ended.stderr}"
+        return ended
+
     @contextmanager
     def daemon(self, *args: str) -> Iterator[Daemon]:
         """The daemon, from READY until SIGTERM."""
