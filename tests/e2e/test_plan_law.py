@@ -24,20 +24,10 @@ State = tuple[Mapping[str, tuple[str, str]], bool]
 """Each object's app and content, and whether the child is declared."""
 
 
-def _settled(state: State) -> State:
-    """Nothing is left in the folder of a child that is not declared.
-
-    A child that ends with a revision may apply that revision once before its parent, slower to render, lets it go: its own
-    declaration stands until then. What it finds in its folder is written, and deleted with it; the plan tells the deletion only.
-    """
-    objects, child = state
-    return {name: (app, key) for name, (app, key) in objects.items() if child or app != "child"}, child
-
-
 _STATE = st.tuples(
     st.dictionaries(st.sampled_from("abcdef"), st.tuples(st.sampled_from(APPS), st.sampled_from("xy")), max_size=6),
     st.booleans(),
-).map(_settled)
+)
 
 
 def files(state: State) -> dict[str, str]:
