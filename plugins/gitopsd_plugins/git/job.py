@@ -27,7 +27,6 @@ from gitopsd_plugins.git.signatures import provenance
 from gitopsd_plugins.git.signatures.provenance import Subject
 from gitopsd_plugins.git.signatures.verification import TAGS
 from gitopsd_plugins.git.submodules import Nest
-from gitopsd_plugins.git.wire import transport
 
 
 def refs(payload: bytes, intake: Intake) -> bytes:
@@ -36,7 +35,7 @@ def refs(payload: bytes, intake: Intake) -> bytes:
     if given.remote.address.local:
         with _local(given.remote.address) as repo:
             return order.encode(_local_refs(repo, given.prefixes))
-    return order.encode(transport.connect(given.remote).refs(given.prefixes))
+    return order.encode(bring.connected(given.remote).refs(given.prefixes))
 
 
 def fetch(payload: bytes, intake: Intake) -> bytes:

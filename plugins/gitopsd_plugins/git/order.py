@@ -13,8 +13,8 @@ import msgspec
 
 from gitopsd.plugin import Context, Proxies, Rejected, Stored
 from gitopsd.plugin.egress import Egress
-from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
+from gitopsd_plugins.git.credentials import Access
 from gitopsd_plugins.git.reference import Advertised
 from gitopsd_plugins.git.signatures.verification import Verification
 

@@ -12,7 +12,7 @@ from fakes.git_server import http_server
 
 from gitopsd.plugin import Rejected
 from gitopsd_plugins.git import content, job, order
-from gitopsd_plugins.git.access import Access
+from gitopsd_plugins.git.credentials import Access
 from gitopsd_plugins.git.order import FetchOrder, Limits, Remote
 
 

@@ -16,8 +16,8 @@ from urllib.parse import urljoin, urlsplit
 from gitopsd.plugin import Context, GitopsdError, Rejected, egress, hosts, http
 from gitopsd.plugin.hosts import HostFailed
 from gitopsd.plugin.sources import access
-from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
+from gitopsd_plugins.git.credentials import Access
 from gitopsd_plugins.git.reference import FAILED, Advertised
 from gitopsd_plugins.git.wire import pktline
 
