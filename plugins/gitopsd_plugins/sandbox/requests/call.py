@@ -115,6 +115,8 @@ _OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "del
 
 def verb(method: str, target: Target, query: Mapping[str, str]) -> str:
     """The verb of a request. Raises `Refused` (405) where the resource does not allow it."""
+    if method == "HEAD" and target.resource.custom:  # built-in resources are routed by method, custom ones by verb
+        method = "GET"
     if target.name in (".", ".."):
         raise status.bad_request(f"Name parameter invalid: \"{target.name}\": may not be '{target.name}'")
     if target.name and not target.subresource and target.resource.verbs == ("create",):  # reviews have no names

@@ -155,6 +155,16 @@ class Store:
                 found.append(event)
         return found[::-1]
 
+    def at(self, version: int, collection: CollectionKey) -> dict[ObjectKey, Stored]:
+        """The objects of a collection as they were at a version. The caller checks `forgotten` before."""
+        found = dict(self.objects.get(collection, {}))
+        for event in reversed(self.since(version, collection)):
+            if event.before is None:
+                del found[event.last.key]
+            else:
+                found[event.last.key] = event.before
+        return found
+
     def clear(self) -> None:
         """Drop all objects, without events."""
         self.objects.clear()
