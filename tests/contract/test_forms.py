@@ -331,5 +331,7 @@ async def test_json_for_people_is_indented(
 
 async def test_head_is_for_custom_resources_only(wire: Wire, built_in: str) -> None:
     custom = await _custom(wire)
-    found = [(await wire.ask("HEAD", f"{path}{name}")).status for path in (built_in, custom) for name in ("", "/a", "/b")]
+    found = [
+        (await wire.ask("HEAD", f"{path}{name}")).status for path in (built_in, custom) for name in ("", "/a", "/b")
+    ]
     assert found == [405, 405, 405, 200, 200, 404]
