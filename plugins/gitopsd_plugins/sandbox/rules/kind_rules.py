@@ -23,14 +23,19 @@ DATA_LIMIT = 1024 * 1024
 def _workload(body: Json) -> Iterator[Cause]:
     """Selector, template and replicas of the kinds that have them."""
     spec = body["spec"]
-    if spec.get("replicas", 0) < 0:
-        yield causes.wrong("spec.replicas", spec["replicas"], "must be greater than or equal to 0")
+    yield from _positive(spec, "replicas", "minReadySeconds")
     yield from _selector(body)
     yield from label_rules.of_template(spec["template"], "spec.template")
     yield from pod_rules.spec_of(spec["template"].get("spec") or {}, "spec.template.spec")
     policy = (spec["template"].get("spec") or {}).get("restartPolicy", "Always")
     if policy != "Always":
         yield causes.unsupported("spec.template.spec.restartPolicy", policy, ("Always",))
+
+
+def _positive(spec: Json, *fields: str) -> Iterator[Cause]:
+    for field in fields:
+        if spec.get(field, 0) < 0:
+            yield causes.wrong(f"spec.{field}", spec[field], "must be greater than or equal to 0")
 
 
 def _selector(body: Json) -> Iterator[Cause]:
@@ -53,6 +58,10 @@ def _selector(body: Json) -> Iterator[Cause]:
 
 def _deployment(body: Json) -> Iterator[Cause]:
     yield from _workload(body)
+    yield from _positive(body["spec"], "revisionHistoryLimit", "progressDeadlineSeconds")
+    deadline = body["spec"].get("progressDeadlineSeconds", 600)
+    if deadline <= body["spec"].get("minReadySeconds", 0):
+        yield causes.wrong("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds")
     strategy = body["spec"]["strategy"]
     if strategy["type"] not in ("Recreate", "RollingUpdate"):
         shown = {"Type": strategy["type"], "RollingUpdate": strategy.get("rollingUpdate")}
@@ -96,7 +105,7 @@ def _claim_spec(spec: Json, path: str) -> Iterator[Cause]:
 
 
 def _stateful_set(body: Json) -> Iterator[Cause]:
-    yield from _workload(body)
+    yield from _workload(_with_claims(body))
     strategy = body["spec"].get("updateStrategy") or {}
     if strategy.get("type") == "OnDelete" and strategy.get("rollingUpdate") is not None:
         held = strategy["rollingUpdate"]
@@ -105,6 +114,23 @@ def _stateful_set(body: Json) -> Iterator[Cause]:
         yield Cause("spec.updateStrategy.rollingUpdate", "FieldValueInvalid", message)
     for index, claim in enumerate(body["spec"].get("volumeClaimTemplates") or ()):
         yield from _claim_spec(claim.get("spec") or {}, f"spec.volumeClaimTemplates[{index}].spec")
+
+
+def _daemon_set(body: Json) -> Iterator[Cause]:
+    yield from _workload(body)
+    yield from _positive(body["spec"], "revisionHistoryLimit")
+
+
+def _with_claims(body: Json) -> Json:
+    """A StatefulSet with its claims among the volumes of its pods, as they are judged and mounted; they hide volumes of their name."""
+    names_of = {
+        (claim.get("metadata") or {}).get("name", "") for claim in body["spec"].get("volumeClaimTemplates") or ()
+    }
+    template = body["spec"]["template"]
+    kept = [each for each in template["spec"].get("volumes") or () if each.get("name", "") not in names_of]
+    volumes = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in sorted(names_of)] + kept
+    pods = {**template, "spec": {**template["spec"], "volumes": volumes}}
+    return {**body, "spec": {**body["spec"], "template": pods}}
 
 
 def _role(body: Json) -> Iterator[Cause]:
@@ -267,7 +293,7 @@ OF: dict[tuple[str, str], Rule] = {
     ("apps", "replicasets"): _workload,
     ("apps", "statefulsets"): _stateful_set,
     ("autoscaling", "horizontalpodautoscalers"): _autoscaler,
-    ("apps", "daemonsets"): _workload,
+    ("apps", "daemonsets"): _daemon_set,
     ("batch", "jobs"): job_rules.of_job,
     ("batch", "cronjobs"): job_rules.of_cron_job,
     ("discovery.k8s.io", "endpointslices"): slice_rules.of,
