@@ -5,11 +5,12 @@ It knows URLs and options as the API server reads them, and refuses what no hand
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from gitopsd_plugins.sandbox.facts.resources import Resource, Resources
 from gitopsd_plugins.sandbox.requests import negotiation, status
@@ -70,6 +71,19 @@ class Call(Struct, frozen=True, kw_only=True):
     def is_apply(self) -> bool:
         """Whether this is a server-side apply."""
         return self.content_type in APPLY_TYPES
+
+
+def speaking(call: Call, group: str, kind: str) -> Call:
+    """The request as one to an object of the kind that its subresource speaks."""
+    spoken = dataclasses.replace(
+        call.resource,
+        kind=kind,
+        group=group,
+        version="v1",
+        type_name=f"io.k8s.api.{group.partition('.')[0]}.v1.{kind}",
+        custom=False,
+    )
+    return structs.replace(call, target=structs.replace(call.target, resource=spoken, subresource=""))
 
 
 def parse(path: str, resources: Resources) -> Target | None:
