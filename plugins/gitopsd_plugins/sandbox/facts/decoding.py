@@ -10,8 +10,9 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64decode
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from gitopsd_plugins.sandbox.facts import go_time, quantity
 from gitopsd_plugins.sandbox.facts.schema import ANY, Json, Schema
@@ -44,8 +45,7 @@ Numbers = Literal["json", "yaml", "restored"]
 converted, which cuts an integer to its width."""
 
 
-@dataclass(slots=True)
-class Reader:
+class Reader(Struct):
     """One pass over one object. `typed` is False for custom resources, whose types are validated later."""
 
     kind: str

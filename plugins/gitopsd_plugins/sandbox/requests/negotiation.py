@@ -5,9 +5,11 @@ It reads the header `Accept` as the API server does, clause by clause, the most 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gitopsd_plugins.sandbox.facts.resources import Resource
 from gitopsd_plugins.sandbox.requests import status
@@ -23,8 +25,7 @@ _FOR_PEOPLE = ("curl", "Wget", "Mozilla/5.0")
 """How the names of programs begin that show what they get."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class Form(Struct, frozen=True, kw_only=True):
     """What is wanted. `shape` is '' for objects as they are."""
 
     yaml: bool = False

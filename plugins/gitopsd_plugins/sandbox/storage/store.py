@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from gitopsd_plugins.sandbox.facts.schema import Json
 
@@ -78,8 +77,7 @@ class Event(Struct, frozen=True, gc=False):
 Listener = Callable[[Event], None]
 
 
-@dataclass(slots=True)
-class Store:
+class Store(Struct):
     """All objects of one cluster. `history` bounds how far back a watch may start, in events."""
 
     history: int = 20_000

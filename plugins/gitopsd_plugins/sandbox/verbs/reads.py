@@ -6,8 +6,9 @@ place, so that costs references only) for later pages. It knows no HTTP; it answ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.requests import list_options, negotiation, status
@@ -49,8 +50,7 @@ def _key(stored: Stored) -> tuple[str, str]:
     return stored.key
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """Objects of a list, all or as many as were wanted, and the metadata of the list."""
 
     objects: list[Stored]
