@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from zoneinfo import available_timezones
 
 from msgspec import Struct
 
@@ -116,4 +115,6 @@ def wrong_zone(zone: str) -> str:
 
 @lru_cache(maxsize=1)
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    import zoneinfo  # here, because few clusters have CronJobs, and a sandbox should start soon
+
+    return frozenset(zoneinfo.available_timezones())
