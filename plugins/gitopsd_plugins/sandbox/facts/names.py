@@ -45,10 +45,17 @@ LABEL_NAMED = {"namespaces", "services", "statefulsets"}
 def object_name(text: str, plural: str) -> str:
     """The name of an object of a built-in resource; roles may have almost any, a few others only one label. '' stands for the rest."""
     if plural in PATH_NAMED:
-        return "" if text not in (".", "..") and not set(text) & {"/", "%"} else "may not contain '/' or '%'"
+        return path(text)
     if plural in LABEL_NAMED:
         return label(text)
     return _checked(text, _SUBDOMAIN, 253, _SUBDOMAIN_MESSAGE)
+
+
+def path(text: str) -> str:
+    """A name that may be almost anything, as a part of a URL's path."""
+    if text in (".", ".."):
+        return f"may not be '{text}'"
+    return next((f"may not contain '{sign}'" for sign in "/%" if sign in text), "")
 
 
 def label(text: str) -> str:

@@ -12,7 +12,7 @@ from gitopsd_plugins.sandbox.facts import names
 from gitopsd_plugins.sandbox.facts.schema import Json
 from gitopsd_plugins.sandbox.requests import causes
 from gitopsd_plugins.sandbox.requests.status import Cause
-from gitopsd_plugins.sandbox.rules import ingress_rules, job_rules, label_rules, pod_rules, slice_rules
+from gitopsd_plugins.sandbox.rules import binding_rules, ingress_rules, job_rules, label_rules, pod_rules, slice_rules
 from gitopsd_plugins.sandbox.views import selectors
 
 Rule = Callable[[Json], Iterator[Cause]]
@@ -83,14 +83,6 @@ def _data(body: Json) -> Iterator[Cause]:
     size = sum(len(value) for field in ("data", "binaryData") for value in (body.get(field) or {}).values())
     if size > DATA_LIMIT:
         yield Cause("", "FieldValueTooLong", f"Too long: may not be more than {DATA_LIMIT} bytes")
-
-
-def _role_binding(body: Json) -> Iterator[Cause]:
-    reference = body.get("roleRef") or {}
-    if reference.get("kind") not in ("Role", "ClusterRole"):
-        yield causes.unsupported("roleRef.kind", reference.get("kind", ""), ("Role", "ClusterRole"))
-    if not reference.get("name"):
-        yield causes.required("roleRef.name")
 
 
 def _claim(body: Json) -> Iterator[Cause]:
@@ -300,9 +292,9 @@ OF: dict[tuple[str, str], Rule] = {
     ("storage.k8s.io", "storageclasses"): _storage_class,
     ("networking.k8s.io", "ingresses"): ingress_rules.of,
     (_RBAC, "clusterroles"): _cluster_role,
-    (_RBAC, "rolebindings"): _role_binding,
+    (_RBAC, "rolebindings"): binding_rules.of_role,
     (_RBAC, "roles"): _role,
-    (_RBAC, "clusterrolebindings"): _role_binding,
+    (_RBAC, "clusterrolebindings"): binding_rules.of_cluster_role,
 }
 """The rule of a collection."""
 
