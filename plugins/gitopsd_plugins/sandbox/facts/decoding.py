@@ -120,6 +120,8 @@ class Reader(Struct):
 
     def _scalar(self, value: Any, schema: Schema, path: str) -> Any:
         kind = schema.scalar
+        if type(value) is int and kind in _WHOLE and -_MOST <= value <= _MOST:
+            return value  # most numbers
         if kind == "quantity":
             return self._quantity(value)
         if isinstance(value, float) and self.numbers != "json" and kind in _WHOLE and value.is_integer():
@@ -205,6 +207,8 @@ _GO: dict[str, tuple[str, tuple[type, ...]]] = {
 }
 _WHOLE = ("integer", "int32", "int64", "int-or-string")
 _BITS = {"int32": 32, "int64": 64}
+_MOST = (1 << 31) - 1
+"""What every integer holds."""
 _PARSED = ("date-time", "int-or-string")
 """Types that read their own JSON."""
 _INDEX = re.compile(r"\[\d+\]")
