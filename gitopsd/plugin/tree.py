@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import msgspec
+
 from gitopsd.model.digest import Digest, of_value
 from gitopsd.model.errors import Rejected
 from gitopsd.model.manifest import Read
@@ -54,8 +56,7 @@ class Objects(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
+class Content(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Bytes to keep. `key` is the source's native id of them (a Git oid, an etag), '' without one."""
 
     data: bytes

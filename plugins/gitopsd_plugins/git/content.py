@@ -51,17 +51,23 @@ NOBODY = Guests()
 NOTHING: Mapping[str, File] = {}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What the rules keep of a commit, where that was looked at before, and its files that are in the store, by native ids."""
+
+    leaves: Mapping[str, Leaf]
+    files: Mapping[str, File]
+
+
 def kept(found: Listing, rules: Rules) -> Mapping[str, Leaf]:
     """A commit's files and links that these rules keep."""
     out = set(rules.excluded(found.leaves))
     return {path: leaf for path, leaf in found.leaves.items() if path not in out and leaf.mode != SUBMODULE}
 
 
-def entries(
-    objects: Blobs, found: Listing, rules: Rules, limits: Limits, intake: Intake, there: Mapping[str, File] = NOTHING
-) -> Mapping[str, Entry]:
-    """A commit's files that these rules keep, brought into the store. `there`: some that just were, by native ids."""
-    return _Reader(objects, intake, limits).entries(kept(found, rules), there)
+def entries(objects: Blobs, found: Listing, rules: Rules, limits: Limits, intake: Intake) -> Mapping[str, Entry]:
+    """A commit's files that these rules keep, brought into the store."""
+    return _Reader(objects, intake, limits).entries(kept(found, rules))
 
 
 def put(
@@ -70,11 +76,14 @@ def put(
     found: Listing,
     intake: Intake,
     guests: Guests = NOBODY,
-    there: Mapping[str, File] = NOTHING,
+    taken: Taken | None = None,
 ) -> Stored:
-    """Put all of a commit's files into the store, and those of others with them."""
+    """Put all of a commit's files into the store, and those of others with them; `taken` where there are no others."""
     rules = ignore.rules({**found.ignores, **guests.ignores}, order.rules.ignore)
-    own = entries(objects, found, rules, order.limits, intake, there)
+    if taken:
+        own = _Reader(objects, intake, order.limits).entries(taken.leaves, taken.files)
+    else:
+        own = entries(objects, found, rules, order.limits, intake)
     out = set(rules.excluded(guests.entries))
     joined = {path: entry for path, entry in guests.entries.items() if path not in out}
     return _stored(Changes(entries={**own, **joined}), order, intake)

@@ -130,8 +130,8 @@ def _stored(
         return Nest(order=given, found=found, modules=submodules.modules_of(objects, found))
     inner = guests or NOBODY
     copied = copies.gather(given.rules.copies, {*found.leaves, *inner.entries}, given.limits, intake)
-    there = passing.files if passing else content.NOTHING
-    stored = content.put(objects, given, found, intake, inner.joined(copied), there)
+    taken = passing.taken if passing else None
+    stored = content.put(objects, given, found, intake, inner.joined(copied), taken)
     left_out = () if given.submodules else found.submodules
     return Fetched(stored=stored, verified=verified, submodules=left_out)
 
