@@ -236,6 +236,19 @@ def test_store_that_fails_is_no_failed_fetch(after):
     assert "StorageOperationFailed" in _conditions(after(phase=Phase.RETRYING, step=Step.PUT, message="disk full"))
 
 
+def test_include_that_cannot_be_copied_is_no_failed_fetch_as_in_flux(after):
+    status = after(phase=Phase.RETRYING, step=Step.FETCH, reason="CopyFailure", message="a file is in the way")
+
+    assert _conditions(status)["StorageOperationFailed"] == ("True", "CopyFailure")
+    assert "FetchFailed" not in _conditions(status)
+
+
+def test_object_that_waits_for_another_says_so(after):
+    status = after(phase=Phase.WAITING, step=Step.REQUIRE, message="Kustomization/a/b is not ready")
+
+    assert _conditions(status)["Ready"] == ("False", "DependencyNotReady")
+
+
 def test_stalled_object_is_observed_and_not_reconciling(after):
     status = after(phase=Phase.STALLED, step=Step.ACCEPT, reason="FeatureNotSupported", message="spec.verify")
 
