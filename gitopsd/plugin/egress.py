@@ -7,6 +7,7 @@ redirect leads around it. A proxy resolves names itself: there only what stands 
 from __future__ import annotations
 
 import base64
+import errno
 import ipaddress
 import socket
 from collections.abc import Iterator
@@ -88,17 +89,20 @@ def of_the_link(host: str) -> bool:
 
 def why(error: BaseException | None) -> str:
     """The words of the `ForbiddenAddress` behind an error of a library; '' where there is none."""
+    return next((str(at) for at in causes(error) if isinstance(at, ForbiddenAddress)), "")
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and all that lead to it, each once."""
     seen: set[int] = set()
     todo = [error]
     while todo:
         at = todo.pop()
         if at is None or id(at) in seen:
             continue
-        if isinstance(at, ForbiddenAddress):
-            return str(at)
+        yield at
         seen.add(id(at))
         todo += [at.__cause__, at.__context__, *(arg for arg in at.args if isinstance(arg, BaseException))]
-    return ""
 
 
 def check_host(host: str, bounds: Egress) -> None:
@@ -124,7 +128,7 @@ def connect(host: str, port: int, *, timeout: float, egress: Egress, proxy: str 
     egress.check(host)
     if proxy:
         return _through(proxy, host, port, timeout)
-    failed: OSError = OSError(f"the name {host} has no address")
+    failed = OSError(errno.EADDRNOTAVAIL, f"the name {host} has no address")
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         egress.check(str(address[0]))
         connection = socket.socket(family, kind, protocol)
@@ -151,7 +155,7 @@ def _through(proxy: str, host: str, port: int, timeout: float) -> socket.socket:
     except ProxyTimeoutError as error:
         raise TimeoutError("the proxy did not answer in time") from error
     except (ProxyConnectionError, ProxyError) as error:
-        raise ConnectionError(f"the proxy did not connect: {error}") from error
+        raise ConnectionError(errno.ECONNABORTED, f"the proxy did not connect: {error}") from error
 
 
 def _tunnelled(proxy: str, host: str, port: int, timeout: float) -> socket.socket:
@@ -159,7 +163,8 @@ def _tunnelled(proxy: str, host: str, port: int, timeout: float) -> socket.socke
     parts = urlsplit(proxy)
     if parts.scheme != "http":
         raise ConnectionError(
-            f"a proxy of the form {parts.scheme}:// serves http only; name an http:// or socks5:// one"
+            errno.ECONNABORTED,
+            f"a proxy of the form {parts.scheme}:// serves http only; name an http:// or socks5:// one",
         )
     login = ""
     if parts.username:
@@ -175,7 +180,8 @@ def _tunnelled(proxy: str, host: str, port: int, timeout: float) -> socket.socke
         status = answer.split(b" ", 2)[1:2]
         if status != [b"200"]:
             raise ConnectionError(
-                f"the proxy did not connect: it answered {b''.join(status).decode('ascii', 'replace')[:3]}"
+                errno.ECONNABORTED,
+                f"the proxy did not connect: it answered {b''.join(status).decode('ascii', 'replace')[:3]}",
             )
     except OSError:
         connection.close()

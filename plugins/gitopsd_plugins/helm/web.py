@@ -11,16 +11,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitopsd.plugin import Context, GitopsdError, Rejected, Tls, egress, follow, hosts, http
+from gitopsd.plugin import Context, GitopsdError, Rejected, Tls, follow, hosts, http
 from gitopsd.plugin.hosts import HostFailed
-from gitopsd.plugin.sources import access, spool
+from gitopsd.plugin.sources import access, network, spool
 from gitopsd_plugins.helm.repository import FAILED, Repository
 
 if TYPE_CHECKING:
     import aiohttp
 
 UNCHANGED = 304
-_REDIRECTS = {301, 302, 303, 307, 308}
+_TRUST, _SLOW = "; put its CA as ca.crt into spec.certSecretRef", "; see spec.timeout"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,25 +98,21 @@ async def save(
 
 async def _asked(asked: _Request, ctx: Context) -> Saved | str:
     """What came, or the URL that the answer leads to."""
-    import aiohttp  # heavy: not before there is something to ask
-
     url, login = asked.url, asked.login
     headers = {**login.headers(url), **asked.known}
     trust, socks = login.trust(url), ctx.http.socks(url)
-    try:
+    with network.translated(follow.place(url), timeout=asked.timeout, reason=FAILED, trust=_TRUST, slow=_SLOW):
         async with ctx.http.session(tls=trust, limit=1, timeout=asked.timeout, proxy=socks) as session:
             request = session.get(url, headers=headers, proxy=ctx.http.proxy(url), allow_redirects=False)
             async with request as response:
                 wait = hosts.pause(response.headers, ctx.now())
                 location = response.headers.get("Location", "")
-                if response.status in _REDIRECTS and location:
+                if response.status in follow.REDIRECTS and location:
                     return follow.target(url, location, reason=FAILED)
                 if response.status not in {200, UNCHANGED}:
                     raise _refused(response.status, url, login, wait)
                 ctx.hosts.heed(hosts.name(url), wait)
                 return await _saved(response, asked)
-    except (TimeoutError, aiohttp.ClientError, OSError) as error:
-        raise _translated(error, url, asked.timeout) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,23 +152,3 @@ def _refused(status: int, url: str, login: Login, wait: float | None) -> Gitopsd
     if status == 429 or status >= 500:
         return HostFailed(f"{place} answered {status}; it is asked again later", reason=FAILED, retry_after=wait)
     return Rejected(f"{place} answered {status}; check spec.url of the HelmRepository", reason=FAILED)
-
-
-def _translated(error: Exception, url: str, timeout: float) -> GitopsdError:
-    import aiohttp
-
-    place = follow.place(url)
-    if forbidden := egress.why(error):
-        return Rejected(f"{place}: {forbidden}", reason=FAILED)
-    match error:
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
-            why = str(error.__cause__ or error)[:200]
-            return Rejected(
-                f"the certificate of {place} is not trusted: {why}; put its CA as ca.crt into spec.certSecretRef",
-                reason=FAILED,
-            )
-        case aiohttp.ClientConnectorDNSError():
-            return HostFailed(f"the host of {place} is not known; check spec.url and the name service", reason=FAILED)
-        case TimeoutError():
-            return HostFailed(f"{place} did not answer within {timeout:g} s; see spec.timeout", reason=FAILED)
-    return HostFailed(f"{place} cannot be reached: {str(error)[:200] or type(error).__name__}", reason=FAILED)
