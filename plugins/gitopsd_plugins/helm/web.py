@@ -80,16 +80,17 @@ async def save(
     ctx: Context,
     *,
     limit: int,
+    too_large: GitopsdError,
     timeout: float,
     known: Mapping[str, str] | None = None,
 ) -> Saved:
     """Write what is at a URL into a file; `known` are headers of a conditional request. `timeout` in seconds for each request.
 
-    Unless it returns with the status 200, what is in the file must not be used. Raises `Rejected` over `limit` bytes.
+    Unless it returns with the status 200, what is in the file must not be used. `too_large` is raised over `limit` bytes.
     """
     for _ in range(follow.MAX_REDIRECTS + 1):
         async with ctx.hosts.turn(hosts.name(url)):
-            answer = await _asked(_Request(url, login, known or {}, file, limit, timeout), ctx)
+            answer = await _asked(_Request(url, login, known or {}, file, limit, too_large, timeout), ctx)
         if isinstance(answer, Saved):
             return answer
         url = answer
@@ -122,16 +123,14 @@ class _Request:
     known: Mapping[str, str]
     file: Path
     limit: int
+    too_large: GitopsdError
     timeout: float
 
 
 async def _saved(response: aiohttp.ClientResponse, asked: _Request) -> Saved:
     if response.status == UNCHANGED:
         return Saved(status=UNCHANGED)
-    too_large = Rejected(
-        f"{follow.place(asked.url)}: more than {asked.limit >> 20} MiB; it was given up", reason=FAILED
-    )
-    saved = await spool.save(response, asked.file, limit=asked.limit, too_large=too_large)
+    saved = await spool.save(response, asked.file, limit=asked.limit, too_large=asked.too_large)
     return Saved(
         status=200,
         digest=saved.digest,

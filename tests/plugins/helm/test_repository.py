@@ -156,7 +156,9 @@ async def test_private_ca_is_trusted_where_it_is_named_and_only_there(world, tmp
 async def test_index_that_is_none_is_told_when_it_is_read(world, site, repository):
     site.files["/index.yaml"] = b"<html></html>"
 
-    with pytest.raises(Rejected, match=r"^HelmRepository/flux-system/charts: the index cannot be read") as caught:
+    with pytest.raises(
+        Rejected, match=r"^HelmRepository/flux-system/charts: http://.*/index.yaml: the index cannot be read"
+    ) as caught:
         await world.sync(RepositorySource(), repository(url=site.url))
 
     assert caught.value.reason == "IndexationFailed"

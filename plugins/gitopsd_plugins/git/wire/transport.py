@@ -94,7 +94,10 @@ def _bounded(file: IO[bytes], limit: int, place: Address) -> Callable[[bytes], i
         nonlocal received
         received += len(data)
         if received > limit:
-            raise Rejected(f"{place} sent more than {limit >> 20} MiB for one commit", reason=FAILED)
+            raise Rejected(
+                f"{place} sent more than {limit >> 20} MiB for one commit; keep large files in a bucket or a registry",
+                reason=FAILED,
+            )
         return file.write(data)
 
     return write
