@@ -166,10 +166,7 @@ def _tunnelled(proxy: str, host: str, port: int, timeout: float) -> socket.socke
             errno.ECONNABORTED,
             f"a proxy of the form {parts.scheme}:// serves http only; name an http:// or socks5:// one",
         )
-    login = ""
-    if parts.username:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-        login = f"Proxy-Authorization: Basic {base64.b64encode(pair).decode('ascii')}\r\n"
+    login = f"Proxy-Authorization: {found}\r\n" if (found := proxy_login(proxy)) else ""
     target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     connection = socket.create_connection((parts.hostname or "", parts.port or 80), timeout=timeout)
     try:
@@ -187,6 +184,15 @@ def _tunnelled(proxy: str, host: str, port: int, timeout: float) -> socket.socke
         connection.close()
         raise
     return connection
+
+
+def proxy_login(proxy: str) -> str:
+    """The value of `Proxy-Authorization` for a proxy by its URL; '' where that holds no login."""
+    parts = urlsplit(proxy)
+    if not parts.username:
+        return ""
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+    return f"Basic {base64.b64encode(pair).decode('ascii')}"
 
 
 def socks(proxy: str) -> str:

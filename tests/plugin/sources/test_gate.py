@@ -61,6 +61,33 @@ def test_address_out_of_bounds_is_never_connected_to(site: Site) -> None:
     assert site.asked == []
 
 
+def test_host_that_nobody_named_is_never_connected_to(site: Site, tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path, ca=False)
+    only = ("127.0.0.1", int(site.url.rpartition(":")[2]))
+    with web_server(Site(files={"/a": b"x"}), (certificate, key)) as other:
+        site.redirects["/b"] = f"{other.url}/a"
+        with gate.opened(Egress(), timeout=5.0, only=only) as opened:
+            assert get(opened, f"{site.url}/a") == site.files["/a"]
+            with pytest.raises(OSError, match="403"):
+                get(opened, f"{site.url}/b", certificate)
+
+    assert isinstance(opened.problem, gate.Elsewhere)
+    assert other.asked == []
+
+
+def test_answer_in_clear_is_told_to_be_the_last_of_its_connection(site: Site) -> None:
+    """A server that keeps silent about that would have the library send its next request into a closed line."""
+    with gate.opened(OPEN, timeout=5.0) as opened:
+        host, port = opened.url.rpartition("@")[2].split(":")
+        with socket.create_connection((host, int(port))) as client:
+            head = b"GET %s/a HTTP/1.1\r\nProxy-Authorization: %s\r\n\r\n"
+            client.sendall(head % (site.url.encode(), opened.login))
+            answer = b"".join(iter(lambda: client.recv(1 << 20), b""))
+
+    assert b"\r\nConnection: close\r\n" in answer.partition(b"\r\n\r\n")[0] + b"\r\n"
+    assert answer.endswith(site.files["/a"])
+
+
 @pytest.mark.parametrize("login", ["", "gitopsd:guessed@"])
 def test_nobody_else_gets_through(site: Site, login: str) -> None:
     with gate.opened(OPEN, timeout=5.0) as opened:
