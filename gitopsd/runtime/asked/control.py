@@ -13,7 +13,7 @@ from gitopsd.model.change import Action, Change
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import LedgerRow, Outcome
 from gitopsd.runtime import past
-from gitopsd.runtime.asked import foreseen, forest, stats, whatif
+from gitopsd.runtime.asked import foreseen, forest, last, stats, whatif
 from gitopsd.runtime.asked.decisions import Decisions
 from gitopsd.runtime.asked.whatif import Question
 from gitopsd.runtime.engine import Engine
@@ -191,7 +191,7 @@ class LocalControl:
     def _look(self, ref: ObjectRef) -> View | None:
         """An object as the last run left it; None for one that nothing declares and that owns nothing."""
         known = ref in self._engine.board.intents or ref in self._engine.board.inventories
-        return self._engine.last(ref) if known else None
+        return last.view(self._engine, ref) if known else None
 
     def _refs(self, names: Sequence[str]) -> list[ObjectRef]:
         return [ref for name in names for ref in self._engine.find(name)]
