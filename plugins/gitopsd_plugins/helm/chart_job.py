@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -103,9 +104,15 @@ def build(payload: bytes, intake: Intake) -> bytes:
 
 
 def _unpacked(file: str, name: str, intake: Intake) -> Files:
+    with open(file, "rb") as stream, _about(name):
+        return package.unpacked(stream, intake)
+
+
+@contextmanager
+def _about(name: str) -> Iterator[None]:
+    """Say which archive it is that cannot be unpacked."""
     try:
-        with open(file, "rb") as stream:
-            return package.unpacked(stream, intake)
+        yield
     except ArchiveError as error:
         error.args = (f"{name}: {error}",)
         raise
@@ -121,7 +128,8 @@ def _opened(look: Look, intake: Intake) -> tuple[Files, bool]:
         case Folder(digest=digest):
             return package.of_folder(digest, intake), True
         case File(digest=digest):
-            return package.unpacked(io.BytesIO(intake.blob(digest)), intake), False
+            with _about(look.path):
+                return package.unpacked(io.BytesIO(intake.blob(digest)), intake), False
     raise Rejected(
         f"no chart at {look.path or '.'}: there is no such file or folder; check spec.chart", reason=REFERENCE
     )
