@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from gitopsd.model.declared import AppIntent
 from gitopsd.model.identity import ObjectRef
-from gitopsd.model.outcome import Phase
+from gitopsd.model.outcome import Phase, Step
 from gitopsd.model.tree import Revision
 from gitopsd.reconcile.world import Board
 
@@ -72,10 +72,10 @@ class _Looks:
         outcome = self.board.outcomes.get(app.ref)
         if not self.attended(app.ref) or app.ref in self.board.removals:
             return
-        if outcome is None or (outcome.attempted is None and outcome.phase is Phase.WAITING):
-            yield app.ref
+        if outcome is None or (outcome.attempted is None and outcome.step is Step.ARTIFACT):
+            yield app.ref  # there was no revision then; now there is one
         elif outcome.phase in _LOOKS_NO_MORE or outcome.attempted is None:
-            return
+            return  # it does not come as far as reading anything
         elif outcome.attempted != revision:
             yield app.ref
         elif outcome.phase is Phase.WAITING:

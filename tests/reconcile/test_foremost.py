@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ObjectRef
-from gitopsd.model.outcome import Outcome, Phase
+from gitopsd.model.outcome import Outcome, Phase, Step
 from gitopsd.model.tree import Artifact, Revision
 from gitopsd.reconcile import foremost
 from gitopsd.reconcile.world import Board
@@ -44,7 +44,7 @@ def awaited(board: Board, ref: ObjectRef = CHILD, idle: Iterable[ObjectRef] = ()
 def test_a_child_waits_for_a_parent_that_is_about_to_look() -> None:
     assert awaited(board()) == PARENT
     assert awaited(board(outcome(PARENT))) == PARENT
-    assert awaited(board(outcome(PARENT, None, Phase.WAITING))) == PARENT
+    assert awaited(board(replace(outcome(PARENT, None, Phase.WAITING), step=Step.ARTIFACT))) == PARENT
     assert awaited(board(), PARENT) is None
 
 
@@ -67,7 +67,8 @@ def test_one_that_the_new_revision_does_not_declare_waits_until_its_parent_has_e
 def test_nobody_waits_for_a_parent_that_will_not_look() -> None:
     assert awaited(board(), idle=[PARENT]) is None
     assert awaited(board(outcome(PARENT, phase=Phase.SUSPENDED))) is None
-    assert awaited(board(outcome(PARENT, None, Phase.RETRYING))) is None
+    for phase in (Phase.RETRYING, Phase.WAITING):
+        assert awaited(board(replace(outcome(PARENT, None, phase), step=Step.CONNECT))) is None
     ending = board()
     ending.removals.add(PARENT)
     assert awaited(ending) is None
