@@ -259,6 +259,22 @@ def test_stalled_object_is_observed_and_not_reconciling(after):
     assert status["observedGeneration"] == 2
 
 
+@pytest.mark.parametrize(
+    ("ref", "told"),
+    [
+        ({"commit": "a" * 40, "branch": "main"}, []),
+        ({"commit": "a" * 40, "tag": "v1"}, ["spec.ref.tag has no effect beside spec.ref.commit"]),
+        ({"name": "refs/heads/x", "branch": "main"}, ["spec.ref.branch has no effect beside spec.ref.name"]),
+        (
+            {"tag": "v1", "semver": "1.x", "branch": "main"},
+            ["spec.ref.semver has no effect beside spec.ref.tag", "spec.ref.branch has no effect beside spec.ref.tag"],
+        ),
+    ],
+)
+def test_ref_that_another_one_comes_before_is_told(read, ref, told):
+    assert list(read({"ref": ref}).warnings) == told
+
+
 VERIFY = {"verify": {"secretRef": {"name": "keys"}}}
 
 

@@ -59,6 +59,14 @@ def test_old_fields_are_told(chart):
     assert len(chart(valuesFile="a.yaml", accessFrom={}).warnings) == 2
 
 
+def test_what_has_no_effect_with_the_source_is_told(chart):
+    repo = {"kind": "GitRepository", "name": "x"}
+
+    assert "spec.version has no effect with a GitRepository" in chart(version="1.x", sourceRef=repo).warnings[0]
+    assert "spec.reconcileStrategy has no effect with a HelmRep" in chart(reconcileStrategy="Revision").warnings[0]
+    assert chart(version="1.x").warnings == chart(reconcileStrategy="Revision", sourceRef=repo).warnings == ()
+
+
 @pytest.mark.parametrize(
     ("spec", "path", "words"),
     [
