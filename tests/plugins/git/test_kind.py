@@ -201,6 +201,26 @@ def test_ready_is_worded_as_flux_does(after, artifact):
     }
 
 
+def test_what_was_asked_for_is_repeated_once_it_was_brought(after, artifact):
+    part = replace(artifact, source=replace(artifact.source, name="part"), revision=Revision(digest="sha1:" + "c" * 40))
+    asked = {
+        "include": [{"repository": {"name": "part"}, "fromPath": "a", "toPath": "b"}],
+        "recurseSubmodules": True,
+        "sparseCheckout": ["apps"],
+        "verify": {"mode": "TagAndHEAD", "secretRef": {"name": "keys"}},
+    }
+
+    failed = after(spec=asked, phase=Phase.RETRYING, step=Step.FETCH, message="no")
+    status = after(spec=asked, artifact=replace(artifact, made_of=(part,)))
+
+    observed = {"observedInclude", "observedRecurseSubmodules", "observedSparseCheckout", "sourceVerificationMode"}
+    assert not observed & failed.keys()
+    assert status["observedInclude"] == asked["include"]
+    assert (status["observedRecurseSubmodules"], status["observedSparseCheckout"]) == (True, ["apps"])
+    assert status["sourceVerificationMode"] == "TagAndHEAD"
+    assert [part["revision"] for part in status["includedArtifacts"]] == ["sha1:" + "c" * 40]
+
+
 def test_failed_fetch_keeps_the_artifact_and_says_why(after, artifact):
     before = after(artifact=artifact)
 

@@ -11,7 +11,7 @@ from fakes.web_server import Site, web_server
 
 from gitopsd.plugin import NotReady, Rejected, Transient
 from gitopsd.plugin.sources import access
-from gitopsd_plugins.helm import repository_source
+from gitopsd_plugins.helm import repository_source, web
 from gitopsd_plugins.helm.repository_source import RepositorySource
 
 pytestmark = pytest.mark.asyncio
@@ -140,6 +140,14 @@ async def test_failures_say_what_to_do(world, site, repository):
         await source.resolve(repository(url=site.url, secretRef={"name": "gone"}), world.ctx)
 
     assert caught.value.retry_after == 17
+
+
+async def test_client_certificate_has_the_names_of_older_versions_too(world, repository):
+    world.secrets.data["old"] = {"certFile": b"certificate", "keyFile": b"key", "caFile": b"ca"}
+
+    opened = await web.login(repository(secretRef={"name": "old"}).spec, world.ctx)
+
+    assert (opened.tls.certificate, opened.tls.key, opened.tls.ca) == (b"certificate", b"key", b"ca")
 
 
 @pytest.mark.parametrize("secret", [{"certSecretRef": {"name": "ca"}}, {"secretRef": {"name": "old"}}])
