@@ -10,6 +10,7 @@ import base64
 import errno
 import ipaddress
 import socket
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -123,11 +124,16 @@ def pinned(url: str, bounds: Egress) -> str:
     return parts._replace(netloc=f"{login}{at}{f'[{address}]' if ':' in address else address}{port}").geturl()
 
 
-def connect(host: str, port: int, *, timeout: float, egress: Egress, proxy: str = "") -> socket.socket:
-    """A connected socket, through the proxy (http:// or socks5://) where one is given. Raises OSError; blocks."""
+def connect(
+    host: str, port: int, *, timeout: float, egress: Egress, proxy: str = "", ca_file: str = ""
+) -> socket.socket:
+    """A connected socket, through the proxy (http://, https:// or socks5://) where one is given. Raises OSError; blocks.
+
+    `ca_file` are certificates that an https:// proxy is trusted by beside those of the system.
+    """
     egress.check(host)
     if proxy:
-        return _through(proxy, host, port, timeout)
+        return _through(proxy, host, port, timeout, ca_file)
     failed = OSError(errno.EADDRNOTAVAIL, f"the name {host} has no address")
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         egress.check(str(address[0]))
@@ -144,9 +150,9 @@ def connect(host: str, port: int, *, timeout: float, egress: Egress, proxy: str 
     raise failed
 
 
-def _through(proxy: str, host: str, port: int, timeout: float) -> socket.socket:
+def _through(proxy: str, host: str, port: int, timeout: float, ca_file: str) -> socket.socket:
     if not proxy.startswith("socks5"):
-        return _tunnelled(proxy, host, port, timeout)
+        return _tunnelled(proxy, host, port, timeout, ca_file)
     from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
     from python_socks.sync import Proxy
 
@@ -158,17 +164,32 @@ def _through(proxy: str, host: str, port: int, timeout: float) -> socket.socket:
         raise ConnectionError(errno.ECONNABORTED, f"the proxy did not connect: {error}") from error
 
 
-def _tunnelled(proxy: str, host: str, port: int, timeout: float) -> socket.socket:
-    """By CONNECT, its answer read to its end and no further: what follows is the other side's, which may speak first."""
+def to_proxy(proxy: str, timeout: float, ca_file: str = "") -> socket.socket:
+    """A connection to the http:// or https:// proxy itself. Raises OSError; blocks."""
     parts = urlsplit(proxy)
-    if parts.scheme != "http":
+    if parts.scheme not in {"http", "https"}:
         raise ConnectionError(
-            errno.ECONNABORTED,
-            f"a proxy of the form {parts.scheme}:// serves http only; name an http:// or socks5:// one",
+            errno.ECONNABORTED, f"a proxy of the form {parts.scheme}:// is not known; name an http:// or socks5:// one"
         )
+    encrypted = parts.scheme == "https"
+    connection = socket.create_connection((parts.hostname or "", parts.port or (443 if encrypted else 80)), timeout)
+    if not encrypted:
+        return connection
+    try:
+        trust = ssl.create_default_context()
+        if ca_file:
+            trust.load_verify_locations(ca_file)
+        return trust.wrap_socket(connection, server_hostname=parts.hostname)
+    except OSError:
+        connection.close()
+        raise
+
+
+def _tunnelled(proxy: str, host: str, port: int, timeout: float, ca_file: str) -> socket.socket:
+    """By CONNECT, its answer read to its end and no further: what follows is the other side's, which may speak first."""
     login = f"Proxy-Authorization: {found}\r\n" if (found := proxy_login(proxy)) else ""
     target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    connection = socket.create_connection((parts.hostname or "", parts.port or 80), timeout=timeout)
+    connection = to_proxy(proxy, timeout, ca_file)
     try:
         connection.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{login}\r\n".encode())
         answer = b""

@@ -12,6 +12,7 @@ import hmac
 import secrets
 import selectors
 import socket
+import ssl
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
@@ -43,6 +44,8 @@ class Gate:
     timeout: float
     only: tuple[str, int] | None = None
     """Host and port that alone may be connected to; None for any."""
+    ca_file: str = ""
+    """Certificates that an https:// proxy is trusted by beside those of the system."""
     url: str = field(default="", repr=False)
     token: str = field(default_factory=secrets.token_urlsafe, repr=False)
     problem: OSError | None = None
@@ -55,7 +58,7 @@ class Gate:
     @property
     def forwards(self) -> bool:
         """Whether the way leads through a proxy that takes whole requests, where they are not encrypted."""
-        return self.proxy.startswith("http://")
+        return self.proxy.startswith(("http://", "https://"))
 
     def leads_astray(self, host: str, port: int) -> bool:
         """Whether this is no host for it, which is noted."""
@@ -75,9 +78,10 @@ class Gate:
         try:
             if whole and self.forwards:
                 self.bounds.check(host)
-                parts = urlsplit(self.proxy)
-                return socket.create_connection((parts.hostname or "", parts.port or 80), timeout=self.timeout)
-            return egress.connect(host, port, timeout=self.timeout, egress=self.bounds, proxy=self.proxy)
+                return egress.to_proxy(self.proxy, self.timeout, self.ca_file)
+            return egress.connect(
+                host, port, timeout=self.timeout, egress=self.bounds, proxy=self.proxy, ca_file=self.ca_file
+            )
         except OSError as error:
             self.problem = error
             raise
@@ -92,9 +96,11 @@ class Gate:
 
 
 @contextmanager
-def opened(bounds: Egress, *, timeout: float, proxy: str = "", only: tuple[str, int] | None = None) -> Iterator[Gate]:
+def opened(
+    bounds: Egress, *, timeout: float, proxy: str = "", only: tuple[str, int] | None = None, ca_file: str = ""
+) -> Iterator[Gate]:
     """A gate for as long as the context lasts; `proxy` is the one that it goes through itself, `only` where it leads."""
-    gate = Gate(bounds=bounds, proxy=proxy, timeout=timeout, only=only)
+    gate = Gate(bounds=bounds, proxy=proxy, timeout=timeout, only=only, ca_file=ca_file)
     server = _Server(("127.0.0.1", 0), _Handler)
     server.gate = gate
     gate.url = f"http://{_NAME}:{gate.token}@127.0.0.1:{server.server_address[1]}"
@@ -193,9 +199,20 @@ def _relay(one: socket.socket, other: socket.socket) -> None:
             for key, _ in events:
                 source, target = key.fileobj, key.data
                 assert isinstance(source, socket.socket)
-                if piece := source.recv(_PIECE):
-                    target.sendall(piece)
+                assert isinstance(target, socket.socket)
+                if _passed_on(source, target):
                     continue
+                if isinstance(target, ssl.SSLSocket):
+                    return  # which cannot be closed on one side alone: whoever asked has gone
                 ready.unregister(source)
                 with suppress(OSError):  # it may have gone already
                     target.shutdown(socket.SHUT_WR)
+
+
+def _passed_on(source: socket.socket, target: socket.socket) -> bool:
+    """Pass on what is there. False at the end of it."""
+    piece = source.recv(_PIECE)
+    target.sendall(piece)
+    while isinstance(source, ssl.SSLSocket) and source.pending():  # what is unpacked already shows on no socket
+        target.sendall(source.recv(_PIECE))
+    return bool(piece)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -47,7 +48,7 @@ def opened(order: Order) -> Iterator[Remote]:
 class Remote:
     """One bucket, made by `opened`. Used from several threads."""
 
-    def __init__(self, order: Order, store: Any, through: Gate | None) -> None:
+    def __init__(self, order: Order, store: Any, through: Gate) -> None:
         self._order = order
         self._store = store
         self._gate = through
@@ -90,7 +91,7 @@ class Remote:
         try:
             yield
         except (BaseError, OSError, ValueError) as error:
-            if self._gate is not None and self._gate.problem is not None:
+            if self._gate.problem is not None:
                 raise _of_gate(self._gate.problem, self._order) from None
             raise meaning(error, self._order, name) from None  # the cause's text may hold a signature
 
@@ -115,7 +116,7 @@ def _store(order: Order, client: Mapping[str, Any]) -> Any:
     return made
 
 
-def _way(order: Order, stack: ExitStack) -> tuple[Mapping[str, Any], Gate | None]:
+def _way(order: Order, stack: ExitStack) -> tuple[Mapping[str, Any], Gate]:
     """The options of the connection. The library looks up names and follows redirects by itself: the gate keeps it to its host."""
     options: dict[str, Any] = dict(order.client)
     bounds = order.egress
@@ -126,9 +127,8 @@ def _way(order: Order, stack: ExitStack) -> tuple[Mapping[str, Any], Gate | None
         with _within_bounds(order):
             bounds.check_url(order.url)
             proxy = _checked(proxy, bounds) if proxy and not order.own_proxies else proxy
-    if proxy.startswith("https://"):  # which the gate does not speak to
-        return {**options, "proxy_url": proxy}, None
-    through = stack.enter_context(gate.opened(bounds, timeout=order.timeout, proxy=proxy, only=_host(order)))
+    way = gate.opened(bounds, timeout=order.timeout, proxy=proxy, only=_host(order), ca_file=order.ca_file)
+    through = stack.enter_context(way)
     return {**options, "proxy_url": through.url}, through
 
 
@@ -161,6 +161,8 @@ def _of_gate(error: OSError, order: Order) -> GitopsdError:
         return Rejected(f"{order.place} {error}; check spec.endpoint and spec.region", reason=FAILED)
     if isinstance(error, egress.ForbiddenAddress):
         return Rejected(f"{order.place}: {error}", reason=FAILED)
+    if isinstance(error, ssl.SSLError):
+        return Rejected(f"{order.place}: the certificate of the proxy on the way is not trusted", reason=FAILED)
     if isinstance(error, socket.gaierror):
         return HostFailed(f"the host of {order.place} is not known; check spec.endpoint", reason=FAILED)
     if isinstance(error, TimeoutError):
@@ -220,7 +222,9 @@ def _of_connection(text: str, order: Order) -> GitopsdError:
             reason=FAILED,
         )
     if "redirect" in text:
-        return Rejected(f"{order.place} redirects over and over; check spec.endpoint and spec.region", reason=FAILED)
+        return Rejected(
+            f"{order.place} redirects in a circle, or out of https; check spec.endpoint and spec.region", reason=FAILED
+        )
     if "dns error" in text:
         return HostFailed(f"the host of {order.place} is not known; check spec.endpoint", reason=FAILED)
     return HostFailed(f"{order.place} cannot be reached; check spec.endpoint", reason=FAILED)

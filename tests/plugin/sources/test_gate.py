@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from fakes.certificate import self_signed
+from fakes.forward_proxy import forward_proxy
 from fakes.web_server import Site, web_server
 
 from gitopsd.plugin import egress
@@ -73,6 +74,37 @@ def test_host_that_nobody_named_is_never_connected_to(site: Site, tmp_path: Path
 
     assert isinstance(opened.problem, gate.Elsewhere)
     assert other.asked == []
+
+
+@pytest.mark.parametrize("kind", ["http", "https"])
+def test_encryption_goes_through_a_proxy_of_either_kind(tmp_path: Path, kind: str) -> None:
+    certificate, key = self_signed(tmp_path, ca=False)
+    tls = (certificate, key)
+    with (
+        web_server(Site(files={"/a": b"x" * 3_000_000}), tls) as site,
+        forward_proxy(kind, "ada:hush", tls if kind == "https" else None) as proxy,
+        gate.opened(Egress(), timeout=5.0, proxy=with_login(proxy.url), ca_file=str(certificate)) as opened,
+    ):
+        assert get(opened, f"{site.url}/a", certificate) == site.files["/a"]
+
+    assert opened.problem is None
+    assert proxy.logins == ["ada:hush"]
+
+
+def test_proxy_that_is_not_trusted_is_not_spoken_to(site: Site, tmp_path: Path) -> None:
+    with (
+        forward_proxy("https", tls=self_signed(tmp_path, ca=False)) as proxy,
+        gate.opened(Egress(), timeout=5.0, proxy=proxy.url) as opened,
+        pytest.raises(urllib.error.HTTPError, match="502"),
+    ):
+        get(opened, f"{site.url}/a")
+
+    assert isinstance(opened.problem, ssl.SSLError)
+    assert site.asked == []
+
+
+def with_login(url: str) -> str:
+    return url.replace("://", "://ada:hush@")
 
 
 def test_answer_in_clear_is_told_to_be_the_last_of_its_connection(site: Site) -> None:
