@@ -21,7 +21,7 @@ from gitopsd.model.digest import Digest, of_value
 from gitopsd.model.errors import Rejected
 from gitopsd.model.manifest import Read
 from gitopsd.model.remote import Remote
-from gitopsd.model.tree import Changes, Entry, File, Folder, Link, Node
+from gitopsd.model.tree import Changes, Entry, Fact, File, Folder, Link, Node
 
 MAX_LINKS = 40
 MAX_DEPTH = 100
@@ -76,6 +76,8 @@ class Stored:
     verified: str = ""
     """What was verified with which key, in the words of the kind's status; '' where nothing was asked for."""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    """What the kind's status tells of it beside the revision, by names of the source's own."""
 
 
 class Intake(Objects, Protocol):

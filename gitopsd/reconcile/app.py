@@ -95,6 +95,7 @@ def _late(intent: AppIntent, run: Run) -> Transient:
 async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.Event) -> Outcome:
     plan_only = world.safety.read_only
     removing = intent.ref in world.board.removals or intent.policy.delete_confirmed
+    offered = world.board.artifacts.get(intent.source)  # of this moment: who reads before this app has read it
     untouched = not removing and intent.ref not in world.board.despite
     if untouched and conclude.held_in_git(intent, run, world.ctx.now()):
         await _spared(intent, world)
@@ -116,14 +117,16 @@ async def _attempt(intent: AppIntent, run: Run, world: World, superseded: anyio.
         if removing:
             await removal.removed(intent, run, target, world)
             return conclude.deleted(run, world.ctx.now())
-        made, artifact, fresh = await _made(intent, run, world)
+        made, artifact, fresh = await _made(intent, run, offered, world)
         wanted = None
         if not _stands(intent, made, run, target, world):
             wanted = await _wanted(intent, artifact, made, fresh, target, world)
         # in one go with the claims: whoever prunes takes the app's word for both
         world.board.renders[intent.ref] = made
         await _require(intent, run, world)
-        if wanted is not None:
+        if wanted is None:
+            world.has_read(intent.ref, made.revision)
+        else:
             wanted = replace(wanted, taken=world.claims.take(intent.ref))
             await _applied(intent, wanted, run, target, world, plan_only=plan_only)
     if plan_only:
@@ -169,11 +172,13 @@ async def _connected(intent: AppIntent, run: Run, world: World, *, removing: boo
     return target
 
 
-async def _made(intent: AppIntent, run: Run, world: World) -> tuple[Render, Artifact, tuple[Manifest, ...] | None]:
+async def _made(
+    intent: AppIntent, run: Run, offered: Artifact | None, world: World
+) -> tuple[Render, Artifact, tuple[Manifest, ...] | None]:
     """artifact -> render."""
     run.step = Step.ARTIFACT
     unserved = {kind for _, kind in world.registry.unserved}
-    artifact = require.artifact(intent, world.board.intents, world.board.artifacts, unserved)
+    artifact = require.artifact(intent, world.board.intents, offered, unserved)
     run.attempted = artifact.revision
     run.step = Step.RENDER
     made, fresh = await render.current(intent, artifact, world, anew=bool(run.token))
@@ -244,6 +249,7 @@ async def _applied(
     """remember -> stages -> prune -> forget."""
     world.board.standing.pop(intent.ref, None)
     broken = world.adopt_children(intent.ref, tuple(m for m in wanted.declared if m.id not in wanted.taken))
+    world.has_read(intent.ref, wanted.render.revision)
     assert run.inventory is not None
     old = run.inventory
     _refuse_empty(intent, wanted, old, world)

@@ -17,18 +17,17 @@ from gitopsd.model.tree import Artifact
 def artifact(
     app: AppIntent,
     intents: Mapping[ObjectRef, Intent],
-    artifacts: Mapping[ObjectRef, Artifact],
+    offered: Artifact | None,
     unserved: Collection[str] = (),
 ) -> Artifact:
-    """The artifact to render. Raises `NotReady` naming the source; `unserved` are kinds that nobody serves yet."""
+    """The artifact to render, which is what the source `offered`. Raises `NotReady` naming the source; `unserved` are kinds that nobody serves yet."""
     if app.source.kind in unserved:
         raise NotReady(f"{app.ref}: {app.source} is of a kind that is not served yet")
     if app.source not in intents:
         raise NotReady(f"{app.ref}: {app.source} is not declared; declare it or correct the source reference")
-    found = artifacts.get(app.source)
-    if found is None:
+    if offered is None:
         raise NotReady(f"{app.ref}: {app.source} has no artifact yet")
-    return found
+    return offered
 
 
 def upstream(

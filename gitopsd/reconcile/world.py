@@ -131,6 +131,8 @@ class Board:
     """When each source was last known to be at its artifact's revision, in this run or an earlier one."""
     outcomes: dict[ObjectRef, Outcome] = field(default_factory=dict)
     renders: dict[ObjectRef, Render] = field(default_factory=dict)
+    declaring: dict[ObjectRef, tuple[Revision, frozenset[ObjectRef]]] = field(default_factory=dict)
+    """The revision by which a parent's children were declared last, and the children."""
     short: dict[ObjectRef, frozenset[str]] = field(default_factory=dict, repr=False)
     """Secret values in an app's objects that are too short to be masked everywhere; they are, in what is said of the app."""
     standing: dict[ObjectRef, Standing] = field(default_factory=dict)
@@ -150,7 +152,15 @@ class Board:
 
     def forget(self, ref: ObjectRef) -> None:
         """It is not declared any more."""
-        for table in (self.declared, self.intents, self.artifacts, self.polled, self.outcomes, self.short):
+        for table in (
+            self.declared,
+            self.intents,
+            self.artifacts,
+            self.polled,
+            self.outcomes,
+            self.declaring,
+            self.short,
+        ):
             table.pop(ref, None)
 
     def discretion(self, ref: ObjectRef, everywhere: Callable[[str], str]) -> Callable[[str], str]:
@@ -240,6 +250,8 @@ class World:
     """Where the app's objects are, connected, as whoever acts for the app. Raises `Misconfigured` or `Transient`."""
     adopt_children: Callable[[ObjectRef, tuple[Manifest, ...]], tuple[str, ...]]
     """The declared objects among an app's manifests, after each render; answers with what is wrong with them."""
+    has_read: Callable[[ObjectRef, Revision], None]
+    """What an app declares is on the board as this revision has it: its children may look at the revision, too."""
     lookups: Follower
     wake: Callable[[ObjectRef, str], object]
     progress: Callable[[Outcome], None]

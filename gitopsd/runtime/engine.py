@@ -20,8 +20,9 @@ from gitopsd.model.identity import ObjectRef
 from gitopsd.model.inventory import Inventory
 from gitopsd.model.manifest import Manifest
 from gitopsd.model.outcome import LedgerRow, Outcome, Phase
+from gitopsd.model.tree import Revision
 from gitopsd.plugin.roles import Target
-from gitopsd.reconcile import app, conclude, source
+from gitopsd.reconcile import app, conclude, foremost, source
 from gitopsd.reconcile.claims import Claims
 from gitopsd.reconcile.conclude import Run
 from gitopsd.reconcile.remotes import Elsewhere
@@ -60,7 +61,13 @@ class Engine:
         self.endings = Endings(self.board, parts.registry)
         self.clusters = Clusters(tasks, parts.connect, parts.ctx.credentials)
         self.scheduler = Scheduler(
-            tasks, self._carry, on_outcome=self._concluded, now=parts.ctx.now, rng=parts.rng, pace=parts.pace
+            tasks,
+            self._carry,
+            on_outcome=self._concluded,
+            now=parts.ctx.now,
+            rng=parts.rng,
+            pace=parts.pace,
+            awaited=lambda ref: foremost.awaited(ref, self.board, self.scheduler.restless),
         )
         self.world = World(
             registry=parts.registry,
@@ -80,6 +87,7 @@ class Engine:
             mirror=parts.mirror,
             target=self.clusters.of,
             adopt_children=self._adopt_children,
+            has_read=self._has_read,
             lookups=parts.lookups or Deaf(),
             wake=lambda ref, _why: self._wake(ref),
             progress=self._progressed,
@@ -123,8 +131,7 @@ class Engine:
         self._schedule()
         self._pass_on(heirs)
         self._wake_holders(gone)
-        for ref in gone & self.board.removals:
-            self.scheduler.wake(ref, Reason.REQUEST)
+        self._moved(gone & self.board.removals)
         for reader in self.board.apps() if again else ():
             if reader.values or reader.kubeconfig or reader.decryption or self._parts.decryption.provider:
                 self.scheduler.wake(reader.ref, Reason.VALUES)
@@ -193,6 +200,10 @@ class Engine:
         broken = self.family.adopt(parent, manifests, self._declared)
         self._schedule()
         return broken
+
+    def _has_read(self, parent: ObjectRef, revision: Revision) -> None:
+        if self.family.has_read(parent, revision):
+            self.scheduler.release(parent)
 
     # --- attempts ---------------------------------------------------------------------------------------------------
 
@@ -327,8 +338,7 @@ class Engine:
 
     def forget_unread(self) -> None:
         """Let go of what renders read from elsewhere once, and read no more."""
-        renders = self.board.renders.values()
-        self.world.elsewhere.forget_others({remote for render in renders for remote in render.outline.remotes})
+        self.world.elsewhere.forget_others({r for made in self.board.renders.values() for r in made.outline.remotes})
 
     async def check_all(self, every: float) -> None:
         """The safety net below the watches: look at every app once in `every` seconds. Never returns."""
@@ -348,15 +358,6 @@ class Engine:
         shown = views.of(ref, self.board, outcome, self._statuses.get(ref, {}))
         suspended = views.suspended(ref, self.board, self._parts.ctx.now())
         return replace(shown, suspended=suspended, cluster=self._cluster(ref), due=self.scheduler.due_in(ref))
-
-    def last(self, ref: ObjectRef) -> View:
-        """One object as the last run left it; where this one writes nothing, what it came to is no news of the object."""
-        declared, intent = self.board.declared.get(ref), self.board.intents.get(ref)
-        if self._parts.persist or declared is None or intent is None:
-            return self.view(ref)
-        shown = views.stored(declared, intent, self._parts.store.status(ref) or {})
-        suspended = views.suspended(ref, self.board, self._parts.ctx.now())
-        return replace(shown, suspended=suspended, cluster=self._cluster(ref))
 
     def cluster_views(self) -> tuple[ClusterView, ...]:
         """The declared clusters and how they are reached."""

@@ -15,6 +15,7 @@ from gitopsd.model import digest, masking
 from gitopsd.model.declared import Broken, Declared, Intent
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.manifest import Body, Manifest
+from gitopsd.model.tree import Revision
 from gitopsd.plugin.registry import Registry
 from gitopsd.reconcile import children
 from gitopsd.reconcile.world import Board
@@ -61,6 +62,13 @@ class Family:
         self._board.removals -= found.objects.keys()
         mask = masking.discreet(value for values in hidden.values() for value in values)
         return tuple(mask(problem.told) for problem in found.problems)
+
+    def has_read(self, parent: ObjectRef, revision: Revision) -> bool:
+        """What the parent declares is what this revision says; answers whether it declares anything."""
+        self._board.declaring.pop(parent, None)
+        if children := self._of.get(parent):
+            self._board.declaring[parent] = (revision, frozenset(children))
+        return bool(children)
 
     def kept(self, parent: ObjectRef) -> Sequence[Body]:
         """What the app's last render declared, in this process or another."""

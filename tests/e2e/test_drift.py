@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+from fakes.kubelet import kubelet
 from fakes.world import MERGE, SOURCE, World, app_ref, config_map, gone, kustomization, maps
 
 from gitopsd.model.outcome import Phase
@@ -60,24 +61,24 @@ async def test_a_deletion_behind_our_back_is_put_back(either: World) -> None:
     assert await either.exists("a", "b")
 
 
-async def test_a_job_that_was_removed_when_it_was_done_is_not_run_again(world: World) -> None:
+async def test_a_job_that_was_removed_when_it_was_done_is_not_run_again(either: World) -> None:
     pod = "{restartPolicy: Never, containers: [{name: a, image: a}]}"
     spec = f"{{ttlSecondsAfterFinished: 0, template: {{spec: {pod}}}}}"
     job = f"apiVersion: batch/v1\nkind: Job\nmetadata: {{name: a, namespace: default}}\nspec: {spec}\n"
-    world.repository.commit({"app/a.yaml": job})
-    world.declare(kustomization("app", "wait: true"))
-    async with world.engine(watch=True) as engine:
-        await world.until("app")
+    either.repository.commit({"app/a.yaml": job})
+    either.declare(kustomization("app", "wait: true"))
+    async with kubelet(either, "default"), either.engine(watch=True) as engine:
+        await either.until("app")
 
         async def removed() -> bool:
-            return await world.get("/apis/batch/v1/namespaces/default/jobs/a") is None
+            return await either.get("/apis/batch/v1/namespaces/default/jobs/a") is None
 
         await eventually(removed)
-        seen = len(world.heard.outcomes)
+        seen = len(either.heard.outcomes)
         await engine.reconcile(app_ref("app"), "again")
-        again = await world.until("app", since=seen)
+        again = await either.until("app", since=seen)
     assert (again.phase, again.changed) == (Phase.READY, {})
-    created = [r for r in world.asked("PATCH") if r.path.endswith("/jobs/a") and "dryRun" not in r.query]
+    created = [r for r in either.asked("PATCH") if r.path.endswith("/jobs/a") and "dryRun" not in r.query]
     assert len(created) == 1
 
 

@@ -145,12 +145,12 @@ async def test_a_new_child_is_planned_with_its_parent(either: World) -> None:
     assert (child.action, child.kind, child.name) == ("create", "Kustomization", "child")
 
 
-async def test_a_child_is_planned_by_its_planned_spec(world: World) -> None:
+async def test_a_child_is_planned_by_its_planned_spec(either: World) -> None:
     await begun(
-        world, {"top/child.yaml": kustomization("child"), **maps("child", "c"), **maps("other", "o")}, kustomization("top")
+        either, {"top/child.yaml": kustomization("child"), **maps("child", "c"), **maps("other", "o")}, kustomization("top")
     )  # fmt: skip
-    world.repository.commit({"top/child.yaml": kustomization("child", path="other")}, branch="next")
-    found = await exactly(world)
+    either.repository.commit({"top/child.yaml": kustomization("child", path="other")}, branch="next")
+    found = await exactly(either)
     assert writes(found) == {("child", "create", "ConfigMap", "o"), ("child", "delete", "ConfigMap", "c")}
     [child] = [change for change in changes(found, "top") if change.declared]
     assert [(f.path, f.before, f.after) for f in child.fields] == [("spec.path", "./child", "./other")]
@@ -169,67 +169,67 @@ async def test_a_child_that_vanishes_ends_by_its_own_rules(either: World, policy
     assert (end.action, end.name) == ("delete", "child")
 
 
-async def test_children_of_a_suspended_parent_go_on_by_their_last_declaration(world: World) -> None:
+async def test_children_of_a_suspended_parent_go_on_by_their_last_declaration(either: World) -> None:
     await begun(
-        world,
+        either,
         {**maps("top", "t"), "top/child.yaml": kustomization("child"), **maps("child", "c")},
         kustomization("top"),
     )
-    world.declare(kustomization("top", "suspend: true"))
-    world.repository.commit({**maps("child", "d"), **maps("top", "u")}, branch="next")
-    assert writes(await exactly(world)) == {("child", "create", "ConfigMap", "d")}
+    either.declare(kustomization("top", "suspend: true"))
+    either.repository.commit({**maps("child", "d"), **maps("top", "u")}, branch="next")
+    assert writes(await exactly(either)) == {("child", "create", "ConfigMap", "d")}
 
 
-async def test_a_whole_tree_of_children_ends(world: World) -> None:
+async def test_a_whole_tree_of_children_ends(either: World) -> None:
     files = {
         **maps("top", "t", "u", "v", "w", "x"), "top/mid.yaml": kustomization("mid"), "mid/leaf.yaml": kustomization("leaf"),
         **maps("leaf", "l"), **maps("mid", "m"),
     }  # fmt: skip
-    await begun(world, files, kustomization("top"))
-    world.repository.commit({"top/mid.yaml": None}, branch="next")
-    found = await world.plan(revisions=["next"])
+    await begun(either, files, kustomization("top"))
+    either.repository.commit({"top/mid.yaml": None}, branch="next")
+    found = await either.plan(revisions=["next"])
     assert writes(found) == {("mid", "delete", "ConfigMap", "m"), ("leaf", "delete", "ConfigMap", "l")}
 
 
-async def test_what_a_vanishing_child_had_may_move_to_another_app(world: World) -> None:
+async def test_what_a_vanishing_child_had_may_move_to_another_app(either: World) -> None:
     files = {
         **maps("top", "t", "u", "v"),
         "top/child.yaml": kustomization("child"),
         **maps("child", "c"),
         **maps("app", "a"),
     }
-    await begun(world, files, kustomization("top"), kustomization("app"))
-    world.repository.commit({"top/child.yaml": None, "child/c.yaml": None, **maps("app", "c")}, branch="next")
-    found = await exactly(world)
+    await begun(either, files, kustomization("top"), kustomization("app"))
+    either.repository.commit({"top/child.yaml": None, "child/c.yaml": None, **maps("app", "c")}, branch="next")
+    found = await exactly(either)
     assert writes(found) == {("app", "adopt", "ConfigMap", "c")}
 
 
 async def test_what_moves_into_the_folder_of_a_vanishing_child_is_deleted_however_late_its_parent_renders(
-    world: World,
+    either: World,
 ) -> None:
     """The parent has values to ask for: by then the child, which is still declared, has said that it takes the object over."""
     values = [f"value-{number}" for number in range(20)]
     for name in values:
-        await world.put_value(name, some="thing")
+        await either.put_value(name, some="thing")
     asked = ", ".join(f"{{kind: ConfigMap, name: {name}}}" for name in values)
     late = f"postBuild: {{substituteFrom: [{asked}]}}"
     files = {**maps("top", "t", "u", "v", "x"), "top/child.yaml": kustomization("child"), **maps("child", "c")}
-    await begun(world, files, kustomization("top", late))
-    world.repository.commit({**gone("top", "x", "child"), **maps("child", "x"), **gone("child", "c")}, branch="next")
+    await begun(either, files, kustomization("top", late))
+    either.repository.commit({**gone("top", "x", "child"), **maps("child", "x"), **gone("child", "c")}, branch="next")
 
-    found = await world.plan(revisions=["next"])
+    found = await either.plan(revisions=["next"])
 
     assert writes(found) == {("top", "delete", "ConfigMap", "x"), ("child", "delete", "ConfigMap", "c")}
 
 
-async def test_children_are_known_without_the_state_of_whoever_applied_them(world: World, tmp_path: Path) -> None:
+async def test_children_are_known_without_the_state_of_whoever_applied_them(either: World, tmp_path: Path) -> None:
     """As in CI: an empty state folder, a cluster that a daemon elsewhere works on."""
     await begun(
-        world, {**maps("top", "t", "u", "v"), "top/child.yaml": kustomization("child"), **maps("child", "c")}, kustomization("top")
+        either, {**maps("top", "t", "u", "v"), "top/child.yaml": kustomization("child"), **maps("child", "c")}, kustomization("top")
     )  # fmt: skip
-    world.repository.commit({"top/child.yaml": None}, branch="next")
+    either.repository.commit({"top/child.yaml": None}, branch="next")
     (tmp_path / "state").rename(tmp_path / "elsewhere")
-    found = await world.plan(revisions=["next"])
+    found = await either.plan(revisions=["next"])
     assert writes(found) == {("child", "delete", "ConfigMap", "c")}
 
 
@@ -318,12 +318,12 @@ async def test_a_source_in_whose_place_nothing_can_be_had_plans_nothing_old(worl
     assert found.apps[0].view.ready is False
 
 
-async def test_a_suspended_app_is_planned_when_it_is_named(world: World) -> None:
-    await begun(world, maps("app", "a"), kustomization("app"))
-    world.declare(kustomization("app", "suspend: true"))
-    world.repository.commit(maps("app", "z"))
-    assert writes(await world.plan()) == set()
-    assert writes(await world.plan("app")) == {("app", "create", "ConfigMap", "z")}
+async def test_a_suspended_app_is_planned_when_it_is_named(either: World) -> None:
+    await begun(either, maps("app", "a"), kustomization("app"))
+    either.declare(kustomization("app", "suspend: true"))
+    either.repository.commit(maps("app", "z"))
+    assert writes(await either.plan()) == set()
+    assert writes(await either.plan("app")) == {("app", "create", "ConfigMap", "z")}
 
 
 async def test_a_plan_leaves_no_trace_beside_a_daemon(either: World) -> None:

@@ -6,62 +6,52 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import aiohttp
 import anyio
-from fakes.git_repository import GitRepository
+import pytest
+from fakes.control_plane import ControlPlane
 from fakes.world import World, app_ref, config_map, kustomization
+from fakes.worlds import SERVERS, of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gitopsd.model.outcome import Phase
-from gitopsd_plugins.sandbox.cluster import Settings
-from gitopsd_plugins.sandbox.server import serve
 
-APPS = ("one", "two", "child")
-"""`one` declares `child` where the revision says so."""
+FOLDERS = ("one", "two", "child", "elsewhere")
+"""The apps `one` and `two` have theirs; the other two are for the child that `one` declares where the revision says so."""
 
-State = tuple[Mapping[str, tuple[str, str]], bool]
-"""Each object's app and content, and whether the child is declared."""
-
-
-def _settled(state: State) -> State:
-    """Nothing is left in the folder of a child that is not declared.
-
-    A child that ends with a revision may apply that revision once before its parent, slower to render, lets it go: its own
-    declaration stands until then. What it finds in its folder is written, and deleted with it; the plan tells the deletion only.
-    """
-    objects, child = state
-    return {name: (app, key) for name, (app, key) in objects.items() if child or app != "child"}, child
+State = tuple[Mapping[str, tuple[str, str]], str]
+"""Each object's folder and content, and the folder of the child; '' where it is not declared."""
 
 
 _STATE = st.tuples(
-    st.dictionaries(st.sampled_from("abcdef"), st.tuples(st.sampled_from(APPS), st.sampled_from("xy")), max_size=6),
-    st.booleans(),
-).map(_settled)
+    st.dictionaries(st.sampled_from("abcdef"), st.tuples(st.sampled_from(FOLDERS), st.sampled_from("xy")), max_size=6),
+    st.sampled_from(["", "child", "elsewhere"]),
+)
 
 
 def files(state: State) -> dict[str, str]:
     objects, child = state
-    found = {f"{app}/.keep": "" for app in APPS} | {"one/anchor.yaml": config_map("anchor")}
-    found |= {f"{app}/{name}.yaml": config_map(name, key=content) for name, (app, content) in objects.items()}
-    return found | ({"one/child-app.yaml": kustomization("child")} if child else {})
+    found = {f"{folder}/.keep": "" for folder in FOLDERS} | {"one/anchor.yaml": config_map("anchor")}
+    found |= {f"{folder}/{name}.yaml": config_map(name, key=content) for name, (folder, content) in objects.items()}
+    return found | ({"one/child-app.yaml": kustomization("child", path=child)} if child else {})
+
+
+@pytest.fixture(params=SERVERS, scope="module")
+def plane(request: pytest.FixtureRequest) -> ControlPlane | None:
+    """A real control plane; None for a sandbox."""
+    return None if request.param == "sandbox" else request.getfixturevalue("control_plane")
 
 
 @settings(max_examples=3, deadline=None)
-@given(_STATE, _STATE)
-@example(({"a": ("one", "y"), "f": ("two", "x"), "c": ("one", "x")}, True), ({}, True))
-def test_an_apply_writes_what_the_plan_said(before: State, after: State) -> None:
-    anyio.run(_checked, before, after)
+@given(before=_STATE, after=_STATE)
+@example(before=({"a": ("one", "y"), "f": ("two", "x"), "c": ("one", "x")}, "child"), after=({}, "child"))
+def test_an_apply_writes_what_the_plan_said(plane: ControlPlane | None, before: State, after: State) -> None:
+    anyio.run(_checked, plane, before, after)
 
 
-async def _checked(before: State, after: State) -> None:
+async def _checked(plane: ControlPlane | None, before: State, after: State) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        async with (
-            serve(settings=Settings(settling=0.01)) as running,
-            aiohttp.ClientSession(headers={"Authorization": f"Bearer {running.token}"}) as http,
-        ):
-            path = Path(folder)
-            world = World(folder=path, running=running, http=http, repository=GitRepository(path / "repo.git"))
+        async with of(plane, Path(folder)) as world:
             world.settings = "  safety: {massDeletion: false, emptyRender: false}\n"
             world.declare(kustomization("one"), kustomization("two"))
             world.repository.commit(files(before))
@@ -70,7 +60,7 @@ async def _checked(before: State, after: State) -> None:
             head = world.repository.commit(files(after), branch="next")
             planned = await world.plan(revisions=["next"])
             assert all(report.view.ready for report in planned.apps), [r.view.message for r in planned.apps]
-            running.journal.clear()
+            world.running.journal.clear()
             world.repository.branch("main", head)
             outcomes = await world.once()
             assert {o.phase for o in outcomes.values()} == {Phase.READY}, [o.message for o in outcomes.values()]

@@ -31,7 +31,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 _CONTROLLERS = (
     "namespace-controller,garbage-collector-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,"
     "deployment-controller,replicaset-controller,statefulset-controller,daemonset-controller,job-controller,"
-    "persistentvolumeclaim-protection-controller,clusterrole-aggregation-controller"
+    "ttl-after-finished-controller,persistentvolumeclaim-protection-controller,clusterrole-aggregation-controller"
 )
 _UP_WITHIN = 60.0
 _AUDITED = """apiVersion: audit.k8s.io/v1

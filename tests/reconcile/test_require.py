@@ -38,7 +38,7 @@ def outcome(
 
 
 def test_the_artifact_of_its_source_is_rendered() -> None:
-    assert require.artifact(intent(), {SOURCE: source_intent()}, {SOURCE: ARTIFACT}) == ARTIFACT
+    assert require.artifact(intent(), {SOURCE: source_intent()}, ARTIFACT) == ARTIFACT
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_the_artifact_of_its_source_is_rendered() -> None:
 )
 def test_a_missing_artifact_names_the_source(intents: dict, words: str) -> None:  # type: ignore[type-arg]
     with pytest.raises(NotReady) as caught:
-        require.artifact(intent(), intents, {})
+        require.artifact(intent(), intents, None)
     assert str(caught.value) == f"{APP}: {SOURCE} {words}"
 
 
@@ -123,7 +123,7 @@ def test_the_first_that_is_missing_is_named() -> None:
 
 def test_a_source_of_a_kind_that_is_not_served_yet_is_said_to_be_so() -> None:
     with pytest.raises(NotReady, match="is of a kind that is not served yet"):
-        require.artifact(intent(), {}, {}, {SOURCE.kind})
+        require.artifact(intent(), {}, None, {SOURCE.kind})
 
 
 READY = ({OTHER: intent(OTHER)}, {OTHER: declared(OTHER)}, {OTHER: outcome(applied=R2)})

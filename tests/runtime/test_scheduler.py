@@ -75,13 +75,21 @@ class World(AbstractAsyncContextManager["World"]):
         self.steps: dict[ObjectRef, Callable[[Attempt], Awaitable[Outcome]]] = {}
         self.attempts: list[tuple[float, Attempt]] = []
         self.outcomes: list[Outcome] = []
+        self.awaited: dict[ObjectRef, ObjectRef] = {}
+        """Whom objects wait for before they begin."""
 
     async def __aenter__(self) -> World:
         self._stack = AsyncExitStack()
         tasks = await self._stack.enter_async_context(anyio.create_task_group())
         self._stack.callback(tasks.cancel_scope.cancel)
         self.scheduler = Scheduler(
-            tasks, self._carry, on_outcome=self.outcomes.append, now=lambda: AT, rng=Random(0), pace=EXACT
+            tasks,
+            self._carry,
+            on_outcome=self.outcomes.append,
+            now=lambda: AT,
+            rng=Random(0),
+            pace=EXACT,
+            awaited=self.awaited.get,
         )
         return self
 
@@ -502,3 +510,59 @@ async def test_a_thousand_sources_that_go_on_from_an_earlier_run_are_asked_evenl
     polled = [times[1] for s in sources if (times := world.times(s))]
     assert len(polled) == 1000
     assert all(60 < number < 140 for number in Counter(int(time / 6) for time in polled).values())
+
+
+async def test_who_waits_for_another_begins_once_with_all_wakes_when_there_is_news_of_it() -> None:
+    git, parent, child = source(), app("parent", of=source()), app("child", of=source())
+
+    async def reading(attempt: Attempt) -> Outcome:
+        await anyio.sleep(5)
+        del world.awaited[child.ref]
+        world.scheduler.release(parent.ref)
+        await anyio.sleep(5)
+        return outcome(attempt.ref)
+
+    async with World() as world:
+        world.awaited[child.ref] = parent.ref
+        world.steps[parent.ref] = reading
+        world.scheduler.declare([git, parent, child])
+        await anyio.sleep(1)
+        world.scheduler.wake(child.ref, Reason.DRIFT)
+
+        await world.scheduler.settle()
+
+        assert (world.times(parent), world.times(child)) == ([0], [5])
+        assert world.reasons(child) == [{Reason.REVISION, Reason.DRIFT}]
+
+
+async def test_a_conclusion_is_news_and_so_is_an_end() -> None:
+    parent, child, orphan = app("parent"), app("child"), app("orphan")
+
+    async def concluding(attempt: Attempt) -> Outcome:
+        await anyio.sleep(2)
+        del world.awaited[child.ref]
+        return outcome(attempt.ref)
+
+    async with World() as world:
+        world.awaited |= {child.ref: parent.ref, orphan.ref: parent.ref}
+        world.steps[parent.ref] = concluding
+        world.scheduler.declare([parent, child, orphan])
+        await anyio.sleep(3)
+        assert (world.times(child), world.times(orphan)) == ([2], [])
+        del world.awaited[orphan.ref]
+        world.scheduler.declare([child, orphan])
+        await world.scheduler.settle()
+        assert world.times(orphan) == [3]
+
+
+async def test_one_that_is_due_waits_as_well_and_a_stop_waits_for_nobody() -> None:
+    parent, child = app("parent"), app("child")
+    async with World() as world:
+        world.scheduler.declare([parent, child])
+        await world.scheduler.settle()
+        world.awaited[child.ref] = parent.ref
+        await anyio.sleep(2000)
+        assert len(world.times(child)) == 1
+        assert len(world.times(parent)) > 1
+        await world.scheduler.stop()
+        assert len(world.times(child)) == 1

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from gitopsd.model.declared import AppIntent
 from gitopsd.model.identity import ObjectRef
 from gitopsd.reconcile import children, look
+from gitopsd.runtime.asked import last
 from gitopsd.runtime.engine import Engine
 from gitopsd.runtime.shown import views
 from gitopsd.runtime.shown.view import Branch, Leaf
@@ -24,7 +25,7 @@ async def grown(engine: Engine, refs: Iterable[ObjectRef] = ()) -> tuple[Branch,
 async def _branch(engine: Engine, ref: ObjectRef, depth: int) -> Branch:
     below = engine.children(ref) if depth < DEPTH else ()
     return Branch(
-        view=engine.last(ref),
+        view=last.view(engine, ref),
         leaves=await _leaves(engine, ref),
         branches=tuple([await _branch(engine, child, depth + 1) for child in below]),
     )

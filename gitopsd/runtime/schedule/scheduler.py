@@ -27,6 +27,9 @@ from gitopsd.runtime.schedule.turns import Turns
 from gitopsd.runtime.schedule.wake import Reason
 from gitopsd.runtime.schedule.worker import Worker
 
+Awaited = Callable[[ObjectRef], ObjectRef | None]
+"""Whose next news an object waits for before it begins an attempt; None where it may begin."""
+
 
 class _Answer:
     """Where a request waits for the attempt that takes it up."""
@@ -55,6 +58,7 @@ class Scheduler:
         now: Callable[[], datetime],
         rng: Random,
         pace: Pace,
+        awaited: Awaited = lambda _: None,
     ) -> None:
         self._tasks = tasks
         self._carry = carry
@@ -62,10 +66,12 @@ class Scheduler:
         self._now = now
         self._rng = rng
         self._pace = pace
+        self._awaited = awaited
         self._turns = Turns()
         self._workers: dict[ObjectRef, Worker] = {}
         self._leaving: dict[ObjectRef, Worker] = {}
         self._listeners: Mapping[ObjectRef, frozenset[ObjectRef]] = {}
+        self._held: dict[ObjectRef, set[ObjectRef]] = defaultdict(set)
         self._answers: dict[tuple[ObjectRef, str], list[_Answer]] = defaultdict(list)
         self._moved = anyio.Event()
         self._stopped = False
@@ -96,6 +102,17 @@ class Scheduler:
             return False
         worker.wake(reason, token)
         return True
+
+    def restless(self, ref: ObjectRef) -> bool:
+        """Whether this object is looked at now, or is about to be."""
+        worker = self._workers.get(ref)
+        return worker is not None and not worker.settled
+
+    def release(self, ref: ObjectRef) -> None:
+        """There is news of this object: whoever waited for it before beginning asks again whether it may."""
+        for held in self._held.pop(ref, ()):
+            if held in self._workers:
+                self._workers[held].nudge()
 
     def wake_dependants(self, ref: ObjectRef, reason: Reason = Reason.DEPENDENCY) -> None:
         """Wake everyone that listens to this object, as its own outcomes do by themselves."""
@@ -180,6 +197,7 @@ class Scheduler:
             scheduled,
             carry=self._carry,
             concluded=self._concluded,
+            held=self._is_held,
             pace=self._pace,
             turns=self._turns,
             rng=self._rng,
@@ -198,6 +216,7 @@ class Scheduler:
     def _remove(self, ref: ObjectRef) -> None:
         worker = self._workers.pop(ref)
         worker.cancel()
+        self.release(ref)
         self._leaving = {r: w for r, w in self._leaving.items() if not w.ended.is_set()} | {ref: worker}
         for asked, token in list(self._answers):
             if asked == ref:
@@ -218,7 +237,15 @@ class Scheduler:
             self.wake_dependants(attempt.ref, reason)
         else:
             self._wake_close(attempt.ref)
+        self.release(attempt.ref)
         self._note()
+
+    def _is_held(self, ref: ObjectRef) -> bool:
+        other = self._awaited(ref)
+        if other is None:
+            return False
+        self._held[other].add(ref)
+        return True
 
     def _wake_close(self, ref: ObjectRef) -> None:
         for listener in self._listeners.get(ref, ()):

@@ -16,6 +16,7 @@ from random import Random
 import anyio
 from structlog.contextvars import bound_contextvars, clear_contextvars
 
+from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.runtime.schedule import due, wake
 from gitopsd.runtime.schedule.attempt import Attempt, Carry
@@ -28,6 +29,8 @@ MAX_TRACE = 20_000
 """Characters of a traceback that are kept, from its end."""
 
 Concluded = Callable[[Attempt, Outcome], None]
+Held = Callable[[ObjectRef], bool]
+"""Whether an object may not begin yet: the worker asks again when it is nudged."""
 
 
 class Worker:
@@ -39,6 +42,7 @@ class Worker:
         *,
         carry: Carry,
         concluded: Concluded,
+        held: Held,
         pace: Pace,
         turns: Turns,
         rng: Random,
@@ -52,6 +56,7 @@ class Worker:
         self.ended = anyio.Event()
         self._carry = carry
         self._concluded = concluded
+        self._held = held
         self._pace = pace
         self._turns = turns
         self._rng = rng
@@ -71,6 +76,10 @@ class Worker:
             self._tokens[token] = None
         if self._running and reason in wake.SUPERSEDES:
             self._running.superseded.set()
+        self._woken.set()
+
+    def nudge(self) -> None:
+        """Ask again whether it may begin."""
         self._woken.set()
 
     def stop(self) -> None:
@@ -164,6 +173,10 @@ class Worker:
         if waiting.cancelled_caught:
             self._reasons.add(Reason.DUE)
         await self._turns.mine()
+        while self._held(self.scheduled.ref) and not self._stopping.is_set():
+            self._woken = anyio.Event()
+            await self._woken.wait()
+            await self._turns.mine()
 
     def _heeded(self) -> bool:
         phase = self.outcome.phase if self.outcome else None
