@@ -8,7 +8,7 @@ from typing import TypeVar
 import anyio.to_thread
 import click
 
-from gitopsd.cli import advising, options, output, plain_secrets
+from gitopsd.cli import advising, options, output, own_engine, plain_secrets
 from gitopsd.cli.exits import Exit
 from gitopsd.cli.findings import Findings
 from gitopsd.config import chosen as choice
@@ -71,7 +71,9 @@ async def _check(chosen: Chosen, *, strict: bool, fix: bool) -> Exit:
         )
         advising.advise(loaded, seen.evidence if seen else declared, found, fix=fix)
 
-    await compose.engaged(loaded, options.mode(write=False, watch=False, work=False), look, on_outcome=lambda _: None)
+    await compose.engaged(
+        loaded, own_engine.mode(write=False, watch=False, work=False), look, on_outcome=lambda _: None
+    )
     return found.code(strict=strict)
 
 

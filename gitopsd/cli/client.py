@@ -1,28 +1,26 @@
-"""The daemon's control socket as a `Control`, and the choice between it and running the steps here."""
+"""The daemon's control socket as a `Control`, and the choice between it and running the steps here.
+
+A command beside a daemon is short, so that nothing here loads an engine, a plugin or an HTTP library.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from http.client import HTTPException, HTTPResponse
+from io import BytesIO
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import anyio
 import msgspec
 
-from gitopsd.cli.progress import Progress
 from gitopsd.config import chosen as choice
-from gitopsd.config.chosen import Chosen, Loaded
-from gitopsd.daemon import compose
-from gitopsd.daemon.compose import Mode
+from gitopsd.config.chosen import Chosen, Files
 from gitopsd.model import errors
 from gitopsd.model.errors import GitopsdError, Transient, UsageError
-from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import LedgerRow
-from gitopsd.runtime.asked import foreseen, whatif
-from gitopsd.runtime.asked.control import Control, LocalControl
-from gitopsd.runtime.asked.whatif import Question
-from gitopsd.runtime.engine import Engine
+from gitopsd.runtime.asked.control import Control
 from gitopsd.runtime.shown.view import (
     Branch,
     ClusterView,
@@ -37,7 +35,12 @@ from gitopsd.runtime.shown.view import (
 )
 from gitopsd.web.calls import Ask, Asked, Fault, Named
 
+if TYPE_CHECKING:
+    import socket
+
 T = TypeVar("T")
+CONNECT = 5.0
+"""Seconds that a daemon has to take the connection."""
 
 
 class SocketControl:
@@ -116,21 +119,32 @@ class SocketControl:
         return await self._call("stats", Named(), Stats)
 
     async def _call(self, verb: str, body: Any, kind: type[T]) -> T:
-        import aiohttp  # 0.2 s that a verb without a daemon never needs
-
-        connector = aiohttp.UnixConnector(str(self._path))
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
         try:
-            async with (
-                aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-                session.post(f"http://gitopsd/v1/{verb}", data=msgspec.json.encode(body)) as response,
-            ):
-                answer = await response.read()
-        except aiohttp.ClientError as error:
-            raise Transient(f"the daemon at {self._path} does not answer: {error}") from error
-        if response.status == 200:
+            status, answer = await self._post(f"/v1/{verb}", msgspec.json.encode(body))
+        except (OSError, HTTPException, anyio.BrokenResourceError) as error:
+            raise Transient(f"the daemon at {self._path} does not answer: {error or type(error).__name__}") from error
+        if status == 200:
             return msgspec.json.decode(answer, type=kind)
         raise _raised(msgspec.json.decode(answer, type=Fault))
+
+    async def _post(self, target: str, body: bytes) -> tuple[int, bytes]:
+        head = f"POST {target} HTTP/1.1\r\nHost: gitopsd\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+        with anyio.fail_after(CONNECT):
+            stream = await anyio.connect_unix(self._path)
+        async with stream:
+            await stream.send(head.encode() + body)
+            received = b"".join([part async for part in stream])
+        response = HTTPResponse(cast("socket.socket", _Received(received)), method="POST")
+        response.begin()
+        return response.status, response.read()
+
+
+class _Received(BytesIO):
+    """All that came, as `HTTPResponse` wants to read it: from the file that a socket makes."""
+
+    def makefile(self, mode: str) -> BytesIO:
+        """This."""
+        return self
 
 
 def _raised(fault: Fault) -> GitopsdError:
@@ -139,11 +153,11 @@ def _raised(fault: Fault) -> GitopsdError:
     return (kind if known else GitopsdError)(fault.message, reason=fault.reason or None)
 
 
-async def running(loaded: Loaded) -> SocketControl | None:
-    """The daemon that serves this configuration's socket; None when there is none."""
-    if not loaded.socket.exists():
+async def running(files: Files) -> SocketControl | None:
+    """The daemon that serves the socket of this configuration; None when there is none."""
+    if not files.socket.exists():
         return None
-    control = SocketControl(loaded.socket)
+    control = SocketControl(files.socket)
     try:
         await control.clusters()
     except Transient:
@@ -151,67 +165,28 @@ async def running(loaded: Loaded) -> SocketControl | None:
     return control
 
 
-async def daemon(chosen: Chosen) -> SocketControl | None:
-    """The running daemon; None when there is none. Raises `UsageError` where another cluster than its own was named."""
-    return await _own_daemon(chosen, choice.load(chosen))
-
-
-async def _own_daemon(chosen: Chosen, loaded: Loaded) -> SocketControl | None:
-    found = await running(loaded)
-    if found is not None and (chosen.sandbox or chosen.context):
-        raise UsageError(
-            f"a daemon runs on {loaded.socket} with its own clusters; stop it to name another cluster here"
-        )
+async def daemon(files: Files) -> SocketControl | None:
+    """The same. Raises `UsageError` where another cluster than the daemon's own was named."""
+    found = await running(files)
+    if found is not None and (files.chosen.sandbox or files.chosen.context):
+        raise UsageError(f"a daemon runs on {files.socket} with its own clusters; stop it to name another cluster here")
     return found
-
-
-async def planned(chosen: Chosen, mode: Mode, question: Question, *, moving: bool) -> PlanView:
-    """Plan by an engine of our own; `moving` shows how it goes on."""
-    loaded = choice.load(chosen)
-    shown = Progress()
-
-    async def with_engine(engine: Engine) -> PlanView:
-        with shown.moving():
-            found = await whatif.asked(engine, question, foreseen.view, shown.note if moving else None)
-        clusters = tuple(replace(cluster, offline=chosen.offline) for cluster in found.clusters)
-        return replace(found, clusters=clusters)
-
-    return await compose.engaged(loaded, replace(mode, work=False), with_engine, on_outcome=lambda _: None)
 
 
 async def asked(
     chosen: Chosen,
-    mode: Mode,
     body: Callable[[Control], Awaitable[T]],
     *,
     names: Sequence[str] = (),
     recalled: bool = False,
+    write: bool = True,
+    actor: str = "gitopsd",
 ) -> T:
-    """Run `body` with the daemon, or with an engine of our own.
+    """Run `body` with the daemon, or with an engine of our own: `own_engine.asked` says what the rest means for it."""
+    files = choice.read(chosen)
+    control = await daemon(files)
+    if control is not None:
+        return await body(control)
+    from gitopsd.cli import own_engine  # 0.3 s that nobody waits for beside a daemon
 
-    Our own looks only at what it is asked about, unless something of `names` (or of all, when nothing is named) is known only
-    after its parent was rendered. `recalled`: for children, what the last run knew of them will do.
-    """
-    loaded = choice.load(chosen)
-    daemon_control = await _own_daemon(chosen, loaded)
-    if daemon_control is not None:
-        return await body(daemon_control)
-
-    shown = Progress()
-
-    async def with_engine(engine: Engine) -> T:
-        with shown.moving():
-            await engine.reached()
-            if not _all_declared(names, engine, engine.board.intents if recalled else engine.files.objects):
-                engine.declare(loaded.declared)
-                await engine.once()
-        return await body(LocalControl(engine))
-
-    return await compose.engaged(loaded, replace(mode, work=False), with_engine, on_outcome=shown.note)
-
-
-def _all_declared(names: Sequence[str], engine: Engine, declared: Collection[ObjectRef]) -> bool:
-    """True when all that is named, or else everything that is recorded in the clusters, is declared."""
-    every = [view.ref for view in engine.views()]
-    named = [ref for name in names for ref in engine.find(name)] if names else every
-    return all(ref in declared for ref in named)
+    return await own_engine.asked(files, body, names=names, recalled=recalled, write=write, actor=actor)

@@ -57,12 +57,12 @@ async def _names(paths: Sequence[Path]) -> list[str]:
     chosen = Chosen(
         paths=tuple(map(Path, paths)), environment=dict(os.environ), root=os.geteuid() == 0, here=Path.cwd()
     )
-    loaded = choice.load(chosen)
+    files = choice.read(chosen)
     with anyio.move_on_after(PATIENCE):
-        control = await client.running(loaded)
+        control = await client.running(files)
         if control is not None:
             return sorted(_short(view.ref.kind, view.ref.namespace, view.ref.name) for view in await control.views())
-    return sorted(_short(ref.kind, ref.namespace, ref.name) for ref in loaded.declared.objects)
+    return sorted(_short(ref.kind, ref.namespace, ref.name) for ref in choice.understood(files).declared.objects)
 
 
 def _short(kind: str, namespace: str, name: str) -> str:

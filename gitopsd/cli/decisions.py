@@ -119,7 +119,11 @@ def delete(chosen: Chosen, name: str, *, yes: bool, until: datetime | None, reas
         output.clusters(await control.clusters())
         output.tree(found)
         if not yes and all(branch.view.phase == "orphaned" for branch in found):  # else it is refused anyway
-            click.confirm("Delete this, and the objects below it?", abort=True)
+            try:
+                click.confirm("Delete this, and the objects below it?", abort=True)
+            except click.Abort:  # here, since what leaves the engine leaves it in a group of exceptions
+                click.echo("Aborted!", err=True)
+                return Exit.FAILED
         reports = await control.delete(name, uuid.uuid4().hex, _actor(), reason, until)
         for report in reports:
             output.report(report)
@@ -130,7 +134,7 @@ def delete(chosen: Chosen, name: str, *, yes: bool, until: datetime | None, reas
 
 
 def _decide(chosen: Chosen, name: str, ask: Callable[[Control], Awaitable[Exit]]) -> None:
-    options.run(lambda: client.asked(chosen, options.mode(watch=False, actor=_actor()), ask, names=[name]))
+    options.run(lambda: client.asked(chosen, ask, names=[name], actor=_actor()))
 
 
 async def _reconciled(control: Control, name: str) -> Exit:

@@ -18,7 +18,7 @@ import anyio
 import click
 from rich.text import Text
 
-from gitopsd.cli import options, output, output_plan
+from gitopsd.cli import options, output, output_plan, own_engine
 from gitopsd.cli.exits import Exit
 from gitopsd.cli.progress import Progress
 from gitopsd.config import chosen as choice
@@ -27,7 +27,8 @@ from gitopsd.daemon import compose
 from gitopsd.model.errors import Transient
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Phase
-from gitopsd.runtime.asked.control import Control, LocalControl
+from gitopsd.runtime.asked.control import Control
+from gitopsd.runtime.asked.local_control import LocalControl
 from gitopsd.runtime.engine import Engine
 
 SAMPLE = "gitopsd.cli.sample"
@@ -101,7 +102,7 @@ async def _demo(folder: Path) -> Exit:
     async def tell(engine: Engine) -> None:
         await _tell(engine, story, repository, first)
 
-    await compose.engaged(loaded, options.mode(), tell, on_outcome=story.hear)
+    await compose.engaged(loaded, own_engine.mode(), tell, on_outcome=story.hear)
     _end(folder)
     return Exit.READY
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from gitopsd.cli import client, options, output_plan, tally
 from gitopsd.cli.completion import NAME
 from gitopsd.cli.exits import Exit
+from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen
-from gitopsd.runtime.asked.whatif import Question
 
 
 @click.command()
@@ -36,11 +34,14 @@ def diff(chosen: Chosen, names: tuple[str, ...], *, output: str) -> None:
 
 
 async def _diff(chosen: Chosen, names: tuple[str, ...], shape: str) -> Exit:
-    mode = options.mode(write=False, watch=False)
-    daemon = None if chosen.offline else await client.daemon(chosen)
+    files = choice.read(chosen)
+    daemon = None if chosen.offline else await client.daemon(files)
     if daemon is not None:
         found = await daemon.plan(names)
     else:
-        found = await client.planned(chosen, mode, Question(names=names), moving=sys.stderr.isatty())
+        from gitopsd.cli import own_engine  # 0.3 s that nobody waits for beside a daemon
+        from gitopsd.runtime.asked.whatif import Question
+
+        found = await own_engine.planned(files, Question(names=names))
     output_plan.show(found, shape)
     return tally.code(found)

@@ -10,11 +10,8 @@ from gitopsd.cli import client, exits, options, output
 from gitopsd.cli.completion import NAME
 from gitopsd.cli.exits import Exit
 from gitopsd.config import chosen as choice
-from gitopsd.config.chosen import Chosen, Loaded
-from gitopsd.runtime import family
-from gitopsd.runtime.shown import views
-from gitopsd.runtime.shown.view import ClusterView, View
-from gitopsd.store import Store
+from gitopsd.config.chosen import Chosen
+from gitopsd.runtime.shown.view import ClusterView
 
 
 @click.command()
@@ -36,10 +33,13 @@ def get(chosen: Chosen, names: tuple[str, ...], *, output: str) -> None:
 
 
 async def _get(chosen: Chosen, names: tuple[str, ...], shape: str) -> Exit:
-    loaded = choice.load(chosen)
-    control = await client.running(loaded)
+    files = choice.read(chosen)
+    control = await client.running(files)
     if control is None:
-        found = _stored(loaded, names)
+        from gitopsd.cli import left  # what a daemon answers needs none of it
+
+        loaded = choice.understood(files)
+        found = left.views(loaded, names)
         clusters: Sequence[ClusterView] = [ClusterView(name=name) for name in sorted(loaded.declared.clusters)]
     else:
         found, clusters = await control.views(names), await control.clusters()
@@ -47,18 +47,3 @@ async def _get(chosen: Chosen, names: tuple[str, ...], shape: str) -> Exit:
         output.clusters(clusters)
     output.views(found, shape)
     return exits.of_views(found)
-
-
-def _stored(loaded: Loaded, names: tuple[str, ...]) -> Sequence[View]:
-    """What the last run left behind."""
-    with Store.open(loaded.state) as store:
-        statuses, kept = store.statuses(), store.children()
-    objects, intents = dict(loaded.declared.objects), dict(loaded.declared.intents)
-    for children in family.recalled(kept, loaded.declared, loaded.registry).values():
-        objects |= children.objects
-        intents |= children.intents
-    found = [views.stored(d, intents[ref], statuses.get(ref, {})) for ref, d in sorted(objects.items())]
-    if not names:
-        return found
-    refs = {ref for name in names for ref in views.find(name, objects, loaded.registry)}
-    return [view for view in found if view.ref in refs]

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import click
 
-from gitopsd.cli import options
+from gitopsd.cli import own_engine
 from gitopsd.cli.plugin_verbs import PluginVerbs
 from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen
@@ -51,7 +51,7 @@ async def reach(kubeconfig: Path | None, context: str, look: Callable[[Reader], 
     with TemporaryDirectory(prefix="gitopsd-") as state:
         environment = {**os.environ, "STATE_DIRECTORY": state}
         here = Chosen(kubeconfig=kubeconfig, context=context, environment=environment, here=Path.cwd())
-        mode = options.mode(write=False, watch=False, work=False)
+        mode = own_engine.mode(write=False, watch=False, work=False)
         return await compose.engaged(choice.without_files(here), mode, with_engine, on_outcome=lambda _: None)
 
 

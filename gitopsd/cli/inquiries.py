@@ -42,7 +42,7 @@ def why(chosen: Chosen, name: str, *, shape: str) -> None:
             output.machine([list(chain) for chain in found], shape)
         return Exit.READY
 
-    options.run(lambda: client.asked(chosen, options.looking(), ask, names=[name], recalled=True))
+    options.run(lambda: client.asked(chosen, ask, names=[name], recalled=True, write=False))
 
 
 def _chain(chain: Sequence[Link]) -> None:
@@ -81,7 +81,7 @@ def trace(chosen: Chosen, object_name: str, *, shape: str) -> None:
             output.machine(list(steps), shape)
         return Exit.READY
 
-    options.run(lambda: client.asked(chosen, options.looking(), ask, recalled=True))
+    options.run(lambda: client.asked(chosen, ask, recalled=True, write=False))
 
 
 def _steps(steps: Sequence[TraceStep]) -> None:

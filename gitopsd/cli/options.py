@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -17,11 +16,8 @@ import click
 from gitopsd.cli import exits
 from gitopsd.cli.exits import Exit
 from gitopsd.config.chosen import Chosen
-from gitopsd.daemon.compose import Mode
 from gitopsd.model.errors import GitopsdError
-from gitopsd.model.masking import Secrets
 from gitopsd.plugin import SpecError, spec
-from gitopsd.runtime import log
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -117,13 +113,6 @@ def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> t
         raise click.BadParameter(str(error), ctx, param) from error
 
 
-def mode(*, write: bool = True, watch: bool = True, work: bool = True, actor: str = "gitopsd") -> Mode:
-    """How a command runs the steps itself: only warnings are logged, beside what it prints."""
-    secrets = Secrets()
-    logger = log.make(sys.stderr, json=False, secrets=secrets, level=logging.WARNING)
-    return Mode(write=write, watch=watch, work=work, actor=actor, log=logger, secrets=secrets)
-
-
 def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
     """The time that an option was given: a moment with its zone, or a duration from now on."""
     if value is None:
@@ -138,11 +127,6 @@ def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> dat
     if found <= datetime.now(UTC):
         raise click.BadParameter(f"{value!r} is over", ctx, param)
     return found.astimezone(UTC)
-
-
-def looking() -> Mode:
-    """How a command runs that only looks."""
-    return mode(write=False, watch=False)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, Exit]]) -> None:

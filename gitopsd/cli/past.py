@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import click
@@ -14,13 +14,9 @@ from gitopsd.cli.client import SocketControl
 from gitopsd.cli.completion import NAME
 from gitopsd.cli.exits import Exit
 from gitopsd.config import chosen as choice
-from gitopsd.config.chosen import Chosen, Loaded
+from gitopsd.config.chosen import Chosen
 from gitopsd.model.errors import UsageError
-from gitopsd.model.outcome import LedgerRow
-from gitopsd.runtime import family, past
-from gitopsd.runtime.shown import views
 from gitopsd.runtime.shown.view import Happening
-from gitopsd.store import Store
 
 PATIENCE = 30.0
 """Seconds that one question about events waits in the daemon."""
@@ -47,9 +43,14 @@ def history(chosen: Chosen, names: tuple[str, ...], *, limit: int, shape: str) -
 
 
 async def _history(chosen: Chosen, names: tuple[str, ...], limit: int, shape: str) -> Exit:
-    loaded = choice.load(chosen)
-    control = await client.running(loaded)
-    rows = _stored(loaded, names, limit) if control is None else await control.history(names, limit)
+    files = choice.read(chosen)
+    control = await client.running(files)
+    if control is None:
+        from gitopsd.cli import left  # what a daemon answers needs none of it
+
+        rows = left.rows(choice.understood(files), names, limit)
+    else:
+        rows = await control.history(names, limit)
     if shape != "table":
         output.machine(list(rows), shape)
         return Exit.READY
@@ -60,17 +61,6 @@ async def _history(chosen: Chosen, names: tuple[str, ...], limit: int, shape: st
         table.add_row(_time(row.at), str(row.ref), counts, output.short(row.revision), row.actor, reason)
     output.console().print(table)
     return Exit.READY
-
-
-def _stored(loaded: Loaded, names: tuple[str, ...], limit: int) -> Sequence[LedgerRow]:
-    """Without a daemon; of an object that is declared no more its whole name is needed."""
-    with Store.open(loaded.state) as store:
-        known = dict.fromkeys(loaded.declared.objects)
-        for children in family.recalled(store.children(), loaded.declared, loaded.registry).values():
-            known |= dict.fromkeys(children.objects)
-        known |= dict.fromkeys(row.ref for row in store.ledger(10_000))
-        refs = [ref for name in names for ref in views.find(name, known, loaded.registry)]
-        return past.rows(store, refs, limit)
 
 
 @click.command()
@@ -142,10 +132,10 @@ def logs(chosen: Chosen, name: str, *, follow: bool) -> None:
 
 
 async def _with_daemon(chosen: Chosen, show: Callable[[SocketControl], Awaitable[Exit]]) -> Exit:
-    loaded = choice.load(chosen)
-    control = await client.running(loaded)
+    files = choice.read(chosen)
+    control = await client.running(files)
     if control is None:
-        raise UsageError(f"no daemon runs on {loaded.socket}; start it with `gitopsd run`, or see `gitopsd history`")
+        raise UsageError(f"no daemon runs on {files.socket}; start it with `gitopsd run`, or see `gitopsd history`")
     return await show(control)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
-from gitopsd.cli import client, options, output_plan, tally
+from gitopsd.cli import options, output_plan, own_engine, tally
 from gitopsd.cli.completion import NAME
 from gitopsd.cli.exits import Exit
+from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen
 from gitopsd.runtime.asked.whatif import Question
 
@@ -54,6 +53,6 @@ def plan(
 
 
 async def _plan(chosen: Chosen, question: Question, shape: str) -> Exit:
-    found = await client.planned(chosen, options.mode(write=False, watch=False), question, moving=sys.stderr.isatty())
+    found = await own_engine.planned(choice.read(chosen), question)
     output_plan.show(found, shape)
     return tally.code(found)

@@ -28,10 +28,10 @@ def stats(chosen: Chosen, *, shape: str) -> None:
 
 
 async def _stats(chosen: Chosen, shape: str) -> Exit:
-    loaded = choice.load(chosen)
-    control = await client.running(loaded)
+    files = choice.read(chosen)
+    control = await client.running(files)
     if control is None:
-        raise UsageError(f"no daemon runs on {loaded.socket}; start it with `gitopsd run`")
+        raise UsageError(f"no daemon runs on {files.socket}; start it with `gitopsd run`")
     found = await control.stats()
     if shape != "table":
         output.machine(found, shape)

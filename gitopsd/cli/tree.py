@@ -42,7 +42,7 @@ async def _tree(chosen: Chosen, names: tuple[str, ...], shape: str) -> Exit:
                 output.tree(found)
         return Exit.READY
 
-    return await client.asked(chosen, options.mode(write=False, watch=False), ask, names=names, recalled=True)
+    return await client.asked(chosen, ask, names=names, recalled=True, write=False)
 
 
 def _names(found: Sequence[Branch]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """From what a person chose on the command line to everything that a run needs: paths, settings, plugins, objects, clusters.
 
+In two steps: what the files say is enough to find a daemon that runs (`read`); what they mean takes the plugins (`understood`).
 A cluster is never taken by accident: it is a `Cluster` object, a context that was named, or the sandbox that was asked for.
 The environment is part of the choice and passed in; nothing here reads it.
 """
@@ -15,6 +16,7 @@ from msgspec import structs
 from gitopsd.config import documents, home, places
 from gitopsd.config.cluster import Cluster
 from gitopsd.config.declared_set import DeclaredSet
+from gitopsd.config.documents import Gathered
 from gitopsd.config.settings import Settings
 from gitopsd.plugin import Place, UsageError, registry
 from gitopsd.plugin.registry import Registry
@@ -42,6 +44,21 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What stands in the files, and the settings; no object of them was looked at."""
+
+    chosen: Chosen
+    paths: tuple[Path, ...]
+    gathered: Gathered = field(repr=False)
+    settings: Settings
+
+    @property
+    def socket(self) -> Path:
+        """The control socket of a daemon that reads them."""
+        return places.socket(self.settings, self.chosen.environment, root=self.chosen.root)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """What was loaded, and the folders that belong to it."""
 
@@ -66,16 +83,27 @@ class Loaded:
         return places.socket(self.settings, self.chosen.environment, root=self.chosen.root)
 
 
-def load(chosen: Chosen, *, known: Registry | None = None) -> Loaded:
-    """Read everything. `known`: the plugins that are loaded already, at a reload. Raises `ConfigError`, `UsageError`."""
+def read(chosen: Chosen) -> Files:
+    """Read the files, load no plugin. Raises `UsageError`, and `ConfigError` for settings that are wrong."""
     paths = chosen.paths or tuple(places.config(chosen.environment, chosen.here))
     gathered = documents.gather(paths)
-    plugins = known or registry.load(disabled=home.settings(gathered).plugins.disabled)
-    declared = home.declare(gathered, plugins)
+    return Files(chosen=chosen, paths=paths, gathered=gathered, settings=home.settings(gathered))
+
+
+def understood(files: Files, *, known: Registry | None = None) -> Loaded:
+    """What they declare. `known`: the plugins that are loaded already, at a reload. Raises `ConfigError`, `UsageError`."""
+    chosen = files.chosen
+    plugins = known or registry.load(disabled=files.settings.plugins.disabled)
+    declared = home.declare(files.gathered, plugins)
     if chosen.read_only:
         declared = replace(declared, settings=structs.replace(declared.settings, read_only=True))
-    loaded = Loaded(chosen=chosen, paths=paths, registry=plugins, declared=declared)
+    loaded = Loaded(chosen=chosen, paths=files.paths, registry=plugins, declared=declared)
     return replace(loaded, declared=replace(declared, clusters=_clusters(loaded)))
+
+
+def load(chosen: Chosen, *, known: Registry | None = None) -> Loaded:
+    """Read and understand everything. Raises as `read` and `understood` do."""
+    return understood(read(chosen), known=known)
 
 
 def without_files(chosen: Chosen) -> Loaded:

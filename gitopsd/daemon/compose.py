@@ -39,7 +39,7 @@ from gitopsd.plugin.egress import Egress
 from gitopsd.plugin.http import Http, Proxies
 from gitopsd.plugin.reach import Reach
 from gitopsd.plugin.roles import Closing
-from gitopsd.reconcile import render
+from gitopsd.reconcile import rendering
 from gitopsd.reconcile.world import Limits, Safety, Slots, Trust
 from gitopsd.runtime import garbage
 from gitopsd.runtime.engine import Engine
@@ -278,7 +278,11 @@ def _processes(tasks: TaskGroup, loaded: Loaded, log: FilteringBoundLogger) -> W
         log=log,
         opener=intake.OPENER,
         argument=str(loaded.state),
-        preload=(render.__name__, intake.__name__, *(type(r).__module__ for r in loaded.registry.renderers.values())),
+        preload=(
+            rendering.__name__,
+            intake.__name__,
+            *(type(r).__module__ for r in loaded.registry.renderers.values()),
+        ),
     )
 
 

@@ -16,7 +16,7 @@ from gitopsd.daemon.compose import Mode
 from gitopsd.model.errors import GitopsdError
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.runtime import garbage, supervise
-from gitopsd.runtime.asked.control import LocalControl
+from gitopsd.runtime.asked.local_control import LocalControl
 from gitopsd.runtime.engine import Engine
 from gitopsd.runtime.service_manager import ServiceManager
 from gitopsd.web.socket import ControlSocket

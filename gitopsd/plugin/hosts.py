@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import anyio
@@ -46,6 +45,8 @@ def pause(headers: Mapping[str, str], now: datetime) -> float | None:
     if _NUMBER.fullmatch(wanted):
         seconds = float(wanted)
     elif wanted:
+        from email.utils import parsedate_to_datetime  # with it comes all of `email`, which few answers ask for
+
         try:
             seconds = (parsedate_to_datetime(wanted) - now).total_seconds()
         except (ValueError, TypeError):

@@ -11,9 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
-
-from anyio.streams.memory import MemoryObjectReceiveStream
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from gitopsd.model.change import Change, Live, Rehearsal, Result, Seen
 from gitopsd.model.declared import AppIntent, Declared, HealthCheck, Intent, SourceIntent, Treatment
@@ -28,6 +26,9 @@ from gitopsd.model.tree import Artifact, Revision
 from gitopsd.plugin.context import AccountToken, Context
 from gitopsd.plugin.http import Tls
 from gitopsd.plugin.tree import Remotes, Stored, Tree
+
+if TYPE_CHECKING:
+    from anyio.streams.memory import MemoryObjectReceiveStream
 
 T = TypeVar("T")
 

@@ -2,7 +2,7 @@
 same source, the child waits until its parent has read the revision, so that nothing is applied by a declaration that the same
 revision changes or ends.
 
-Waiting is for who is about to look, never for who has looked and failed: a parent that is broken, suspended, or waits for
+Waiting is for who looks, or is about to, never for who has looked and failed: a parent that is broken, suspended, or waits for
 something that is, holds nobody up. Those who would wait for one another, by whatever way, do not wait at all.
 """
 
@@ -13,25 +13,23 @@ from dataclasses import dataclass
 
 from gitopsd.model.declared import AppIntent
 from gitopsd.model.identity import ObjectRef
-from gitopsd.model.outcome import Phase, Step
-from gitopsd.model.tree import Revision
+from gitopsd.model.outcome import Phase
 from gitopsd.reconcile.world import Board
 
-Attended = Callable[[ObjectRef], bool]
-"""Whether anybody looks at an object at all."""
-_LOOKS_NO_MORE = {Phase.SUSPENDED, Phase.ORPHANED, Phase.UNSERVED, Phase.DELETED}
+Restless = Callable[[ObjectRef], bool]
+"""Whether somebody looks at an object at this moment, or is about to."""
 
 
-def awaited(ref: ObjectRef, board: Board, attended: Attended) -> ObjectRef | None:
+def awaited(ref: ObjectRef, board: Board, restless: Restless) -> ObjectRef | None:
     """Whose next conclusion an object's look waits for; None: it may look."""
-    others = _Looks(board=board, attended=attended)
-    return next((other for other in others.before(ref) if not others.waits(other, ref)), None)
+    looks = _Looks(board=board, restless=restless)
+    return next((other for other in looks.before(ref) if not looks.waits(other, ref)), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Looks:
     board: Board
-    attended: Attended
+    restless: Restless
 
     def waits(self, one: ObjectRef, other: ObjectRef) -> bool:
         """Whether one would wait for the other, over any number of steps."""
@@ -57,7 +55,7 @@ class _Looks:
             return
         revision, children = self.board.declaring.get(parent.ref, (None, frozenset()))
         if revision != artifact.revision or children.isdisjoint(above.ref for above in line):
-            yield from self._to_look(parent, artifact.revision, set())
+            yield from self._to_look(parent, set())
 
     def _above(self, app: AppIntent) -> Iterator[AppIntent]:
         seen, at = {app.ref}, self.board.declared[app.ref].parent
@@ -66,20 +64,15 @@ class _Looks:
             seen.add(at)
             at = self.board.declared[at].parent
 
-    def _to_look(self, app: AppIntent, revision: Revision, seen: set[ObjectRef]) -> Iterator[ObjectRef]:
-        """The app, where it is about to look at the revision; where it has and waits, those for whom it waits and who are."""
+    def _to_look(self, app: AppIntent, seen: set[ObjectRef]) -> Iterator[ObjectRef]:
+        """The app, where it looks; where it waits for others, or lets go of nothing before they have looked, those who look."""
         seen.add(app.ref)
-        outcome = self.board.outcomes.get(app.ref)
-        if not self.attended(app.ref) or app.ref in self.board.removals:
-            return
-        if outcome is None or (outcome.attempted is None and outcome.step is Step.ARTIFACT):
-            yield app.ref  # there was no revision then; now there is one
-        elif outcome.phase in _LOOKS_NO_MORE or outcome.attempted is None:
-            return  # it does not come as far as reading anything
-        elif outcome.attempted != revision:
+        if self.restless(app.ref):
             yield app.ref
-        elif outcome.phase is Phase.WAITING:
-            for ref in app.depends_on:
-                needed = self.board.intents.get(ref)
-                if isinstance(needed, AppIntent) and needed.source == app.source and ref not in seen:
-                    yield from self._to_look(needed, revision, seen)
+            return
+        outcome = self.board.outcomes.get(app.ref)
+        waits = outcome is not None and outcome.phase is Phase.WAITING
+        for ref in sorted({*(app.depends_on if waits else ()), *self.board.holding.get(app.ref, ())} - seen):
+            other = self.board.intents.get(ref)
+            if isinstance(other, AppIntent) and other.source == app.source:
+                yield from self._to_look(other, seen)

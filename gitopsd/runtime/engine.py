@@ -67,7 +67,7 @@ class Engine:
             now=parts.ctx.now,
             rng=parts.rng,
             pace=parts.pace,
-            awaited=lambda ref: foremost.awaited(ref, self.board, self.scheduler.attends),
+            awaited=lambda ref: foremost.awaited(ref, self.board, self.scheduler.restless),
         )
         self.world = World(
             registry=parts.registry,

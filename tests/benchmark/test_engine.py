@@ -27,7 +27,7 @@ import pytest
 from dulwich import porcelain
 from fakes.control_plane import ControlPlane, assets, missing
 
-from gitopsd.cli import options
+from gitopsd.cli import own_engine
 from gitopsd.config import chosen as choice
 from gitopsd.config.chosen import Chosen
 from gitopsd.daemon import compose
@@ -175,7 +175,7 @@ async def _engaged(
     config: Path, server: Server, heard: Heard, body: Callable[[Engine], Awaitable[None]], *, watch: bool
 ) -> None:
     chosen = Chosen(paths=(config,), kubeconfig=server.kubeconfig, context=server.context, here=config.parent)
-    await compose.engaged(choice.load(chosen), options.mode(watch=watch), body, on_outcome=heard.note)
+    await compose.engaged(choice.load(chosen), own_engine.mode(watch=watch), body, on_outcome=heard.note)
 
 
 @asynccontextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -70,6 +72,15 @@ class Project:
     def commit(self, changes: Mapping[str, str | None]) -> str:
         return self.repository.commit(changes)
 
+    def copied(self, folder: Path) -> Project:
+        """The same in another folder, with all that was done in it so far."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        made = copy.copy(self)
+        made.folder, made.config, made.extra = folder, folder / self.config.name, dict(self.extra)
+        made.repository = copy.copy(self.repository)
+        made.repository.path = folder / self.repository.path.name
+        return made
+
     def run(self, *args: str, code: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a verb to its end, as a process of its own, and insist on its exit code."""
         ended = subprocess.run(
@@ -77,6 +88,17 @@ class Project:
             capture_output=True, text=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
         assert ended.returncode == code, f"exit code {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+        return ended
+
+    def call(self, *args: str, code: int = 0, stdin: str = "") -> Result:
+        """The same in this process: for what a verb does, where its start, its end and its terminal do not matter."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            patch.setattr(os, "environ", dict(self.environment))
+            ended = CliRunner().invoke(gitopsd, args, input=stdin, prog_name="gitopsd")
+        if ended.exception is not None and not isinstance(ended.exception, SystemExit):
+            raise ended.exception
+        assert ended.exit_code == code, f"exit code {ended.exit_code}\n{ended.stdout}\n{ended.stderr}"
         return ended
 
     @contextmanager
@@ -159,12 +181,18 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def applied(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project that was reconciled once, for tests that change nothing of it."""
     made = Project(tmp_path_factory.mktemp("applied"))
     made.run("reconcile", "--once", "--sandbox")
     return made
+
+
+@pytest.fixture
+def reconciled(applied: Project, tmp_path: Path) -> Project:
+    """The same, for a test that goes on from there."""
+    return applied.copied(tmp_path)
 
 
 @pytest.fixture

@@ -31,8 +31,8 @@ def chained(project: Project) -> None:
 
 def test_why_and_trace_on_a_chain_of_five_with_one_broken_link(project: Project) -> None:
     chained(project)
-    project.run("reconcile", "--once", "--sandbox", code=1)
-    shown = project.run("why", "ks/five", "--sandbox").stdout.splitlines()
+    project.call("reconcile", "--once", "--sandbox", code=1)
+    shown = project.call("why", "ks/five", "--sandbox").stdout.splitlines()
     heads = [
         line.strip().split(" since ")[0]
         for line in shown
@@ -45,12 +45,12 @@ def test_why_and_trace_on_a_chain_of_five_with_one_broken_link(project: Project)
         "└ Kustomization/flux-system/two is failed",
     ]
     assert "no name" in "\n".join(shown)
-    [links] = json.loads(project.run("why", "ks/five", "--sandbox", "-o", "json").stdout)
+    [links] = json.loads(project.call("why", "ks/five", "--sandbox", "-o", "json").stdout)
     assert [link["ref"]["name"] for link in links] == ["five", "four", "three", "two"]
     assert all(link["since"] for link in links)
     assert links[1]["unblock"] == "Kustomization/flux-system/three becoming ready"
 
-    steps = json.loads(project.run("trace", "ConfigMap/default/one", "--sandbox", "-o", "json").stdout)
+    steps = json.loads(project.call("trace", "ConfigMap/default/one", "--sandbox", "-o", "json").stdout)
     assert [(step["what"], step["name"]) for step in steps[:3]] == [
         ("object", "ConfigMap/default/one"),
         ("applied by", "Kustomization/flux-system/one"),
@@ -58,7 +58,7 @@ def test_why_and_trace_on_a_chain_of_five_with_one_broken_link(project: Project)
     ]
     assert steps[3]["what"] == "revision"
     assert steps[3]["name"].startswith("main@sha1:")
-    assert "no app owns it" in project.run("trace", "ConfigMap/default/two", "--sandbox", code=2).stderr
+    assert "no app owns it" in project.call("trace", "ConfigMap/default/two", "--sandbox", code=2).stderr
 
 
 def test_beside_a_daemon(project: Project) -> None:
@@ -90,13 +90,13 @@ def test_beside_a_daemon(project: Project) -> None:
 
 def test_events_are_followed_live(project: Project) -> None:
     with project.daemon("--sandbox") as daemon:
-        project.run("reconcile", "ks/web")
+        project.call("reconcile", "ks/web")
         with subprocess.Popen(
             [*GITOPSD, "events", "-f", "-o", "json"], cwd=project.folder, env=project.environment, stdout=subprocess.PIPE, text=True
         ) as listening:  # fmt: skip
             assert listening.stdout is not None
             first = json.loads(listening.stdout.readline())
-            project.run("suspend", "ks/web", "--reason", "now")
+            project.call("suspend", "ks/web", "--reason", "now")
             row = first
             while row["phase"] != "suspend":
                 row = json.loads(listening.stdout.readline())
@@ -140,7 +140,8 @@ def test_names_are_completed_from_the_files_and_live_ones_from_the_daemon(projec
     nested = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: child, namespace: flux-system}\nspec: {interval: 10m, path: ./none, prune: true, sourceRef: {kind: GitRepository, name: repo}}\n"
     project.commit({"web/child.yaml": nested, "none/a.yaml": config_map("z", "value")})
     with project.daemon("--sandbox") as daemon:
-        project.run("reconcile", "ks/child")
+        project.call("reconcile", "ks/web")
+        project.call("reconcile", "ks/child")
         assert completed(project, "gitopsd suspend kus") == ["kustomization/flux-system/child", *wanted]
         assert daemon.stop() == 0
 

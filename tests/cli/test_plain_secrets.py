@@ -51,6 +51,6 @@ def test_many_are_counted(tmp_path: Path) -> None:
 def test_check_warns_of_them(project) -> None:  # type: ignore[no-untyped-def]
     there = HEAD.replace("namespace: b", "namespace: default")
     project.commit({"web/secret.yaml": f"{there}stringData: {{x: correct-horse-battery}}\n"})
-    said = project.run("check", "--sandbox").stdout
+    said = project.call("check", "--sandbox").stdout
     assert "! GitRepository/flux-system/repo: web/secret.yaml:1: Secret/default/a holds values in plain text" in said
     assert "correct-horse-battery" not in said

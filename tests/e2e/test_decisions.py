@@ -18,8 +18,8 @@ from fakes.world import SOURCE, World, app_ref, gone, kustomization, maps
 from gitopsd.config.problems import ConfigError
 from gitopsd.model.errors import Transient, UsageError
 from gitopsd.model.outcome import Outcome, Phase
-from gitopsd.runtime.asked.control import LocalControl
 from gitopsd.runtime.asked.decisions import Decisions
+from gitopsd.runtime.asked.local_control import LocalControl
 from gitopsd.runtime.engine import Engine
 
 pytestmark = pytest.mark.asyncio

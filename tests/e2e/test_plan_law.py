@@ -16,24 +16,24 @@ from hypothesis import strategies as st
 
 from gitopsd.model.outcome import Phase
 
-APPS = ("one", "two", "child")
-"""`one` declares `child` where the revision says so."""
+FOLDERS = ("one", "two", "child", "elsewhere")
+"""The apps `one` and `two` have theirs; the other two are for the child that `one` declares where the revision says so."""
 
-State = tuple[Mapping[str, tuple[str, str]], bool]
-"""Each object's app and content, and whether the child is declared."""
+State = tuple[Mapping[str, tuple[str, str]], str]
+"""Each object's folder and content, and the folder of the child; '' where it is not declared."""
 
 
 _STATE = st.tuples(
-    st.dictionaries(st.sampled_from("abcdef"), st.tuples(st.sampled_from(APPS), st.sampled_from("xy")), max_size=6),
-    st.booleans(),
+    st.dictionaries(st.sampled_from("abcdef"), st.tuples(st.sampled_from(FOLDERS), st.sampled_from("xy")), max_size=6),
+    st.sampled_from(["", "child", "elsewhere"]),
 )
 
 
 def files(state: State) -> dict[str, str]:
     objects, child = state
-    found = {f"{app}/.keep": "" for app in APPS} | {"one/anchor.yaml": config_map("anchor")}
-    found |= {f"{app}/{name}.yaml": config_map(name, key=content) for name, (app, content) in objects.items()}
-    return found | ({"one/child-app.yaml": kustomization("child")} if child else {})
+    found = {f"{folder}/.keep": "" for folder in FOLDERS} | {"one/anchor.yaml": config_map("anchor")}
+    found |= {f"{folder}/{name}.yaml": config_map(name, key=content) for name, (folder, content) in objects.items()}
+    return found | ({"one/child-app.yaml": kustomization("child", path=child)} if child else {})
 
 
 @pytest.fixture(params=SERVERS, scope="module")
@@ -44,7 +44,7 @@ def plane(request: pytest.FixtureRequest) -> ControlPlane | None:
 
 @settings(max_examples=3, deadline=None)
 @given(before=_STATE, after=_STATE)
-@example(before=({"a": ("one", "y"), "f": ("two", "x"), "c": ("one", "x")}, True), after=({}, True))
+@example(before=({"a": ("one", "y"), "f": ("two", "x"), "c": ("one", "x")}, "child"), after=({}, "child"))
 def test_an_apply_writes_what_the_plan_said(plane: ControlPlane | None, before: State, after: State) -> None:
     anyio.run(_checked, plane, before, after)
 

@@ -13,7 +13,7 @@ from fakes.world import MERGE, PATIENCE, World, app_ref, config_map, kustomizati
 
 from gitopsd.model.outcome import Phase
 from gitopsd.runtime.asked import foreseen, whatif
-from gitopsd.runtime.asked.control import LocalControl
+from gitopsd.runtime.asked.local_control import LocalControl
 from gitopsd.runtime.asked.whatif import Question
 from gitopsd.runtime.shown import views
 from gitopsd.store import Store

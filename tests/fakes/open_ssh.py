@@ -72,7 +72,7 @@ def open_ssh(
             pytest.skip(f"{program} is not installed (Debian: openssh-server, openssh-client, git)")
     folder.mkdir()
     for kind in hosts:
-        _keygen(folder / f"host_{kind}", kind, bits=2048 if kind == "rsa" else None)
+        _keygen(folder / f"host_{kind}", kind)
     (folder / "authorized_keys").touch()
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True, mode=0o755)  # the server's own demand
@@ -106,5 +106,7 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def _keygen(file: Path, kind: str, passphrase: str = "", bits: int | None = None) -> None:
+    bits = bits or (2048 if kind == "rsa" else None)
     size = ["-b", str(bits)] if bits else []
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, *size, "-N", passphrase, "-f", str(file)], check=True)
+    once = ["-a", "1"]  # rounds that make a passphrase dear to guess, and to open
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, *size, *once, "-N", passphrase, "-f", str(file)], check=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from fakes.things import AT, SOURCE, app, declared, intent, source
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gitopsd.model.digest import Digest
 from gitopsd.model.identity import ObjectRef
-from gitopsd.model.outcome import Outcome, Phase, Step
+from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.model.tree import Artifact, Revision
 from gitopsd.reconcile import foremost
 from gitopsd.reconcile.world import Board
@@ -24,8 +24,8 @@ def artifact(ref: ObjectRef = SOURCE) -> Artifact:
     return Artifact(source=ref, revision=NEW, tree=Digest("t"), size=1, files=1, stored=AT, spec=Digest("s"))
 
 
-def outcome(ref: ObjectRef, attempted: Revision | None = OLD, phase: Phase = Phase.READY) -> Outcome:
-    return Outcome(ref=ref, phase=phase, generation=1, started=AT, finished=AT, attempted=attempted)
+def outcome(ref: ObjectRef, phase: Phase) -> Outcome:
+    return Outcome(ref=ref, phase=phase, generation=1, started=AT, finished=AT, attempted=NEW)
 
 
 def board(*outcomes: Outcome, after: Mapping[ObjectRef, tuple[ObjectRef, ...]] | None = None) -> Board:
@@ -37,101 +37,97 @@ def board(*outcomes: Outcome, after: Mapping[ObjectRef, tuple[ObjectRef, ...]] |
     return made
 
 
-def awaited(board: Board, ref: ObjectRef = CHILD, idle: Iterable[ObjectRef] = ()) -> ObjectRef | None:
-    return foremost.awaited(ref, board, lambda other: other not in set(idle))
+def awaited(board: Board, *restless: ObjectRef, ref: ObjectRef = CHILD) -> ObjectRef | None:
+    """Whom the object waits for while these look, or are about to; it is about to itself."""
+    return foremost.awaited(ref, board, {ref, *restless}.__contains__)
 
 
 def test_a_child_waits_for_a_parent_that_is_about_to_look() -> None:
-    assert awaited(board()) == PARENT
-    assert awaited(board(outcome(PARENT))) == PARENT
-    assert awaited(board(replace(outcome(PARENT, None, Phase.WAITING), step=Step.ARTIFACT))) == PARENT
-    assert awaited(board(), PARENT) is None
+    assert awaited(board(), PARENT) == PARENT
+    assert awaited(board(), PARENT, ref=PARENT) is None
 
 
 def test_it_waits_no_more_when_the_parent_has_declared_it_or_has_looked() -> None:
-    declaring = board(outcome(PARENT))
+    declaring = board()
     declaring.declaring[PARENT] = (NEW, frozenset({CHILD}))
-    assert awaited(declaring) is None
-    assert awaited(board(outcome(PARENT, NEW))) is None
-    assert awaited(board(outcome(PARENT, NEW, Phase.RETRYING))) is None
+    assert awaited(declaring, PARENT) is None
+    declaring.declaring[PARENT] = (OLD, frozenset({CHILD}))
+    assert awaited(declaring, PARENT) == PARENT
+    for phase in (Phase.READY, Phase.RETRYING, Phase.SUSPENDED):
+        assert awaited(board(outcome(PARENT, phase))) is None
 
 
 def test_one_that_the_new_revision_does_not_declare_waits_until_its_parent_has_ended_it() -> None:
-    dropping = board(outcome(PARENT))
+    dropping = board()
     dropping.declaring[PARENT] = (NEW, frozenset())
-    assert awaited(dropping) == PARENT
+    assert awaited(dropping, PARENT) == PARENT
     dropping.removals.add(CHILD)
-    assert awaited(dropping) is None
+    assert awaited(dropping, PARENT) is None
 
 
-def test_nobody_waits_for_a_parent_that_will_not_look() -> None:
-    assert awaited(board(), idle=[PARENT]) is None
-    assert awaited(board(outcome(PARENT, phase=Phase.SUSPENDED))) is None
-    for phase in (Phase.RETRYING, Phase.WAITING):
-        assert awaited(board(replace(outcome(PARENT, None, phase), step=Step.CONNECT))) is None
-    ending = board()
-    ending.removals.add(PARENT)
-    assert awaited(ending) is None
+def test_a_parent_that_lets_go_of_nothing_before_others_have_looked_has_not_ended_it_yet() -> None:
+    holding = board(outcome(PARENT, Phase.READY))
+    holding.holding[PARENT] = frozenset({DEPENDENCY})
+    assert awaited(holding, DEPENDENCY) == DEPENDENCY
+    assert awaited(holding) is None
 
 
 def test_another_source_has_revisions_of_its_own() -> None:
     other = board()
     other.intents[PARENT] = intent(PARENT, of=ELSEWHERE)
-    assert awaited(other) is None
+    assert awaited(other, PARENT) is None
     other.artifacts.clear()
-    assert awaited(other) is None
+    assert awaited(other, PARENT) is None
 
 
 def test_who_is_declared_by_the_way_of_another_source_waits_for_the_nearest_that_reads_its_own() -> None:
     line = board()
     line.intents[PARENT] = intent(PARENT, of=ELSEWHERE)
     line.declared[PARENT] = replace(declared(PARENT), parent=DEPENDENCY)
-    assert awaited(line) == DEPENDENCY
+    assert awaited(line, PARENT, DEPENDENCY) == DEPENDENCY
     line.declaring[DEPENDENCY] = (NEW, frozenset({PARENT}))
-    assert awaited(line) is None
+    assert awaited(line, PARENT, DEPENDENCY) is None
 
 
 def test_a_parent_that_waits_is_waited_for_as_long_as_its_dependency_is_about_to_look() -> None:
-    waiting = outcome(PARENT, NEW, Phase.WAITING)
-    after = {PARENT: (DEPENDENCY,)}
-    assert awaited(board(waiting, outcome(DEPENDENCY), after=after)) == DEPENDENCY
-    assert awaited(board(waiting, outcome(DEPENDENCY, NEW, Phase.RETRYING), after=after)) is None
+    waiting = board(outcome(PARENT, Phase.WAITING), after={PARENT: (DEPENDENCY,)})
+    assert awaited(waiting, DEPENDENCY) == DEPENDENCY
+    assert awaited(waiting) is None
 
 
 def test_a_parent_that_depends_on_its_child_is_not_waited_for() -> None:
-    waiting = outcome(PARENT, NEW, Phase.WAITING)
-    assert awaited(board(waiting, outcome(CHILD), after={PARENT: (CHILD,)})) is None
-    assert (
-        awaited(board(waiting, outcome(DEPENDENCY), outcome(CHILD), after={PARENT: (DEPENDENCY, CHILD)})) == DEPENDENCY
-    )
+    waiting = outcome(PARENT, Phase.WAITING)
+    assert awaited(board(waiting, after={PARENT: (CHILD,)})) is None
+    assert awaited(board(waiting, after={PARENT: (DEPENDENCY, CHILD)}), DEPENDENCY) == DEPENDENCY
 
 
 _APPS = tuple(app(name) for name in "abcde")
-_PHASES = st.sampled_from([Phase.READY, Phase.WAITING, Phase.RETRYING, Phase.SUSPENDED])
 _LINKS = st.fixed_dictionaries({ref: st.lists(st.sampled_from(_APPS), max_size=2, unique=True) for ref in _APPS})
 _PARENTS = st.fixed_dictionaries({ref: st.one_of(st.none(), st.sampled_from(_APPS)) for ref in _APPS})
-_REVISIONS = st.sampled_from([None, OLD, NEW])
-_OUTCOMES = st.fixed_dictionaries({ref: st.one_of(st.none(), st.tuples(_REVISIONS, _PHASES)) for ref in _APPS})
+_OUTCOMES = st.fixed_dictionaries({ref: st.sampled_from([Phase.READY, Phase.WAITING]) for ref in _APPS})
+_RESTLESS = st.sets(st.sampled_from(_APPS), min_size=1)
 
 
-@given(_PARENTS, _LINKS, _OUTCOMES)
-def test_somebody_may_always_look(
+@given(_PARENTS, _LINKS, _LINKS, _OUTCOMES, _RESTLESS)
+def test_whoever_waits_waits_for_one_that_may_look_in_the_end(
     parents: dict[ObjectRef, ObjectRef | None],
     after: dict[ObjectRef, list[ObjectRef]],
-    outcomes: dict[ObjectRef, tuple[Revision | None, Phase] | None],
+    holding: dict[ObjectRef, list[ObjectRef]],
+    outcomes: dict[ObjectRef, Phase],
+    restless: set[ObjectRef],
 ) -> None:
-    """Whoever waits, waits for one that may look or waits in turn: however they are declared and depend, it goes on."""
-    made = Board(artifacts={SOURCE: artifact()})
+    """However they are declared, depend on and hold for one another, nobody waits in a circle, and only for who looks."""
+    made = Board(
+        artifacts={SOURCE: artifact()}, holding={ref: frozenset(held) for ref, held in holding.items() if held}
+    )
     for ref in _APPS:
         made.intents[ref] = intent(ref, after=tuple(after[ref]))
         made.declared[ref] = replace(declared(ref), parent=parents[ref])
-        if said := outcomes[ref]:
-            made.outcomes[ref] = outcome(ref, *said)
-    looking = [ref for ref in _APPS if awaited(made, ref) is None]
-    assert looking
-    for ref in _APPS:
-        seen, at = {ref}, awaited(made, ref)
-        while at is not None and (further := awaited(made, at)) is not None:
-            assert at not in seen, "they wait for one another"
+        made.outcomes[ref] = outcome(ref, outcomes[ref])
+    for ref in restless:
+        seen, at = set[ObjectRef](), foremost.awaited(ref, made, restless.__contains__)
+        while at is not None:
+            assert at in restless
+            assert at not in seen | {ref}
             seen.add(at)
-            at = further
+            at = foremost.awaited(at, made, restless.__contains__)

@@ -81,6 +81,15 @@ async def test_a_warm_pool_has_a_process_before_the_first_job_asks_for_one() -> 
         assert work.running == 1
 
 
+async def test_a_job_takes_the_process_that_is_being_made_ready() -> None:
+    async with pool(Processes(count=2)) as work:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(work.warm)
+            tasks.start_soon(run, work, "echo", b"x")
+
+        assert work.running == 1
+
+
 async def test_what_jobs_need_is_imported_before_they_come_and_what_cannot_be_keeps_nobody() -> None:
     async with pool(preload=("wave", "jobs_of_tests", "jobs_of_tests.absent", "gitopsd.model.health")) as work:
         loaded = (await run(work, "loaded")).decode().split()

@@ -67,6 +67,8 @@ class WorkerPool:
         self._limiter = anyio.CapacityLimiter(settings.count)
         self._all: set[Process] = set()
         self._idle: list[Process] = []
+        self._starting = anyio.Lock()
+        """Held while a process is started, so that whoever comes meanwhile finds the one that `warm` starts."""
         self._closed = False
 
     async def run(self, job: str, payload: bytes, *, timeout: float, memory: int = 0) -> bytes:
@@ -103,11 +105,15 @@ class WorkerPool:
             process.kill()
 
     async def _take(self) -> Process:
-        while self._idle:
-            process = self._idle.pop()
-            process.idle_since = None
-            if process.alive:
-                return process
+        async with self._starting:
+            while self._idle:
+                process = self._idle.pop()
+                process.idle_since = None
+                if process.alive:
+                    return process
+            return await self._start()
+
+    async def _start(self) -> Process:
         if self._closed:
             raise Transient("worker processes are being stopped")
         try:

@@ -103,9 +103,10 @@ class Scheduler:
         worker.wake(reason, token)
         return True
 
-    def attends(self, ref: ObjectRef) -> bool:
-        """Whether anybody looks at this object."""
-        return ref in self._workers
+    def restless(self, ref: ObjectRef) -> bool:
+        """Whether this object is looked at now, or is about to be."""
+        worker = self._workers.get(ref)
+        return worker is not None and not worker.settled
 
     def release(self, ref: ObjectRef) -> None:
         """There is news of this object: whoever waited for it before beginning asks again whether it may."""

@@ -7,33 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-from gitopsd.plugin import Context, Digest, Misconfigured, Tls, digest
+from gitopsd.plugin import Context, Digest, Misconfigured, digest
 from gitopsd.plugin.cloud import aws, sigv4
 from gitopsd.plugin.sources import access
 from gitopsd.plugin.sources.access import Given
 from gitopsd_plugins.git.address import Address
+from gitopsd_plugins.git.credentials import Access
 from gitopsd_plugins.git.login import azure, codecommit, github
 from gitopsd_plugins.git.repository import Repository
 
 INVALID_PROVIDER = "InvalidProviderConfiguration"
 HOSTS: Mapping[str, str] = {"aws": codecommit.HOSTS, "azure": azure.HOSTS}
 """Where a cloud's login may go to, as patterns of scheme and host; a group in one is the region."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """Credentials for one origin. `authorization` is the HTTP header's value; the rest of the text fields is for ssh."""
-
-    authorization: str = field(default="", repr=False)
-    tls: Tls = field(default=Tls(), repr=False)
-    user: str = "git"
-    identity: str = field(default="", repr=False)
-    passphrase: str = field(default="", repr=False)
-    known_hosts: str = field(default="", repr=False)
-    who: Digest | None = None
-    """Whose they are, where they change by the hour."""
 
 
 async def read(

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dulwich.repo import Repo
 
 from gitopsd.plugin import Rejected, Transient
 from gitopsd_plugins.git import cache
-from gitopsd_plugins.git.order import FetchOrder, Refused
+from gitopsd_plugins.git.order import FetchOrder, Refused, Remote
 from gitopsd_plugins.git.packs.objects import GitObjects
 from gitopsd_plugins.git.packs.packs import Passing
 from gitopsd_plugins.git.reference import FAILED, Advertised
-from gitopsd_plugins.git.wire import transport
-from gitopsd_plugins.git.wire.transport import Connection
+
+if TYPE_CHECKING:
+    from gitopsd_plugins.git.wire.transport import Connection
 
 MAX_HISTORY = 5_000_000
+
+
+def connected(remote: Remote) -> Connection:
+    """A client of the repository's server. Nothing is sent yet."""
+    from gitopsd_plugins.git.wire import transport  # urllib3, which a local repository never needs
+
+    return transport.connect(remote)
 
 
 def commit(repo: Repo, objects: GitObjects, given: FetchOrder, passing: Passing | None = None) -> None:
@@ -21,7 +31,7 @@ def commit(repo: Repo, objects: GitObjects, given: FetchOrder, passing: Passing 
 
     `passing` is shown the files of the commit alone as they come.
     """
-    connection = transport.connect(given.remote)
+    connection = connected(given.remote)
     haves = [oid for oid in dict.fromkeys((given.base, cache.last(repo))) if objects.has(oid)]
     limit = given.limits.download
     try:
@@ -50,7 +60,7 @@ def _tag(connection: Connection, given: FetchOrder, refusal: Refused) -> str:
 
 def branch(repo: Repo, objects: GitObjects, given: FetchOrder) -> None:
     """The branch with its history, since the commit has to be part of it."""
-    connection = transport.connect(given.remote)
+    connection = connected(given.remote)
     ref = f"refs/heads/{given.branch}"
     tip = connection.refs((ref,)).get(ref)
     if tip is not None and not objects.has(tip.commit):
@@ -62,7 +72,7 @@ def branch(repo: Repo, objects: GitObjects, given: FetchOrder) -> None:
 
 def tag(repo: Repo, objects: GitObjects, given: FetchOrder) -> str:
     """The annotated tag of the ref that was chosen, with all that it leads to; '' where it has none."""
-    connection = transport.connect(given.remote)
+    connection = connected(given.remote)
     found = annotated(given, connection.refs((given.ref,)).get(given.ref))
     if found and not objects.has(found):
         haves = [given.commit] if objects.has(given.commit) else []

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from gitopsd.plugin import Rejected, SpecError, http
 from gitopsd_plugins.git import address
-from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
+from gitopsd_plugins.git.credentials import Access
 from gitopsd_plugins.git.reference import FAILED
 
 FILE = ".gitmodules"

@@ -27,7 +27,6 @@ from gitopsd_plugins.git.signatures import provenance
 from gitopsd_plugins.git.signatures.provenance import Subject
 from gitopsd_plugins.git.signatures.verification import TAGS
 from gitopsd_plugins.git.submodules import Nest
-from gitopsd_plugins.git.wire import transport
 
 
 def refs(payload: bytes, intake: Intake) -> bytes:
@@ -36,7 +35,7 @@ def refs(payload: bytes, intake: Intake) -> bytes:
     if given.remote.address.local:
         with _local(given.remote.address) as repo:
             return order.encode(_local_refs(repo, given.prefixes))
-    return order.encode(transport.connect(given.remote).refs(given.prefixes))
+    return order.encode(bring.connected(given.remote).refs(given.prefixes))
 
 
 def fetch(payload: bytes, intake: Intake) -> bytes:
@@ -101,7 +100,7 @@ def _passing(objects: GitObjects, given: FetchOrder, intake: Intake, tag: str) -
     def read(at_hand: AtHand) -> Listing:
         objects.glance(at_hand)
         _verified(objects, given, tag)
-        return listing.read(Trees(objects), given.commit, given.limits, given.rules.sparse)
+        return listing.read(Trees(objects), given, given.rules.sparse)
 
     return Passing(given, intake, read)
 
@@ -126,13 +125,13 @@ def _stored(
         return Fetched(stored=stored, verified=verified, submodules=changes.submodules)
     found = passing.found if passing else None
     if found is None:
-        found = listing.read(trees, given.commit, given.limits, given.rules.sparse)
+        found = listing.read(trees, given, given.rules.sparse)
     if given.submodules and found.submodules and guests is None:
         return Nest(order=given, found=found, modules=submodules.modules_of(objects, found))
     inner = guests or NOBODY
     copied = copies.gather(given.rules.copies, {*found.leaves, *inner.entries}, given.limits, intake)
-    there = passing.files if passing else content.NOTHING
-    stored = content.put(objects, given, found, intake, inner.joined(copied), there)
+    taken = passing.taken if passing else None
+    stored = content.put(objects, given, found, intake, inner.joined(copied), taken)
     left_out = () if given.submodules else found.submodules
     return Fetched(stored=stored, verified=verified, submodules=left_out)
 

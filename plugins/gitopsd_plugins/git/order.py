@@ -13,8 +13,8 @@ import msgspec
 
 from gitopsd.plugin import Context, Proxies, Rejected, Stored
 from gitopsd.plugin.egress import Egress
-from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
+from gitopsd_plugins.git.credentials import Access
 from gitopsd_plugins.git.reference import Advertised
 from gitopsd_plugins.git.signatures.verification import Verification
 
@@ -106,6 +106,11 @@ class FetchOrder:
     tree: str = ""
     limits: Limits = Limits()
 
+    @property
+    def place(self) -> str:
+        """Where the commit comes from, for messages."""
+        return self.remote.address.url
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderOrder:
@@ -114,6 +119,11 @@ class FolderOrder:
     folder: str
     rules: Rules = Rules()
     limits: Limits = Limits()
+
+    @property
+    def place(self) -> str:
+        """The folder, for messages."""
+        return self.folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

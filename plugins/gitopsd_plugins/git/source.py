@@ -30,8 +30,8 @@ from gitopsd.plugin.sources import access as given_access
 from gitopsd.plugin.sources import proxy
 from gitopsd_plugins.git import access, order, reference
 from gitopsd_plugins.git import repository as repositories
-from gitopsd_plugins.git.access import Access
 from gitopsd_plugins.git.address import Address
+from gitopsd_plugins.git.credentials import Access
 from gitopsd_plugins.git.order import Copy, Fetched, FetchOrder, FolderOrder, ListOrder, Rules
 from gitopsd_plugins.git.reference import Refs
 from gitopsd_plugins.git.repository import Repository

@@ -13,7 +13,7 @@ import pytest
 from fakes.git_server import Behaviour, http_server
 
 from gitopsd_plugins.git import cache
-from gitopsd_plugins.git.access import Access
+from gitopsd_plugins.git.credentials import Access
 from gitopsd_plugins.git.order import Remote
 
 FILES = {f"f{n}.yaml": "".join(f"{n * k * 7919 % 10007}\n" for k in range(200)) for n in range(20)}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gitopsd.plugin import Rejected
 from gitopsd_plugins.git import address, job, order
-from gitopsd_plugins.git.access import Access
+from gitopsd_plugins.git.credentials import Access
 from gitopsd_plugins.git.order import Fetched, FetchOrder, Limits, Remote, Rules
 
 PATHS = ["a", "a/b", "a/.sourceignore", "a/c/d.jpg", "b/c.jpg", "b/.github/x", "b/d", "c/e/f", "c/.sourceignore"]

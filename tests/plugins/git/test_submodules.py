@@ -11,7 +11,7 @@ from fakes.git_server import http_server
 
 from gitopsd.plugin import Rejected
 from gitopsd_plugins.git import address, gitmodules
-from gitopsd_plugins.git.access import Access
+from gitopsd_plugins.git.credentials import Access
 
 
 def modules(**urls: str) -> str:

@@ -48,7 +48,7 @@ def kubectl(sandbox: Running, tmp_path: Path) -> Run:
             stdin=pipe,
             stdout=pipe,
             stderr=pipe,
-            env={**os.environ, "KUBECONFIG": str(config), "HOME": str(tmp_path)},
+            env={**os.environ, "KUBECONFIG": str(config), "HOME": str(tmp_path), "GOGC": "off"},  # it ends at once
         )
         out, err = await process.communicate(given.encode())
         assert process.returncode == fails, err.decode() + out.decode()

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from gitopsd.plugin import VerificationFailed
-from gitopsd_plugins.git.signatures import pgp, signed, sshsig
+from gitopsd_plugins.git.signatures import pgp, signed
 from gitopsd_plugins.git.signatures.signed import Form, MalformedKey, SignatureError, Signed
 from gitopsd_plugins.git.signatures.verification import INVALID_MODE, NO_TAG, Verification
 
 if TYPE_CHECKING:
     from pysequoia import Cert
+
+    from gitopsd_plugins.git.signatures.sshsig import PublicKey
 
 T = TypeVar("T")
 SSH_SUFFIX = ".sshpub"
@@ -74,6 +76,8 @@ def _verified(content: Signed, what: str, trusted: _Trusted, reason: str) -> str
     try:
         match content.form:
             case Form.SSH:
+                from gitopsd_plugins.git.signatures import sshsig  # cryptography, which few repositories ask for
+
                 return sshsig.verified(content.signature, content.payload, frozenset(trusted.ssh())).fingerprint
             case Form.PGP:
                 return pgp.verified(content.signature, content.payload, trusted.pgp(), trusted.rules.now)
@@ -93,9 +97,11 @@ class _Trusted:
         self.rules = rules
         self.flaws = ""
 
-    def ssh(self) -> Sequence[sshsig.PublicKey]:
+    def ssh(self) -> Sequence[PublicKey]:
         """Of every entry that ends in `.sshpub`."""
-        found: list[sshsig.PublicKey] = []
+        from gitopsd_plugins.git.signatures import sshsig
+
+        found: list[PublicKey] = []
         for name, data in self._entries(ssh=True):
             try:
                 found += sshsig.keys(data.decode("utf-8", "replace"))
