@@ -18,7 +18,7 @@ Row = tuple[Any, ...]
 
 
 def write(connection: sqlite3.Connection, statement: str, rows: Sequence[Row]) -> None:
-    """Run a statement that says `VALUES {rows}` for all of these, which are equally long."""
+    """Run a statement that says `VALUES {rows}` for all of these: equally long, and of the same types."""
     whole = len(rows) - len(rows) % _CHUNK
     for start in range(0, whole, _CHUNK):
         part = rows[start : start + _CHUNK]
@@ -28,7 +28,7 @@ def write(connection: sqlite3.Connection, statement: str, rows: Sequence[Row]) -
 
 
 def find(connection: sqlite3.Connection, query: str, rows: Sequence[Row], *more: Any) -> Iterator[Row]:
-    """What a query that says `VALUES {rows}` finds for these, which are equally long; `more` are its parameters after them."""
+    """What a query that says `VALUES {rows}` finds for such rows; `more` are its parameters after them."""
     whole = len(rows) - len(rows) % _CHUNK
     for start in range(0, whole, _CHUNK):
         part = rows[start : start + _CHUNK]
