@@ -127,6 +127,8 @@ def _strange(annotations: Mapping[str, str]) -> Iterable[str]:
     for key in annotations:
         if key.startswith(f"{keys.GROUP}/") and key not in keys.DECLARED and key != keys.OWNER_FULL:
             yield f"unknown annotation {key!r} has no effect{near(key, keys.DECLARED)}"
+        if key.startswith(keys.REQUESTS):
+            yield f"the annotation {key!r} has no effect in a file; `gitopsd reconcile` asks for an attempt"
 
 
 def _complete(document: Written) -> Mapping[str, Any]:

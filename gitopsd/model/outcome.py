@@ -73,6 +73,8 @@ class Outcome:
     applied: Revision | None = None
     """Set only when the attempt ended READY."""
     artifact: Artifact | None = None
+    upstream: Revision | None = None
+    """At what the source stood that this one reads; of several the first."""
     inventory: Inventory | None = None
     plan: Plan | None = None
     results: tuple[Result, ...] = ()

@@ -68,6 +68,9 @@ class Revision:
         return cls(digest=digest, name=name if at else "")
 
 
+Fact = str | tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
     """A stored revision of a source. `size` counts the bytes of all files, `note` is the source's own memo (opaque)."""
@@ -83,6 +86,8 @@ class Artifact:
     metadata: Mapping[str, str] = field(default_factory=dict)
     verified: str = ""
     """What was verified with which key, in the words of the kind's status; '' where nothing was asked for."""
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    """What the kind's status tells of it beside the revision, by names of the source's own."""
     made_of: tuple[Artifact, ...] = ()
     """The artifacts of other sources that are part of it."""
 

@@ -7,8 +7,10 @@ redirect leads around it. A proxy resolves names itself: there only what stands 
 from __future__ import annotations
 
 import base64
+import errno
 import ipaddress
 import socket
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -88,17 +90,20 @@ def of_the_link(host: str) -> bool:
 
 def why(error: BaseException | None) -> str:
     """The words of the `ForbiddenAddress` behind an error of a library; '' where there is none."""
+    return next((str(at) for at in causes(error) if isinstance(at, ForbiddenAddress)), "")
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and all that lead to it, each once."""
     seen: set[int] = set()
     todo = [error]
     while todo:
         at = todo.pop()
         if at is None or id(at) in seen:
             continue
-        if isinstance(at, ForbiddenAddress):
-            return str(at)
+        yield at
         seen.add(id(at))
         todo += [at.__cause__, at.__context__, *(arg for arg in at.args if isinstance(arg, BaseException))]
-    return ""
 
 
 def check_host(host: str, bounds: Egress) -> None:
@@ -119,12 +124,17 @@ def pinned(url: str, bounds: Egress) -> str:
     return parts._replace(netloc=f"{login}{at}{f'[{address}]' if ':' in address else address}{port}").geturl()
 
 
-def connect(host: str, port: int, *, timeout: float, egress: Egress, proxy: str = "") -> socket.socket:
-    """A connected socket, through the proxy (http:// or socks5://) where one is given. Raises OSError; blocks."""
+def connect(
+    host: str, port: int, *, timeout: float, egress: Egress, proxy: str = "", ca_file: str = ""
+) -> socket.socket:
+    """A connected socket, through the proxy (http://, https:// or socks5://) where one is given. Raises OSError; blocks.
+
+    `ca_file` are certificates that an https:// proxy is trusted by beside those of the system.
+    """
     egress.check(host)
     if proxy:
-        return _through(proxy, host, port, timeout)
-    failed: OSError = OSError(f"the name {host} has no address")
+        return _through(proxy, host, port, timeout, ca_file)
+    failed = OSError(errno.EADDRNOTAVAIL, f"the name {host} has no address")
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         egress.check(str(address[0]))
         connection = socket.socket(family, kind, protocol)
@@ -140,9 +150,9 @@ def connect(host: str, port: int, *, timeout: float, egress: Egress, proxy: str 
     raise failed
 
 
-def _through(proxy: str, host: str, port: int, timeout: float) -> socket.socket:
+def _through(proxy: str, host: str, port: int, timeout: float, ca_file: str) -> socket.socket:
     if not proxy.startswith("socks5"):
-        return _tunnelled(proxy, host, port, timeout)
+        return _tunnelled(proxy, host, port, timeout, ca_file)
     from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
     from python_socks.sync import Proxy
 
@@ -151,22 +161,35 @@ def _through(proxy: str, host: str, port: int, timeout: float) -> socket.socket:
     except ProxyTimeoutError as error:
         raise TimeoutError("the proxy did not answer in time") from error
     except (ProxyConnectionError, ProxyError) as error:
-        raise ConnectionError(f"the proxy did not connect: {error}") from error
+        raise ConnectionError(errno.ECONNABORTED, f"the proxy did not connect: {error}") from error
 
 
-def _tunnelled(proxy: str, host: str, port: int, timeout: float) -> socket.socket:
-    """By CONNECT, its answer read to its end and no further: what follows is the other side's, which may speak first."""
+def to_proxy(proxy: str, timeout: float, ca_file: str = "") -> socket.socket:
+    """A connection to the http:// or https:// proxy itself. Raises OSError; blocks."""
     parts = urlsplit(proxy)
-    if parts.scheme != "http":
+    if parts.scheme not in {"http", "https"}:
         raise ConnectionError(
-            f"a proxy of the form {parts.scheme}:// serves http only; name an http:// or socks5:// one"
+            errno.ECONNABORTED, f"a proxy of the form {parts.scheme}:// is not known; name an http:// or socks5:// one"
         )
-    login = ""
-    if parts.username:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-        login = f"Proxy-Authorization: Basic {base64.b64encode(pair).decode('ascii')}\r\n"
+    encrypted = parts.scheme == "https"
+    connection = socket.create_connection((parts.hostname or "", parts.port or (443 if encrypted else 80)), timeout)
+    if not encrypted:
+        return connection
+    try:
+        trust = ssl.create_default_context()
+        if ca_file:
+            trust.load_verify_locations(ca_file)
+        return trust.wrap_socket(connection, server_hostname=parts.hostname)
+    except OSError:
+        connection.close()
+        raise
+
+
+def _tunnelled(proxy: str, host: str, port: int, timeout: float, ca_file: str) -> socket.socket:
+    """By CONNECT, its answer read to its end and no further: what follows is the other side's, which may speak first."""
+    login = f"Proxy-Authorization: {found}\r\n" if (found := proxy_login(proxy)) else ""
     target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    connection = socket.create_connection((parts.hostname or "", parts.port or 80), timeout=timeout)
+    connection = to_proxy(proxy, timeout, ca_file)
     try:
         connection.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{login}\r\n".encode())
         answer = b""
@@ -175,12 +198,22 @@ def _tunnelled(proxy: str, host: str, port: int, timeout: float) -> socket.socke
         status = answer.split(b" ", 2)[1:2]
         if status != [b"200"]:
             raise ConnectionError(
-                f"the proxy did not connect: it answered {b''.join(status).decode('ascii', 'replace')[:3]}"
+                errno.ECONNABORTED,
+                f"the proxy did not connect: it answered {b''.join(status).decode('ascii', 'replace')[:3]}",
             )
     except OSError:
         connection.close()
         raise
     return connection
+
+
+def proxy_login(proxy: str) -> str:
+    """The value of `Proxy-Authorization` for a proxy by its URL; '' where that holds no login."""
+    parts = urlsplit(proxy)
+    if not parts.username:
+        return ""
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+    return f"Basic {base64.b64encode(pair).decode('ascii')}"
 
 
 def socks(proxy: str) -> str:

@@ -19,7 +19,7 @@ from gitopsd.model.errors import Transient
 from gitopsd.model.tree import Entry, File, Folder, Link, Node
 
 MAX_FILE = 64 * 1024 * 1024
-MAX_ENTRIES = 100_000
+MAX_ENTRIES = 250_000
 
 
 class LocalFolder:
@@ -54,7 +54,7 @@ class LocalFolder:
                 raise Transient(f"{path}: is no file any more")
             data = file.read(self._max_file + 1)
         if len(data) > self._max_file:
-            raise Transient(f"{path}: larger than {self._max_file:,} bytes")
+            raise Transient(f"{path}: larger than {self._max_file:,} bytes; leave it out")
         return data
 
     def _listed(self, path: str) -> Node:
@@ -63,7 +63,7 @@ class LocalFolder:
             with os.scandir(self._base / path) as found:
                 for entry in found:
                     if len(entries) >= MAX_ENTRIES:
-                        raise Transient(f"{path or '.'}: more than {MAX_ENTRIES:,} entries")
+                        raise Transient(f"{path or '.'}: more than {MAX_ENTRIES:,} entries; name a smaller folder")
                     if (value := self._entry(path, entry)) is not None:
                         entries[entry.name] = value
         except OSError as error:

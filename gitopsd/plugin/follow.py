@@ -6,18 +6,17 @@ credentials, and nobody redirects there for a good reason.
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from gitopsd.model.errors import Rejected
+from gitopsd.plugin import egress
 
 if TYPE_CHECKING:
     from yarl import URL
 
 MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_METADATA = {"metadata.google.internal", "metadata", "instance-data"}
 
 
 def target(url: str, location: str, *, reason: str, how: str = "redirects") -> str:
@@ -32,7 +31,7 @@ def target(url: str, location: str, *, reason: str, how: str = "redirects") -> s
         raise Rejected(f"{place(url)} {how} to what is no http URL", reason=reason)
     if old.scheme == "https" and new.scheme == "http":
         raise Rejected(f"{place(url)} {how} from https to http ({host}); that is not followed", reason=reason)
-    if host != old.hostname and link_local(host):
+    if host != old.hostname and egress.of_the_link(host):
         raise Rejected(f"{place(url)} {how} to {host}, an address of this machine's own link", reason=reason)
     return found
 
@@ -48,15 +47,3 @@ def place(url: str) -> str:
     """A URL for a message: without what may be secret in it."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
-
-
-def link_local(host: str) -> bool:
-    """True for link-local addresses and the names that clouds give them, IPv4 inside IPv6 included."""
-    if host.rstrip(".").lower() in _METADATA:
-        return True
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_link_local or str(address) == "fd00:ec2::254"

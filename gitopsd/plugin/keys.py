@@ -29,3 +29,5 @@ DECLARED = frozenset(
     {ADOPT, APPROVE, ATOMIC, CLUSTER, DELETE, DEPENDS_ON, DRIFT, REASON, SOPS_MAC, STAGE_KINDS, SUBSTITUTE, SUSPEND}
 )
 """All that a declared object may carry; another key of our group is most likely misspelt."""
+REQUESTS = "reconcile.fluxcd.io/"
+"""Flux's annotations by which a person asks a cluster's object for something now."""

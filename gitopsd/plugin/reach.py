@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from gitopsd.plugin import follow
+from gitopsd.plugin import egress
 
 SETTING = "the setting remoteResources"
 _ODD = re.compile(r"[\x00-\x20\x7f\\]")
@@ -29,7 +29,7 @@ class Reach:
             return f"is http, which {SETTING}.http does not allow; use https"
         if not any(fnmatchcase(host, pattern.lower()) for pattern in self.hosts):
             return f"the host {host!r} is not among those of {SETTING}.hosts; add it there to allow it"
-        if follow.link_local(host):
+        if egress.of_the_link(host):
             return f"{host} is an address of this machine's own link, which is never asked for a text in a repository"
         return ""
 

@@ -15,11 +15,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import msgspec
+
 from gitopsd.model.digest import Digest, of_value
 from gitopsd.model.errors import Rejected
 from gitopsd.model.manifest import Read
 from gitopsd.model.remote import Remote
-from gitopsd.model.tree import Changes, Entry, File, Folder, Link, Node
+from gitopsd.model.tree import Changes, Entry, Fact, File, Folder, Link, Node
 
 MAX_LINKS = 40
 MAX_DEPTH = 100
@@ -54,8 +56,7 @@ class Objects(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
+class Content(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Bytes to keep. `key` is the source's native id of them (a Git oid, an etag), '' without one."""
 
     data: bytes
@@ -75,6 +76,8 @@ class Stored:
     verified: str = ""
     """What was verified with which key, in the words of the kind's status; '' where nothing was asked for."""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    """What the kind's status tells of it beside the revision, by names of the source's own."""
 
 
 class Intake(Objects, Protocol):

@@ -32,6 +32,7 @@ class Run:
     attempted: Revision | None = None
     applied: Revision | None = None
     artifact: Artifact | None = None
+    upstream: Revision | None = None
     content: str = ""
     """What a source that has no content of its own stands at."""
     fetched: bool = False
@@ -146,6 +147,7 @@ def _outcome(
         attempted=run.attempted,
         applied=run.applied if phase is Phase.READY else None,
         artifact=run.artifact,
+        upstream=run.upstream,
         inventory=run.inventory,
         plan=run.plan,
         results=tuple(run.results.values()),

@@ -6,6 +6,7 @@ sees a tree that is not whole. After a restart what is stored serves at once, an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime
@@ -70,6 +71,7 @@ def _resumed(ref: ObjectRef, world: World) -> Outcome | None:
         return None
     world.board.artifacts[ref] = artifact
     run.attempted = run.applied = artifact.revision
+    run.upstream = _upstream(intent, parts)
     return replace(conclude.ready(run, world.ctx.now()), retry_after=left.total_seconds())
 
 
@@ -107,6 +109,7 @@ async def _steps(intent: SourceIntent, run: Run, world: World) -> None:
     run.step = Step.REQUIRE
     require.dependencies(intent, "", world.board.intents, world.board.declared, world.board.outcomes)
     intent = require.upstream(intent, world.board.intents, world.board.artifacts, world.board.outcomes)
+    run.upstream = _upstream(intent, world.board.artifacts)
     if intent.bare:
         _as_it_stands(intent, run, world)
         return
@@ -169,10 +172,16 @@ async def _fetched(
         verified=stored.verified,
         made_of=_made_of(intent, ctx),
         metadata=stored.metadata,
+        facts=stored.facts,
     )
     world.store.refer(artifact, keep=world.limits.keep)
     run.fetched = True
     return artifact
+
+
+def _upstream(intent: SourceIntent, artifacts: Mapping[ObjectRef, Artifact]) -> Revision | None:
+    found = artifacts.get(intent.reads[0]) if intent.reads else None
+    return found.revision if found else None
 
 
 def _made_of(intent: SourceIntent, ctx: Context) -> tuple[Artifact, ...]:

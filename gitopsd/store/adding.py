@@ -12,19 +12,21 @@ import hashlib
 import os
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
 from tempfile import mkstemp
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
+
+import msgspec
 
 from gitopsd.model.tree import File
 from gitopsd.plugin.tree import Content
-from gitopsd.store import blobs, columns, retention
+from gitopsd.store import blobs, retention, rows
 from gitopsd.store.address import unpack
-from gitopsd.store.blobs import FILES, Form
+from gitopsd.store.blobs import Form
 from gitopsd.store.database import Database
 from gitopsd.store.failures import translated
 from gitopsd.store.retention import Clock
@@ -36,39 +38,33 @@ WORTH = 4096
 BATCH_COUNT = 1000
 BATCH_BYTES = 4 << 20
 """What one transaction writes: small enough that another writer waits for some milliseconds."""
-SORTED_COUNT = 10_000
-SORTED_BYTES = 16 << 20
+SORTED_COUNT = 25_000
+SORTED_BYTES = 24 << 20
 """What is put in the order of its digests before it is written: a transaction then changes few pages of the indexes, which
 would else be most of what it writes."""
 CHECKPOINT = 8 * 1024 * 1024
 
 
-_LAST = (
-    "SELECT max(coalesce((SELECT max(id) FROM blob), 0), coalesce((SELECT max(id) FROM bytes), 0),"
-    " coalesce((SELECT max(blob) FROM native), 0))"
-)
+_LAST = "SELECT max(coalesce((SELECT max(id) FROM blob), 0), coalesce((SELECT max(id) FROM bytes), 0))"
 """The number after which new ones begin: none is given again while anything refers to it, damage included."""
 
 _BLOBS = (
-    f"INSERT INTO blob (id, digest, size, form, kept, touched) {columns.ROWS}"
-    f" SELECT :first + n, {columns.digest('digests')}, {columns.number('sizes')}, {columns.number('forms')},"
-    f" {columns.number('kept')}, :now FROM rows"
+    "INSERT INTO blob (id, digest, size, form, kept, touched) VALUES {rows}"
+    " ON CONFLICT (digest) DO UPDATE SET touched = excluded.touched"
 )
 _BYTES = (
-    f"INSERT INTO bytes (id, data) {columns.ROWS} SELECT :first + n, {columns.data('data')} FROM rows"
-    f" WHERE {columns.number('forms')} NOT IN ({', '.join(str(int(form)) for form in sorted(FILES))})"
+    "WITH new (n, d) AS (VALUES {rows}) INSERT INTO bytes (id, data) SELECT n, d FROM new CROSS JOIN blob ON id = n"
 )
-_ANEW = "ON CONFLICT (key) DO UPDATE SET blob = excluded.blob WHERE blob <> excluded.blob"
+"""Of content that was there after all no number is in the table."""
 _NATIVE = (
-    f"INSERT INTO native (key, blob) {columns.ROWS}"
-    f" SELECT CAST({columns.data('keys')} AS TEXT), {columns.number('ids')} FROM rows WHERE true {_ANEW}"
+    "INSERT INTO native (key, digest) VALUES {rows}"
+    " ON CONFLICT (key) DO UPDATE SET digest = excluded.digest WHERE digest <> excluded.digest"
 )
-_NATIVE_OF_DIGEST = f"INSERT INTO native (key, blob) SELECT ?, id FROM blob WHERE digest = ? {_ANEW}"
 
 T = TypeVar("T")
 
 
-class _Packed(NamedTuple):
+class _Packed(msgspec.Struct, frozen=True, gc=False):
     """A blob ready to be written; `temporary` is where a big one stands already, synced."""
 
     digest: bytes
@@ -119,54 +115,37 @@ class _Writer:
 
     def write(self, digests: Sequence[bytes], group: Sequence[Content]) -> None:
         """Make the rows of what is new, in the order of the digests, then those of the native ids, in theirs."""
-        contents = dict(sorted(zip(digests, (content.data for content in group), strict=True), key=itemgetter(0)))
+        contents = dict(sorted(zip(digests, [content.data for content in group], strict=True), key=itemgetter(0)))
         with self.database.read() as connection:
-            epoch = retention.epoch(connection)
             found = retention.present(connection, "blob", contents)
         # What is there but not fresh may be removed before the transaction: it is written like new content.
         safe = found.keys() - set(retention.stale(found, self.now()))
-        numbers = self._add({digest: data for digest, data in contents.items() if digest not in safe})
-        named = sorted((content.key, digest) for digest, content in zip(digests, group, strict=True) if content.key)
-        self._name(named, numbers, epoch)
+        new = [item for item in contents.items() if item[0] not in safe]
+        for batch in _cut(new, lambda item: len(item[1]), BATCH_COUNT, BATCH_BYTES):
+            self._add(batch)
+        named = {content.key: digest for content, digest in zip(group, digests, strict=True) if content.key}
+        self._name(sorted(named.items()))
         self.unmoved += sum(map(len, contents.values()))
         if self.unmoved >= CHECKPOINT:
             self.database.checkpoint()
             self.unmoved = 0
 
-    def _add(self, contents: Mapping[bytes, bytes]) -> Mapping[bytes, int]:
-        """The numbers of what was new."""
-        numbers: dict[bytes, int] = {}
-        for batch in _cut(contents, lambda digest: len(contents[digest]), BATCH_COUNT, BATCH_BYTES):
-            packed: list[_Packed] = []
-            try:
-                packed.extend(_pack(self.database, digest, contents[digest]) for digest in batch)
-                with self.database.write() as connection:
-                    numbers.update(_insert(self.database, connection, packed, self.now()))
-            finally:
-                for blob in packed:
-                    if blob.temporary:
-                        blob.temporary.unlink(missing_ok=True)
-        return numbers
-
-    def _name(self, named: list[tuple[str, bytes]], numbers: Mapping[bytes, int], epoch: int) -> None:
-        """Note native ids, sorted, of blobs that are there; of those that were just made the `numbers` are known.
-
-        What was dropped since the `epoch`, in which case its number may be another's by now, is not named, and read again
-        by its source.
-        """
-        for start in range(0, len(named), BATCH_COUNT):
-            batch = named[start : start + BATCH_COUNT]
+    def _add(self, batch: Sequence[tuple[bytes, bytes]]) -> None:
+        packed: list[_Packed] = []
+        try:
+            packed.extend(_pack(self.database, digest, data) for digest, data in batch)
             with self.database.write() as connection:
-                if retention.epoch(connection) != epoch:
-                    numbers = {}
-                # A statement writes a key once: the last of the same is meant.
-                new = {key: numbers[digest] for key, digest in batch if digest in numbers}
-                old = [(key, digest) for key, digest in batch if digest not in numbers]
-                if new:
-                    keys = columns.datas("keys", [key.encode() for key in new])
-                    ids = columns.numbers("ids", [*new.values()])
-                    connection.execute(_NATIVE, {"count": len(new), **keys, **ids})
-                connection.executemany(_NATIVE_OF_DIGEST, old)
+                _insert(self.database, connection, packed, self.now())
+        finally:
+            for blob in packed:
+                if blob.temporary:
+                    blob.temporary.unlink(missing_ok=True)
+
+    def _name(self, named: Sequence[tuple[str, bytes]]) -> None:
+        """Note what native ids mean, in the order of the ids."""
+        for start in range(0, len(named), BATCH_COUNT):
+            with self.database.write() as connection:
+                rows.write(connection, _NATIVE, named[start : start + BATCH_COUNT])
 
 
 def _pack(database: Database, digest: bytes, data: bytes) -> _Packed:
@@ -198,28 +177,17 @@ def _write(path: Path, data: bytes) -> Path:
     return Path(temporary)
 
 
-def _insert(database: Database, connection: sqlite3.Connection, packed: list[_Packed], now: int) -> Mapping[bytes, int]:
-    """Make the rows of new blobs, and return their numbers. One that is there after all is used as it is."""
-    there = retention.present(connection, "blob", [blob.digest for blob in packed])
-    retention.touch(connection, "blob", there, now)
-    new = [blob for blob in packed if blob.digest not in there]
-    if not new:
-        return {}
+def _insert(database: Database, connection: sqlite3.Connection, packed: Sequence[_Packed], now: int) -> None:
+    """Make the rows of new blobs. One that is there after all is used as it is."""
     (last,) = connection.execute(_LAST).fetchone()
-    rows = {
-        "count": len(new),
-        "first": last + 1,
-        **columns.digests("digests", [blob.digest for blob in new]),
-        **columns.numbers("sizes", [blob.size for blob in new]),
-        **columns.numbers("forms", [blob.form for blob in new]),
-        **columns.numbers("kept", [len(blob.data) for blob in new]),
-        **columns.datas("data", [b"" if blob.temporary else blob.data for blob in new]),
-        "now": now,
-    }
-    connection.execute(_BLOBS, rows)
-    connection.execute(_BYTES, rows)
-    for blob in new:
-        if blob.temporary:
+    numbered = list(enumerate(packed, last + 1))
+    rows.write(
+        connection,
+        _BLOBS,
+        [(n, blob.digest, blob.size, int(blob.form), len(blob.data), now) for n, blob in numbered],
+    )
+    rows.write(connection, _BYTES, [(n, blob.data) for n, blob in numbered if not blob.temporary])
+    for number, blob in numbered:
+        if blob.temporary and connection.execute("SELECT 1 FROM blob WHERE id = ?", (number,)).fetchone():
             with translated(blob.temporary):
                 blob.temporary.rename(blobs.place(database, blob.digest))
-    return {blob.digest: number for number, blob in enumerate(new, last + 1)}

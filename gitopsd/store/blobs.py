@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gitopsd.model.digest import Digest
 from gitopsd.model.tree import File
-from gitopsd.store import columns, damage, retention
+from gitopsd.store import damage, retention, rows
 from gitopsd.store.address import damaged, missing, pack, unpack
 from gitopsd.store.database import Database
 from gitopsd.store.failures import translated
@@ -34,9 +34,8 @@ FILES = frozenset({Form.PLAIN_FILE, Form.ZLIB_FILE})
 """Those that are no rows."""
 _ZLIB = frozenset({Form.ZLIB, Form.ZLIB_FILE})
 _AMISS = (
-    f"{columns.ROWS} SELECT {columns.digest('digests')}, blob.id IS NOT NULL"
-    f" FROM rows LEFT JOIN blob ON blob.digest = {columns.digest('digests')} AND blob.size = {columns.number('sizes')}"
-    " WHERE blob.id IS NULL OR blob.touched < :fresh"
+    "WITH wanted (d, s) AS (VALUES {rows}) SELECT d, id IS NOT NULL"
+    " FROM wanted LEFT JOIN blob ON digest = d AND size = s WHERE id IS NULL OR touched < ?"
 )
 """Of many blobs with their sizes those that are not there, or whose last use is not fresh."""
 
@@ -70,17 +69,11 @@ def known(database: Database, keys: Sequence[str], now: Clock) -> Mapping[str, F
 def require(database: Database, files: Mapping[bytes, int], now: Clock) -> None:
     """Mark blobs as used now. Raises `Transient` naming one that is not there with this size (bytes)."""
     old: list[bytes] = []
-    fresh = now() - retention.FRESH
     with database.read() as connection:
-        for chunk in retention.chunks(list(files.items()), retention.CHUNK_OF_COLUMNS):
-            wanted = {
-                **columns.digests("digests", [digest for digest, _ in chunk]),
-                **columns.numbers("sizes", [size for _, size in chunk]),
-            }
-            for digest, there in connection.execute(_AMISS, {"count": len(chunk), "fresh": fresh, **wanted}):
-                if not there:
-                    raise missing(unpack(digest))
-                old.append(digest)
+        for digest, there in rows.find(connection, _AMISS, sorted(files.items()), now() - retention.FRESH):
+            if not there:
+                raise missing(unpack(digest))
+            old.append(digest)
     _touch(database, old, now)
 
 
@@ -130,7 +123,7 @@ def _inflated(data: bytes, size: int) -> bytes | None:
 
 def _by_key(connection: sqlite3.Connection, keys: list[str]) -> Iterator[tuple[str, bytes, int, int]]:
     marks = ",".join("?" * len(keys))
-    query = f"SELECT key, digest, size, touched FROM native JOIN blob ON blob.id = native.blob WHERE key IN ({marks})"
+    query = f"SELECT key, digest, size, touched FROM native JOIN blob USING (digest) WHERE key IN ({marks})"
     yield from connection.execute(query, keys)
 
 

@@ -42,9 +42,7 @@ def _remove(connection: sqlite3.Connection, digests: list[bytes]) -> int:
 
 
 def remove_blobs(connection: sqlite3.Connection, digests: list[bytes]) -> None:
-    """Remove rows of blobs with their bytes and native ids; the file of a big one is left to gc."""
+    """Remove rows of blobs with their bytes; their native ids, and the file of a big one, are left to gc."""
     keys = [(digest,) for digest in digests]
-    for table, column in (("bytes", "id"), ("native", "blob")):
-        query = f"DELETE FROM {table} WHERE {column} = (SELECT id FROM blob WHERE digest = ?)"
-        connection.executemany(query, keys)
+    connection.executemany("DELETE FROM bytes WHERE id = (SELECT id FROM blob WHERE digest = ?)", keys)
     connection.executemany("DELETE FROM blob WHERE digest = ?", keys)

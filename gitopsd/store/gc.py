@@ -1,8 +1,8 @@
 """Removing content that nothing refers to and nobody used lately. For a worker process: it reads every node in use.
 
 First everything in use is gathered without any lock: what artifacts refer to, and what was used within the grace period,
-with all below. Then the rest is removed in short transactions, parents before children. When old content came into use
-again meanwhile (the epoch differs), the list is made again. Killed at any moment, it leaves a whole store.
+with all below. Then the rest is removed in short transactions, parents before children, native ids last. When old content
+came into use again meanwhile (the epoch differs), the list is made again. Killed at any moment, it leaves a whole store.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ LEAST_GRACE = timedelta(seconds=2 * retention.FRESH)
 _CHUNK = 200
 _PAGES = 500
 _ROUNDS = 5
+_GONE = "NOT EXISTS (SELECT 1 FROM blob WHERE blob.digest = native.digest)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,7 @@ def collect(database: Database, grace: timedelta, now: datetime) -> Report:
             break
         except _Revived:
             continue
+    _unname(database)
     _clear(database, cutoff)
     _shrink(database)
     return report
@@ -131,6 +133,21 @@ def _remove(connection: sqlite3.Connection, table: str, digests: list[bytes], cu
     else:
         damage.remove_blobs(connection, old)
     return Report(removed=len(old), freed=freed)
+
+
+def _unname(database: Database) -> None:
+    """Remove native ids of bytes that are gone. Both looks are needed: the bytes may come again in between."""
+    last = ""
+    while True:
+        with database.read() as connection:
+            keys = connection.execute(
+                f"SELECT key FROM native WHERE key > ? AND {_GONE} ORDER BY key LIMIT ?", (last, _CHUNK)
+            ).fetchall()
+        if not keys:
+            return
+        ((last,),) = keys[-1:]
+        with database.write() as connection:
+            connection.executemany(f"DELETE FROM native WHERE key = ? AND {_GONE}", keys)
 
 
 def _clear(database: Database, cutoff: int) -> None:

@@ -106,12 +106,12 @@ class Nodes:
 def text(entry: Entry) -> str:
     """The value of an entry in its node."""
     match entry:
-        case File(digest=digest, size=size, executable=executable):
-            return f"{'x' if executable else 'f'}{digest.removeprefix(_PREFIX)} {size}"
-        case Folder(digest=digest):
-            return f"d{digest.removeprefix(_PREFIX)}"
-        case Link(target=target):
-            return f"l{target}"
+        case File():
+            return f"{'x' if entry.executable else 'f'}{entry.digest.removeprefix(_PREFIX)} {entry.size}"
+        case Folder():
+            return f"d{entry.digest.removeprefix(_PREFIX)}"
+        case Link():
+            return f"l{entry.target}"
 
 
 def decode(value: str) -> Entry:

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from typing import TypeVar
 
-from gitopsd.store import columns
+from gitopsd.store import rows
 
 Clock = Callable[[], int]
 """Seconds since 1970. Asked inside the transaction that writes them down, however long the work before it took."""
@@ -22,19 +22,14 @@ FRESH = 300
 """Seconds for which a use counts without being written down again."""
 
 _CHUNK = 500
-CHUNK_OF_COLUMNS = 5000
-"""How many rows of columns suit one statement."""
 T = TypeVar("T")
 
 
 def present(connection: sqlite3.Connection, table: str, digests: Collection[bytes]) -> dict[bytes, tuple[int, int]]:
     """Which of the digests are in the table: digest -> (size, touched)."""
-    found: dict[bytes, tuple[int, int]] = {}
-    query = f"{columns.ROWS} SELECT digest, size, touched FROM rows CROSS JOIN {table} ON digest = {columns.digest('digests')}"
-    for chunk in chunks(list(digests), CHUNK_OF_COLUMNS):
-        rows = connection.execute(query, {"count": len(chunk), **columns.digests("digests", chunk)})
-        found.update((digest, (size, touched)) for digest, size, touched in rows)
-    return found
+    query = f"WITH wanted (d) AS (VALUES {{rows}}) SELECT digest, size, touched FROM wanted CROSS JOIN {table} ON digest = d"
+    found = rows.find(connection, query, [(digest,) for digest in digests])
+    return {digest: (size, touched) for digest, size, touched in found}
 
 
 def stale(found: dict[bytes, tuple[int, int]], now: int) -> list[bytes]:

@@ -1,7 +1,8 @@
 """The tables of both databases. The number of a schema stands in the file itself (`PRAGMA user_version`).
 
 Content and its bookkeeping are separate tables, so that marking a blob as used, and looking for unused ones, never moves
-bytes. `touched` is the time of the last use in seconds since 1970.
+bytes. `touched` is the time of the last use in seconds since 1970. A native id names its bytes by their digest: where there is no
+such blob it says nothing, so that blobs go without a look at who names them.
 """
 
 from __future__ import annotations
@@ -19,15 +20,14 @@ class Schema:
 
 
 CACHE = Schema(
-    version=4,
+    version=5,
     durable=False,
     script="""
         CREATE TABLE blob (
             id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, form INTEGER NOT NULL,
             kept INTEGER NOT NULL, touched INTEGER NOT NULL);
         CREATE TABLE bytes (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
-        CREATE TABLE native (key TEXT NOT NULL UNIQUE, blob INTEGER NOT NULL);
-        CREATE INDEX native_by_blob ON native (blob);
+        CREATE TABLE native (key TEXT PRIMARY KEY, digest BLOB NOT NULL) WITHOUT ROWID;
         CREATE TABLE node (
             id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, data BLOB NOT NULL, size INTEGER NOT NULL,
             files INTEGER NOT NULL, touched INTEGER NOT NULL);

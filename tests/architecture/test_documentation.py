@@ -91,6 +91,7 @@ def test_every_field_of_a_served_kind_has_its_row(configuration, title, struct):
 
 
 SOURCES = [
+    ("GitRepository", RepositorySpec),
     ("OCIRepository", OciRepositorySpec),
     ("Bucket", BucketSpec),
     ("HelmRepository", HelmRepositorySpec),
@@ -102,6 +103,26 @@ SOURCES = [
 def test_every_field_of_a_source_has_its_row(root, title, struct):
     documented = set(rows(section((root / "docs" / "sources.md").read_text("utf-8"), title)))
     assert {field.encode_name for field in msgspec.structs.fields(struct)} - documented == set()
+
+
+def test_every_table_of_a_sources_fields_says_where_it_differs_from_flux(root):
+    text = (root / "docs" / "sources.md").read_text("utf-8")
+    kinds = [*(title for title, _ in SOURCES), "ExternalArtifact"]
+    heads = [line for kind in kinds for line in section(text, kind).splitlines() if line.startswith("| field")]
+    assert heads == ["| field | supported | differences, and why |"] * len(kinds)
+
+
+def test_every_reason_and_status_field_of_a_source_is_explained(root):
+    """Reasons as the code writes them out; fields of status as the kinds write them."""
+    status = section((root / "docs" / "sources.md").read_text("utf-8"), "Status")
+    folders = [f"plugins/gitopsd_plugins/{name}" for name in ("bucket", "external", "git", "helm", "oci")]
+    files = [path for folder in (*folders, "gitopsd/plugin/sources") for path in (root / folder).rglob("*.py")]
+    code = "\n".join(path.read_text("utf-8") for path in files)
+    reasons = set(re.findall(r'reason="([A-Z][A-Za-z]+)"', code)) - {"URLInvalid", "InvalidSTSConfiguration"}
+    fields = set(re.findall(r'"((?:observed|included|lastH)[A-Za-z]+|sourceVerificationMode)"', code))
+    assert len(reasons) > 5
+    assert len(fields) > 10
+    assert {name for name in reasons | fields if f"`{name}`" not in status and f"{name}`" not in status} == set()
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/configuration.md"])

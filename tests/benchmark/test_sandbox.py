@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import ssl
 import subprocess
 import sys
 import time
+import urllib.request
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import aiohttp
@@ -20,14 +25,16 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.asyncio, pytest.mark.timeout(30
 Json = dict[str, Any]
 OBJECTS = 10_000
 APPLIES = 4_000
+STARTS = 9
 SERVER = """
 import asyncio, json, sys
-from gitopsd_plugins.sandbox import instance
-from gitopsd_plugins.sandbox.cluster import Settings
-from gitopsd_plugins.sandbox.server import serve
+from gitopsd_plugins.sandbox import process
+
+with process.starting():  # as `gitopsd sandbox up` does
+    from gitopsd_plugins.sandbox.cluster import Settings
+    from gitopsd_plugins.sandbox.server import serve
 
 async def main():
-    instance.collect_seldom()  # as `gitopsd sandbox up` does
     async with serve(settings=Settings(settling=3600)) as running:
         print(json.dumps({"url": running.url, "token": running.token}), flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
@@ -37,16 +44,37 @@ asyncio.run(main())
 
 
 @contextmanager
-def server() -> Iterator[tuple[Json, int, float]]:
-    """A sandbox in a process of its own: how to reach it, its process id, and seconds until it answered."""
-    start = time.perf_counter()
+def server() -> Iterator[tuple[Json, int]]:
+    """A sandbox in a process of its own: how to reach it, and its process id."""
     process = subprocess.Popen([sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        where = json.loads(process.stdout.readline())
-        yield where, process.pid, time.perf_counter() - start
+        yield json.loads(process.stdout.readline()), process.pid
     finally:
+        process.communicate(timeout=30)
+
+
+def start(folder: Path) -> tuple[float, float]:
+    """Milliseconds of `gitopsd sandbox up` until it answers: by the clock, and of processor time. Its bytecode is kept in the folder."""
+    config = folder / "config"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gitopsd", "sandbox", "up", "--kubeconfig", str(config)],
+        stdout=subprocess.PIPE,
+        env=environment | {"PYTHONUNBUFFERED": "1", "PYTHONPYCACHEPREFIX": str(folder / "bytecode")},
+    )
+    assert process.stdout is not None
+    try:
+        process.stdout.readline()
+        cluster = json.loads(config.read_text())["clusters"][0]["cluster"]
+        context = ssl.create_default_context(cadata=b64decode(cluster["certificate-authority-data"]).decode())
+        with urllib.request.urlopen(f"{cluster['server']}/readyz", context=context) as answer:
+            assert answer.status == 200
+        return (time.perf_counter() - began) * 1000, processor_seconds(process.pid) * 1000
+    finally:
+        process.terminate()
         process.communicate(timeout=30)
 
 
@@ -98,19 +126,19 @@ def megabytes(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-async def test_start() -> None:
-    found = []
-    for _ in range(5):
-        with server() as (where, _, seconds):
-            headers = {"Authorization": f"Bearer {where['token']}"}
-            async with aiohttp.request("GET", f"{where['url']}/api/v1/namespaces", headers=headers) as response:
-                assert response.status == 200
-            found.append(seconds)
-    print(f"\nsandbox, from the process's start to the first answer: {min(found) * 1000:.0f} ms (budget 300)")
+async def test_start(tmp_path: Path) -> None:
+    start(tmp_path)  # compiles, as an installer does
+    found = [start(tmp_path) for _ in range(STARTS)]
+    clock, used = (sorted(column) for column in zip(*found, strict=True))
+    print(
+        f"\nsandbox, from the process's start to the first answer over TLS: {median(clock):.0f} ms, at best {clock[0]:.0f}",
+        end="",
+    )
+    print(f" (budget 300); processor {median(used):.0f} ms, at best {used[0]:.0f}")
 
 
 async def test_memory() -> None:
-    with server() as (where, pid, _):
+    with server() as (where, pid):
         empty = megabytes(pid)
         await apply_all(where, [config_map(f"m-{index}") for index in range(OBJECTS)])
         print(f"\nsandbox, {OBJECTS:,} ConfigMaps: {megabytes(pid):.0f} MiB (empty {empty:.0f}; budget 150)")
@@ -119,7 +147,7 @@ async def test_memory() -> None:
 @pytest.mark.parametrize("make", [config_map, deployment], ids=["ConfigMaps", "Deployments"])
 async def test_applies(make: Any, request: pytest.FixtureRequest) -> None:
     bodies = [make(f"m-{index}") for index in range(APPLIES)]
-    with server() as (where, pid, _):
+    with server() as (where, pid):
         for what in ("new", "unchanged"):
             before = processor_seconds(pid)
             await apply_all(where, bodies)

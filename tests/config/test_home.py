@@ -155,6 +155,14 @@ def test_an_annotation_of_ours_that_there_is_not_is_a_warning_of_its_object(decl
     assert intent.warnings == ("unknown annotation 'gitopsd.io/adpot' has no effect; did you mean 'gitopsd.io/adopt'?",)
 
 
+def test_a_request_that_stands_in_a_file_is_a_warning_of_its_object(declare, git):
+    declared = declare(git(meta=", annotations: {reconcile.fluxcd.io/requestedAt: now}"))
+    [intent] = declared.intents.values()
+    assert isinstance(intent, SourceIntent)
+    [warning] = intent.warnings
+    assert "'reconcile.fluxcd.io/requestedAt' has no effect in a file; `gitopsd reconcile`" in warning
+
+
 def test_what_an_app_may_bring_is_a_warning(declare, git, app):
     declared = declare(git() + app() + app("child", source="later"))
     [warning] = declared.warnings

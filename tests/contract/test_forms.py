@@ -303,3 +303,35 @@ SAID: dict[str, str] = json.loads((DATA / "sandbox/selectors.json").read_text())
 async def test_selectors_of_labels(wire: Wire, built_in: str) -> None:
     heard = {text: (await wire.ask("GET", f"{built_in}?labelSelector={quote(text)}")).body for text in SAID}
     assert {text: body["message"] if body["kind"] == "Status" else "" for text, body in heard.items()} == SAID
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "pretty"),
+    [
+        ("pretty=true", {}, True),
+        ("pretty=1", {}, True),
+        ("pretty=false", {"User_Agent": "curl/8.9"}, False),
+        ("pretty=x", {}, False),
+        ("", {"User_Agent": "curl/8.9"}, True),
+        ("", {"User_Agent": "Mozilla/5.0 (X11)"}, True),
+        ("", {"User_Agent": "kubectl/v1.36.2"}, False),
+        ("", {"Accept": "application/json;pretty=1"}, True),
+    ],
+)
+async def test_json_for_people_is_indented(
+    wire: Wire, either: str, query: str, headers: dict[str, str], pretty: bool
+) -> None:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    for path in ("", "/a", "/nothing"):
+        async with wire.session.get(f"{either}{path}?{query}", headers=named) as response:
+            text = (await response.text()).rstrip()
+        assert ("\n" in text) is pretty
+        assert not pretty or text == json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+
+
+async def test_head_is_for_custom_resources_only(wire: Wire, built_in: str) -> None:
+    custom = await _custom(wire)
+    found = [
+        (await wire.ask("HEAD", f"{path}{name}")).status for path in (built_in, custom) for name in ("", "/a", "/b")
+    ]
+    assert found == [405, 405, 405, 200, 200, 404]

@@ -91,3 +91,67 @@ async def test_labels_of_pods_to_come(wire: Wire, kind: str) -> None:
         ("spec.template.labels", 'Invalid value: "-": a valid label m'),
         ("spec.template.labels", 'Invalid value: "-": name part must '),
     ]
+
+
+CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+VOLUMES = "spec.template.spec.volumes[0]"
+
+
+def with_claims(*names: str, mounts: str = "", volumes: tuple[Json, ...] = ()) -> Json:
+    claims = [{"metadata": {"name": name} if name else {}, "spec": CLAIM} for name in names]
+    body = workload("StatefulSet", selector={"matchLabels": {"app": "a"}}, serviceName="s", volumeClaimTemplates=claims)
+    pod = body["spec"]["template"]["spec"]
+    pod["volumes"] = list(volumes)
+    pod["containers"][0]["volumeMounts"] = [{"name": mounts, "mountPath": "/data"}] if mounts else []
+    return body
+
+
+async def test_claims_are_volumes_to_mount_and_hide_those_of_their_name(wire: Wire) -> None:
+    hidden = ({"name": "data", "emptyDir": {}}, {"name": "data", "emptyDir": {}})
+    path = f"/apis/apps/v1/namespaces/{await wire.namespace()}/statefulsets"
+    await wire.make(path, with_claims("data", "logs", mounts="data", volumes=hidden))
+
+
+async def test_claims_without_a_name_or_with_a_wrong_one(wire: Wire) -> None:
+    required = {(f"{VOLUMES}.{field}", "Required value") for field in ("name", "persistentVolumeClaim.claimName")}
+    assert await causes(wire, with_claims("", "data", mounts="data")) == required
+    assert {field for field, _ in await causes(wire, with_claims("Data", mounts="Data"))} == {
+        f"{VOLUMES}.name",
+        "spec.template.spec.containers[0].volumeMounts[0].name",
+    }
+
+
+@pytest.mark.parametrize("kind", ["DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"])
+async def test_times_are_not_negative(wire: Wire, kind: str) -> None:
+    body = workload(kind, selector={"matchLabels": {"app": "a"}}, minReadySeconds=-1)  # type: ignore[arg-type]  # a number
+    assert await causes(wire, body) == {
+        ("spec.minReadySeconds", "Invalid value: -1: must be greater than or equal to 0")
+    }
+
+
+@pytest.mark.parametrize(
+    ("spec", "whys"),
+    [
+        ({"progressDeadlineSeconds": 0}, {"0: must be greater than minReadySeconds"}),
+        ({"minReadySeconds": 600}, {"600: must be greater than minReadySeconds"}),
+        (
+            {"progressDeadlineSeconds": -1},
+            {"-1: must be greater than or equal to 0", "-1: must be greater than minReadySeconds"},
+        ),
+    ],
+)
+async def test_a_deadline_comes_after_readiness(wire: Wire, spec: Json, whys: set[str]) -> None:
+    body = workload("Deployment", selector={"matchLabels": {"app": "a"}}, **spec)
+    assert await causes(wire, body) == {("spec.progressDeadlineSeconds", f"Invalid value: {why}") for why in whys}
+
+
+async def test_names_that_become_hosts_are_one_label(wire: Wire) -> None:
+    claims = with_claims()
+    for body in (claims, {"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 80}]}}):
+        for name, why in (("a.b", "must not contain dots"), ("a" * 64, "must be no more than 63 characters")):
+            named = {**body, "metadata": {"name": name}}
+            prefix = "apis" if "/" in named["apiVersion"] else "api"
+            path = f"/{prefix}/{named['apiVersion']}/namespaces/default/{named['kind'].lower()}s"
+            heard = await wire.ask("POST", path, named)
+            assert (heard.status, heard.causes) == (422, ["metadata.name"])
+            assert heard.body["message"].endswith(f": {why}")

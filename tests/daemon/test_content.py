@@ -10,6 +10,7 @@ from fakes.world import SOURCE, World, app_ref, config_map, kustomization, maps
 from gitopsd.model.identity import ObjectRef
 from gitopsd.model.outcome import Outcome, Phase
 from gitopsd.runtime.engine import Engine
+from gitopsd_plugins.helm.chart_kind import HelmChart
 
 pytestmark = pytest.mark.asyncio
 
@@ -46,14 +47,15 @@ async def test_damaged_content_is_fetched_again_and_the_app_goes_on(world: World
 
 
 CHART = ObjectRef(kind="HelmChart", namespace="flux-system", name="web")
+CHART_YAML = (
+    "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmChart\nmetadata: {name: web, namespace: flux-system}\n"
+    "spec: {interval: 1h, chart: web, sourceRef: {kind: GitRepository, name: repo}}\n"
+)
 
 
 async def test_damaged_content_that_a_chart_is_made_of_is_fetched_again(world: World) -> None:
     world.repository.commit({"web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n"})
-    world.declare(
-        "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmChart\nmetadata: {name: web, namespace: flux-system}\n"
-        "spec: {interval: 1h, chart: web, sourceRef: {kind: GitRepository, name: repo}}\n"
-    )
+    world.declare(CHART_YAML)
     async with world.engine() as engine:
         await engine.once()
         change(world, "UPDATE bytes SET data = 'x'")
@@ -62,6 +64,19 @@ async def test_damaged_content_that_a_chart_is_made_of_is_fetched_again(world: W
         again = await world.heard.until(lambda o: o.ref == CHART and o.phase is Phase.READY, since)
     assert (first.phase, first.reason) == (Phase.WAITING, "ContentDamaged")
     assert str(again.applied) == "1.0.0"
+
+
+async def test_chart_tells_what_it_was_made_of(world: World) -> None:
+    head = world.repository.commit({"web/Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.0.0\n"})
+    world.declare(CHART_YAML)
+    first = (await world.once())[CHART]
+    newer = world.repository.commit({"README.md": "no part of the chart"})
+    second = (await world.once())[CHART]
+    status = HelmChart().status(world.load().declared.objects[CHART], second, {})
+    assert [str(outcome.upstream) for outcome in (first, second)] == [f"main@sha1:{head}", f"main@sha1:{newer}"]
+    assert first.artifact == second.artifact
+    assert status["observedChartName"] == "shop"
+    assert status["observedSourceArtifactRevision"] == f"main@sha1:{newer}"
 
 
 async def test_what_was_stored_last_serves_while_its_source_cannot_be_reached(world: World) -> None:

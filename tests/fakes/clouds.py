@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -58,6 +58,18 @@ class Cloud:
     @property
     def host(self) -> str:
         return self.url.partition("://")[2]
+
+    @property
+    def platform(self) -> dict[str, str]:
+        """What tells a process that all clouds are here."""
+        return {
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.url,
+            "AWS_ENDPOINT_URL_STS": self.url,
+            "AZURE_AUTHORITY_HOST": self.url,
+            "AZURE_POD_IDENTITY_AUTHORITY_HOST": self.url,
+            "GCE_METADATA_HOST": self.host,
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_STS": self.url,
+        }
 
 
 @asynccontextmanager
@@ -127,6 +139,11 @@ class Home:
             account=self.account,
             conceal=lambda value: self.masked.append(value.decode()),
         )
+
+
+def within(ctx: Context, cloud: Cloud, home: Home) -> Context:
+    """The context with this server as all of its clouds, and this home as the cluster that knows its accounts."""
+    return replace(ctx, platform=cloud.platform, issue=home.issue, account=home.account, now=lambda: home.now)
 
 
 def sts(action: str, *, access: str = "AKIA", secret: str = "s3cret", token: str = "session", until: str = "") -> str:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 
@@ -32,19 +34,24 @@ class ForwardProxy:
 
 
 @contextmanager
-def forward_proxy(kind: str, login: str = "") -> Iterator[ForwardProxy]:
-    """A proxy of this kind, `http` or `socks5`."""
+def forward_proxy(kind: str, login: str = "", tls: tuple[Path, Path] | None = None) -> Iterator[ForwardProxy]:
+    """A proxy of this kind, `http`, `socks5`, or `https` with the files of its certificate and key."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if tls:
+        context.load_cert_chain(*tls)
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0.05)
     proxy = ForwardProxy(url=f"{kind}://127.0.0.1:{listener.getsockname()[1]}", login=login)
     stop, threads = threading.Event(), []
-    serve = _http if kind == "http" else _socks
+    serve = _socks if kind == "socks5" else _http
 
     def accept() -> None:
         while not stop.is_set():
             with suppress(TimeoutError):
                 client, _ = listener.accept()
                 client.settimeout(10)
+                if tls:
+                    client = context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
                 threads.append(threading.Thread(target=_served, args=(serve, client, proxy)))
                 threads[-1].start()
 

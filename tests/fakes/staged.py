@@ -123,6 +123,7 @@ class Staged:
             elsewhere=unused,
             lookups=unused,
             wake=unused,
+            has_read=unused,
             progress=unused,
         )
 

@@ -6,6 +6,7 @@ daemon's own loop does the peak of a fresh process is read.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -23,6 +24,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
+from dulwich.objects import Blob, Tree
+from dulwich.repo import Repo
+from fakes.git_packs import BLOB, REF, delta, name, pack, thing
+from fakes.git_repository import GitRepository
+from fakes.git_server import http_server
 from fakes.source_world import SourceWorld, source_world
 from fakes.workers import working
 
@@ -31,6 +37,9 @@ from gitopsd.plugin.sources import archive
 from gitopsd.plugin.sources.archive import ArchiveError, Unpacking
 from gitopsd_plugins.bucket.kind import Bucket
 from gitopsd_plugins.bucket.source import BucketSource
+from gitopsd_plugins.git import address, order
+from gitopsd_plugins.git.access import Access
+from gitopsd_plugins.git.order import FetchOrder, Remote
 from gitopsd_plugins.helm import index_job
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.timeout(180)]
@@ -69,7 +78,10 @@ async def test_zeros_in_zstd(world: SourceWorld, tmp_path: Path) -> None:
         out.write(squeeze.flush())
     assert file.stat().st_size < 1 << 20
 
-    assert await unpacked(file, world.store.path, 120) == "grows to more than 200 times its size when it is expanded"
+    assert (
+        await unpacked(file, world.store.path, 120)
+        == "grows to more than 200 times its size when it is expanded; compress it less"
+    )
 
 
 async def test_zstd_that_asks_for_a_window_of_two_gibibytes(world: SourceWorld, tmp_path: Path) -> None:
@@ -183,3 +195,68 @@ async def test_bucket_whose_list_never_ends(world: SourceWorld) -> None:
         async with working(world.store.path, memory=400) as pool:
             with pytest.raises(Rejected, match=r"more than 250,?000 objects; narrow spec.prefix"):
                 await BucketSource().resolve(intent, replace(world.ctx, work=pool))  # type: ignore[arg-type]  # a source
+
+
+async def test_repository_whose_folders_multiply(world: SourceWorld, tmp_path: Path) -> None:
+    """Forty folders of forty folders of ...: a few KiB that name 40^12 files."""
+    repository = GitRepository(tmp_path / "app.git")
+    with Repo(str(repository.path)) as opened:
+        blob = Blob.from_string(b"x")
+        tree = Tree()
+        tree.add(b"x", 0o100644, blob.id)
+        opened.object_store.add_object(blob)
+        opened.object_store.add_object(tree)
+        for _ in range(12):
+            above = Tree()
+            for number in range(40):
+                above.add(b"%02d" % number, 0o40000, tree.id)
+            tree = above
+            opened.object_store.add_object(tree)
+    commit = repository.commit_tree(tree.id)
+
+    assert "more than 250,000 files and folders" in await fetched(world, repository, commit, memory=200)
+
+
+async def test_pack_whose_differences_multiply(world: SourceWorld, tmp_path: Path) -> None:
+    """Each makes five hundred times the one before, and says so; the third would have sixteen gigabytes."""
+    repository = GitRepository(tmp_path / "app.git")
+    commit = repository.commit({"a": "1"})
+    base, copy = bytes(1 << 16), bytes([0x80 | 0x10 | 0x20, 0xFF, 0xFF])
+    first = delta(len(base), 65535 * 500, *([copy] * 500))
+    middle = hashlib.sha1(b"blob %d\0" % (65535 * 500) + bytes(65535 * 500)).digest()
+    last = delta(65535 * 500, 65535 * 250_000, *([copy] * 500))
+    bomb = pack(thing(BLOB, base), thing(REF, first, base=name(base)), thing(REF, last, base=middle))
+    assert len(bomb) < 10_000
+
+    said = await fetched(world, repository, commit, memory=250, packed=bomb)
+
+    assert "more than 256 MiB" in said
+
+
+async def test_pack_whose_object_is_larger_than_it_says(world: SourceWorld, tmp_path: Path) -> None:
+    repository = GitRepository(tmp_path / "app.git")
+    commit = repository.commit({"a": "1"})
+    bomb = pack(thing(BLOB, bytes(200 << 20), says=10))
+
+    assert "larger than it says" in await fetched(world, repository, commit, memory=150, packed=bomb)
+
+
+async def fetched(
+    world: SourceWorld, repository: GitRepository, commit: str, *, memory: int, packed: bytes | None = None
+) -> str:
+    """Why a worker process that may hold so many MiB refuses the commit; `packed` is what the server sends instead."""
+    with http_server(repository.path) as server:
+        if packed is not None:
+            pieces = [packed[at : at + 60_000] for at in range(0, len(packed), 60_000)]
+            bands = b"".join(b"%04x\x01" % (len(piece) + 5) + piece for piece in pieces)
+            server.behaviour.packed = b"000dpackfile\n" + bands + b"0000"
+        given = FetchOrder(
+            remote=Remote(address=address.read(server.url, beside=None), access=Access(), timeout=60.0),
+            cache=str(world.ctx.cache("git")),
+            commit=commit,
+            ref="refs/heads/main",
+        )
+        async with working(world.store.path, memory=memory) as pool:
+            with pytest.raises(Rejected) as caught:
+                await pool.run("gitopsd_plugins.git.job:fetch", order.encode(given), timeout=100)
+    return str(caught.value)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import pytest
 from fakes.source_world import SourceWorld, source_world
 from fakes.web_server import Site, web_server
 
-from gitopsd.plugin import Declared, Digest, ObjectRef, Place, Source, SourceIntent, Transient
+from gitopsd.plugin import Declared, Digest, ObjectRef, Place, Rejected, Source, SourceIntent, Transient
 from gitopsd_plugins import bucket, external, git, helm, oci
 
 KINDS = {
@@ -98,3 +101,57 @@ async def test_whose_own_proxy_is_broken_speaks_for_nobody(world: SourceWorld, s
 
     with pytest.raises(Transient, match="429"):
         await world.sync(*declared(kind, site))
+
+
+class Elsewhere(dict[str, str]):
+    """Whatever is asked for is at another place."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+
+    def __contains__(self, path: object) -> bool:
+        return True
+
+    def __missing__(self, path: str) -> str:
+        return self._target
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://169.254.169.254/latest",
+        "http://[::ffff:169.254.169.254]/x",
+        "http://metadata.google.internal/computeMetadata",
+    ],
+)
+async def test_redirect_to_a_metadata_address_is_never_followed(world: SourceWorld, kind: str, target: str) -> None:
+    with web_server(Site(redirects=Elsewhere(target))) as site, pytest.raises(Rejected) as caught:
+        await world.sync(*declared(kind, site))
+
+    said = "another host than the one that is named" if kind == "Bucket" else "an address of this machine's own link"
+    assert said in str(caught.value)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("kind", KINDS)
+async def test_redirects_without_an_end_end(world: SourceWorld, kind: str) -> None:
+    everywhere = Elsewhere("/app/info/refs?service=git-upload-pack")
+    with web_server(Site(redirects=everywhere)) as site, pytest.raises(Rejected, match="redirects") as caught:
+        await world.sync(*declared(kind, site))
+
+    assert f"{kind}/flux-system/app: " in str(caught.value)
+    assert len(site.asked) <= 11
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("kind", KINDS)
+async def test_silent_host_is_told_by_what_it_is(world: SourceWorld, kind: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        source, intent = declared(kind, Site(url=f"http://127.0.0.1:{silent.getsockname()[1]}"))
+        with pytest.raises(Transient, match=r"no answer within|did not answer within") as caught:
+            await world.sync(source, replace(intent, timeout=timedelta(milliseconds=500)))
+
+    assert f"{kind}/flux-system/app: " in str(caught.value)
+    assert "127.0.0.1" in str(caught.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -99,12 +100,30 @@ def test_what_nothing_reaches_goes_after_the_grace_period(store: Store, clock: C
     assert not [path for path in (folder / "cache" / "blobs").rglob("*") if path.is_file()]
 
 
-def test_native_ids_of_removed_bytes_are_unknown(store: Store, clock: Clock) -> None:
+def test_native_ids_of_removed_bytes_are_unknown(store: Store, clock: Clock, folder: Path) -> None:
     store.add([Content(data=b"x", key="oid")])
+    refer(store, put(store, {"a": b"kept"}))
+    store.add([Content(data=b"kept", key="other")])
 
     store.gc(GRACE, clock.pass_by(hours=2))
 
-    assert store.known(["oid"]) == {}
+    assert set(store.known(["oid", "other"])) == {"other"}
+    with closing(sqlite3.connect(folder / "cache" / "cache.db")) as connection:
+        assert connection.execute("SELECT key FROM native").fetchall() == [("other",)]
+
+
+def test_what_is_added_again_counts_as_used_and_stays_there_once(store: Store, clock: Clock, folder: Path) -> None:
+    data = [b"%d" % number for number in range(600)] + [os.urandom(300_000)]
+    store.add([Content(data=item) for item in data])
+    clock.pass_by(hours=2)
+
+    files = store.add([Content(data=item) for item in [b"new", *data]])
+    report = store.gc(GRACE, clock.pass_by(minutes=10))
+
+    assert report.removed == 0
+    assert [store.blob(file.digest) for file in files] == [b"new", *data]
+    with closing(sqlite3.connect(folder / "cache" / "cache.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM bytes").fetchone() == (601,)
 
 
 def test_the_disk_gets_its_space_back(store: Store, clock: Clock, folder: Path) -> None:

@@ -107,6 +107,24 @@ def test_a_native_id_that_comes_again_means_its_latest_bytes(store: Store) -> No
     assert store.known(["etag"]) == {"etag": file}
 
 
+def test_a_native_id_that_stands_twice_among_others_means_its_last_bytes(store: Store) -> None:
+    many = [Content(data=b"%d" % number, key=f"etag-{number}") for number in range(600)]
+    latest = [Content(data=b"%d" % (600 - number), key="etag-7") for number in range(5)]
+
+    files = store.add([*many, *latest])
+
+    assert store.known(["etag-7", "etag-8"]) == {"etag-7": files[-1], "etag-8": files[8]}
+
+
+def test_contents_of_which_some_are_there_are_all_read_back(store: Store) -> None:
+    store.add([Content(data=b"%d" % number) for number in range(0, 1200, 2)])
+
+    files = store.add([Content(data=b"%d" % number) for number in range(1200)])
+
+    assert [store.blob(file.digest) for file in files] == [b"%d" % number for number in range(1200)]
+    assert store.verify().problems == ()
+
+
 def test_a_tree_from_nothing_is_empty(store: Store) -> None:
     stored = put(store, {})
 

@@ -153,7 +153,9 @@ class Client:
 
     def _bounded(self, wanted: Descriptor, limit: int) -> None:
         if wanted.size > limit:
-            raise Rejected(f"{self._at(wanted.digest)} has more than {limit >> 20} MiB", reason=FAILED)
+            raise Rejected(
+                f"{self._at(wanted.digest)} has more than {limit >> 20} MiB; pack less, or split it", reason=FAILED
+            )
 
     def _wrong_size(self, wanted: Descriptor, how: str) -> VerificationFailed:
         return VerificationFailed(

@@ -166,7 +166,9 @@ class _Contents:
 
     def _file(self, path: str, member: Member, reader: tar.Reader) -> None:
         if member.size > self._how.limits.file:
-            raise ArchiveError(f"{shown(path)}: more than {self._how.limits.file >> 20} MiB")
+            raise ArchiveError(
+                f"{shown(path)}: more than {self._how.limits.file >> 20} MiB; leave it out of the archive"
+            )
         self._waiting.add(path, reader.data(), executable=member.executable)
         self._files.add(path)
         if self._waiting.full:
@@ -250,9 +252,9 @@ def _parts(name: bytes, before: str = "") -> list[str]:
     if ".." in parts:
         raise ArchiveError(f"{before}{shown(text)}: a path that leaves the archive")
     if len(name) > MAX_PATH or any(len(part.encode()) > MAX_NAME for part in parts):
-        raise ArchiveError(f"{before}{shown(text)}: a name that is too long")
+        raise ArchiveError(f"{before}{shown(text)}: a name that is too long; shorten it")
     if len(parts) > MAX_DEPTH:
-        raise ArchiveError(f"{before}{shown(text)}: deeper than {MAX_DEPTH} folders")
+        raise ArchiveError(f"{before}{shown(text)}: deeper than {MAX_DEPTH} folders; nest them less")
     return parts
 
 

@@ -59,7 +59,7 @@ def _check(response: aiohttp.ClientResponse, url: str, ctx: Context) -> None:
 
 
 async def _written(response: aiohttp.ClientResponse, digest: str, path: Path, what: str) -> None:
-    too_large = Rejected(f"{what} is larger than {MAX_BYTES >> 20} MiB", reason=FAILED)
+    too_large = Rejected(f"{what} has more than {MAX_BYTES >> 20} MiB; pack less, or split it", reason=FAILED)
     algorithm = digest.partition(":")[0]
     saved = await spool.save(response, path, limit=MAX_BYTES, too_large=too_large, algorithm=algorithm)
     if saved.digest != digest:

@@ -71,9 +71,9 @@ class Expanded:
         found = self._plain() if self._decoder is None else self._decoded(self._decoder)
         self._out += len(found)
         if self._out > self._total:
-            raise ArchiveError(f"holds more than {self._total >> 20} MiB")
+            raise ArchiveError(f"holds more than {self._total >> 20} MiB; pack less, or split it")
         if self._out > SLACK and self._out > self._ratio * self._in:
-            raise ArchiveError(f"grows to more than {self._ratio} times its size when it is expanded")
+            raise ArchiveError(f"grows to more than {self._ratio} times its size when it is expanded; compress it less")
         return found
 
     def _plain(self) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 
@@ -30,6 +31,12 @@ def timeout(text: str) -> timedelta:
     if "h" in text:
         raise SpecError("a timeout has no hours; write it in minutes", path=("spec", "timeout"))
     return found
+
+
+def outranked(path: str, ordered: Mapping[str, str]) -> tuple[str, ...]:
+    """Warnings about those alternatives below `path` that the first one which is set comes before."""
+    first, *others = [name for name, value in ordered.items() if value] or [""]
+    return tuple(f"{path}.{name} has no effect beside {path}.{first}" for name in others)
 
 
 def _positive(text: str, field: str) -> timedelta:

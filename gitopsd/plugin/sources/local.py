@@ -16,7 +16,7 @@ from gitopsd.plugin.folder import LocalFolder
 from gitopsd.plugin.sources import ignore
 from gitopsd.plugin.tree import MAX_DEPTH, Content, Intake, Stored
 
-MAX_FILES = 250_000
+MAX_ENTRIES = 250_000
 MAX_FILE = 256 << 20
 _BATCH = 64
 
@@ -45,21 +45,23 @@ def read(folder: str) -> Local:
         raise UsageError(f"{folder}: no such folder")
     local, rules = LocalFolder(Path(folder), max_file=MAX_FILE), ignore.of_patterns(ignore.read("\n".join(ignore.VCS)))
     files: dict[str, File] = {}
+    count = 0
     todo = [("", Folder(digest=local.root))]
     while todo:
         at, found = todo.pop()
         if at.count("/") > MAX_DEPTH:
-            raise Rejected(f"{at}: deeper than {MAX_DEPTH} folders")
+            raise Rejected(f"{folder}/{at}: deeper than {MAX_DEPTH} folders; nest them less")
         for name, entry in local.node(found.digest).items():
             path = f"{at}{name}"
             if rules.excludes(path.split("/"), directory=isinstance(entry, Folder)):
                 continue
+            count += 1
             if isinstance(entry, Folder):
                 todo.append((f"{path}/", entry))
             elif isinstance(entry, File):
                 files[path] = entry
-        if len(files) > MAX_FILES:
-            raise Rejected(f"{folder}: more than {MAX_FILES:,} files; name a smaller folder")
+        if count > MAX_ENTRIES:
+            raise Rejected(f"{folder}: more than {MAX_ENTRIES:,} files and folders; name a smaller folder")
     return Local(files=files, read=lambda file: local.blob(file.digest))
 
 

@@ -28,6 +28,8 @@ _ORDER = (
 _UNTOUCHED = {Phase.SUSPENDED, Phase.ORPHANED, Phase.UNSERVED, Phase.DELETED}
 _UNAVAILABLE = {"NotFound", "NoArtifact"}
 """Reasons of a source that waits for others which it is made of."""
+_UNWRITTEN = {"CopyFailure"}
+"""Reasons of what was fetched and cannot be put together."""
 _FETCHING = {Step.RESOLVE, Step.FETCH}
 
 
@@ -145,6 +147,8 @@ def _failed(outcome: Outcome, wrong: _Condition) -> Conditions:
             return {}
         case Step.PUT:
             return {"StorageOperationFailed": wrong}
+        case Step.FETCH if wrong.reason in _UNWRITTEN:
+            return {"StorageOperationFailed": wrong}
         case Step.REQUIRE if wrong.reason in _UNAVAILABLE:
             return {"IncludeUnavailable": wrong}
     return {"FetchFailed": wrong}
@@ -158,7 +162,12 @@ def _outdated(outcome: Outcome) -> Conditions:
 
 
 def _reason(outcome: Outcome, failed: str) -> str:
-    return "ArchiveOperationFailed" if outcome.step is Step.PUT else failed
+    match outcome.step:
+        case Step.PUT:
+            return "ArchiveOperationFailed"
+        case Step.REQUIRE:
+            return "DependencyNotReady"
+    return failed
 
 
 def _not(wrong: _Condition) -> _Condition:

@@ -34,8 +34,8 @@ def rules(file: str, spec: str | None) -> Rules:
     return ignore.of_patterns([*ignore.read(file), *ignore.read(spec or "")])
 
 
-def kept(listing: Iterable[Found], prefix: str, excluded: Rules, limits: Limits) -> Mapping[str, Found]:
-    """The objects that become files, by name, sorted. Raises `Rejected` for names and sizes that no artifact may hold."""
+def kept(listing: Iterable[Found], prefix: str, excluded: Rules, limits: Limits, place: str) -> Mapping[str, Found]:
+    """The objects that become files, by name, sorted; `place` is for messages. Raises `Rejected` for names and sizes that no artifact may hold."""
     found = {
         entry.name: entry
         for entry in listing
@@ -50,7 +50,7 @@ def kept(listing: Iterable[Found], prefix: str, excluded: Rules, limits: Limits)
         _check(entry, limits)
     if sum(entry.size for entry in found.values()) > limits.total:
         raise Rejected(
-            f"more than {limits.total >> 20} MiB of objects; narrow spec.prefix or spec.ignore", reason=FAILED
+            f"{place}: more than {limits.total >> 20} MiB of objects; narrow spec.prefix or spec.ignore", reason=FAILED
         )
     return dict(sorted(found.items(), key=lambda item: item[0].encode("utf-8", "surrogatepass")))
 
@@ -76,7 +76,9 @@ def _check(entry: Found, limits: Limits) -> None:
     if {"", ".", ".."} & set(parts) or not entry.name.isprintable():
         raise Rejected(f"{shown(entry.name)}: a name that can be no path; rename the object", reason=FAILED)
     if len(parts) > MAX_DEPTH or len(entry.name) > MAX_PATH or max(len(part.encode()) for part in parts) > MAX_NAME:
-        raise Rejected(f"{shown(entry.name)}: a name that is too long or too deep", reason=FAILED)
+        raise Rejected(
+            f"{shown(entry.name)}: a name that is too long or too deep; leave it out with spec.ignore", reason=FAILED
+        )
     if entry.size > limits.file:
         raise Rejected(
             f"{shown(entry.name)}: more than {limits.file >> 20} MiB; leave it out with spec.ignore", reason=FAILED

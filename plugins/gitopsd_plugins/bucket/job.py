@@ -53,7 +53,7 @@ def folder(payload: bytes, intake: Intake) -> bytes:
     own = there.files.get(ignore.FILE)
     text = there.read(own)[: ignore.MAX_BYTES].decode("utf-8", "replace") if own else ""
     listing = [Found(name=path, etag="", size=file.size) for path, file in there.files.items()]
-    kept = index.kept(listing, given.prefix, index.rules(text, given.ignore), given.limits)
+    kept = index.kept(listing, given.prefix, index.rules(text, given.ignore), given.limits, given.folder)
     return order.encode(there.store(iter(kept), intake))
 
 
@@ -61,7 +61,7 @@ def _listed(given: Order, bucket: Remote, intake: Intake) -> Mapping[str, Found]
     listing = list(bucket.listing())
     own = next((entry for entry in listing if entry.name == ignore.FILE), None)
     text = "" if own is None and not given.prefix else _ignores(given, bucket, own, intake)
-    return index.kept(listing, given.prefix, index.rules(text, given.ignore), given.limits)
+    return index.kept(listing, given.prefix, index.rules(text, given.ignore), given.limits, given.place)
 
 
 def _ignores(given: Order, bucket: Remote, own: Found | None, intake: Intake) -> str:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
 
-from gitopsd.plugin import GitopsdError, Misconfigured, Rejected, Transient, egress, http
+from gitopsd.plugin import GitopsdError, Misconfigured, Rejected, Transient, egress
 from gitopsd.plugin.egress import Egress
 from gitopsd.plugin.hosts import HostFailed
 from gitopsd.plugin.sources import access, gate
@@ -46,7 +48,7 @@ def opened(order: Order) -> Iterator[Remote]:
 class Remote:
     """One bucket, made by `opened`. Used from several threads."""
 
-    def __init__(self, order: Order, store: Any, through: Gate | None) -> None:
+    def __init__(self, order: Order, store: Any, through: Gate) -> None:
         self._order = order
         self._store = store
         self._gate = through
@@ -89,7 +91,7 @@ class Remote:
         try:
             yield
         except (BaseError, OSError, ValueError) as error:
-            if self._gate is not None and self._gate.problem is not None:
+            if self._gate.problem is not None:
                 raise _of_gate(self._gate.problem, self._order) from None
             raise meaning(error, self._order, name) from None  # the cause's text may hold a signature
 
@@ -114,8 +116,8 @@ def _store(order: Order, client: Mapping[str, Any]) -> Any:
     return made
 
 
-def _way(order: Order, stack: ExitStack) -> tuple[Mapping[str, Any], Gate | None]:
-    """The options of the connection. The library looks up names by itself, so that only the gate keeps it within bounds."""
+def _way(order: Order, stack: ExitStack) -> tuple[Mapping[str, Any], Gate]:
+    """The options of the connection. The library looks up names and follows redirects by itself: the gate keeps it to its host."""
     options: dict[str, Any] = dict(order.client)
     bounds = order.egress
     if order.ca_file and "root_certificate" not in options:
@@ -125,10 +127,15 @@ def _way(order: Order, stack: ExitStack) -> tuple[Mapping[str, Any], Gate | None
         with _within_bounds(order):
             bounds.check_url(order.url)
             proxy = _checked(proxy, bounds) if proxy and not order.own_proxies else proxy
-    if http.is_socks(proxy) or not (proxy or bounds.private):
-        through = stack.enter_context(gate.opened(bounds, timeout=order.timeout, proxy=proxy))
-        return {**options, "proxy_url": through.url}, through
-    return {**options, "proxy_url": proxy} if proxy else options, None
+    way = gate.opened(bounds, timeout=order.timeout, proxy=proxy, only=_host(order), ca_file=order.ca_file)
+    through = stack.enter_context(way)
+    return {**options, "proxy_url": through.url}, through
+
+
+def _host(order: Order) -> tuple[str, int]:
+    """Whom the library asks, for all that it asks."""
+    parts = urlsplit(str(order.store.get("endpoint", order.url)))
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _checked(proxy: str, bounds: Egress) -> str:
@@ -150,11 +157,21 @@ def _within_bounds(order: Order) -> Iterator[None]:
 
 def _of_gate(error: OSError, order: Order) -> GitopsdError:
     """What it means that the way was refused, or led nowhere."""
+    if isinstance(error, gate.Elsewhere):
+        return Rejected(f"{order.place} {error}; check spec.endpoint and spec.region", reason=FAILED)
     if isinstance(error, egress.ForbiddenAddress):
         return Rejected(f"{order.place}: {error}", reason=FAILED)
+    if isinstance(error, ssl.SSLError):
+        return Rejected(f"{order.place}: the certificate of the proxy on the way is not trusted", reason=FAILED)
     if isinstance(error, socket.gaierror):
         return HostFailed(f"the host of {order.place} is not known; check spec.endpoint", reason=FAILED)
+    if isinstance(error, TimeoutError):
+        return _late(order)
     return HostFailed(f"{order.place} cannot be reached; check spec.endpoint", reason=FAILED)
+
+
+def _late(order: Order) -> HostFailed:
+    return HostFailed(f"{order.place} did not answer within {order.timeout:g} s; see spec.timeout", reason=FAILED)
 
 
 def _about_options(error: Exception) -> str:
@@ -198,11 +215,15 @@ def _of_status(status: int, code: str, order: Order) -> GitopsdError | None:
 
 def _of_connection(text: str, order: Order) -> GitopsdError:
     if "TimedOut" in text or "timed out" in text:
-        return HostFailed(f"{order.place} did not answer within {order.timeout:g} s; see spec.timeout", reason=FAILED)
+        return _late(order)
     if "ertificate" in text or "UnknownIssuer" in text:
         return Rejected(
             f"the certificate of {order.place} is not trusted; put its CA as ca.crt into spec.certSecretRef",
             reason=FAILED,
+        )
+    if "redirect" in text:
+        return Rejected(
+            f"{order.place} redirects in a circle, or out of https; check spec.endpoint and spec.region", reason=FAILED
         )
     if "dns error" in text:
         return HostFailed(f"the host of {order.place} is not known; check spec.endpoint", reason=FAILED)

@@ -39,10 +39,17 @@ class BucketSpec(Spec, frozen=True, kw_only=True):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Fields of older Flux versions that have no effect any more."""
-        if self.access_from is None:
-            return ()
-        return ("spec.accessFrom has had no effect since Flux v2; remove it",)
+        """What has no effect: a field of older Flux versions, and one that is for other providers."""
+        found = {
+            "spec.accessFrom has had no effect since Flux v2; remove it": self.access_from is not None,
+            f"spec.region has no effect with provider {self.provider}": bool(self.region) and not self.speaks_s3,
+        }
+        return tuple(text for text, so in found.items() if so)
+
+    @property
+    def speaks_s3(self) -> bool:
+        """Whether the bucket is asked by Amazon's protocol."""
+        return self.provider in {"generic", "aws"}
 
 
 class Document(Spec, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ LFS = b"version https://git-lfs.github.com/spec/"
 LFS_POINTER = 1024
 
 Order = FetchOrder | FolderOrder
+LESS = "leave some out with spec.ignore, or name the folders that are needed in spec.sparseCheckout"
 
 
 class Blobs(Protocol):
@@ -51,17 +52,23 @@ NOBODY = Guests()
 NOTHING: Mapping[str, File] = {}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What the rules keep of a commit, where that was looked at before, and its files that are in the store, by native ids."""
+
+    leaves: Mapping[str, Leaf]
+    files: Mapping[str, File]
+
+
 def kept(found: Listing, rules: Rules) -> Mapping[str, Leaf]:
     """A commit's files and links that these rules keep."""
     out = set(rules.excluded(found.leaves))
     return {path: leaf for path, leaf in found.leaves.items() if path not in out and leaf.mode != SUBMODULE}
 
 
-def entries(
-    objects: Blobs, found: Listing, rules: Rules, limits: Limits, intake: Intake, there: Mapping[str, File] = NOTHING
-) -> Mapping[str, Entry]:
-    """A commit's files that these rules keep, brought into the store. `there`: some that just were, by native ids."""
-    return _Reader(objects, intake, limits).entries(kept(found, rules), there)
+def entries(objects: Blobs, found: Listing, rules: Rules, order: Order, intake: Intake) -> Mapping[str, Entry]:
+    """A commit's files that these rules keep, brought into the store."""
+    return _Reader(objects, intake, order).entries(kept(found, rules))
 
 
 def put(
@@ -70,11 +77,14 @@ def put(
     found: Listing,
     intake: Intake,
     guests: Guests = NOBODY,
-    there: Mapping[str, File] = NOTHING,
+    taken: Taken | None = None,
 ) -> Stored:
-    """Put all of a commit's files into the store, and those of others with them."""
+    """Put all of a commit's files into the store, and those of others with them; `taken` where there are no others."""
     rules = ignore.rules({**found.ignores, **guests.ignores}, order.rules.ignore)
-    own = entries(objects, found, rules, order.limits, intake, there)
+    if taken:
+        own = _Reader(objects, intake, order).entries(taken.leaves, taken.files)
+    else:
+        own = entries(objects, found, rules, order, intake)
     out = set(rules.excluded(guests.entries))
     joined = {path: entry for path, entry in guests.entries.items() if path not in out}
     return _stored(Changes(entries={**own, **joined}), order, intake)
@@ -83,27 +93,31 @@ def put(
 def change(objects: Blobs, order: FetchOrder, found: Difference, intake: Intake) -> Stored:
     """Put what a commit changes of the order's base into the store."""
     gone: dict[str, Entry | None] = dict.fromkeys(found.gone)
-    changed = _Reader(objects, intake, order.limits).entries(found.changed)
+    changed = _Reader(objects, intake, order).entries(found.changed)
     stored = _stored(Changes(entries={**gone, **changed}, base=Digest(order.tree)), order, intake)
     if stored.files > order.limits.entries:
-        raise Rejected(f"more than {order.limits.entries} files in the repository", reason=FAILED)
+        raise Rejected(f"{order.place}: more than {order.limits.entries:,} files; {LESS}", reason=FAILED)
     return stored
 
 
 def _stored(changes: Changes, order: Order, intake: Intake) -> Stored:
     stored = intake.put(changes)
     if stored.size > order.limits.total:
-        raise Rejected(f"more than {order.limits.total >> 20} MiB of files; narrow spec.ignore", reason=FAILED)
+        raise _too_large(order)
     return stored
+
+
+def _too_large(order: Order) -> Rejected:
+    return Rejected(f"{order.place}: more than {order.limits.total >> 20} MiB of files; {LESS}", reason=FAILED)
 
 
 class _Reader:
     """Turns leaves into entries of the store's tree, reading the bytes that it does not know."""
 
-    def __init__(self, objects: Blobs, intake: Intake, limits: Limits) -> None:
+    def __init__(self, objects: Blobs, intake: Intake, order: Order) -> None:
         self._objects = objects
         self._intake = intake
-        self._limits = limits
+        self._order = order
 
     def entries(self, leaves: Mapping[str, Leaf], there: Mapping[str, File] = NOTHING) -> Mapping[str, Entry]:
         """One entry per path."""
@@ -130,13 +144,13 @@ class _Reader:
         for key, (path, leaf) in missing.items():
             data = self._read(leaf.oid, path)
             total += len(data)
-            if total > self._limits.total:
-                raise Rejected(f"more than {self._limits.total >> 20} MiB of files; narrow spec.ignore", reason=FAILED)
+            if total > self._order.limits.total:
+                raise _too_large(self._order)
             yield Content(data=data, key=key)
 
     def _read(self, oid: str, path: str) -> bytes:
         data = self._objects.blob(oid)
-        if wrong := fault(data, path, self._limits):
+        if wrong := fault(data, path, self._order.limits):
             raise Rejected(wrong, reason=FAILED)
         return data
 

@@ -26,7 +26,10 @@ def gather(copies: Sequence[Copy], taken: Collection[str], limits: Limits, intak
         entries = dict(_copied(copy, intake))
         guests = guests.joined(Guests(entries=entries, ignores=dict(_ignores(entries, intake))))
         if len(guests.entries) > limits.entries:
-            raise Rejected(f"{copy.name}: more than {limits.entries} files with all includes", reason=FAILED)
+            raise Rejected(
+                f"{copy.name}: more than {limits.entries:,} files with all includes; narrow spec.include[].fromPath",
+                reason=FAILED,
+            )
     return guests
 
 
@@ -57,7 +60,9 @@ def _copied(copy: Copy, intake: Intake) -> Iterator[tuple[str, Entry]]:
 
 def _below(folder: Folder, prefix: str, intake: Intake) -> Iterator[tuple[str, Entry]]:
     if prefix.count("/") > MAX_DEPTH:
-        raise Rejected(f"{shown(prefix)}: deeper than {MAX_DEPTH} directories", reason=FAILED)
+        raise Rejected(
+            f"{shown(prefix)}: deeper than {MAX_DEPTH} directories; narrow spec.include[].fromPath", reason=FAILED
+        )
     for name, entry in intake.node(folder.digest).items():
         if isinstance(entry, Folder):
             yield from _below(entry, f"{prefix}/{name}", intake)

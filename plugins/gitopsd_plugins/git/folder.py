@@ -69,7 +69,9 @@ def read(folder: str, limits: Limits, sparse: Sequence[str] = ()) -> tuple[Listi
         if not listing.within(path, sparse):
             continue
         if len(leaves) >= limits.entries:
-            raise Rejected(f"{folder}: more than {limits.entries} files")
+            raise Rejected(
+                f"{folder}: more than {limits.entries:,} files; leave some out with .gitignore, or name a smaller folder"
+            )
         if status.st_size > limits.file:
             raise Rejected(f"{listing.shown(path)}: more than {limits.file >> 20} MiB; leave it out with spec.ignore")
         leaves[path] = blobs.leaf(path, status)
@@ -87,7 +89,7 @@ def _files(root: Path, leaves_out: LeavesOut) -> Iterator[tuple[str, os.stat_res
     while todo:
         at = todo.pop()
         if at.count("/") > MAX_DEPTH:
-            raise Rejected(f"{listing.shown(at)}: deeper than {MAX_DEPTH} directories")
+            raise Rejected(f"{listing.shown(at)}: deeper than {MAX_DEPTH} directories; nest them less")
         try:
             entries = sorted(os.scandir(root / at), key=lambda entry: entry.name)
         except OSError as error:

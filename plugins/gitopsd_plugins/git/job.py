@@ -100,7 +100,7 @@ def _passing(objects: GitObjects, given: FetchOrder, intake: Intake, tag: str) -
     def read(at_hand: AtHand) -> Listing:
         objects.glance(at_hand)
         _verified(objects, given, tag)
-        return listing.read(Trees(objects), given.commit, given.limits, given.rules.sparse)
+        return listing.read(Trees(objects), given, given.rules.sparse)
 
     return Passing(given, intake, read)
 
@@ -125,13 +125,13 @@ def _stored(
         return Fetched(stored=stored, verified=verified, submodules=changes.submodules)
     found = passing.found if passing else None
     if found is None:
-        found = listing.read(trees, given.commit, given.limits, given.rules.sparse)
+        found = listing.read(trees, given, given.rules.sparse)
     if given.submodules and found.submodules and guests is None:
         return Nest(order=given, found=found, modules=submodules.modules_of(objects, found))
     inner = guests or NOBODY
     copied = copies.gather(given.rules.copies, {*found.leaves, *inner.entries}, given.limits, intake)
-    there = passing.files if passing else content.NOTHING
-    stored = content.put(objects, given, found, intake, inner.joined(copied), there)
+    taken = passing.taken if passing else None
+    stored = content.put(objects, given, found, intake, inner.joined(copied), taken)
     left_out = () if given.submodules else found.submodules
     return Fetched(stored=stored, verified=verified, submodules=left_out)
 

@@ -11,10 +11,12 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from gitopsd.plugin import Rejected
 from gitopsd.plugin.sources import ignore
 from gitopsd.plugin.tree import MAX_DEPTH
-from gitopsd_plugins.git.order import Limits
+from gitopsd_plugins.git.order import FetchOrder
 from gitopsd_plugins.git.packs.objects import GitObjects
 from gitopsd_plugins.git.reference import FAILED
 
@@ -27,9 +29,8 @@ SUBMODULE = 0o160000
 """The mode of an entry that is another repository."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leaf:
-    """A file, link or submodule: its mode and object name."""
+class Leaf(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A file, link or submodule: its mode and object name. There are many: this is made five times as fast as a dataclass."""
 
     mode: int
     oid: str
@@ -75,23 +76,27 @@ class Trees:
         return found
 
 
-def read(trees: Trees, commit: str, limits: Limits, sparse: Sequence[str] = ()) -> Listing:
-    """Everything a commit names, or what these paths name of it. Raises `Rejected` for what no artifact may hold."""
+def read(trees: Trees, given: FetchOrder, sparse: Sequence[str] = ()) -> Listing:
+    """Everything the commit names, or what these paths name of it. Raises `Rejected` for what no artifact may hold."""
     leaves: dict[str, Leaf] = {}
-    todo = [("", trees.objects.tree_of(commit), 0)]
+    todo = [("", trees.objects.tree_of(given.commit), 0)]
     count = 0
     while todo:
         prefix, oid, depth = todo.pop()
         if depth > MAX_DEPTH:
-            raise Rejected(f"{shown(prefix)}: deeper than {MAX_DEPTH} directories", reason=FAILED)
+            raise Rejected(f"{shown(prefix)}: deeper than {MAX_DEPTH} directories; nest them less", reason=FAILED)
         entries = trees.entries(oid, prefix)
         count += len(entries)
-        if count > limits.entries:
-            raise Rejected(f"more than {limits.entries} files and folders in the repository", reason=FAILED)
+        if count > given.limits.entries:
+            raise Rejected(
+                f"{given.place}: more than {given.limits.entries:,} files and folders; name the folders that are needed in "
+                "spec.sparseCheckout, or split the repository",
+                reason=FAILED,
+            )
         for name, leaf in entries:
             path = prefix + name
             if len(path) > MAX_PATH:
-                raise Rejected(f"{shown(path)}: a name that is too long", reason=FAILED)
+                raise Rejected(f"{shown(path)}: a name that is too long; shorten it", reason=FAILED)
             if sparse and not touches(path, sparse):
                 continue
             if stat.S_ISDIR(leaf.mode):
@@ -140,7 +145,7 @@ def _checked(name: bytes, prefix: str, names: set[str]) -> str:
     if text in {"", ".", ".."} or "/" in text or "\0" in text or _passes_for_git(text):
         raise Rejected(f"{shown(prefix + text)}: a name that no repository may hold", reason=FAILED)
     if len(name) > MAX_NAME:
-        raise Rejected(f"{shown(prefix + text)}: a name that is too long", reason=FAILED)
+        raise Rejected(f"{shown(prefix + text)}: a name that is too long; shorten it", reason=FAILED)
     if text in names:
         raise Rejected(f"{shown(prefix + text)}: named twice in one directory", reason=FAILED)
     names.add(text)

@@ -106,6 +106,11 @@ class FetchOrder:
     tree: str = ""
     limits: Limits = Limits()
 
+    @property
+    def place(self) -> str:
+        """Where the commit comes from, for messages."""
+        return self.remote.address.url
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderOrder:
@@ -114,6 +119,11 @@ class FolderOrder:
     folder: str
     rules: Rules = Rules()
     limits: Limits = Limits()
+
+    @property
+    def place(self) -> str:
+        """The folder, for messages."""
+        return self.folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,14 @@ name, and so is what must not be in the store: what is wrong with it is said the
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 
 from gitopsd.plugin import Content, File, GitopsdError, Intake
 from gitopsd.plugin.sources import ignore
 from gitopsd_plugins.git import content
-from gitopsd_plugins.git.listing import Listing
+from gitopsd_plugins.git.content import Taken
+from gitopsd_plugins.git.listing import Leaf, Listing
 from gitopsd_plugins.git.order import FetchOrder
 from gitopsd_plugins.git.packs.objects import Damaged
 from gitopsd_plugins.git.packs.packs import AtHand, Blobs
@@ -29,8 +30,13 @@ class Passing:
         self._read = read
         self.found: Listing | None = None
         """What the commit names, once it could be told."""
-        self.files: dict[str, File] = {}
-        """The files that are in the store, by their native ids."""
+        self._leaves: Mapping[str, Leaf] = {}
+        self._files: dict[str, File] = {}
+
+    @property
+    def taken(self) -> Taken | None:
+        """What of the commit is to be put, and what of that is in the store; None where that could not be told."""
+        return Taken(leaves=self._leaves, files=self._files) if self.found else None
 
     def __call__(self, blobs: Blobs, at_hand: AtHand) -> None:
         """Take what is wanted of these."""
@@ -38,20 +44,19 @@ class Passing:
         if first and (wanted := self._wanted(at_hand)):
             taken: list[str] = []
             files = self._intake.add(self._contents(chain([first], blobs), wanted, taken))
-            self.files.update(zip(taken, files, strict=True))
+            self._files.update(zip(taken, files, strict=True))
 
     def _wanted(self, at_hand: AtHand) -> dict[str, str]:
         """Where the files that are missing in the store stand, by their native ids."""
         try:
-            self.found = self._read(at_hand)
+            found = self._read(at_hand)
         except (Damaged, GitopsdError):
             return {}
-        rules = ignore.rules(self.found.ignores, self._given.rules.ignore)
-        paths = {
-            leaf.key: path for path, leaf in content.kept(self.found, rules).items() if not stat.S_ISLNK(leaf.mode)
-        }
-        self.files.update(self._intake.known(list(paths)))
-        return {key: path for key, path in paths.items() if key not in self.files}
+        self._leaves = content.kept(found, ignore.rules(found.ignores, self._given.rules.ignore))
+        self.found = found
+        paths = {leaf.key: path for path, leaf in self._leaves.items() if not stat.S_ISLNK(leaf.mode)}
+        self._files.update(self._intake.known(list(paths)))
+        return {key: path for key, path in paths.items() if key not in self._files}
 
     def _contents(self, blobs: Blobs, wanted: dict[str, str], taken: list[str]) -> Iterator[Content]:
         total = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from gitopsd.plugin import Spec
-from gitopsd.plugin.sources.fields import Duration, Local, Timeout
+from gitopsd.plugin.sources.fields import Duration, Local, Timeout, outranked
 
 
 class RefSpec(Spec, frozen=True, kw_only=True):
@@ -16,6 +16,12 @@ class RefSpec(Spec, frozen=True, kw_only=True):
     semver: str = ""
     name: str = ""
     commit: str = ""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Those that another one comes before; a branch beside a commit is where that has to be."""
+        ordered = {"commit": self.commit, "name": self.name, "tag": self.tag, "semver": self.semver}
+        return outranked("spec.ref", ordered if self.commit else {**ordered, "branch": self.branch})
 
 
 class Verification(Spec, frozen=True, kw_only=True):
@@ -55,12 +61,13 @@ class RepositorySpec(Spec, frozen=True, kw_only=True):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Fields of older Flux versions that have no effect any more."""
+        """What has no effect: fields of older Flux versions, and refs beside others."""
         found = {
             "spec.gitImplementation": bool(self.git_implementation),
             "spec.accessFrom": self.access_from is not None,
         }
-        return tuple(f"{name} has had no effect since Flux v2; remove it" for name, used in found.items() if used)
+        legacy = tuple(f"{name} has had no effect since Flux v2; remove it" for name, used in found.items() if used)
+        return (*legacy, *(self.ref.warnings if self.ref else ()))
 
 
 class Document(Spec, frozen=True, kw_only=True):

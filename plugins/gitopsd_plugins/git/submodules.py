@@ -59,12 +59,19 @@ def gather(nest: Nest, intake: Intake) -> Guests:
                 continue
             count += 1
             if count > MAX_COUNT:
-                raise Rejected(f"more than {MAX_COUNT} submodules", reason=FAILED)
+                raise Rejected(
+                    f"{nest.order.place}: more than {MAX_COUNT} submodules; leave some out with spec.ignore",
+                    reason=FAILED,
+                )
             inner, files = _brought(at, path, urls, ignores, intake)
             guests = guests.joined(files)
             ignores.update(files.ignores)
             if len(guests.entries) > nest.order.limits.entries:
-                raise Rejected(f"more than {nest.order.limits.entries} files with all submodules", reason=FAILED)
+                most = f"{nest.order.limits.entries:,}"
+                raise Rejected(
+                    f"{nest.order.place}: more than {most} files with all submodules; leave some out with spec.ignore",
+                    reason=FAILED,
+                )
             todo.append(inner)
     return guests
 
@@ -78,12 +85,15 @@ def _brought(
     if (given.remote.address.url, given.commit) in led_by:
         raise Rejected(f"submodule {shown(whole)!r}: it holds itself", reason=FAILED)
     if len(led_by) > MAX_DEPTH:
-        raise Rejected(f"submodule {shown(whole)!r}: deeper than {MAX_DEPTH} submodules", reason=FAILED)
+        raise Rejected(
+            f"submodule {shown(whole)!r}: deeper than {MAX_DEPTH} submodules; leave it out with spec.ignore",
+            reason=FAILED,
+        )
 
     def read(repo: Repo, objects: GitObjects) -> tuple[Nest, Guests]:
         if not objects.has(given.commit):
             bring.commit(repo, objects, given)
-        found = listing.read(Trees(objects), given.commit, given.limits)
+        found = listing.read(Trees(objects), given)
         nest = Nest(order=given, found=found, modules=modules_of(objects, found), prefix=f"{whole}/", led_by=led_by)
         return nest, _files(objects, nest, ignores, intake)
 
@@ -95,7 +105,7 @@ def _files(objects: GitObjects, nest: Nest, ignores: Mapping[str, str], intake: 
     rules = ignore.rules({**ignores, **own}, nest.order.rules.ignore)
     leaves: dict[str, Leaf] = {nest.prefix + path: leaf for path, leaf in nest.found.leaves.items()}
     placed = Listing(leaves=leaves, ignores={})
-    return Guests(entries=content.entries(objects, placed, rules, nest.order.limits, intake), ignores=own)
+    return Guests(entries=content.entries(objects, placed, rules, nest.order, intake), ignores=own)
 
 
 def _order(at: Nest, path: str, whole: str, urls: Mapping[str, str]) -> FetchOrder:

@@ -12,12 +12,16 @@ from gitopsd.plugin.oci.verify import spec as asking
 from gitopsd.plugin.sources import fields, semver
 from gitopsd_plugins.helm.chart_spec import ChartSpec, Document
 
-FORMAT = 1
-"""Grows when the same chart would give another tree: then every artifact is built again."""
+FORMAT = 2
+"""Grows when the same chart would give another tree or other facts: then every artifact is built again."""
+
+NAME, VALUES_FILES = "name", "valuesFiles"
+"""The facts about a chart that was built: what it calls itself, and the values files that are merged into it."""
 
 PULL, BUILD, VALUES = "ChartPullError", "ChartPackageError", "ValuesFilesError"
 DEPENDENCY, REFERENCE, METADATA = "DependencyBuildError", "InvalidChartReference", "MetadataPatchError"
 VERIFICATION = "ChartVerificationError"
+NO_SOURCE, NO_ARTIFACT = "SourceUnavailable", "NoSourceArtifact"
 """Flux's reasons for what can go wrong with a chart."""
 
 TIMEOUT = timedelta(seconds=120)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from gitopsd.plugin import Changes, Digest, Entry, File, Folder, Intake, PathError, Rejected, Tree, tree, yaml
 from gitopsd.plugin.sources import semver
 from gitopsd.plugin.sources.archive import ArchiveError
-from gitopsd_plugins.helm import metadata, package, values, versions
+from gitopsd_plugins.helm import chart, metadata, package, values, versions
 from gitopsd_plugins.helm.chart import BUILD, DEPENDENCY, REFERENCE
 from gitopsd_plugins.helm.metadata import Dependency, Metadata
 from gitopsd_plugins.helm.package import Files
@@ -89,24 +90,29 @@ def build(payload: bytes, intake: Intake) -> bytes:
         if folder:
             _complete(files, order.look, found, intake)
     for dependency in order.dependencies:
-        chart = _unpacked(dependency.file, f"the dependency {dependency.called}", intake)
-        package.add(files, f"charts/{dependency.called}", chart)
-    merged = (
-        values.merged(order.values_files, read, ignore_missing=order.ignore_missing) if order.values_files else None
-    )
-    if merged is not None:
+        needed = _unpacked(dependency.file, f"the dependency {dependency.called}", intake)
+        package.add(files, f"charts/{dependency.called}", needed)
+    merged, of = values.merged(order.values_files, read, ignore_missing=order.ignore_missing)
+    if of:
         package.write(files, values.FILE, merged, intake)
     if order.version != found.version:
         text = yaml.write({**found.document, "version": order.version})
         package.write(files, metadata.FILE, text.encode(), intake)
     entries: dict[str, Entry | None] = dict(files)
-    return msgspec.msgpack.encode(intake.put(Changes(entries=entries)))
+    stored = intake.put(Changes(entries=entries))
+    return msgspec.msgpack.encode(replace(stored, facts={chart.NAME: found.name, chart.VALUES_FILES: of}))
 
 
 def _unpacked(file: str, name: str, intake: Intake) -> Files:
+    with open(file, "rb") as stream, _about(name):
+        return package.unpacked(stream, intake)
+
+
+@contextmanager
+def _about(name: str) -> Iterator[None]:
+    """Say which archive it is that cannot be unpacked."""
     try:
-        with open(file, "rb") as stream:
-            return package.unpacked(stream, intake)
+        yield
     except ArchiveError as error:
         error.args = (f"{name}: {error}",)
         raise
@@ -122,7 +128,8 @@ def _opened(look: Look, intake: Intake) -> tuple[Files, bool]:
         case Folder(digest=digest):
             return package.of_folder(digest, intake), True
         case File(digest=digest):
-            return package.unpacked(io.BytesIO(intake.blob(digest)), intake), False
+            with _about(look.path):
+                return package.unpacked(io.BytesIO(intake.blob(digest)), intake), False
     raise Rejected(
         f"no chart at {look.path or '.'}: there is no such file or folder; check spec.chart", reason=REFERENCE
     )
@@ -157,14 +164,14 @@ def _complete(files: Files, look: Look, found: Metadata, intake: Intake) -> None
         if not dependency.repository.startswith("file://"):
             continue
         path = _beside(look.path, dependency)
-        chart, _ = _opened(Look(tree=look.tree, path=path), intake)
-        version = _described(chart, path, intake).version
+        beside, _ = _opened(Look(tree=look.tree, path=path), intake)
+        version = _described(beside, path, intake).version
         if not versions.constraint(dependency.name, dependency.version).allows(semver.version(version)):
             raise Rejected(
                 f"the chart {dependency.name!r} at {path} is {version}, and {dependency.version!r} is needed",
                 reason=DEPENDENCY,
             )
-        package.add(files, f"charts/{dependency.called}", chart)
+        package.add(files, f"charts/{dependency.called}", beside)
 
 
 def _beside(path: str, dependency: Dependency) -> str:

@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 
-from gitopsd.plugin import AppIntent, Body, Declared, Outcome, ResourceId, SourceIntent, Treatment
+from gitopsd.plugin import AppIntent, Artifact, Body, Declared, Outcome, ResourceId, SourceIntent, Treatment
 from gitopsd.plugin.sources import status
 from gitopsd_plugins.helm import chart
 from gitopsd_plugins.helm.chart_spec import Document
 
-_BUILDING = {chart.PULL, chart.BUILD, chart.VALUES, chart.DEPENDENCY, chart.REFERENCE, chart.METADATA}
+_BUILDING = {chart.BUILD, chart.VALUES, chart.DEPENDENCY, chart.METADATA}
+_WAITING = {"NotFound": chart.NO_SOURCE, "NoArtifact": chart.NO_ARTIFACT}
 
 
 class HelmChart:
@@ -30,17 +31,19 @@ class HelmChart:
     def status(self, declared: Declared, outcome: Outcome, previous: Mapping[str, Any]) -> Mapping[str, Any]:
         """The status after this outcome."""
         spec = declared.document["spec"]
-        pulled = spec["sourceRef"]["kind"] == "HelmRepository"
+        facts = outcome.artifact.facts if outcome.artifact else {}
         observed = {
-            "observedChartName": spec["chart"] if pulled else None,
-            "observedValuesFiles": spec.get("valuesFiles") or None,
+            "observedChartName": facts.get(chart.NAME),
+            "observedValuesFiles": facts.get(chart.VALUES_FILES) if spec.get("ignoreMissingValuesFiles") else None,
         }
         found = status.after(outcome, previous, failed=chart.PULL, observed=observed)
         if not found.get("conditions"):
             return found
+        pulled = spec["sourceRef"]["kind"] == "HelmRepository"
         as_is = pulled and not spec.get("valuesFiles") and not spec.get("valuesFile")
-        worded = [_worded(c, spec["chart"], found, as_is=as_is) for c in found["conditions"]]
-        return {**found, "conditions": [*worded, *_build_failed(found["conditions"], previous)]}
+        summary = _summary(outcome.artifact, as_is=as_is) if outcome.artifact else ""
+        worded = [_worded(c, summary, as_is=as_is) for c in found["conditions"]]
+        return {**found, **_read(outcome), "conditions": [*worded, *_build_failed(found["conditions"], previous)]}
 
     def treatment(self, intent: AppIntent, id: ResourceId, body: Body) -> Treatment:
         """A source applies nothing."""
@@ -51,19 +54,32 @@ class HelmChart:
         return msgspec.json.schema(Document)
 
 
-def _worded(condition: Mapping[str, Any], name: str, found: Mapping[str, Any], *, as_is: bool) -> Mapping[str, Any]:
+def _read(outcome: Outcome) -> Mapping[str, Any]:
+    """The revision of the source that was looked at last, whatever came of it."""
+    return {"observedSourceArtifactRevision": str(outcome.upstream)} if outcome.upstream else {}
+
+
+def _summary(artifact: Artifact, *, as_is: bool) -> str:
+    done, files = "pulled" if as_is else "packaged", artifact.facts.get(chart.VALUES_FILES, ())
+    merged = f" and merged values files [{' '.join(files)}]" if files else ""
+    return f"{done} '{artifact.facts.get(chart.NAME)}' chart with version '{artifact.revision}'{merged}"
+
+
+def _worded(condition: Mapping[str, Any], summary: str, *, as_is: bool) -> Mapping[str, Any]:
     """What is wrong with a chart stands under BuildFailed, and what went well names chart and version."""
-    if condition["type"] == "SourceVerified" and condition["reason"] == chart.VERIFICATION:
-        return {**condition, "reason": "VerificationError"}
-    if condition["type"] == "FetchFailed" and condition["reason"] in _BUILDING:
-        return {**condition, "type": "BuildFailed"}
-    if condition["type"] in {"Ready", "ArtifactInStorage"} and condition["status"] == "True" and "artifact" in found:
-        done, reason = ("pulled", "ChartPullSucceeded") if as_is else ("packaged", "ChartPackageSucceeded")
-        return {
-            **condition,
-            "reason": reason,
-            "message": f"{done} '{name}' chart with version '{found['artifact']['revision']}'",
-        }
+    match condition:
+        case {"type": "SourceVerified", "reason": chart.VERIFICATION}:
+            return {**condition, "reason": "VerificationError"}
+        case {"type": "FetchFailed", "reason": reason} if reason in _BUILDING:
+            return {**condition, "type": "BuildFailed"}
+        case {"type": "IncludeUnavailable" | "Ready" as type, "reason": reason} if reason in _WAITING:
+            failed = "FetchFailed" if type == "IncludeUnavailable" else type
+            return {**condition, "type": failed, "reason": _WAITING[reason]}
+        case {"type": "ArtifactOutdated"}:
+            return {**condition, "reason": "NewChart"}
+        case {"type": "Ready" | "ArtifactInStorage", "status": "True"} if summary:
+            reason = "ChartPullSucceeded" if as_is else "ChartPackageSucceeded"
+            return {**condition, "reason": reason, "message": summary}
     return condition
 
 

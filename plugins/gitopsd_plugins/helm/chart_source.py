@@ -106,7 +106,9 @@ class ChartSource:
         if not isinstance(repository, Repository):  # what it needs comes from repositories of its namespace
             return intent.ref.namespace, _artifact(upstream).tree
         if repository.oci:
-            return await self._registry.opened(chart.name, repository, ctx, _timeout(intent)), ctx.http.proxies
+            return await self._registry.opened(
+                chart.name, repository, ctx, _timeout(intent, upstream)
+            ), ctx.http.proxies
         return await web.login(repository, ctx), ctx.http.proxies, _artifact(upstream).tree
 
     async def _built(self, base: str, version: str, seen: Seen | None, intent: SourceIntent, ctx: Context) -> Stored:
@@ -134,7 +136,7 @@ class ChartSource:
         self, name: str, wanted: str, repository: Repository, upstream: Upstream, intent: SourceIntent, ctx: Context
     ) -> str:
         if repository.oci:
-            return await self._registry.version(name, wanted, repository, ctx, _timeout(intent))
+            return await self._registry.version(name, wanted, repository, ctx, _timeout(intent, upstream))
         found = pulled.versions(name, _artifact(upstream).tree, repository, ctx)
         return versions.select(name, wanted, found, str(repository)).version
 
@@ -205,7 +207,7 @@ class ChartSource:
         asked: Asked | None = None,
     ) -> AsyncIterator[tuple[Path, str]]:
         """The packed chart, and by whom it is signed. Dependencies are not verified, as in Flux."""
-        repository, folder = upstream.intent.spec, _folder(intent, ctx)
+        repository, folder, timeout = upstream.intent.spec, _folder(intent, ctx), _timeout(intent, upstream)
         if asked and not repository.oci:
             raise VerificationFailed(
                 f"spec.verify: {upstream.intent.ref} is no OCI registry, and only there charts are verified, as in Flux; "
@@ -216,12 +218,12 @@ class ChartSource:
         if not repository.oci:
             found = pulled.versions(name, _artifact(upstream).tree, repository, ctx)
             entry = next(entry for entry in found if entry.version == version)
-            async with pulled.chart(name, entry, repository, ctx, folder, _timeout(intent)) as file:
+            async with pulled.chart(name, entry, repository, ctx, folder, timeout) as file:
                 yield file, ""
             return
         file = folder / f"{secrets.token_hex(8)}.part"
         try:
-            yield file, await self._registry.save(name, version, repository, file, ctx, _timeout(intent), asked)
+            yield file, await self._registry.save(name, version, repository, file, ctx, timeout, asked)
         finally:
             file.unlink(missing_ok=True)
 
@@ -272,9 +274,9 @@ def _folder(intent: SourceIntent, ctx: Context) -> Path:
     return made
 
 
-def _timeout(intent: SourceIntent) -> float:
-    """Seconds for one request: a silent server is noticed, and named, before the whole operation runs out of time."""
-    return intent.timeout.total_seconds() * 0.8
+def _timeout(intent: SourceIntent, upstream: Upstream) -> float:
+    """Seconds for one request, as its repository allows: a silent server is noticed before the whole operation runs out of time."""
+    return min(intent.timeout * 0.8, upstream.intent.timeout).total_seconds()
 
 
 async def _run(job: str, order: Look | Build, kind: type[T], intent: SourceIntent, ctx: Context) -> T:

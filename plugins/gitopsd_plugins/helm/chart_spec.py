@@ -34,8 +34,13 @@ class ChartSpec(Spec, frozen=True, kw_only=True):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Fields of older Flux versions."""
+        """Fields of older Flux versions, and those that have no effect with this source."""
+        repository, kind = self.source_ref.kind == "HelmRepository", self.source_ref.kind
+        by_revision = self.reconcile_strategy == "Revision"
         found = {
+            f"spec.version has no effect with a {kind}, whose chart says its own": self.version != "*"
+            and not repository,
+            "spec.reconcileStrategy has no effect with a HelmRepository": by_revision and repository,
             "spec.accessFrom has had no effect since Flux v2; remove it": self.access_from is not None,
             "spec.valuesFile is a field of older versions of Flux; write spec.valuesFiles": bool(self.values_file),
         }

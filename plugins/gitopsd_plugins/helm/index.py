@@ -47,7 +47,7 @@ def _counted(found: Iterator[Chart]) -> Iterator[Chart]:
         if name in names:
             raise malformed(f"the chart {name[:100]!r} stands in it twice")
         if len(names) >= MAX_CHARTS:
-            raise malformed(f"more than {MAX_CHARTS:,} charts")
+            raise malformed(f"more than {MAX_CHARTS:,} charts; split the repository")
         if len(name) > 250:
             raise malformed("the name of a chart has more than 250 characters")
         names.add(name)
@@ -98,7 +98,7 @@ class _Walk:
         while not isinstance(event := self._event(), SequenceEndEvent):
             count += 1
             if count > MAX_VERSIONS:
-                raise malformed(f"more than {MAX_VERSIONS:,} versions of the chart {name[:100]!r}")
+                raise malformed(f"more than {MAX_VERSIONS:,} versions of the chart {name[:100]!r}; remove old ones")
             if not isinstance(event, MappingStartEvent):
                 self._skip(event)
             elif (found := entries.entry(self._fields())) is not None:
@@ -151,7 +151,7 @@ class _Walk:
             if depth == 0:
                 return
             if depth > MAX_DEPTH:
-                raise malformed(f"nested deeper than {MAX_DEPTH}")
+                raise malformed(f"nested deeper than {MAX_DEPTH}; write it anew with `helm repo index`")
             event = self._event()
 
     def _event(self) -> Event:

@@ -86,7 +86,9 @@ class _Text:
                 raise malformed("it is nested too deep") from error
             except ValueError as error:
                 if len(self._buffer) - self._at > MAX_VALUE:
-                    raise malformed(f"the versions of one chart have more than {MAX_VALUE >> 20} MiB") from error
+                    raise malformed(
+                        f"the versions of one chart have more than {MAX_VALUE >> 20} MiB; remove old ones"
+                    ) from error
                 if not self._more():
                     raise malformed("it is no JSON, or was cut off") from error
                 continue

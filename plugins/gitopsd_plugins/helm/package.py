@@ -25,7 +25,7 @@ Files = MutableMapping[str, File]
 def unpacked(stream: BinaryIO, intake: Intake, nested: int = 0) -> Files:
     """The files of a packed chart, which lie in one leading folder. Raises `ArchiveError` for what may not come in."""
     if nested > MAX_NESTED:
-        raise Rejected(f"charts packed inside one another, deeper than {MAX_NESTED}", reason=BUILD)
+        raise Rejected(f"charts packed inside one another, deeper than {MAX_NESTED}; nest them less", reason=BUILD)
     stored = archive.put(stream, intake, Unpacking(strip=True, limits=LIMITS)).stored
     return opened(dict(below(stored.tree, intake)), intake, nested)
 
@@ -48,14 +48,14 @@ def below(root: Digest, intake: Intake, prefix: str = "") -> Iterator[tuple[str,
     while todo:
         at, node = todo.pop()
         if at.count("/") > tree.MAX_DEPTH:
-            raise Rejected(f"a chart deeper than {tree.MAX_DEPTH} folders", reason=BUILD)
+            raise Rejected(f"a chart deeper than {tree.MAX_DEPTH} folders; nest them less", reason=BUILD)
         for name, entry in intake.node(node).items():
             if isinstance(entry, Folder):
                 todo.append((f"{at}{name}/", entry.digest))
             elif isinstance(entry, File):
                 count += 1
                 if count > LIMITS.entries:
-                    raise Rejected(f"a chart of more than {LIMITS.entries:,} files", reason=BUILD)
+                    raise _too_many()
                 yield at + name, entry
 
 
@@ -78,7 +78,7 @@ def add(files: Files, folder: str, chart: Mapping[str, File]) -> None:
         raise Rejected(f"{folder}: the same chart stands there twice", reason=BUILD)
     files.update({f"{folder}/{path}": file for path, file in chart.items()})
     if len(files) > LIMITS.entries:
-        raise Rejected(f"a chart of more than {LIMITS.entries:,} files", reason=BUILD)
+        raise _too_many()
 
 
 def reading(files: Mapping[str, File], intake: Intake, folder: str = "") -> ReadFile:
@@ -101,3 +101,10 @@ def present(files: Mapping[str, File], intake: Intake) -> frozenset[str]:
     folders = {path.split("/")[1] for path in files if path.startswith("charts/") and path.count("/") >= 2}
     inside = [f"charts/{name}" for name in sorted(folders) if f"charts/{name}/{metadata.FILE}" in files]
     return frozenset(metadata.read(reading(files, intake, folder), folder).name for folder in inside)
+
+
+def _too_many() -> Rejected:
+    return Rejected(
+        f"a chart of more than {LIMITS.entries:,} files; leave out what it does not need, with .helmignore",
+        reason=BUILD,
+    )

@@ -19,6 +19,7 @@ from gitopsd_plugins.helm.entries import Entry
 from gitopsd_plugins.helm.repository import Repository
 
 MAX_CHART = 32 << 20
+_LESS = "leave out of the chart what it does not need, with .helmignore"
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 
@@ -48,7 +49,11 @@ async def chart(
     file = folder / f"{secrets.token_hex(8)}.part"
     try:
         opened = await web.login(repository, ctx)
-        saved = await web.save(_url(name, entry, repository), opened, file, ctx, limit=MAX_CHART, timeout=timeout)
+        url = _url(name, entry, repository)
+        too_large = Rejected(
+            f"{follow.place(url)}: more than {MAX_CHART >> 20} MiB; it was given up; {_LESS}", reason=PULL
+        )
+        saved = await web.save(url, opened, file, ctx, limit=MAX_CHART, too_large=too_large, timeout=timeout)
         if wanted and saved.digest != f"sha256:{wanted[1]}":
             raise VerificationFailed(
                 f"the chart {name} {entry.version} of {repository} is {saved.digest}, and its index says sha256:{wanted[1]};"

@@ -20,6 +20,7 @@ from gitopsd.plugin import (
     Context,
     GitopsdError,
     ObjectRef,
+    Rejected,
     Revision,
     SourceIntent,
     Stored,
@@ -27,7 +28,7 @@ from gitopsd.plugin import (
     digest,
 )
 from gitopsd.plugin.flights import SHORTLY, Flights
-from gitopsd_plugins.helm import cache, index_job, web
+from gitopsd_plugins.helm import cache, entries, index_job, web
 from gitopsd_plugins.helm.repository import Repository
 from gitopsd_plugins.helm.web import Login, Saved
 
@@ -95,7 +96,10 @@ class RepositorySource:
             raise Transient("the index that was fetched is gone; it is fetched again")
         order = index_job.Order(file=str(file), revision=revision.digest)
         # equal bytes are the same charts, whoever fetched them
-        return await self._fetches.join(revision.digest, partial(_read, order, intent, ctx))
+        try:
+            return await self._fetches.join(revision.digest, partial(_read, order, intent, ctx))
+        except Rejected as error:
+            raise error.about(intent.spec.index) from error
 
 
 async def _polled(
@@ -109,6 +113,10 @@ async def _polled(
         fresh,
         ctx,
         limit=MAX_INDEX,
+        too_large=Rejected(
+            f"{intent.spec.index}: more than {MAX_INDEX >> 20} MiB; it was given up; remove old versions, or split the repository",
+            reason=entries.INVALID,
+        ),
         # A silent server is noticed, and named, before the whole operation runs out of time.
         timeout=intent.timeout.total_seconds() * 0.8,
         known=known.condition if known else None,

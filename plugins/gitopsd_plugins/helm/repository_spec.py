@@ -30,6 +30,7 @@ class RepositorySpec(Spec, frozen=True, kw_only=True):
             "spec.accessFrom was never implemented in Flux; remove it": self.access_from is not None,
             "spec.provider is for type: oci only": self.provider != "generic" and self.type != "oci",
             "spec.insecure is for type: oci only": self.insecure and self.type != "oci",
+            "spec.passCredentials has no effect with type: oci": self.pass_credentials and self.type == "oci",
         }
         return tuple(text for text, used in found.items() if used)
 

@@ -14,10 +14,10 @@ FILE = "values.yaml"
 MAX_DEPTH = 100
 
 
-def merged(files: tuple[str, ...], read: ReadFile, *, ignore_missing: bool) -> bytes | None:
-    """The one file, keys sorted; None where none of them is there. Raises `Misconfigured` for one that is missing."""
+def merged(files: tuple[str, ...], read: ReadFile, *, ignore_missing: bool) -> tuple[bytes, tuple[str, ...]]:
+    """The one file, keys sorted, and which of them it is made of. Raises `Misconfigured` for one that is missing."""
     found: dict[str, Any] = {}
-    any_there = False
+    there: list[str] = []
     for file in files:
         data = read(file)
         if data is None:
@@ -26,9 +26,9 @@ def merged(files: tuple[str, ...], read: ReadFile, *, ignore_missing: bool) -> b
             raise Misconfigured(
                 f"no values file {file!r}; check spec.valuesFiles, or set spec.ignoreMissingValuesFiles", reason=VALUES
             )
-        any_there = True
+        there.append(file)
         found = _merge(found, metadata.mapping(data, file), 0)
-    return yaml.write(found, sort_keys=True).encode() if any_there else None
+    return yaml.write(found, sort_keys=True).encode(), tuple(there)
 
 
 def _merge(one: Mapping[str, Any], other: Mapping[str, Any], depth: int) -> dict[str, Any]:

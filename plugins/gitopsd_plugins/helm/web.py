@@ -11,16 +11,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitopsd.plugin import Context, GitopsdError, Rejected, Tls, egress, follow, hosts, http
+from gitopsd.plugin import Context, GitopsdError, Rejected, Tls, follow, hosts, http
 from gitopsd.plugin.hosts import HostFailed
-from gitopsd.plugin.sources import access, spool
+from gitopsd.plugin.sources import access, network, spool
 from gitopsd_plugins.helm.repository import FAILED, Repository
 
 if TYPE_CHECKING:
     import aiohttp
 
 UNCHANGED = 304
-_REDIRECTS = {301, 302, 303, 307, 308}
+_TRUST, _SLOW = "; put its CA as ca.crt into spec.certSecretRef", "; see spec.timeout"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,16 +80,17 @@ async def save(
     ctx: Context,
     *,
     limit: int,
+    too_large: GitopsdError,
     timeout: float,
     known: Mapping[str, str] | None = None,
 ) -> Saved:
     """Write what is at a URL into a file; `known` are headers of a conditional request. `timeout` in seconds for each request.
 
-    Unless it returns with the status 200, what is in the file must not be used. Raises `Rejected` over `limit` bytes.
+    Unless it returns with the status 200, what is in the file must not be used. `too_large` is raised over `limit` bytes.
     """
     for _ in range(follow.MAX_REDIRECTS + 1):
         async with ctx.hosts.turn(hosts.name(url)):
-            answer = await _asked(_Request(url, login, known or {}, file, limit, timeout), ctx)
+            answer = await _asked(_Request(url, login, known or {}, file, limit, too_large, timeout), ctx)
         if isinstance(answer, Saved):
             return answer
         url = answer
@@ -98,25 +99,21 @@ async def save(
 
 async def _asked(asked: _Request, ctx: Context) -> Saved | str:
     """What came, or the URL that the answer leads to."""
-    import aiohttp  # heavy: not before there is something to ask
-
     url, login = asked.url, asked.login
     headers = {**login.headers(url), **asked.known}
     trust, socks = login.trust(url), ctx.http.socks(url)
-    try:
+    with network.translated(follow.place(url), timeout=asked.timeout, reason=FAILED, trust=_TRUST, slow=_SLOW):
         async with ctx.http.session(tls=trust, limit=1, timeout=asked.timeout, proxy=socks) as session:
             request = session.get(url, headers=headers, proxy=ctx.http.proxy(url), allow_redirects=False)
             async with request as response:
                 wait = hosts.pause(response.headers, ctx.now())
                 location = response.headers.get("Location", "")
-                if response.status in _REDIRECTS and location:
+                if response.status in follow.REDIRECTS and location:
                     return follow.target(url, location, reason=FAILED)
                 if response.status not in {200, UNCHANGED}:
                     raise _refused(response.status, url, login, wait)
                 ctx.hosts.heed(hosts.name(url), wait)
                 return await _saved(response, asked)
-    except (TimeoutError, aiohttp.ClientError, OSError) as error:
-        raise _translated(error, url, asked.timeout) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +123,14 @@ class _Request:
     known: Mapping[str, str]
     file: Path
     limit: int
+    too_large: GitopsdError
     timeout: float
 
 
 async def _saved(response: aiohttp.ClientResponse, asked: _Request) -> Saved:
     if response.status == UNCHANGED:
         return Saved(status=UNCHANGED)
-    too_large = Rejected(
-        f"{follow.place(asked.url)}: more than {asked.limit >> 20} MiB; it was given up", reason=FAILED
-    )
-    saved = await spool.save(response, asked.file, limit=asked.limit, too_large=too_large)
+    saved = await spool.save(response, asked.file, limit=asked.limit, too_large=asked.too_large)
     return Saved(
         status=200,
         digest=saved.digest,
@@ -156,23 +151,3 @@ def _refused(status: int, url: str, login: Login, wait: float | None) -> Gitopsd
     if status == 429 or status >= 500:
         return HostFailed(f"{place} answered {status}; it is asked again later", reason=FAILED, retry_after=wait)
     return Rejected(f"{place} answered {status}; check spec.url of the HelmRepository", reason=FAILED)
-
-
-def _translated(error: Exception, url: str, timeout: float) -> GitopsdError:
-    import aiohttp
-
-    place = follow.place(url)
-    if forbidden := egress.why(error):
-        return Rejected(f"{place}: {forbidden}", reason=FAILED)
-    match error:
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
-            why = str(error.__cause__ or error)[:200]
-            return Rejected(
-                f"the certificate of {place} is not trusted: {why}; put its CA as ca.crt into spec.certSecretRef",
-                reason=FAILED,
-            )
-        case aiohttp.ClientConnectorDNSError():
-            return HostFailed(f"the host of {place} is not known; check spec.url and the name service", reason=FAILED)
-        case TimeoutError():
-            return HostFailed(f"{place} did not answer within {timeout:g} s; see spec.timeout", reason=FAILED)
-    return HostFailed(f"{place} cannot be reached: {str(error)[:200] or type(error).__name__}", reason=FAILED)

@@ -121,8 +121,12 @@ def _wanted(ref: RefSpec) -> Wanted:
 
 
 def _warnings(found: RepositorySpec) -> tuple[str, ...]:
-    ref = found.ref or RefSpec()
-    told = asking.warnings(found.verify)
-    if ref.semver_filter and not ref.semver:
-        return ("spec.ref.semverFilter has no effect without spec.ref.semver", *told)
-    return told
+    ref, layer = found.ref or RefSpec(), found.layer_selector or LayerSelector()
+    copied = "spec.ignore has no effect with spec.layerSelector.operation copy, as in Flux"
+    unused = {
+        "spec.ref.semverFilter has no effect without spec.ref.semver": bool(ref.semver_filter and not ref.semver),
+        copied: found.ignore is not None and layer.operation == "copy",
+    }
+    told = tuple(text for text, so in unused.items() if so)
+    outranked = fields.outranked("spec.ref", {"digest": ref.digest, "semver": ref.semver, "tag": ref.tag})
+    return (*told, *outranked, *asking.warnings(found.verify))

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from msgspec import Struct
+
 from gitopsd_plugins.sandbox.access.access import Access
 from gitopsd_plugins.sandbox.defaulting.services import Addresses
 from gitopsd_plugins.sandbox.delays import Delays
@@ -26,8 +28,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """How the cluster behaves."""
 
     settling: float = 0.3

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from gitopsd_plugins.sandbox import instance
+from gitopsd_plugins.sandbox import instance, process
 from gitopsd_plugins.sandbox.instance import Instance
+
+if TYPE_CHECKING:
+    from gitopsd_plugins.sandbox.server import Running
 
 KUBECONFIG = click.option(
     "--kubeconfig",
@@ -45,21 +50,18 @@ def up(port: int, kubeconfig: Path, persist: Path | None, settling: float) -> No
     """
     try:
         with instance.held(kubeconfig.absolute()) as held:
-            instance.collect_seldom()
             asyncio.run(_serve(port, kubeconfig.absolute(), persist, settling, held))
     except (OSError, ValueError) as error:
         raise click.ClickException(f"the sandbox cannot run: {error}") from error
 
 
 async def _serve(port: int, kubeconfig: Path, persist: Path | None, settling: float, held: Instance) -> None:
-    # here, so that `gitopsd --help` does not load an HTTP server
-    from gitopsd_plugins.sandbox.cluster import Settings
-    from gitopsd_plugins.sandbox.server import serve
-
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (instance.STOP, instance.INTERRUPT):
         loop.add_signal_handler(number, stopped.set)
-    async with serve(port=port, tls=True, persist=persist, settings=Settings(settling=settling)) as running:
+    async with AsyncExitStack() as stack:
+        with process.starting():
+            running = await _started(stack, port, persist, settling)
 
         def reset() -> None:
             running.reset()
@@ -73,6 +75,16 @@ async def _serve(port: int, kubeconfig: Path, persist: Path | None, settling: fl
         click.echo("  kubectl get namespaces")
         click.echo("Ctrl-C ends it.")
         await stopped.wait()
+
+
+async def _started(stack: AsyncExitStack, port: int, persist: Path | None, settling: float) -> Running:
+    # here, so that `gitopsd --help` does not load an HTTP server
+    from gitopsd_plugins.sandbox.cluster import Settings
+    from gitopsd_plugins.sandbox.server import serve
+
+    return await stack.enter_async_context(
+        serve(port=port, tls=True, persist=persist, settings=Settings(settling=settling))
+    )
 
 
 @sandbox.command()

@@ -7,11 +7,11 @@ so tests may run it virtually. It knows no objects beyond their uid.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(slots=True)
-class Delays:
+class Delays(Struct):
     """Delays that run."""
 
     started: dict[str, dict[Hashable, float]] = field(default_factory=dict)

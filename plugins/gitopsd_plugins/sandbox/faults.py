@@ -6,14 +6,14 @@ carries it out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 Effect = Literal["answer", "pass", "drop", "hang", "cut"]
 
 
-@dataclass(slots=True, kw_only=True)
-class Fault:
+class Fault(Struct, kw_only=True):
     """One kind of failure. `times` counts down; -1 never ends.
 
     `answer` sends `status` with `retry_after` seconds, `pass` lets the request through (after `delay`), `drop` closes the
@@ -53,8 +53,7 @@ def resource_of(path: str) -> str:
     return f"{plural}.{group}" if group else plural
 
 
-@dataclass(slots=True)
-class Faults:
+class Faults(Struct):
     """The faults that wait for their requests, in the order in which they were added."""
 
     pending: list[Fault] = field(default_factory=list)

@@ -8,7 +8,6 @@ never what an earlier process left: a process that is no sandbox gets no signal.
 from __future__ import annotations
 
 import fcntl
-import gc
 import os
 import signal
 import time
@@ -20,19 +19,6 @@ from pathlib import Path
 PATIENCE = 60.0
 """Seconds that a running sandbox has to do what it was told, even on a machine that does much else."""
 STOP, INTERRUPT, RESET = signal.SIGTERM, signal.SIGINT, signal.SIGUSR1
-
-
-_COLLECT = (50_000, 20, 20)
-"""New containers before a look for cycles, and so on: what a cluster holds stays, and is no cycle."""
-
-
-def collect_seldom() -> None:
-    """Have Python look less often for what nobody refers to any more: for a process that does nothing but serve a cluster.
-
-    With Python's own numbers it goes through all objects again and again, a tenth of what applies cost [measured].
-    """
-    gc.freeze()
-    gc.set_threshold(*_COLLECT)
 
 
 @dataclass(slots=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 KEPT = 100_000
 
@@ -21,8 +20,7 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
     agent: str
 
 
-@dataclass(slots=True)
-class Journal:
+class Journal(Struct):
     """The last requests, and how many there ever were."""
 
     entries: deque[Request] = field(default_factory=lambda: deque(maxlen=KEPT))

@@ -55,11 +55,15 @@ class Answer(Struct, frozen=True, kw_only=True):
 def answer(cluster: Cluster, asked: Asked) -> Answer:
     """Carry out one request."""
     found = _in_json(cluster, asked)
-    wanted = negotiation.form(asked.headers.get("accept", ""))
-    if wanted is None or not wanted.yaml or found.content_type != "application/json" or not found.body:
+    if not found.body or not found.content_type.startswith("application/json"):
         return found
-    text = negotiation.yaml(msgspec.json.decode(found.body))
-    return replace(found, body=text.encode(), content_type="application/yaml")
+    wanted = negotiation.form(asked.headers.get("accept", ""))
+    if wanted is not None and wanted.yaml and found.content_type == "application/json":
+        text = negotiation.yaml(msgspec.json.decode(found.body))
+        return replace(found, body=text.encode(), content_type="application/yaml")
+    if negotiation.is_pretty(wanted, asked.query.get("pretty", ""), asked.headers.get("user-agent", "")):
+        return replace(found, body=msgspec.json.format(found.body, indent=2))
+    return found
 
 
 def _in_json(cluster: Cluster, asked: Asked) -> Answer:
@@ -101,6 +105,8 @@ def _call(asked: Asked, target: calls.Target) -> Call:
 def _resource(cluster: Cluster, call: Call) -> Answer:
     cluster.access.check(call)
     _check_types(call)
+    if call.verb == "get":
+        reads.check_version(cluster, call)
     match call.verb:
         case "get" if call.target.subresource in ("", "status"):
             return Answer(body=reads.view(cluster, call)(call.resource, reads.found(cluster, call)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
 
 import anyio.to_thread
 
@@ -27,6 +26,7 @@ from gitopsd.plugin import (
     Stored,
     Transient,
     digest,
+    follow,
     hosts,
 )
 from gitopsd.plugin.hosts import HostFailed
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     import aiohttp
 
 MAX_FILE = 16 << 20
-MAX_REDIRECTS = 10
 NAME = "content"
 """Of the one file in the tree."""
 TIMEOUT = timedelta(seconds=30)
@@ -76,27 +75,17 @@ def _put(data: bytes, intake: Intake) -> Stored:
 async def _read(intent: SourceIntent, ctx: Context) -> bytes:
     timeout, url = intent.timeout.total_seconds(), intent.spec
     async with ctx.http.session(timeout=timeout) as session:
-        for _ in range(MAX_REDIRECTS + 1):
+        for _ in range(follow.MAX_REDIRECTS + 1):
             async with ctx.hosts.turn(hosts.name(url)):
                 with network.translated(str(intent.ref), timeout=timeout, reason=Transient.default_reason):
                     async with session.get(url, proxy=ctx.http.proxy(url), allow_redirects=False) as response:
                         location = response.headers.get("Location", "")
-                        if response.status in {301, 302, 303, 307, 308} and location:
-                            url = _redirected(intent, url, location)
+                        if response.status in follow.REDIRECTS and location:
+                            url = follow.target(url, location, reason=Rejected.default_reason)
                             continue
                         _check(intent, response, ctx)
                         return await _body(intent, response)
-    raise Rejected(f"{intent.ref}: redirects more than {MAX_REDIRECTS} times")
-
-
-def _redirected(intent: SourceIntent, url: str, location: str) -> str:
-    target = urljoin(url, location)
-    parts = urlsplit(target)
-    if parts.scheme not in {"http", "https"} or parts.username or parts.password:
-        raise Rejected(f"{intent.ref}: redirects to an address that cannot be used")
-    if parts.scheme == "http" and urlsplit(url).scheme == "https":
-        raise Rejected(f"{intent.ref}: redirects to http://{parts.hostname}, without encryption")
-    return target
+    raise Rejected(f"{intent.ref}: redirects more than {follow.MAX_REDIRECTS} times")
 
 
 def _check(intent: SourceIntent, response: aiohttp.ClientResponse, ctx: Context) -> None:

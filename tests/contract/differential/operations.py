@@ -20,6 +20,9 @@ STRATEGIC = "application/strategic-merge-patch+json"
 NAMES = st.sampled_from(["a", "a", "a", "b"])
 APPLIERS = st.sampled_from(["one", "one", "two", "kubectl"])
 EDITORS = st.sampled_from(["editor", "editor", "kubectl-edit", "one"])
+APPLIED_SCALES = (2, 3)
+"""No number that an update sets: what comes of sharing one with an updater stands in the table of differences."""
+FORCED = st.sampled_from([{}, {}, {"force": "true"}])
 OPTIONS = st.fixed_dictionaries(
     {},
     optional={
@@ -109,14 +112,13 @@ def _create(kind: Kind) -> st.SearchStrategy[Operation]:
 
 
 def _applied(kind: Kind) -> st.SearchStrategy[Operation]:
-    forced = st.sampled_from([{}, {}, {"force": "true"}])
     return st.builds(
         lambda body, query, force: Operation(
             verb="PATCH", name=body["metadata"]["name"], body=body, content_type=APPLY, query={**query, **force}
         ),
         _bodies(kind, NAMES),
         _managed(APPLIERS),
-        forced,
+        FORCED,
     )
 
 
@@ -221,5 +223,18 @@ def _scaled(kind: Kind) -> st.SearchStrategy[Operation]:
         _managed(EDITORS),
     )
     replaced = st.builds(lambda op: replace(op, verb="PUT", content_type="application/json", follow=True), patched)
+    applied = st.builds(
+        lambda name, body, query: Operation(
+            verb="PATCH",
+            name=name,
+            subresource="scale",
+            body={"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": name}, **body},
+            content_type=APPLY,
+            query=query,
+        ),
+        NAMES,
+        st.sampled_from([{"spec": {"replicas": number}} for number in APPLIED_SCALES]),
+        st.builds(lambda manager, force: {**manager, **force}, _managed(APPLIERS), FORCED),
+    )
     read = st.builds(lambda name: Operation(verb="GET", name=name, subresource="scale"), NAMES)
-    return st.one_of(patched, replaced, read)
+    return st.one_of(patched, replaced, applied, read)

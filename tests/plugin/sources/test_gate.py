@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from fakes.certificate import self_signed
+from fakes.forward_proxy import forward_proxy
 from fakes.web_server import Site, web_server
 
 from gitopsd.plugin import egress
@@ -59,6 +60,64 @@ def test_address_out_of_bounds_is_never_connected_to(site: Site) -> None:
 
     assert isinstance(opened.problem, ForbiddenAddress)
     assert site.asked == []
+
+
+def test_host_that_nobody_named_is_never_connected_to(site: Site, tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path, ca=False)
+    only = ("127.0.0.1", int(site.url.rpartition(":")[2]))
+    with web_server(Site(files={"/a": b"x"}), (certificate, key)) as other:
+        site.redirects["/b"] = f"{other.url}/a"
+        with gate.opened(Egress(), timeout=5.0, only=only) as opened:
+            assert get(opened, f"{site.url}/a") == site.files["/a"]
+            with pytest.raises(OSError, match="403"):
+                get(opened, f"{site.url}/b", certificate)
+
+    assert isinstance(opened.problem, gate.Elsewhere)
+    assert other.asked == []
+
+
+@pytest.mark.parametrize("kind", ["http", "https"])
+def test_encryption_goes_through_a_proxy_of_either_kind(tmp_path: Path, kind: str) -> None:
+    certificate, key = self_signed(tmp_path, ca=False)
+    tls = (certificate, key)
+    with (
+        web_server(Site(files={"/a": b"x" * 3_000_000}), tls) as site,
+        forward_proxy(kind, "ada:hush", tls if kind == "https" else None) as proxy,
+        gate.opened(Egress(), timeout=5.0, proxy=with_login(proxy.url), ca_file=str(certificate)) as opened,
+    ):
+        assert get(opened, f"{site.url}/a", certificate) == site.files["/a"]
+
+    assert opened.problem is None
+    assert proxy.logins == ["ada:hush"]
+
+
+def test_proxy_that_is_not_trusted_is_not_spoken_to(site: Site, tmp_path: Path) -> None:
+    with (
+        forward_proxy("https", tls=self_signed(tmp_path, ca=False)) as proxy,
+        gate.opened(Egress(), timeout=5.0, proxy=proxy.url) as opened,
+        pytest.raises(urllib.error.HTTPError, match="502"),
+    ):
+        get(opened, f"{site.url}/a")
+
+    assert isinstance(opened.problem, ssl.SSLError)
+    assert site.asked == []
+
+
+def with_login(url: str) -> str:
+    return url.replace("://", "://ada:hush@")
+
+
+def test_answer_in_clear_is_told_to_be_the_last_of_its_connection(site: Site) -> None:
+    """A server that keeps silent about that would have the library send its next request into a closed line."""
+    with gate.opened(OPEN, timeout=5.0) as opened:
+        host, port = opened.url.rpartition("@")[2].split(":")
+        with socket.create_connection((host, int(port))) as client:
+            head = b"GET %s/a HTTP/1.1\r\nProxy-Authorization: %s\r\n\r\n"
+            client.sendall(head % (site.url.encode(), opened.login))
+            answer = b"".join(iter(lambda: client.recv(1 << 20), b""))
+
+    assert b"\r\nConnection: close\r\n" in answer.partition(b"\r\n\r\n")[0] + b"\r\n"
+    assert answer.endswith(site.files["/a"])
 
 
 @pytest.mark.parametrize("login", ["", "gitopsd:guessed@"])

@@ -59,6 +59,11 @@ def test_mistake_is_named_with_its_place(read, spec, path, words):
     assert words in str(caught.value)
 
 
+def test_region_of_a_bucket_that_has_none_is_told(read):
+    assert read({"region": "eu"}).warnings == ()
+    assert read({"provider": "gcp", "region": "eu"}).warnings == ("spec.region has no effect with provider gcp",)
+
+
 def test_content_depends_on_the_bucket_and_not_on_the_rules(read):
     assert read({"ignore": "*.md", "prefix": "a/"}).content == read({}).content
     assert read({"bucketName": "other"}).content != read({}).content

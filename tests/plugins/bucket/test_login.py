@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-import pytest_asyncio
 from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -27,28 +25,10 @@ TOKEN = {"access_token": "lent", "expires_in": 3600}
 TENANT = "POST /t/oauth2/v2.0/token"
 
 
-@pytest_asyncio.fixture
-async def cloud():
-    async with clouds.serving() as running:
-        yield running
-
-
-@pytest.fixture
-def home():
-    return clouds.Home()
-
-
 @pytest.fixture
 def there(world, cloud, home):
     """A world whose clouds are on loopback, and whose accounts a cluster knows."""
-    platform = {
-        "AWS_ENDPOINT_URL_STS": cloud.url,
-        "AZURE_AUTHORITY_HOST": cloud.url,
-        "AZURE_POD_IDENTITY_AUTHORITY_HOST": cloud.url,
-        "GCE_METADATA_HOST": cloud.host,
-        "CLOUDSDK_API_ENDPOINT_OVERRIDES_STS": cloud.url,
-    }
-    world.ctx = replace(world.ctx, platform=platform, issue=home.issue, account=home.account, now=lambda: START)
+    world.ctx = clouds.within(world.ctx, cloud, home)
     return world
 
 

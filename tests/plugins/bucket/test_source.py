@@ -330,6 +330,47 @@ async def test_socks_proxy_is_a_way_to_a_bucket(world, read):
     assert set(proxy.asked) == {site.url.removeprefix("http://")}
 
 
+async def test_http_proxy_with_a_login_is_a_way_to_a_bucket(world, read):
+    files = {"/apps": LISTING, "/apps/a": b"x"}
+    with web_server(Site(files=files)) as site, forward_proxy("http", "ada:hush") as proxy:
+        proxy.names["minio.example.org"] = ("127.0.0.1", int(site.url.rpartition(":")[2]))
+        world.secrets.data["proxy"] = {"address": proxy.url.encode(), "username": b"ada", "password": b"hush"}
+        spec = {"endpoint": "minio.example.org", "insecure": True, "proxySecretRef": {"name": "proxy"}}
+
+        _, stored = await world.sync(BucketSource(), read(spec))
+
+    assert world.files(stored.tree) == {"a": b"x"}
+
+
+async def test_https_proxy_is_a_way_to_a_bucket(world, read, tmp_path):
+    """And no way around the gate: what the endpoint answers leads nowhere else."""
+    tls, size = self_signed(tmp_path / "tls", ca=False), 1_000_000
+    files = {"/apps": LISTING.replace(b"<Size>1<", b"<Size>%d<" % size), "/apps/a": b"x" * size}
+    world.ctx = replace(world.ctx, http=Http(ca_file=str(tls[0])))
+    with web_server(Site(files=files)) as site, forward_proxy("https", "ada:hush", tls) as proxy:
+        world.secrets.data["proxy"] = {"address": proxy.url.encode(), "username": b"ada", "password": b"hush"}
+        intent = read({"endpoint": site.url, "insecure": True, "proxySecretRef": {"name": "proxy"}})
+
+        _, stored = await world.sync(BucketSource(), intent)
+        site.redirects["/apps"] = "http://169.254.169.254/latest"
+        with pytest.raises(Rejected, match=r"leads to 169\.254\.169\.254"):
+            await BucketSource().resolve(intent, world.ctx)
+
+    assert world.files(stored.tree) == {"a": files["/apps/a"]}
+    assert set(proxy.asked) == {site.url.partition("://")[2]}
+
+
+@pytest.mark.parametrize("path", ["/apps", "/apps/a"])
+async def test_endpoint_that_sends_on_to_another_host_is_not_followed(world, read, path):
+    with web_server(Site(files={"/x": LISTING})) as other:
+        site = Site(files={"/apps": LISTING, "/apps/a": b"x"}, redirects={path: f"{other.url}/x"})
+        with web_server(site), pytest.raises(Rejected, match=r"leads to 127\.0\.0\.1, another host than") as caught:
+            await world.sync(BucketSource(), read({"endpoint": site.url.removeprefix("http://"), "insecure": True}))
+
+    assert "check spec.endpoint and spec.region" in str(caught.value)
+    assert other.asked == []
+
+
 async def test_plans_may_ask_for_a_local_folder_under_the_buckets_rules(world, read, tmp_path):
     work = tmp_path / "work"
     files = {

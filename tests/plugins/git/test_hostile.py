@@ -110,7 +110,7 @@ async def test_tree_bomb_ends_by_its_number_of_entries(world, repo, read, bottom
         tree = _tree(repo, *((0o40000, b"%02d" % n, tree) for n in range(40)))
     repo.commit_tree(tree.encode())
 
-    with pytest.raises(Rejected, match="more than 250000 files and folders"):
+    with pytest.raises(Rejected, match="more than 250,000 files and folders"):
         await world.sync(read({"url": repo.url, "ref": {"branch": "main"}}))
 
 

@@ -201,6 +201,26 @@ def test_ready_is_worded_as_flux_does(after, artifact):
     }
 
 
+def test_what_was_asked_for_is_repeated_once_it_was_brought(after, artifact):
+    part = replace(artifact, source=replace(artifact.source, name="part"), revision=Revision(digest="sha1:" + "c" * 40))
+    asked = {
+        "include": [{"repository": {"name": "part"}, "fromPath": "a", "toPath": "b"}],
+        "recurseSubmodules": True,
+        "sparseCheckout": ["apps"],
+        "verify": {"mode": "TagAndHEAD", "secretRef": {"name": "keys"}},
+    }
+
+    failed = after(spec=asked, phase=Phase.RETRYING, step=Step.FETCH, message="no")
+    status = after(spec=asked, artifact=replace(artifact, made_of=(part,)))
+
+    observed = {"observedInclude", "observedRecurseSubmodules", "observedSparseCheckout", "sourceVerificationMode"}
+    assert not observed & failed.keys()
+    assert status["observedInclude"] == asked["include"]
+    assert (status["observedRecurseSubmodules"], status["observedSparseCheckout"]) == (True, ["apps"])
+    assert status["sourceVerificationMode"] == "TagAndHEAD"
+    assert [part["revision"] for part in status["includedArtifacts"]] == ["sha1:" + "c" * 40]
+
+
 def test_failed_fetch_keeps_the_artifact_and_says_why(after, artifact):
     before = after(artifact=artifact)
 
@@ -236,6 +256,19 @@ def test_store_that_fails_is_no_failed_fetch(after):
     assert "StorageOperationFailed" in _conditions(after(phase=Phase.RETRYING, step=Step.PUT, message="disk full"))
 
 
+def test_include_that_cannot_be_copied_is_no_failed_fetch_as_in_flux(after):
+    status = after(phase=Phase.RETRYING, step=Step.FETCH, reason="CopyFailure", message="a file is in the way")
+
+    assert _conditions(status)["StorageOperationFailed"] == ("True", "CopyFailure")
+    assert "FetchFailed" not in _conditions(status)
+
+
+def test_object_that_waits_for_another_says_so(after):
+    status = after(phase=Phase.WAITING, step=Step.REQUIRE, message="Kustomization/a/b is not ready")
+
+    assert _conditions(status)["Ready"] == ("False", "DependencyNotReady")
+
+
 def test_stalled_object_is_observed_and_not_reconciling(after):
     status = after(phase=Phase.STALLED, step=Step.ACCEPT, reason="FeatureNotSupported", message="spec.verify")
 
@@ -244,6 +277,22 @@ def test_stalled_object_is_observed_and_not_reconciling(after):
         "Ready": ("False", "FeatureNotSupported"),
     }
     assert status["observedGeneration"] == 2
+
+
+@pytest.mark.parametrize(
+    ("ref", "told"),
+    [
+        ({"commit": "a" * 40, "branch": "main"}, []),
+        ({"commit": "a" * 40, "tag": "v1"}, ["spec.ref.tag has no effect beside spec.ref.commit"]),
+        ({"name": "refs/heads/x", "branch": "main"}, ["spec.ref.branch has no effect beside spec.ref.name"]),
+        (
+            {"tag": "v1", "semver": "1.x", "branch": "main"},
+            ["spec.ref.semver has no effect beside spec.ref.tag", "spec.ref.branch has no effect beside spec.ref.tag"],
+        ),
+    ],
+)
+def test_ref_that_another_one_comes_before_is_told(read, ref, told):
+    assert list(read({"ref": ref}).warnings) == told
 
 
 VERIFY = {"verify": {"secretRef": {"name": "keys"}}}

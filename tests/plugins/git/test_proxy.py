@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from fakes.certificate import self_signed
 from fakes.forward_proxy import forward_proxy
 from fakes.git_server import http_server, ssh_server
 
@@ -97,6 +98,28 @@ async def test_ssh_goes_through_the_proxy_too(world, repo, read, proxy, contents
 
     assert contents(world.store, stored.tree) == {"a": b"1"}
     assert proxy.asked
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("scheme", ["http", "ssh"])
+async def test_proxy_may_be_encrypted_itself(world, repo, read, tmp_path, contents, scheme):
+    repo.commit({"a": "1"})
+    tls = self_signed(tmp_path / "tls", ca=False)
+    world.ctx = replace(world.ctx, http=Http(ca_file=str(tls[0])))
+    server = http_server(repo.path) if scheme == "http" else ssh_server(repo.path)
+    with server as running, forward_proxy("https", "ada:hush", tls) as proxy:
+        _secret(world, proxy, username=b"ada", password=b"hush")
+        spec = {"url": running.url, "ref": {"branch": "main"}, "proxySecretRef": {"name": "proxy"}}
+        if scheme == "ssh":
+            keys = {"identity": running.identity.encode(), "known_hosts": running.known_hosts.encode()}
+            world.secrets.data["key"] = keys
+            spec["secretRef"] = {"name": "key"}
+
+        _, stored = await world.sync(read(spec))
+        await world.source.close()
+
+    assert contents(world.store, stored.tree) == {"a": b"1"}
+    assert set(proxy.logins) == {"ada:hush"}
 
 
 @pytest.mark.asyncio

@@ -46,6 +46,17 @@ async def test_packed_chart_is_unpacked(charts, chart):
     assert (revision, files) == ("1.0.0", made.files())
 
 
+async def test_chart_comes_with_its_name_and_the_values_files_that_are_in_it(charts, chart):
+    charts.artifact({**within("charts/app", made.files()), "v.yaml": b"size: 2\n"})
+    spec = {"valuesFiles": ["v.yaml", "gone.yaml"], "ignoreMissingValuesFiles": True}
+    intent = chart(chart="charts/app", sourceRef=REPO, **spec)
+    ctx = charts.ctx(intent)
+
+    stored = await charts.source.fetch(intent, await charts.source.resolve(intent, ctx), None, ctx)
+
+    assert stored.facts == {"name": "web", "valuesFiles": ("v.yaml",)}
+
+
 @pytest.mark.parametrize(
     ("spec", "artifact", "revision"),
     [

@@ -59,6 +59,14 @@ def test_old_fields_are_told(chart):
     assert len(chart(valuesFile="a.yaml", accessFrom={}).warnings) == 2
 
 
+def test_what_has_no_effect_with_the_source_is_told(chart):
+    repo = {"kind": "GitRepository", "name": "x"}
+
+    assert "spec.version has no effect with a GitRepository" in chart(version="1.x", sourceRef=repo).warnings[0]
+    assert "spec.reconcileStrategy has no effect with a HelmRep" in chart(reconcileStrategy="Revision").warnings[0]
+    assert chart(version="1.x").warnings == chart(reconcileStrategy="Revision", sourceRef=repo).warnings == ()
+
+
 @pytest.mark.parametrize(
     ("spec", "path", "words"),
     [
@@ -94,7 +102,7 @@ def test_mistake_is_named_with_its_place(chart, spec, path, words):
     assert words in str(caught.value)
 
 
-def after(document, spec, previous=None, **fields):
+def after(document, spec, previous=None, merged=(), **fields):
     found = document("HelmChart", {"chart": "web", "sourceRef": {"kind": "HelmRepository", "name": "c"}, **spec})
     artifact = Artifact(
         source=found.ref,
@@ -104,6 +112,7 @@ def after(document, spec, previous=None, **fields):
         files=1,
         stored=AT,
         spec=Digest("c"),
+        facts={"name": "web", "valuesFiles": tuple(merged)},
     )
     given = {"phase": Phase.READY, "artifact": artifact, **fields}
     outcome = Outcome(ref=found.ref, generation=2, started=AT, finished=AT, **given)
@@ -111,19 +120,25 @@ def after(document, spec, previous=None, **fields):
 
 
 @pytest.mark.parametrize(
-    ("spec", "reason", "message"),
+    ("spec", "merged", "reason", "message"),
     [
-        ({}, "ChartPullSucceeded", "pulled 'web' chart with version '1.0.0'"),
-        ({"valuesFiles": ["a"]}, "ChartPackageSucceeded", "packaged 'web' chart with version '1.0.0'"),
+        ({}, (), "ChartPullSucceeded", "pulled 'web' chart with version '1.0.0'"),
         (
-            {"sourceRef": {"kind": "GitRepository", "name": "c"}},
+            {"valuesFiles": ["a", "b"]},
+            ("a", "b"),
+            "ChartPackageSucceeded",
+            "packaged 'web' chart with version '1.0.0' and merged values files [a b]",
+        ),
+        (
+            {"chart": "./charts/app", "sourceRef": {"kind": "GitRepository", "name": "c"}},
+            (),
             "ChartPackageSucceeded",
             "packaged 'web' chart with version '1.0.0'",
         ),
     ],
 )
-def test_ready_is_worded_as_flux_does(document, spec, reason, message):
-    status = after(document, spec)
+def test_ready_is_worded_as_flux_does(document, spec, merged, reason, message):
+    status = after(document, spec, merged=merged)
 
     assert {(c["type"], c["reason"], c["message"]) for c in status["conditions"]} == {
         ("Ready", reason, message),
@@ -132,12 +147,61 @@ def test_ready_is_worded_as_flux_does(document, spec, reason, message):
     assert status["artifact"]["revision"] == "1.0.0"
 
 
-def test_what_is_wrong_with_a_chart_stands_under_build_failed(document):
-    status = after(document, {}, phase=Phase.RETRYING, step=Step.FETCH, reason="ValuesFilesError", message="no file")
+@pytest.mark.parametrize(
+    ("reason", "type"),
+    [
+        ("ValuesFilesError", "BuildFailed"),
+        ("DependencyBuildError", "BuildFailed"),
+        ("ChartPackageError", "BuildFailed"),
+        ("MetadataPatchError", "BuildFailed"),
+        ("ChartPullError", "FetchFailed"),
+        ("InvalidChartReference", "FetchFailed"),
+    ],
+)
+def test_what_is_wrong_with_a_chart_stands_where_flux_has_it(document, reason, type):
+    status = after(document, {}, phase=Phase.RETRYING, step=Step.FETCH, reason=reason, message="no")
 
     found = {c["type"]: c["reason"] for c in status["conditions"]}
-    assert found["BuildFailed"] == "ValuesFilesError"
-    assert found["Ready"] == "ValuesFilesError"
+    assert found.pop("Ready") == found.pop(type) == reason
+    assert set(found) == {"Reconciling", "ArtifactInStorage"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"), [("NotFound", "SourceUnavailable"), ("NoArtifact", "NoSourceArtifact")], ids=["none", "empty"]
+)
+def test_source_that_gives_nothing_is_called_as_in_flux(document, reason, said):
+    status = after(document, {}, phase=Phase.WAITING, step=Step.REQUIRE, artifact=None, reason=reason, message="no")
+
+    found = {c["type"]: c["reason"] for c in status["conditions"]}
+    assert found == {"Reconciling": "ProgressingWithRetry", "Ready": said, "FetchFailed": said}
+
+
+def test_newer_chart_that_is_not_stored_makes_the_artifact_outdated(document):
+    newer = {"step": Step.FETCH, "attempted": Revision(digest="2.0.0"), "message": "no"}
+    status = after(document, {}, phase=Phase.RETRYING, **newer)
+
+    assert {c["type"]: c["reason"] for c in status["conditions"]}["ArtifactOutdated"] == "NewChart"
+
+
+def test_status_tells_what_the_chart_was_made_of(document):
+    upstream = Revision(name="main", digest="sha1:" + "a" * 40)
+    spec = {"chart": "./charts/app", "valuesFiles": ["a", "b"], "ignoreMissingValuesFiles": True}
+
+    status = after(document, spec, merged=["b"], upstream=upstream)
+
+    assert status["observedChartName"] == "web"
+    assert status["observedValuesFiles"] == ("b",)
+    assert status["observedSourceArtifactRevision"] == str(upstream)
+
+
+def test_values_files_are_told_where_some_may_be_missing_as_in_flux(document):
+    assert "observedValuesFiles" not in after(document, {"valuesFiles": ["a"]}, merged=["a"])
+
+
+def test_revision_of_the_source_is_told_of_a_build_that_fails_too(document):
+    failed = {"phase": Phase.RETRYING, "step": Step.FETCH, "reason": "ChartPackageError", "message": "no"}
+
+    assert after(document, {}, upstream=Revision(digest="sha256:1"), **failed)["observedSourceArtifactRevision"]
 
 
 @pytest.mark.parametrize(

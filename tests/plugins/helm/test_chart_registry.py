@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from fakes import clouds, cosign, notary
 from fakes.registry import Registry, serving
 from fakes.sigstore import Sigstore
 
-from gitopsd.plugin import Misconfigured, Rejected, VerificationFailed
+from gitopsd.plugin import Misconfigured, Rejected, Transient, VerificationFailed
 from gitopsd.plugin.oci.clouds import Gcp
 from gitopsd_plugins.helm.chart_source import ChartSource
 from gitopsd_plugins.helm.repository_source import RepositorySource
@@ -52,6 +53,15 @@ async def test_exact_version_is_one_request_and_no_list(charts, registry, reposi
     await charts.resolve(chart(version="1.0.0"))
 
     assert registry.paths == ["HEAD /v2/team/web/manifests/1.0.0"]
+
+
+async def test_timeout_of_the_repository_bounds_requests_for_charts(charts, repository, chart):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"oci://127.0.0.1:{silent.getsockname()[1]}/team"
+        await charts.repository(repository(url=url, type="oci", timeout="300ms"))
+
+        with pytest.raises(Transient, match=r"no answer within 0\.3 s"):
+            await charts.resolve(chart(version="1.0.0"))
 
 
 async def test_registry_of_a_cloud_takes_the_login_that_the_cloud_lends(charts, registry, repository, chart):

@@ -11,7 +11,7 @@ from fakes.web_server import Site, web_server
 
 from gitopsd.plugin import NotReady, Rejected, Transient
 from gitopsd.plugin.sources import access
-from gitopsd_plugins.helm import repository_source
+from gitopsd_plugins.helm import repository_source, web
 from gitopsd_plugins.helm.repository_source import RepositorySource
 
 pytestmark = pytest.mark.asyncio
@@ -142,6 +142,14 @@ async def test_failures_say_what_to_do(world, site, repository):
     assert caught.value.retry_after == 17
 
 
+async def test_client_certificate_has_the_names_of_older_versions_too(world, repository):
+    world.secrets.data["old"] = {"certFile": b"certificate", "keyFile": b"key", "caFile": b"ca"}
+
+    opened = await web.login(repository(secretRef={"name": "old"}).spec, world.ctx)
+
+    assert (opened.tls.certificate, opened.tls.key, opened.tls.ca) == (b"certificate", b"key", b"ca")
+
+
 @pytest.mark.parametrize("secret", [{"certSecretRef": {"name": "ca"}}, {"secretRef": {"name": "old"}}])
 async def test_private_ca_is_trusted_where_it_is_named_and_only_there(world, tmp_path, repository, secret):
     tls = self_signed(tmp_path / "tls", ca=False)
@@ -156,7 +164,9 @@ async def test_private_ca_is_trusted_where_it_is_named_and_only_there(world, tmp
 async def test_index_that_is_none_is_told_when_it_is_read(world, site, repository):
     site.files["/index.yaml"] = b"<html></html>"
 
-    with pytest.raises(Rejected, match=r"^HelmRepository/flux-system/charts: the index cannot be read") as caught:
+    with pytest.raises(
+        Rejected, match=r"^HelmRepository/flux-system/charts: http://.*/index.yaml: the index cannot be read"
+    ) as caught:
         await world.sync(RepositorySource(), repository(url=site.url))
 
     assert caught.value.reason == "IndexationFailed"

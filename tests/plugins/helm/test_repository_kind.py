@@ -97,3 +97,6 @@ def test_cloud_is_for_registries_and_what_has_no_effect_is_told(repository):
 
     assert plain.spec.provider == ""
     assert len(plain.warnings) == 3
+    assert repository(url="oci://x/y", type="oci", passCredentials=True).warnings == (
+        "spec.passCredentials has no effect with type: oci",
+    )

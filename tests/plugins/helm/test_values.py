@@ -25,7 +25,7 @@ def merged(**files):
     ],
 )
 def test_later_files_win_and_maps_are_merged(one, two, result):
-    assert merged(one=one, two=two) == result.encode()
+    assert merged(one=one, two=two) == (result.encode(), ("one", "two"))
 
 
 @pytest.mark.parametrize("text", ["- a", "text", "a: [", "a: " + "{a: " * 250 + "1" + "}" * 250])
@@ -42,4 +42,6 @@ def test_values_nested_too_deep_to_merge_are_refused(monkeypatch):
 
 
 def test_nothing_there_leaves_the_chart_its_own():
-    assert values.merged(("a", "b"), {}.get, ignore_missing=True) is None
+    _, of = values.merged(("a", "b"), {}.get, ignore_missing=True)
+
+    assert of == ()

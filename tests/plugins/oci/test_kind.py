@@ -83,6 +83,23 @@ def test_filter_without_a_constraint_is_warned_of(read):
 
 
 @pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"ref": {"digest": DIGEST, "tag": "v1"}}, "spec.ref.tag has no effect beside spec.ref.digest"),
+        ({"ref": {"semver": "1.x", "tag": "v1"}}, "spec.ref.tag has no effect beside spec.ref.semver"),
+        (
+            {"ignore": "*.md", "layerSelector": {"operation": "copy"}},
+            "spec.ignore has no effect with spec.layerSelector",
+        ),
+    ],
+)
+def test_what_has_no_effect_is_told(read, spec, told):
+    [warning] = read(spec).warnings
+
+    assert told in warning
+
+
+@pytest.mark.parametrize(
     "spec",
     [
         {"ignore": "*.txt"},

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 import anyio
 import pytest
-import pytest_asyncio
 from aiohttp import web
 from fakes import clouds
 from fakes.clouds import sts
@@ -28,18 +27,6 @@ START = datetime(2026, 1, 2, 3, tzinfo=UTC)
 UNTIL = "2026-01-02T09:00:00Z"
 
 
-@pytest_asyncio.fixture
-async def cloud():
-    """The machine's metadata services, and the clouds' APIs."""
-    async with clouds.serving() as running:
-        yield running
-
-
-@pytest.fixture
-def home():
-    return clouds.Home()
-
-
 @pytest.fixture
 def lending(world, cloud, home):
     """A world whose clouds are on loopback."""
@@ -49,15 +36,7 @@ def lending(world, cloud, home):
         "gcp": Gcp(hosts=ANY),
     }
     world.source = OciSource(providers)
-    platform = {
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": cloud.url,
-        "AWS_ENDPOINT_URL_STS": cloud.url,
-        "AZURE_AUTHORITY_HOST": cloud.url,
-        "AZURE_POD_IDENTITY_AUTHORITY_HOST": cloud.url,
-        "GCE_METADATA_HOST": cloud.host,
-        "CLOUDSDK_API_ENDPOINT_OVERRIDES_STS": cloud.url,
-    }
-    world.ctx = replace(world.ctx, platform=platform, issue=home.issue, account=home.account, now=lambda: home.now)
+    world.ctx = clouds.within(world.ctx, cloud, home)
     return world
 
 

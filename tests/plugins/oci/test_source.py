@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import tarfile
 from dataclasses import replace
@@ -247,6 +248,15 @@ async def test_login_comes_from_the_secret_and_its_parts_are_masked(world, regis
     await world.sync(read(secretRef={"name": "login"}))
 
     assert registry.password.encode() in world.concealed
+
+
+async def test_login_may_have_the_form_of_before(world, registry, read):
+    registry.artifact(ONE, tag="latest")
+    registry.login = "basic"
+    entry = {registry.host: {"username": registry.username, "password": registry.password}}
+    world.secrets.data["login"] = {".dockercfg": json.dumps(entry).encode()}
+
+    assert await world.source.resolve(read(secretRef={"name": "login"}), world.ctx)
 
 
 async def test_login_is_read_again_at_each_use(world, registry, read, docker_config):

@@ -13,6 +13,7 @@ import scenarios
 from in_process import CM, config_map
 
 from gitopsd_plugins.sandbox.cluster import Settings
+from gitopsd_plugins.sandbox.controllers import pods
 from gitopsd_plugins.sandbox.server import Running, serve
 
 pytestmark = pytest.mark.asyncio
@@ -66,6 +67,15 @@ async def test_a_deployment_becomes_healthy_with_replica_set_and_pods(
     assert replica_set.metadata["ownerReferences"][0]["name"] == "web"
     pods = list(sandbox.cluster.store.objects["", "pods"].values())
     assert [pod.body["status"]["phase"] for pod in pods] == ["Running", "Running"]
+
+
+async def test_a_workload_gets_as_many_pods_as_the_sandbox_can_bear(
+    sandbox: Running, session: aiohttp.ClientSession
+) -> None:
+    await make(session, f"{APPS}/deployments", scenarios.deployment("vast", replicas=2**31 - 1))
+    body = await until(lambda: (stored(sandbox, "apps", "deployments", "vast").get("status") or {}).get("replicas"))
+    assert body == pods.MOST == len(list(sandbox.cluster.store.all(("", "pods"))))
+    assert condition(stored(sandbox, "apps", "deployments", "vast"), "Available")[0] == "False"
 
 
 async def test_a_new_image_rolls_out(sandbox: Running, session: aiohttp.ClientSession) -> None:

@@ -77,9 +77,16 @@ async def test_a_file_that_is_too_large_is_refused(web: WebFiles, ctx: Context) 
 @pytest.mark.parametrize("target", ["ftp://127.0.0.1/a", "http://me:hush@127.0.0.1/a", "file:///etc/passwd"])
 async def test_a_redirect_to_what_cannot_be_used_is_refused(web: WebFiles, ctx: Context, target: str) -> None:
     web.redirects["/moved"] = target
-    with pytest.raises(Rejected, match="redirects to an address that cannot be used") as refused:
+    with pytest.raises(Rejected, match="redirects to what is no http URL") as refused:
         await FileSource().resolve(intent(f"{web.url}/moved"), ctx)
     assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize("target", ["http://169.254.169.254/latest", "http://[fe80::1]/", "http://metadata/x"])
+async def test_a_redirect_to_a_metadata_address_is_refused(web: WebFiles, ctx: Context, target: str) -> None:
+    web.redirects["/moved"] = target
+    with pytest.raises(Rejected, match="an address of this machine's own link"):
+        await FileSource().resolve(intent(f"{web.url}/moved"), ctx)
 
 
 async def test_a_file_has_no_revisions() -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import mmap
 import zlib
-from typing import NamedTuple
 
+import msgspec
 from dulwich.errors import ApplyDeltaError
 from dulwich.pack import apply_delta
 
@@ -26,6 +26,8 @@ LONGEST_HEAD = 48
 """Bytes that are enough to tell what an object says of itself."""
 _LOOK = 4096
 """Bytes that are looked at first: most objects end in them, and what is not used of them is copied by zlib."""
+_OVER = 16
+"""Bytes by which a small object may be longer compressed than it is."""
 _LONGEST_SIZES = 20
 """Bytes of two numbers below 2^70."""
 _CHUNK = 1 << 18
@@ -35,7 +37,7 @@ class MalformedPack(ValueError):  # noqa: N818 - named by what it is
     """A pack that no honest server sends; the message says in which way."""
 
 
-class Packed(NamedTuple):
+class Packed(msgspec.Struct, frozen=True, gc=False):
     """Where an object stands and of which kind and size it is: whole, or a difference from another one."""
 
     offset: int
@@ -52,14 +54,15 @@ def at(contents: mmap.mmap, offset: int, end: int) -> tuple[Packed, bytes, int]:
 
     Never unpacks more than one byte beyond what an object says of itself. Raises `MalformedPack`.
     """
-    text = contents[offset : min(offset + _LOOK, end)]
-    found = head(text, offset)
+    found = head(contents[offset : min(offset + LONGEST_HEAD, end)], offset)
+    begin, size = found.data, found.size
+    text = contents[begin : min(begin + min(size + _OVER, _LOOK), end)]
     stream = zlib.decompressobj()
     try:
-        made = stream.decompress(text[found.data - offset :], found.size + 1)
-        if stream.eof and len(made) == found.size:
-            return found, made, offset + len(text) - len(stream.unused_data)
-        after = max(offset + len(text), found.data) - len(stream.unconsumed_tail)
+        made = stream.decompress(text, size + 1)
+        if stream.eof and len(made) == size:
+            return found, made, begin + len(text) - len(stream.unused_data)
+        after = begin + len(text) - len(stream.unconsumed_tail)
         return found, *_continued(contents, found, after, end, stream, made)
     except zlib.error as error:
         raise MalformedPack("an object that cannot be unpacked") from error

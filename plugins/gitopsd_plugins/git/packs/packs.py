@@ -177,10 +177,14 @@ class _Scan:
     def _made(self, found: Packed, delta: bytes) -> Unpacked | None:
         """What a difference makes; None where its base is not known yet."""
         base = self._places.get(found.base_name) if found.base_name else found.base_offset
-        if base is None or not (found.base_name or self._stands(base)):
+        if base is None:
             return None
-        kind, data = self._unpacking.whole(base, self._base)
-        return kind, packed.applied(data, delta)
+        known = self._unpacking.recent.get(base)
+        if known is None:
+            if not (found.base_name or self._stands(base)):
+                return None
+            known = self._unpacking.whole(base, self._base)
+        return known[0], packed.applied(known[1], delta)
 
     def _base(self, found: Packed) -> int:
         return self._places[found.base_name] if found.base_name else found.base_offset

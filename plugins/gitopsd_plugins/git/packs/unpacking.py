@@ -30,7 +30,8 @@ class Unpacking:
         self.end = len(contents) - CHECKSUM
         """Where the last object ends."""
         self._contents = contents
-        self._recent: OrderedDict[int, Unpacked] = OrderedDict()
+        self.recent: OrderedDict[int, Unpacked] = OrderedDict()
+        """What came last, by where it stands."""
         self._held = self._read = 0
 
     def at(self, offset: int) -> tuple[Packed, bytes, int]:
@@ -45,7 +46,7 @@ class Unpacking:
     def whole(self, offset: int, base_of: Callable[[Packed], int]) -> Unpacked:
         """The object that a difference, or a chain of them, makes in the end; `base_of` says where a base stands."""
         chain: list[int] = []
-        while (known := self._recent.get(offset)) is None:
+        while (known := self.recent.get(offset)) is None:
             found = packed.head(self._contents[offset : min(offset + packed.LONGEST_HEAD, self.end)], offset)
             if found.kind in NAMES:
                 known = found.kind, self.at(offset)[1]
@@ -63,10 +64,10 @@ class Unpacking:
     def remember(self, offset: int, known: Unpacked) -> None:
         """Keep an object that was come to otherwise."""
         size = len(known[1])
-        if size > _RECENT // 4 or offset in self._recent:
+        if size > _RECENT // 4 or offset in self.recent:
             return
-        self._recent[offset] = known
+        self.recent[offset] = known
         self._held += size
         while self._held > _RECENT:
-            _, (_, dropped) = self._recent.popitem(last=False)
+            _, (_, dropped) = self.recent.popitem(last=False)
             self._held -= len(dropped)

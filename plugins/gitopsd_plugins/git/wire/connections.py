@@ -44,7 +44,8 @@ def connect(remote: Remote, port: int) -> socket.socket:
     proxy = remote.proxy
     if proxy and not remote.own_proxies:
         _check_proxy(remote)
-    return egress.connect(remote.address.host, port, timeout=remote.timeout, egress=remote.egress, proxy=proxy)
+    bounds, trust = remote.egress, remote.ca_file
+    return egress.connect(remote.address.host, port, timeout=remote.timeout, egress=bounds, proxy=proxy, ca_file=trust)
 
 
 def _check_proxy(remote: Remote) -> None:

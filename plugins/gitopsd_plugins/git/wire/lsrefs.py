@@ -11,11 +11,10 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
 
-from gitopsd.plugin import Context, GitopsdError, Rejected, egress, hosts, http
+from gitopsd.plugin import Context, GitopsdError, Rejected, follow, hosts, http
 from gitopsd.plugin.hosts import HostFailed
-from gitopsd.plugin.sources import access
+from gitopsd.plugin.sources import access, network
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.credentials import Access
 from gitopsd_plugins.git.reference import FAILED, Advertised
@@ -24,8 +23,9 @@ from gitopsd_plugins.git.wire import pktline
 if TYPE_CHECKING:
     import aiohttp
 
-MAX_REDIRECTS = 5
 MAX_KNOWN = 4096
+TRUST, SLOW = "; put its CA as ca.crt into spec.secretRef", "; see spec.timeout"
+"""What to do where the certificate is not trusted, or nothing comes."""
 
 _ADVERTISEMENT = "application/x-git-upload-pack-advertisement"
 _RESULT = "application/x-git-upload-pack-result"
@@ -49,19 +49,18 @@ class HttpRefs:
         self, place: Address, opened: Access, prefixes: Sequence[str], ctx: Context, timeout: float
     ) -> Mapping[str, Advertised]:
         """The refs of these prefixes (older servers: all). Raises `HostFailed` or `Rejected` naming the address."""
-        import aiohttp  # heavy: not before there is something to ask
-
         key = place.url
         try:
-            through = ctx.http.socks(key)
-            async with ctx.http.session(tls=opened.tls, limit=1, timeout=timeout, proxy=through) as session:
-                return await self._listed(_Conversation(session, place, opened, ctx), key, prefixes)
+            with network.translated(key, timeout=timeout, reason=FAILED, trust=TRUST, slow=SLOW):
+                through = ctx.http.socks(key)
+                async with ctx.http.session(tls=opened.tls, limit=1, timeout=timeout, proxy=through) as session:
+                    return await self._listed(_Conversation(session, place, opened, ctx), key, prefixes)
         except GitopsdError:
             self._modern.pop(key, None)
             raise
-        except (TimeoutError, aiohttp.ClientError, OSError, pktline.WireError) as error:
+        except pktline.WireError as error:
             self._modern.pop(key, None)
-            raise _translated(error, place, timeout) from error
+            raise Rejected(f"{place} sent what Git does not allow: {error}", reason=FAILED) from error
 
     async def _listed(self, conversation: _Conversation, key: str, prefixes: Sequence[str]) -> Mapping[str, Advertised]:
         base = self._modern.get(key)
@@ -101,7 +100,7 @@ class _Conversation:
         return pktline.listed(reply.body)
 
     async def _request(self, method: str, url: str, body: bytes | None = None) -> _Reply:
-        for _ in range(MAX_REDIRECTS + 1):
+        for _ in range(follow.MAX_REDIRECTS + 1):
             self._ctx.http.egress.check_url(url)
             async with self._session.request(
                 method,
@@ -112,12 +111,12 @@ class _Conversation:
                 allow_redirects=False,
             ) as response:
                 location = response.headers.get("Location", "")
-                if response.status in {301, 302, 303, 307, 308} and location and body is None:
-                    url = redirected(self._place, urljoin(url, location))
+                if response.status in follow.REDIRECTS and location and body is None:
+                    url = follow.target(url, location, reason=FAILED)
                     continue
                 self._check(response)
                 return _Reply(url=url, kind=response.content_type, body=await _read(response))
-        raise Rejected(f"{self._place} redirects more than {MAX_REDIRECTS} times; check spec.url", reason=FAILED)
+        raise too_many_redirects(self._place)
 
     def _check(self, response: aiohttp.ClientResponse) -> None:
         wait = hosts.pause(response.headers, self._ctx.now())
@@ -138,23 +137,6 @@ class _Conversation:
         return headers
 
 
-def redirected(place: Address, target: str) -> str:
-    """Check where a redirect leads. Raises `Rejected` where it gives up encryption or is no address for Git."""
-    parts = urlsplit(target)
-    if parts.scheme not in {"http", "https"} or parts.username or parts.password:
-        raise Rejected(f"{place} redirects to an address that cannot be used; check spec.url", reason=FAILED)
-    if egress.of_the_link(parts.hostname or "") and not egress.of_the_link(place.host):
-        raise Rejected(
-            f"{place} redirects to {parts.hostname}, an address of this machine's own link; that is not followed",
-            reason=FAILED,
-        )
-    if place.scheme == "https" and parts.scheme == "http":
-        raise Rejected(
-            f"{place} redirects to http://{parts.hostname}, without encryption; check spec.url", reason=FAILED
-        )
-    return target
-
-
 async def _read(response: aiohttp.ClientResponse) -> bytes:
     chunks: list[bytes] = []
     size = 0
@@ -164,6 +146,11 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
             raise pktline.WireError(f"more than {pktline.MAX_BODY >> 20} MiB of refs")
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def too_many_redirects(place: Address) -> GitopsdError:
+    """They lead on and on."""
+    return Rejected(f"{place} redirects more than {follow.MAX_REDIRECTS} times; check spec.url", reason=FAILED)
 
 
 def refused(status: int, place: Address, credentials: bool, wait: float | None = None) -> GitopsdError:
@@ -180,39 +167,3 @@ def refused(status: int, place: Address, credentials: bool, wait: float | None =
         hint = "" if credentials else ", and spec.secretRef if it is private"
         return Rejected(f"no repository at {place} (404); check spec.url{hint}", reason=FAILED)
     return Rejected(f"{place} answered {status}; check spec.url", reason=FAILED)
-
-
-def _translated(error: Exception, place: Address, timeout: float) -> GitopsdError:
-    import aiohttp
-
-    match error:
-        case pktline.WireError():
-            return Rejected(f"{place} sent what Git does not allow: {error}", reason=FAILED)
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
-            return untrusted(place, str(error.__cause__ or error))
-        case aiohttp.ClientConnectorDNSError():
-            return HostFailed(f"the host of {place} is not known; check spec.url and the name service", reason=FAILED)
-        case _ if forbidden := egress.why(error):
-            return out_of_bounds(place, forbidden)
-        case TimeoutError():
-            return HostFailed(f"{place} did not answer within {timeout:g} s; see spec.timeout", reason=FAILED)
-        case _:
-            return unreachable(place, error)
-
-
-def untrusted(place: Address, why: str) -> GitopsdError:
-    """The server's certificate does not convince."""
-    return Rejected(
-        f"the certificate of {place} is not trusted: {why[:200]}; put its CA as ca.crt into spec.secretRef",
-        reason=FAILED,
-    )
-
-
-def out_of_bounds(place: Address, why: str) -> GitopsdError:
-    """The way leads to an address that the settings forbid."""
-    return Rejected(f"{place}: {why}; see network.allowedNetworks", reason=FAILED)
-
-
-def unreachable(place: Address, error: BaseException) -> GitopsdError:
-    """No connection, or one that broke."""
-    return HostFailed(f"{place} cannot be reached: {str(error)[:200] or type(error).__name__}", reason=FAILED)

@@ -12,9 +12,9 @@ from io import StringIO
 
 import paramiko
 
-from gitopsd.plugin import GitopsdError, Rejected, egress
+from gitopsd.plugin import GitopsdError, Rejected
 from gitopsd.plugin.hosts import HostFailed
-from gitopsd.plugin.sources import access
+from gitopsd.plugin.sources import access, network
 from gitopsd_plugins.git.order import Remote
 from gitopsd_plugins.git.reference import FAILED
 from gitopsd_plugins.git.wire import connections, known_hosts, lsrefs
@@ -66,7 +66,7 @@ def open_channel(line: paramiko.Transport, remote: Remote, command: str) -> para
 def broken(remote: Remote, error: BaseException) -> HostFailed:
     """The other side ended it, or does not speak as it should."""
     return HostFailed(
-        f"{remote.address} cannot be reached by ssh: {str(error)[:200] or type(error).__name__}", reason=FAILED
+        f"{remote.address}: cannot be reached by ssh: {str(error)[:200] or type(error).__name__}", reason=FAILED
     )
 
 
@@ -79,14 +79,12 @@ def _connected(remote: Remote) -> socket.socket:
 
 
 def _unreachable(remote: Remote, error: OSError) -> GitopsdError:
-    place = remote.address
-    if forbidden := egress.why(error):
-        return lsrefs.out_of_bounds(place, forbidden)
+    place = str(remote.address)
     if isinstance(error, socket.gaierror):
-        return HostFailed(f"the host of {place} is not known; check spec.url and the name service", reason=FAILED)
+        return network.unknown(place, reason=FAILED)
     if isinstance(error, TimeoutError):
-        return HostFailed(f"{place} did not answer in time; see spec.timeout", reason=FAILED)
-    return lsrefs.unreachable(place, error)
+        return network.silent(place, remote.timeout, reason=FAILED, slow=lsrefs.SLOW)
+    return network.unreachable(place, error, reason=FAILED)
 
 
 def _greeted(remote: Remote, connection: socket.socket, trusted: tuple[HostKey, ...]) -> paramiko.Transport:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import urllib3
 from dulwich.client import GitClient, Urllib3HttpGitClient
@@ -22,8 +22,8 @@ from dulwich.config import StackedConfig
 from dulwich.errors import ApplyDeltaError, ChecksumMismatch, GitProtocolError, HangupException, NotGitRepository
 from dulwich.objects import ObjectID, RawObjectID
 
-from gitopsd.plugin import GitopsdError, Http, Rejected, egress, hosts, http
-from gitopsd.plugin.hosts import HostFailed
+from gitopsd.plugin import GitopsdError, Http, Rejected, follow, hosts, http
+from gitopsd.plugin.sources import network
 from gitopsd_plugins.git import reference
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.order import Malformed, Refused, Remote
@@ -33,8 +33,6 @@ from gitopsd_plugins.git.packs.packed import MalformedPack
 from gitopsd_plugins.git.packs.packs import Passing
 from gitopsd_plugins.git.reference import FAILED, PEELED, Advertised
 from gitopsd_plugins.git.wire import connections, lsrefs, pktline
-
-MAX_REDIRECTS = 5
 
 
 class Connection:
@@ -96,7 +94,10 @@ def _bounded(file: IO[bytes], limit: int, place: Address) -> Callable[[bytes], i
         nonlocal received
         received += len(data)
         if received > limit:
-            raise Rejected(f"{place} sent more than {limit >> 20} MiB for one commit", reason=FAILED)
+            raise Rejected(
+                f"{place} sent more than {limit >> 20} MiB for one commit; keep large files in a bucket or a registry",
+                reason=FAILED,
+            )
         return file.write(data)
 
     return write
@@ -126,20 +127,18 @@ class OriginPool:
 
     def request(self, method: str, url: str, headers: dict[str, str] | None = None, **options: Any) -> Any:
         """Send one request; the answer's `geturl()` is where it came from in the end."""
-        for _ in range(MAX_REDIRECTS + 1):
+        for _ in range(follow.MAX_REDIRECTS + 1):
             self._remote.egress.check_url(url)
             response = self._pool.request(
                 method, url, headers=self._with_access(url, headers), redirect=False, **options
             )
             location = response.headers.get("Location")
-            if method != "GET" or response.status not in {301, 302, 303, 307, 308} or not location:
+            if method != "GET" or response.status not in follow.REDIRECTS or not location:
                 _check(response, self._remote)
                 return _Answer(response, url)
             response.drain_conn()
-            url = lsrefs.redirected(self._remote.address, urljoin(url, location))
-        raise Rejected(
-            f"{self._remote.address} redirects more than {MAX_REDIRECTS} times; check spec.url", reason=FAILED
-        )
+            url = follow.target(url, location, reason=FAILED)
+        raise lsrefs.too_many_redirects(self._remote.address)
 
     def _with_access(self, url: str, headers: dict[str, str] | None) -> dict[str, str]:
         found = {key: value for key, value in (headers or {}).items() if key.lower() != "authorization"}
@@ -195,10 +194,10 @@ def translated(remote: Remote) -> Iterator[None]:
         raise _refused(place, said or "it closed the connection") from error
     except GitProtocolError as error:
         if isinstance(error.__cause__, urllib3.exceptions.HTTPError):
-            raise _network(place, error.__cause__) from error
+            raise _network(remote, error.__cause__) from error
         raise _refused(place, str(error)) from error
     except (OSError, EOFError, urllib3.exceptions.HTTPError) as error:
-        raise _network(place, error) from error
+        raise _network(remote, error) from error
     except (MalformedPack, pktline.WireError) as error:
         raise Malformed(f"{place} sent {error}", reason=FAILED) from error
     except (AssertionError, ValueError, KeyError, IndexError, zlib.error, ChecksumMismatch, ApplyDeltaError) as error:
@@ -214,11 +213,12 @@ def _refused(place: Address, said: str) -> GitopsdError:
     return Refused(f"{place} refused: {words}", reason=FAILED)
 
 
-def _network(place: Address, error: BaseException) -> GitopsdError:
-    if forbidden := egress.why(error):
-        return lsrefs.out_of_bounds(place, forbidden)
+def _network(remote: Remote, error: BaseException) -> GitopsdError:
+    """The words are those of polls, which the other library makes."""
+    place = str(remote.address)
     if isinstance(error, (ssl.SSLError, urllib3.exceptions.SSLError)):
-        return lsrefs.untrusted(place, str(error))
-    if isinstance(error, (TimeoutError, urllib3.exceptions.TimeoutError)):
-        return HostFailed(f"{place} did not answer in time; see spec.timeout", reason=FAILED)
-    return lsrefs.unreachable(place, error)
+        return network.untrusted(place, str(error), reason=FAILED, trust=lsrefs.TRUST)
+    refused = isinstance(error, urllib3.exceptions.NewConnectionError)  # in the library that is a time-out, too
+    if isinstance(error, (TimeoutError, urllib3.exceptions.TimeoutError)) and not refused:
+        return network.silent(place, remote.timeout, reason=FAILED, slow=lsrefs.SLOW)
+    return network.unreachable(place, error, reason=FAILED)

@@ -6,7 +6,8 @@ It answers authorization questions in the API server's words. It knows no object
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from gitopsd_plugins.sandbox.access import rbac
 from gitopsd_plugins.sandbox.requests import status
@@ -17,8 +18,7 @@ from gitopsd_plugins.sandbox.storage.store import Store
 FOR_EVERYONE = ("/api", "/apis", "/healthz", "/livez", "/openapi", "/readyz", "/version")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deny:
+class Deny(Struct, frozen=True, kw_only=True):
     """A rule that refuses; each field is a value or `*`. `namespace=''` means requests at the cluster scope."""
 
     user: str = "*"
@@ -35,8 +35,7 @@ class Deny:
         return all(rule in ("*", value) for rule, value in zip(given, found, strict=True))
 
 
-@dataclass(slots=True)
-class Access:
+class Access(Struct):
     """The rules in force, over the roles in `store`."""
 
     store: Store

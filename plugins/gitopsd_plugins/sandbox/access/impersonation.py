@@ -6,8 +6,8 @@ It knows headers and asks `Access`; who sends them was settled before.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
+from msgspec.structs import replace
 from multidict import CIMultiDictProxy
 
 from gitopsd_plugins.sandbox.access.access import Access

@@ -144,7 +144,7 @@ def look_at_set(cluster: Cluster, stored: Stored, _: float) -> float | None:
     if stored.doomed:
         return None
     spec = stored.body["spec"]
-    names = [f"{stored.key[1]}-{_suffix(stored.uid, index)}" for index in range(spec["replicas"])]
+    names = [f"{stored.key[1]}-{_suffix(stored.uid, index)}" for index in pods.places(spec["replicas"])]
     held = pods.ensure(cluster, stored, spec["template"], names, {})
     ready = sum(map(pods.is_ready, held))
     status: Json = {"replicas": len(held), "observedGeneration": stored.metadata["generation"]}

@@ -20,6 +20,8 @@ BROKEN = ("fail", "broken")
 FAIL = "sandbox.gitopsd.io/fail"
 """An annotation of pods (and pod templates), claims and Services that are never to be ready; its value says why."""
 NODE = "sandbox"
+MOST = 1000
+"""Pods of one workload that are made, whatever number it states: content may come from anywhere, and each takes memory."""
 
 
 def is_broken(image: str) -> bool:
@@ -44,6 +46,11 @@ def fails(template: Json) -> bool:
 def template_hash(template: Json) -> str:
     """A short name for the content of a template."""
     return hashlib.sha256(encode(template)).hexdigest()[:10]
+
+
+def places(count: int) -> range:
+    """The numbers of the pods that a workload of `count` gets."""
+    return range(min(count, MOST))
 
 
 def owned(cluster: Cluster, owner: Stored) -> list[Stored]:

@@ -19,7 +19,7 @@ def stateful_set(cluster: Cluster, stored: Stored, _: float) -> float | None:
         return None
     spec, name = stored.body["spec"], stored.key[1]
     start = (spec.get("ordinals") or {}).get("start", 0)
-    names = [f"{name}-{start + index}" for index in range(spec["replicas"])]
+    names = [f"{name}-{start + index}" for index in pods.places(spec["replicas"])]
     for pod in names:
         _claims(cluster, stored, pod)
     revision = f"{name}-{pods.template_hash(spec['template'])}"
@@ -80,9 +80,8 @@ def job(cluster: Cluster, stored: Stored, now: float) -> float | None:
         _suspend(cluster, stored)
         return None
     wanted = spec.get("completions") or spec["parallelism"]
-    names = [
-        f"{stored.key[1]}-{pods.template_hash({'uid': stored.uid, 'index': index})[:5]}" for index in range(wanted)
-    ]
+    digests = [pods.template_hash({"uid": stored.uid, "index": index}) for index in pods.places(wanted)]
+    names = [f"{stored.key[1]}-{digest[:5]}" for digest in digests]
     held = pods.ensure(cluster, stored, spec["template"], names, {})
     own_writes.put_status(cluster, stored, _job_status(cluster, stored, held, wanted), MANAGER)
     return None

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from gitopsd_plugins.sandbox.facts.schema import Json, Schema
 
@@ -38,8 +39,7 @@ def _carried_out(purpose: Purpose, value: Any, schema: Schema) -> Any:
 Purpose = Literal["fill", "zero", "hollow"]
 
 
-@dataclass(slots=True, eq=False)
-class Plan:
+class Plan(Struct, eq=False):
     """What is to be done with values of one schema. It has the places below where there is something to do, and no others."""
 
     added: Mapping[str, Any] = field(default_factory=dict)

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from gitopsd_plugins.sandbox.defaulting import service_families
 from gitopsd_plugins.sandbox.facts import names
@@ -20,8 +21,7 @@ TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
 
 
-@dataclass(slots=True)
-class Addresses:
+class Addresses(Struct):
     """Hands out cluster addresses of Services, and node ports, in order."""
 
     next_address: int = 10

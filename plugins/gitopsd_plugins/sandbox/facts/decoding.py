@@ -10,8 +10,9 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64decode
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from gitopsd_plugins.sandbox.facts import go_time, quantity
 from gitopsd_plugins.sandbox.facts.schema import ANY, Json, Schema
@@ -39,12 +40,17 @@ def _restored(value: Any, wanted: str) -> str:
     return f"unrecognized type: {wanted.replace('types.UID', 'string')}"
 
 
-@dataclass(slots=True)
-class Reader:
+Numbers = Literal["json", "yaml", "restored"]
+"""Where numbers come from. In JSON 1.0 is no integer; YAML makes one of it; what applies and strategic merge patches leave is
+converted, which cuts an integer to its width."""
+
+
+class Reader(Struct):
     """One pass over one object. `typed` is False for custom resources, whose types are validated later."""
 
     kind: str
     typed: bool = True
+    numbers: Numbers = "json"
     unknown: list[str] = field(default_factory=list)
     """Paths of unknown fields, in order of appearance."""
     _struct: str = ""
@@ -114,17 +120,19 @@ class Reader:
 
     def _scalar(self, value: Any, schema: Schema, path: str) -> Any:
         kind = schema.scalar
+        if type(value) is int and kind in _WHOLE and -_MOST <= value <= _MOST:
+            return value  # most numbers
         if kind == "quantity":
             return self._quantity(value)
+        if isinstance(value, float) and self.numbers != "json" and kind in _WHOLE and value.is_integer():
+            value = int(value)
         wanted, accepted = _GO.get(kind, ("", ()))
         if accepted and (not isinstance(value, accepted) or (isinstance(value, bool) and kind != "boolean")):
             if kind in _PARSED:
                 self._refuse_parsed(value, wanted, path)
             self._refuse(value, wanted, path)
-        if isinstance(value, float) and kind in _INTEGERS:
-            if value != int(value):
-                raise WrongType(self._message(f"number {value}", path, wanted), f"cannot convert float64 to {wanted}")
-            return int(value)
+        if kind in _WHOLE and not isinstance(value, str) and not (isinstance(value, int) and _fits(value, wanted)):
+            return self._unfit(value, kind, wanted, path)
         if kind == "byte":
             value = value.translate({10: None, 13: None})  # Go passes over line ends, and writes none
             _check_base64(value)
@@ -132,9 +140,18 @@ class Reader:
             raise WrongType(why)
         return value
 
+    def _unfit(self, value: int | float, kind: str, wanted: str, path: str) -> int:
+        """What becomes of a number that is not of its type."""
+        if kind in _PARSED:
+            self._refuse_parsed(value, wanted, path)
+        if self.numbers == "restored" and isinstance(value, int):
+            return _cut(value, wanted)
+        raise WrongType(self._message(f"number {value}", path, wanted), f"cannot convert float64 to {wanted}")
+
     def _refuse_parsed(self, value: Any, wanted: str, path: str) -> None:
         """Refuse a value of a type that reads its own JSON."""
-        held = f"number {value}" if isinstance(value, float) else json_type(value)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and wanted in _BITS
+        held = f"number {value}" if is_number else json_type(value)
         restored = f"json: cannot unmarshal {held} into Go value of type {wanted}"
         raise WrongType(self._message(held, path, wanted), restored)
 
@@ -188,10 +205,25 @@ _GO: dict[str, tuple[str, tuple[type, ...]]] = {
     "date-time": ("string", (str,)),
     "int-or-string": ("int32", (str, int)),
 }
-_INTEGERS = ("integer", "int32", "int64")
+_WHOLE = ("integer", "int32", "int64", "int-or-string")
+_BITS = {"int32": 32, "int64": 64}
+_MOST = (1 << 31) - 1
+"""What every integer holds."""
 _PARSED = ("date-time", "int-or-string")
 """Types that read their own JSON."""
 _INDEX = re.compile(r"\[\d+\]")
+
+
+def _fits(value: int, wanted: str) -> bool:
+    """Whether a Go integer of this type holds the number."""
+    return -(1 << (_BITS[wanted] - 1)) <= value < 1 << (_BITS[wanted] - 1)
+
+
+def _cut(value: int, wanted: str) -> int:
+    """What Go makes of a number that its type cannot hold: beyond 64 bits the least there is, else its lowest bits."""
+    value = value if _fits(value, "int64") else -(1 << 63)
+    half = 1 << (_BITS[wanted] - 1)
+    return (value + half) % (2 * half) - half
 
 
 def _go_type(schema: Schema) -> str:

@@ -10,7 +10,6 @@ from functools import lru_cache
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_DNS1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
@@ -23,10 +22,6 @@ _SUBDOMAIN_MESSAGE = (
 _LABEL_MESSAGE = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an "
     "alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
-)
-_DNS1035_MESSAGE = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with "
-    "an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
 )
 _KEY_PARTS = (
     "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
@@ -44,19 +39,23 @@ _KEY_MESSAGE = (
 )
 
 PATH_NAMED = {"clusterroles", "clusterrolebindings", "roles", "rolebindings"}
-LABEL_NAMED = {"namespaces"}
-DNS1035_NAMED: set[str] = set()
+LABEL_NAMED = {"namespaces", "services", "statefulsets"}
 
 
 def object_name(text: str, plural: str) -> str:
-    """An object's name; roles may have almost any, namespaces and Services only one label."""
+    """The name of an object of a built-in resource; roles may have almost any, a few others only one label. '' stands for the rest."""
     if plural in PATH_NAMED:
-        return "" if text not in (".", "..") and not set(text) & {"/", "%"} else "may not contain '/' or '%'"
+        return path(text)
     if plural in LABEL_NAMED:
         return label(text)
-    if plural in DNS1035_NAMED:
-        return _checked(text, _DNS1035, 63, _DNS1035_MESSAGE)
     return _checked(text, _SUBDOMAIN, 253, _SUBDOMAIN_MESSAGE)
+
+
+def path(text: str) -> str:
+    """A name that may be almost anything, as a part of a URL's path."""
+    if text in (".", ".."):
+        return f"may not be '{text}'"
+    return next((f"may not contain '{sign}'" for sign in "/%" if sign in text), "")
 
 
 def label(text: str) -> str:
@@ -76,7 +75,7 @@ def qualified(text: str) -> str:
         )
     if slash and not prefix:
         return "prefix part must be non-empty"
-    if prefix and (reason := _checked(prefix, _SUBDOMAIN, 253, _SUBDOMAIN_MESSAGE)):
+    if prefix and (reason := _checked(prefix, _SUBDOMAIN, 253, _SUBDOMAIN_MESSAGE, "bytes")):
         return f"prefix part {reason}"
     if not name:
         return "name part must be non-empty"
@@ -88,7 +87,7 @@ def qualified(text: str) -> str:
 @lru_cache(maxsize=4096)
 def label_value(text: str) -> str:
     """The value of a label."""
-    return _checked(text, _VALUE, 63, _VALUE_MESSAGE)
+    return _checked(text, _VALUE, 63, _VALUE_MESSAGE, "bytes")
 
 
 def data_key(text: str) -> str:
@@ -96,7 +95,7 @@ def data_key(text: str) -> str:
     return _checked(text, _DATA_KEY, 253, _KEY_MESSAGE)
 
 
-def _checked(text: str, pattern: re.Pattern[str], longest: int, message: str) -> str:
+def _checked(text: str, pattern: re.Pattern[str], longest: int, message: str, unit: str = "characters") -> str:
     if len(text) > longest:
-        return f"must be no more than {longest} bytes"
+        return f"must be no more than {longest} {unit}"
     return "" if pattern.fullmatch(text) else message

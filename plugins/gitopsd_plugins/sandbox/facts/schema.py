@@ -7,8 +7,9 @@ OpenAPI schema), so that every algorithm is written once. Nodes may form cycles.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 Json = dict[str, Any]
 """A decoded JSON object. `Any` only here, at the edge: what may be inside is what a `Schema` says."""
@@ -16,8 +17,7 @@ Json = dict[str, Any]
 Shape = Literal["any", "scalar", "list", "map"]
 
 
-@dataclass(slots=True, eq=False)
-class Schema:
+class Schema(Struct, eq=False):
     """A node. Written only while it is built (cycles need that), read-only afterwards.
 
     `any`: the value decides; its maps are granular, its lists atomic. `map`: named `fields`, and `element` for all other

@@ -8,20 +8,19 @@ first use and kept for the life of the process, because it never changes and cos
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from gitopsd_plugins.sandbox.facts.schema import ANY, Json, Schema
 
 OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 
-@dataclass(slots=True, kw_only=True)
-class TypeTable:
+class TypeTable(Struct, kw_only=True):
     """The facts of one Kubernetes version. `groups` and `types` are as the file has them."""
 
     version: str

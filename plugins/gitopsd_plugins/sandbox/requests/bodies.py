@@ -6,18 +6,18 @@ fields as `fieldValidation` says. It stores nothing and knows no live objects.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from gitopsd_plugins.sandbox.facts.decoding import Reader, WrongType, json_type
+from gitopsd_plugins.sandbox.facts.decoding import Numbers, Reader, WrongType, json_type
 from gitopsd_plugins.sandbox.facts.resources import Resource
 from gitopsd_plugins.sandbox.facts.schema import Json
 from gitopsd_plugins.sandbox.merging.strategic import go
 from gitopsd_plugins.sandbox.requests import identity, manifest, status
 from gitopsd_plugins.sandbox.requests.call import Call
-from gitopsd_plugins.sandbox.requests.manifest import YamlError, header, load_json, load_yaml, repeated_key, syntax
+from gitopsd_plugins.sandbox.requests.manifest import YamlError, header, load_json, load_yaml, repeated, syntax
 from gitopsd_plugins.sandbox.storage.store import encode
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
@@ -35,8 +35,6 @@ def document(call: Call) -> Json:
         value = {}
     if not isinstance(value, dict):
         raise identity.unrecognized(call, header(value))
-    if _validation(call) != "Ignore" and "json" in call.content_type:
-        _tell_repeated(call)
     identity.check(call, value)
     return _with_metadata(call.resource, value)
 
@@ -65,19 +63,6 @@ def _from_protobuf(call: Call) -> Any:
         raise msgspec.DecodeError(str(error)) from error
 
 
-def _tell_repeated(call: Call) -> None:
-    """Refuse JSON that says a field twice, or warn of it."""
-    if (found := repeated_key(call.body)) is None:
-        return
-    told = f'duplicate field "{found}"'
-    if _validation(call) == "Warn":
-        call.warnings.append(told)
-        return
-    kind = call.resource.kind
-    why = f"strict decoding error: {told}"
-    raise status.bad_request(f'{kind} in version "{call.resource.version}" cannot be handled as a {kind}: {why}')
-
-
 def _with_metadata(resource: Resource, value: Json) -> Json:
     return {
         **value,
@@ -89,26 +74,34 @@ def _with_metadata(resource: Resource, value: Json) -> Json:
 
 def read(call: Call, value: Json) -> Json:
     """The object as the server's typed decoding leaves it. Raises `Refused`; warnings go to the call."""
-    resource = call.resource
-    version, kind = resource.version, resource.kind
     try:
-        body, unknown = typed(resource, value)
+        body, unknown = typed(call.resource, value, "yaml" if "yaml" in call.content_type else "json")
     except WrongType as error:
-        raise status.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {error}') from error
-    if unknown and _validation(call) == "Strict":
-        told = f"strict decoding error: {_listed(unknown)}"
-        raise status.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {told}')
-    warn(call, unknown)
+        raise _undecodable(call, str(error)) from error
+    _tell(call, [*_unknown(unknown), *_duplicates(call)], lambda why: _undecodable(call, why))
     return body
 
 
-def typed(resource: Resource, value: Json) -> tuple[Json, Sequence[str]]:
+def _undecodable(call: Call, why: str) -> status.Refused:
+    kind = call.resource.kind
+    return status.bad_request(f'{kind} in version "{call.resource.version}" cannot be handled as a {kind}: {why}')
+
+
+def _tell(call: Call, odd: Sequence[str], refused: Callable[[str], status.Refused]) -> None:
+    """Refuse what a body says in vain, or warn of it, as the request wants. Raises `Refused`."""
+    if odd and _validation(call) == "Strict":
+        raise refused(f"strict decoding error: {', '.join(odd)}")
+    if _validation(call) == "Warn":
+        call.warnings.extend(odd)
+
+
+def typed(resource: Resource, value: Json, numbers: Numbers) -> tuple[Json, Sequence[str]]:
     """The object without nulls and unknown fields, and the paths of those. Raises `WrongType`."""
-    reader = Reader(resource.kind, typed=not resource.custom)
+    reader = Reader(resource.kind, typed=not resource.custom, numbers=numbers)
     if not resource.custom:
         return reader.read(value, resource.schema), reader.unknown
     content = {name: item for name, item in value.items() if name != "metadata"}
-    inner = Reader("ObjectMeta")
+    inner = Reader("ObjectMeta", numbers=numbers)
     if not isinstance(value["metadata"], dict):
         raise WrongType(f"json: cannot unmarshal {json_type(value['metadata'])} into Go value of type v1.ObjectMeta")
     metadata = inner.read(value["metadata"], resource.schema.fields["metadata"])
@@ -120,14 +113,15 @@ def _validation(call: Call) -> str:
     return call.query.get("fieldValidation") or "Warn"
 
 
-def _listed(unknown: Sequence[str]) -> str:
-    return ", ".join(f'unknown field "{path}"' for path in unknown)
+def _unknown(paths: Sequence[str]) -> list[str]:
+    return [f'unknown field "{path}"' for path in paths]
 
 
-def warn(call: Call, unknown: Sequence[str]) -> None:
-    """Warn about unknown fields where the request wants to be warned."""
-    if _validation(call) == "Warn":
-        call.warnings.extend(f'unknown field "{path}"' for path in unknown)
+def _duplicates(call: Call) -> list[str]:
+    """What a JSON body says twice; nobody asks where it is not to be told."""
+    if "json" not in call.content_type or _validation(call) == "Ignore":
+        return []
+    return [f'duplicate field "{path}"' for path in repeated(call.body)]
 
 
 def refuse_patched(call: Call, why: str) -> status.Refused:
@@ -139,14 +133,28 @@ def refuse_patched(call: Call, why: str) -> status.Refused:
 def read_patched(call: Call, value: Json) -> Json:
     """As `read`, for the result of a patch. Raises `Refused` (422)."""
     try:
-        body, unknown = typed(call.resource, value)
+        body, unknown = typed(call.resource, value, "restored" if is_strategic(call) else "json")
     except WrongType as error:
         why = error.restored if is_strategic(call) else str(error)
         raise refuse_patched(call, f"{_shown(call, value)}: {why}") from error
-    if unknown and _validation(call) == "Strict":
-        raise refuse_patched(call, f"{_shown(call, value)}: strict decoding error: {_listed(unknown)}")
-    warn(call, unknown)
+    _tell(
+        call, [*_of_patch(call), *_unknown(unknown)], lambda why: refuse_patched(call, f"{_shown(call, value)}: {why}")
+    )
     return body
+
+
+def _of_patch(call: Call) -> list[str]:
+    """What a patch says twice, and what its operations say that means nothing."""
+    found = _duplicates(call)
+    if call.content_type != "application/json-patch+json":
+        return found
+    odd = [
+        f'unknown field "[{index}].{name}"'
+        for index, operation in enumerate(load_json(call.body) or ())
+        for name in operation
+        if name not in ("op", "path", "from", "value")
+    ]
+    return [f"json patch {each}" for each in (*found, *odd)]
 
 
 def is_strategic(call: Call) -> bool:
@@ -162,14 +170,15 @@ def _shown(call: Call, value: Json) -> str:
 def read_applied(call: Call, value: Json, stated: Json) -> Json:
     """As `read`, for the object after an apply. Raises `Refused` (500), as the API server does for what its types refuse."""
     try:
-        body, unknown = typed(call.resource, value)
+        body, unknown = typed(call.resource, value, "restored")
     except WrongType as error:
         kind = call.resource.kind_text
         why = f"unable to convert unstructured object to {kind}: {error.restored}"
         what = f"{stated['metadata'].get('namespace', '')}/{stated['metadata'].get('name', '')}; {kind}"
         message = f"failed to convert new object ({what}) to proper version: {why}"
         raise status.Refused(500, "", message) from error
-    warn(call, unknown)
+    if _validation(call) == "Warn":
+        call.warnings.extend(_unknown(unknown))
     return body
 
 

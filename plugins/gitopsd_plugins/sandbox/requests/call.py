@@ -5,11 +5,12 @@ It knows URLs and options as the API server reads them, and refuses what no hand
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from gitopsd_plugins.sandbox.facts.resources import Resource, Resources
 from gitopsd_plugins.sandbox.requests import negotiation, status
@@ -72,6 +73,19 @@ class Call(Struct, frozen=True, kw_only=True):
         return self.content_type in APPLY_TYPES
 
 
+def speaking(call: Call, group: str, kind: str) -> Call:
+    """The request as one to an object of the kind that its subresource speaks."""
+    spoken = dataclasses.replace(
+        call.resource,
+        kind=kind,
+        group=group,
+        version="v1",
+        type_name=f"io.k8s.api.{group.partition('.')[0]}.v1.{kind}",
+        custom=False,
+    )
+    return structs.replace(call, target=structs.replace(call.target, resource=spoken, subresource=""))
+
+
 def parse(path: str, resources: Resources) -> Target | None:
     """What a path below /api or /apis names; None when it is no resource path. Raises `Refused` for an unknown one."""
     parts = path.strip("/").split("/")
@@ -115,6 +129,8 @@ _OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "del
 
 def verb(method: str, target: Target, query: Mapping[str, str]) -> str:
     """The verb of a request. Raises `Refused` (405) where the resource does not allow it."""
+    if method == "HEAD" and target.resource.custom:  # built-in resources are routed by method, custom ones by verb
+        method = "GET"
     if target.name in (".", ".."):
         raise status.bad_request(f"Name parameter invalid: \"{target.name}\": may not be '{target.name}'")
     if target.name and not target.subresource and target.resource.verbs == ("create",):  # reviews have no names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -96,33 +97,36 @@ def summary(text: bytes) -> str:
     return (start.decode(errors="replace") if text.startswith(b"{") else start.hex()) + more
 
 
-def repeated_key(text: bytes) -> str | None:
-    """The path of a field that JSON text says twice, for example `data.a`; None when there is none, or no JSON."""
-    found: list[tuple[Any, str]] = []
+class _Pairs(list[Any]):
+    """A JSON object as it is written: everything that it says, in order."""
+
+
+def repeated(text: bytes) -> list[str]:
+    """The paths of fields that JSON text says twice, for example `data.a`; none where it is no JSON."""
+    twice = False
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal twice
         made = dict(items)
-        if len(made) < len(items):
-            names = [name for name, _ in items]
-            found.append((made, next(name for name in names if names.count(name) > 1)))
+        twice = twice or len(made) < len(items)
         return made
 
     try:
-        root = json.loads(text, object_pairs_hook=pairs)
-    except ValueError:
-        return None
-    return ".".join([*(_path_to(root, found[0][0]) or ()), found[0][1]]) if found else None
-
-
-def _path_to(root: Any, wanted: Any) -> list[str] | None:
-    """The way from a value to the very object inside it."""
-    if root is wanted:
+        json.loads(text, object_pairs_hook=pairs)
+    except (ValueError, RecursionError):
         return []
-    if not isinstance(root, dict | list):
-        return None
-    entries = root.items() if isinstance(root, dict) else enumerate(root)
-    for name, item in entries:
-        below = _path_to(item, wanted)
-        if below is not None:
-            return [str(name) if isinstance(name, str) else f"[{name}]", *below]
-    return None
+    return list(_repeated(json.loads(text, object_pairs_hook=_Pairs), "")) if twice else []
+
+
+def _repeated(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, _Pairs):
+        seen = set[str]()
+        for name, item in value:
+            where = f"{path}.{name}" if path else name
+            yield from _repeated(item, where)
+            if name in seen:
+                yield where
+            seen.add(name)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _repeated(item, f"{path}[{index}]")

@@ -5,9 +5,11 @@ It reads the header `Accept` as the API server does, clause by clause, the most 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gitopsd_plugins.sandbox.facts.resources import Resource
 from gitopsd_plugins.sandbox.requests import status
@@ -18,14 +20,17 @@ TABLE, PARTIAL, PARTIAL_LIST = "Table", "PartialObjectMetadata", "PartialObjectM
 VERSIONS = ("v1", "v1beta1")
 _TYPES = {"application/json": "json", "application/yaml": "yaml", "application/*": "json", "*/*": "json"}
 _ROUTED = (*OBJECTS.split(", "), "*/*")
-"""What leads to a built-in resource at all."""
+_TRUE = ("1", "t", "T", "true", "TRUE", "True")
+_FOR_PEOPLE = ("curl", "Wget", "Mozilla/5.0")
+"""How the names of programs begin that show what they get."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class Form(Struct, frozen=True, kw_only=True):
     """What is wanted. `shape` is '' for objects as they are."""
 
     yaml: bool = False
+    pretty: bool = False
+    """Whether people are to read it."""
     shape: str = ""
     version: str = "meta.k8s.io/v1"
     """Of the shape."""
@@ -40,6 +45,12 @@ def form(accept: str) -> Form | None:
     if not accept:
         return PLAIN
     return next((found for kind, options in _clauses(accept) if (found := _form(kind, options)) is not None), None)
+
+
+@lru_cache(maxsize=512)
+def _is_routed(accept: str) -> bool:
+    """Whether it leads to a built-in resource at all."""
+    return any(kind in _ROUTED for kind, _ in _clauses(accept))
 
 
 def _clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
@@ -60,19 +71,19 @@ def _weight(text: str) -> float:
 def _form(kind: str, options: dict[str, str]) -> Form | None:
     if kind not in _TYPES:
         return None
-    found = Form(yaml=_TYPES[kind] == "yaml")
+    found = Form(yaml=_TYPES[kind] == "yaml", pretty=options.get("pretty") == "1")
     if "as" not in options:
         return found
     version, shape = options.get("v", ""), options["as"]
     if options.get("g") != "meta.k8s.io" or version not in VERSIONS or shape not in (TABLE, PARTIAL, PARTIAL_LIST):
         return None
-    return Form(yaml=found.yaml, shape=shape, version=f"meta.k8s.io/{version}")
+    return replace(found, shape=shape, version=f"meta.k8s.io/{version}")
 
 
 def checked(accept: str, verb: str, resource: Resource) -> Form:
     """The form of the answer to a request. Raises `Refused` (406)."""
     found = form(accept)
-    if accept and not resource.custom and not any(kind in _ROUTED for kind, _ in _clauses(accept)):
+    if accept and not resource.custom and not _is_routed(accept):
         offered = f"{OBJECTS}, {STREAMS}" if verb in ("list", "watch") else OBJECTS
         told = f"406: Not Acceptable\n\nAvailable representations: {offered}"
         raise status.Refused(406, "NotAcceptable", told, details={})
@@ -101,6 +112,13 @@ def _check_shape(wanted: Form, resource: Resource, *, is_list: bool) -> None:
         raise status.not_acceptable(
             f"you requested {PARTIAL_LIST}, but the requested object is not a list (*{package})"
         )
+
+
+def is_pretty(wanted: Form | None, option: str, agent: str) -> bool:
+    """Whether JSON is to be indented: as the option `pretty` says, else where the form or the program asks for it."""
+    if option:
+        return option in _TRUE or (wanted is not None and wanted.pretty)
+    return agent.startswith(_FOR_PEOPLE) or (wanted is not None and wanted.pretty)
 
 
 def yaml(document: Any) -> str:

@@ -6,9 +6,9 @@ import binascii
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct, field
 
 from gitopsd_plugins.sandbox.requests import status
 from gitopsd_plugins.sandbox.storage.store import Stored, encode
@@ -22,8 +22,7 @@ TOO_OLD = (
 )
 
 
-@dataclass(slots=True)
-class Pages:
+class Pages(Struct):
     """What unfinished paged lists still have to send, the newest lists only."""
 
     kept: OrderedDict[str, tuple[int, list[Stored]]] = field(default_factory=OrderedDict)

@@ -7,13 +7,13 @@ server, because appliers and people match on them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gitopsd_plugins.sandbox.facts.schema import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """One reason of an Invalid or Conflict answer."""
 
     field: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 MASTERS = "system:masters"
 ANONYMOUS = "system:anonymous"
@@ -12,8 +13,7 @@ KNOWN = "system:authenticated"
 ANYBODY = "system:unauthenticated"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class User:
+class User(Struct, frozen=True, kw_only=True):
     """Who asks, after impersonation."""
 
     name: str
@@ -23,8 +23,7 @@ class User:
 ADMIN = User(name="sandbox-admin", groups=(MASTERS, "system:authenticated"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attributes:
+class Attributes(Struct, frozen=True, kw_only=True):
     """One question: may `user` do this?"""
 
     user: User

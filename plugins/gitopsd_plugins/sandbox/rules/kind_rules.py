@@ -12,7 +12,7 @@ from gitopsd_plugins.sandbox.facts import names
 from gitopsd_plugins.sandbox.facts.schema import Json
 from gitopsd_plugins.sandbox.requests import causes
 from gitopsd_plugins.sandbox.requests.status import Cause
-from gitopsd_plugins.sandbox.rules import ingress_rules, job_rules, label_rules, pod_rules, slice_rules
+from gitopsd_plugins.sandbox.rules import binding_rules, ingress_rules, job_rules, label_rules, pod_rules, slice_rules
 from gitopsd_plugins.sandbox.views import selectors
 
 Rule = Callable[[Json], Iterator[Cause]]
@@ -23,14 +23,19 @@ DATA_LIMIT = 1024 * 1024
 def _workload(body: Json) -> Iterator[Cause]:
     """Selector, template and replicas of the kinds that have them."""
     spec = body["spec"]
-    if spec.get("replicas", 0) < 0:
-        yield causes.wrong("spec.replicas", spec["replicas"], "must be greater than or equal to 0")
+    yield from _positive(spec, "replicas", "minReadySeconds")
     yield from _selector(body)
     yield from label_rules.of_template(spec["template"], "spec.template")
     yield from pod_rules.spec_of(spec["template"].get("spec") or {}, "spec.template.spec")
     policy = (spec["template"].get("spec") or {}).get("restartPolicy", "Always")
     if policy != "Always":
         yield causes.unsupported("spec.template.spec.restartPolicy", policy, ("Always",))
+
+
+def _positive(spec: Json, *fields: str) -> Iterator[Cause]:
+    for field in fields:
+        if spec.get(field, 0) < 0:
+            yield causes.wrong(f"spec.{field}", spec[field], "must be greater than or equal to 0")
 
 
 def _selector(body: Json) -> Iterator[Cause]:
@@ -53,6 +58,10 @@ def _selector(body: Json) -> Iterator[Cause]:
 
 def _deployment(body: Json) -> Iterator[Cause]:
     yield from _workload(body)
+    yield from _positive(body["spec"], "revisionHistoryLimit", "progressDeadlineSeconds")
+    deadline = body["spec"].get("progressDeadlineSeconds", 600)
+    if deadline <= body["spec"].get("minReadySeconds", 0):
+        yield causes.wrong("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds")
     strategy = body["spec"]["strategy"]
     if strategy["type"] not in ("Recreate", "RollingUpdate"):
         shown = {"Type": strategy["type"], "RollingUpdate": strategy.get("rollingUpdate")}
@@ -76,14 +85,6 @@ def _data(body: Json) -> Iterator[Cause]:
         yield Cause("", "FieldValueTooLong", f"Too long: may not be more than {DATA_LIMIT} bytes")
 
 
-def _role_binding(body: Json) -> Iterator[Cause]:
-    reference = body.get("roleRef") or {}
-    if reference.get("kind") not in ("Role", "ClusterRole"):
-        yield causes.unsupported("roleRef.kind", reference.get("kind", ""), ("Role", "ClusterRole"))
-    if not reference.get("name"):
-        yield causes.required("roleRef.name")
-
-
 def _claim(body: Json) -> Iterator[Cause]:
     yield from _claim_spec(body["spec"], "spec")
 
@@ -96,7 +97,7 @@ def _claim_spec(spec: Json, path: str) -> Iterator[Cause]:
 
 
 def _stateful_set(body: Json) -> Iterator[Cause]:
-    yield from _workload(body)
+    yield from _workload(_with_claims(body))
     strategy = body["spec"].get("updateStrategy") or {}
     if strategy.get("type") == "OnDelete" and strategy.get("rollingUpdate") is not None:
         held = strategy["rollingUpdate"]
@@ -105,6 +106,23 @@ def _stateful_set(body: Json) -> Iterator[Cause]:
         yield Cause("spec.updateStrategy.rollingUpdate", "FieldValueInvalid", message)
     for index, claim in enumerate(body["spec"].get("volumeClaimTemplates") or ()):
         yield from _claim_spec(claim.get("spec") or {}, f"spec.volumeClaimTemplates[{index}].spec")
+
+
+def _daemon_set(body: Json) -> Iterator[Cause]:
+    yield from _workload(body)
+    yield from _positive(body["spec"], "revisionHistoryLimit")
+
+
+def _with_claims(body: Json) -> Json:
+    """A StatefulSet with its claims among the volumes of its pods, as they are judged and mounted; they hide volumes of their name."""
+    names_of = {
+        (claim.get("metadata") or {}).get("name", "") for claim in body["spec"].get("volumeClaimTemplates") or ()
+    }
+    template = body["spec"]["template"]
+    kept = [each for each in template["spec"].get("volumes") or () if each.get("name", "") not in names_of]
+    volumes = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in sorted(names_of)] + kept
+    pods = {**template, "spec": {**template["spec"], "volumes": volumes}}
+    return {**body, "spec": {**body["spec"], "template": pods}}
 
 
 def _role(body: Json) -> Iterator[Cause]:
@@ -267,16 +285,16 @@ OF: dict[tuple[str, str], Rule] = {
     ("apps", "replicasets"): _workload,
     ("apps", "statefulsets"): _stateful_set,
     ("autoscaling", "horizontalpodautoscalers"): _autoscaler,
-    ("apps", "daemonsets"): _workload,
+    ("apps", "daemonsets"): _daemon_set,
     ("batch", "jobs"): job_rules.of_job,
     ("batch", "cronjobs"): job_rules.of_cron_job,
     ("discovery.k8s.io", "endpointslices"): slice_rules.of,
     ("storage.k8s.io", "storageclasses"): _storage_class,
     ("networking.k8s.io", "ingresses"): ingress_rules.of,
     (_RBAC, "clusterroles"): _cluster_role,
-    (_RBAC, "rolebindings"): _role_binding,
+    (_RBAC, "rolebindings"): binding_rules.of_role,
     (_RBAC, "roles"): _role,
-    (_RBAC, "clusterrolebindings"): _role_binding,
+    (_RBAC, "clusterrolebindings"): binding_rules.of_cluster_role,
 }
 """The rule of a collection."""
 

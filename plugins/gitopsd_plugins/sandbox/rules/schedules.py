@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from zoneinfo import available_timezones
+
+from msgspec import Struct
 
 _WORDS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
 _DURATION = re.compile(r"[+-]?(0|(\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+")
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(Struct, frozen=True):
     """One field: its bounds, and the words that stand for numbers."""
 
     least: int
@@ -116,4 +115,6 @@ def wrong_zone(zone: str) -> str:
 
 @lru_cache(maxsize=1)
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    import zoneinfo  # here, because few clusters have CronJobs, and a sandbox should start soon
+
+    return frozenset(zoneinfo.available_timezones())

@@ -46,7 +46,7 @@ def _metadata(resource: Resource, metadata: Json) -> Iterator[Cause]:
     name = metadata.get("name", "")
     if not name:
         yield causes.required("metadata.name", "name or generateName is required")
-    elif why := names.object_name(name, resource.plural):
+    elif why := names.object_name(name, "" if resource.custom else resource.plural):
         yield causes.wrong("metadata.name", name, why)
     yield from label_rules.of_labels(metadata.get("labels") or {}, "metadata.labels")
     yield from label_rules.of_annotations(metadata.get("annotations") or {}, "metadata.annotations")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from gitopsd_plugins.sandbox.storage.store import CollectionKey, Event, ObjectKey, Store, Stored
 
@@ -15,8 +15,7 @@ def owners_of(stored: Stored) -> list[str]:
     return [each.get("uid", "") for each in references] if references else []
 
 
-@dataclass(slots=True)
-class Dependants:
+class Dependants(Struct):
     """The index, kept by the store's events once what is there at the start was noted."""
 
     keys: dict[str, dict[Key, None]] = field(default_factory=dict)

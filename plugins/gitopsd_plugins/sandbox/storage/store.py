@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from gitopsd_plugins.sandbox.facts.schema import Json
 
@@ -78,8 +77,7 @@ class Event(Struct, frozen=True, gc=False):
 Listener = Callable[[Event], None]
 
 
-@dataclass(slots=True)
-class Store:
+class Store(Struct):
     """All objects of one cluster. `history` bounds how far back a watch may start, in events."""
 
     history: int = 20_000
@@ -154,6 +152,16 @@ class Store:
             if event.collection == collection:
                 found.append(event)
         return found[::-1]
+
+    def at(self, version: int, collection: CollectionKey) -> dict[ObjectKey, Stored]:
+        """The objects of a collection as they were at a version. The caller checks `forgotten` before."""
+        found = dict(self.objects.get(collection, {}))
+        for event in reversed(self.since(version, collection)):
+            if event.before is None:
+                del found[event.last.key]
+            else:
+                found[event.last.key] = event.before
+        return found
 
     def clear(self) -> None:
         """Drop all objects, without events."""

@@ -27,27 +27,31 @@ from gitopsd_plugins.sandbox.verbs.creation import Written
 
 def apply(cluster: Cluster, call: Call) -> Written:
     """A server-side apply: creates the object where there is none. Raises `Refused`."""
-    resource, target = call.resource, call.target
-    stated = bodies.stated(call)
-    if _metadata(stated).get("managedFields") is not None:
-        raise status.bad_request("metadata.managedFields must be nil")
+    resource, target, manifest = call.resource, call.target, stated(call)
     stored = cluster.store.get(resource.key, (target.namespace, target.name))
     if stored is None:
-        return _create_applied(cluster, call, stated)
-    live = conversion.converted(stored.body, resource)
-    held = owners.read(live["metadata"].get("managedFields")) or _unmanaged(cluster, call, live)
-    write = creation.write_of(cluster, call)
-    merged, held = _applied(live, held, stated, call, write)
-    body = bodies.read_applied(call, merged, stated)
+        return _create_applied(cluster, call, manifest)
+    live, write = conversion.converted(stored.body, resource), creation.write_of(cluster, call)
+    held = owners.read(live["metadata"].get("managedFields")) or unmanaged(call, live, write)
+    merged, held = applied(live, held, manifest, call, write)
+    body = bodies.read_applied(call, merged, manifest)
     creation.check_name(call, body)
-    creation.check_preconditions(call, stored, {"resourceVersion": stated["metadata"].get("resourceVersion")})
+    creation.check_preconditions(call, stored, {"resourceVersion": manifest["metadata"].get("resourceVersion")})
     new = prepare.changed(resource, live, creation.complete(resource, body), target.subresource)
     return writes.commit(cluster, call, stored, new, held)
 
 
-def _unmanaged(cluster: Cluster, call: Call, live: Json) -> Sequence[Owner]:
+def stated(call: Call) -> Json:
+    """The manifest of an apply. Raises `Refused`."""
+    found = bodies.stated(call)
+    if _metadata(found).get("managedFields") is not None:
+        raise status.bad_request("metadata.managedFields must be nil")
+    return found
+
+
+def unmanaged(call: Call, live: Json, write: Write) -> Sequence[Owner]:
     """An object whose owners were forgotten belongs to `before-first-apply`, so that an apply cannot take it silently."""
-    write = replace(creation.write_of(cluster, call), manager="before-first-apply")
+    write = replace(write, manager="before-first-apply")
     schema = call.resource.schema
     if found := server_side.update(filling.skeleton(schema), (), live, schema, write):
         return found
@@ -64,7 +68,7 @@ def _create_applied(cluster: Cluster, call: Call, stated: Json) -> Written:
     resource, target = call.resource, call.target
     if target.subresource and resource.key not in strategies.CREATED_BY_UPDATE:
         raise status.not_found(resource.group, resource.plural, target.name)
-    merged, held = _applied(filling.skeleton(resource.schema), (), stated, call, creation.write_of(cluster, call))
+    merged, held = applied(filling.skeleton(resource.schema), (), stated, call, creation.write_of(cluster, call))
     body = bodies.read_applied(call, merged, stated)
     creation.check_name(call, body)
     if uid := stated["metadata"].get("uid"):
@@ -79,7 +83,7 @@ def _metadata(stated: Json) -> Json:
     return found if isinstance(found, dict) else {}
 
 
-def _applied(live: Json, held: Sequence[Owner], stated: Json, call: Call, write: Write) -> tuple[Json, Sequence[Owner]]:
+def applied(live: Json, held: Sequence[Owner], stated: Json, call: Call, write: Write) -> tuple[Json, Sequence[Owner]]:
     """The rules of ownership, with their refusals in the API server's words."""
     try:
         changed, after = _merged(live, held, stated, call.resource.schema, write)

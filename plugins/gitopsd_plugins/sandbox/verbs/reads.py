@@ -6,8 +6,9 @@ place, so that costs references only) for later pages. It knows no HTTP; it answ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from gitopsd_plugins.sandbox.cluster import Cluster
 from gitopsd_plugins.sandbox.requests import list_options, negotiation, status
@@ -30,15 +31,15 @@ def found(cluster: Cluster, call: Call) -> Stored:
     return stored
 
 
-def selected(cluster: Cluster, call: Call) -> list[Stored]:
-    """The objects of a collection that the request selects, by namespace and name."""
+def selected(cluster: Cluster, call: Call, version: int) -> list[Stored]:
+    """The objects of a collection that the request selects, as they were at a version, by namespace and name."""
     target = call.target
     predicate = selectors.combined(
         target.resource, call.query.get("labelSelector", ""), call.query.get("fieldSelector", "")
     )
     objects = [
         stored
-        for key, stored in cluster.store.objects.get(target.resource.key, {}).items()
+        for key, stored in cluster.store.at(version, target.resource.key).items()
         if (not target.namespace or key[0] == target.namespace) and (predicate is None or predicate(stored.body))
     ]
     objects.sort(key=_key)
@@ -49,8 +50,7 @@ def _key(stored: Stored) -> tuple[str, str]:
     return stored.key
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """Objects of a list, all or as many as were wanted, and the metadata of the list."""
 
     objects: list[Stored]
@@ -63,8 +63,9 @@ def page(cluster: Cluster, call: Call) -> Page:
     if token := call.query.get("continue"):
         version, objects = cluster.pages.rest(token)
     else:
-        version, objects = _checked_version(cluster, call), selected(cluster, call)
-    limit = whole(call.query, "limit")
+        version = _listed_version(cluster, call)
+        objects = selected(cluster, call, version)
+    limit = _limit(call)
     metadata: dict[str, object] = {"resourceVersion": str(version)}
     if 0 < limit < len(objects):
         metadata["continue"] = cluster.pages.keep(version, objects[limit:])
@@ -118,25 +119,47 @@ def _wants_table(call: Call) -> bool:
     return call.form.shape == negotiation.TABLE and call.verb in ("get", "list", "watch")
 
 
+def _limit(call: Call) -> int:
+    """How many objects of a list are wanted, 0 for all. Whoever takes any version gets what is at hand, which is all of it."""
+    limit = whole(call.query, "limit")
+    return 0 if call.query.get("resourceVersion") == "0" else limit
+
+
 def _asked_version(call: Call) -> int | None:
     """The resourceVersion option; None when it is not set. Raises `Refused`."""
     text = call.query.get("resourceVersion", "")
     if not text:
         return None
-    if not text.isdigit():
-        why = f'strconv.ParseUint: parsing "{text}": invalid syntax'
-        raise status.bad_request(f'invalid resource version: resourceVersion: Invalid value: "{text}": {why}')
-    return int(text)
+    is_whole = text.isascii() and text.isdigit()
+    if is_whole and len(text) <= _LONGEST_VERSION and int(text) < 2**64:
+        return int(text)
+    why = f'strconv.ParseUint: parsing "{text}": {"value out of range" if is_whole else "invalid syntax"}'
+    told = f'resourceVersion: Invalid value: "{text}": {why}'
+    if call.verb in ("get", "watch"):
+        raise status.Refused(500, "", told)
+    raise status.bad_request(f"invalid resource version: {told}")
 
 
-def _checked_version(cluster: Cluster, call: Call) -> int:
-    """The version that a list shows. Raises `Refused` for one that is ahead, or an exact one that is past."""
+_LONGEST_VERSION = 40
+"""Digits, more than any number of 64 bits needs."""
+
+
+def check_version(cluster: Cluster, call: Call) -> None:
+    """Refuse to show a version that the cluster has not reached; one that is past is met by any later one. Raises `Refused`."""
     asked, now = _asked_version(call), cluster.store.version
     if asked is not None and asked > now:
         raise too_large(asked, now)
-    if call.query.get("resourceVersionMatch") == "Exact" and asked != now:
-        raise status.expired(f"too old resource version: {asked} ({now})")
-    return now
+
+
+def _listed_version(cluster: Cluster, call: Call) -> int:
+    """The version that a list shows: an exact one, or now. Raises `Refused` for one that is ahead, or an exact one that is forgotten."""
+    check_version(cluster, call)
+    asked, match = _asked_version(call), call.query.get("resourceVersionMatch", "")
+    if not asked or not (match == "Exact" or (not match and whole(call.query, "limit") > 0)):
+        return cluster.store.version
+    if asked < cluster.store.forgotten:
+        raise status.expired("The resourceVersion for the provided list is too old.")
+    return asked
 
 
 def too_large(asked: int, now: int) -> status.Refused:
@@ -160,7 +183,7 @@ def watch(cluster: Cluster, call: Call) -> Watcher:
     initial = call.query.get("sendInitialEvents")
     now = cluster.store.version
     if flag(call.query, "sendInitialEvents") or (initial is None and asked in (None, 0)):
-        watcher.begin_with(selected(cluster, call))
+        watcher.begin_with(selected(cluster, call, now))
         if initial and bookmarks:
             watcher.bookmark(now, initial_end=True)
     elif asked and asked < cluster.store.forgotten:

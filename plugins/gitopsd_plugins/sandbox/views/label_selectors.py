@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from gitopsd_plugins.sandbox.facts import names
 from gitopsd_plugins.sandbox.requests import status
@@ -22,8 +23,7 @@ class Unreadable(Exception):  # noqa: N818 - says what the text is
     """The text is no selector; the message is the API server's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(Struct, frozen=True):
     """What one label must be. `operator` is '' for one that must be there, `!` for one that must not."""
 
     key: str
@@ -54,8 +54,7 @@ def _is_word(token: str) -> bool:
     return bool(token) and token not in _SIGNS
 
 
-@dataclass(slots=True)
-class _Parser:
+class _Parser(Struct):
     tokens: list[str]
     at: int = 0
     found: list[Requirement] = field(default_factory=list)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from gitopsd_plugins.sandbox.facts.resources import Resource
 from gitopsd_plugins.sandbox.storage.store import CollectionKey, Event, Stored, encode
@@ -21,8 +22,7 @@ BACKLOG = 10_000
 """Lines that may wait for a slow reader."""
 
 
-@dataclass(slots=True, eq=False)
-class Watcher:
+class Watcher(Struct, eq=False):
     """One open watch. `ended` says that nothing more will come."""
 
     resource: Resource
@@ -100,8 +100,7 @@ def _left(event: Event) -> Stored:
     return Stored(before.collection, before.key, body, event.version)
 
 
-@dataclass(slots=True)
-class Watchers:
+class Watchers(Struct):
     """All open watches, by collection."""
 
     open: dict[CollectionKey, list[Watcher]] = field(default_factory=dict)
