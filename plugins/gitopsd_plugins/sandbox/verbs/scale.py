@@ -43,11 +43,9 @@ def answer(cluster: Cluster, call: Call) -> Json:
         return shown
     spoken = speaking(call, "autoscaling", "Scale")
     written = _apply(cluster, call, spoken, stored) if call.is_apply() else _replace(cluster, call, spoken, stored)
-    return (
-        _scale(written, paths)
-        if isinstance(written, Stored)
-        else {**shown, "spec": _spec(_at(written, paths["specReplicasPath"]))}
-    )
+    if isinstance(written, Stored):
+        return _scale(written, paths)
+    return {**shown, "spec": _spec(_at(written, paths["specReplicasPath"]))}
 
 
 def _replace(cluster: Cluster, call: Call, spoken: Call, stored: Stored) -> Written:
@@ -75,7 +73,7 @@ def _apply(cluster: Cluster, call: Call, spoken: Call, stored: Stored) -> Writte
         raise _unconvertible(f"failed to create manager for existing fields: failed to convert live object {what}")
     merged, after = applies.applied(shown, holders or applies.unmanaged(spoken, shown, write), stated, spoken, write)
     if call.resource.custom and merged != shown:
-        named = "/".join(stated["metadata"].get(key, "") for key in ("namespace", "name"))
+        named = "/".join(stated["metadata"].get(key) or "" for key in ("namespace", "name"))
         raise _unconvertible(f"failed to convert new object ({named}; {spoken.resource.kind_text})")
     wanted = bodies.read_applied(spoken, merged, stated)
     creation.check_name(call, wanted)
