@@ -122,7 +122,8 @@ class SocketControl:
         try:
             status, answer = await self._post(f"/v1/{verb}", msgspec.json.encode(body))
         except (OSError, HTTPException, anyio.BrokenResourceError) as error:
-            raise Transient(f"the daemon at {self._path} does not answer: {error or type(error).__name__}") from error
+            said = str(error) or type(error).__name__
+            raise Transient(f"the daemon at {self._path} does not answer: {said}") from error
         if status == 200:
             return msgspec.json.decode(answer, type=kind)
         raise _raised(msgspec.json.decode(answer, type=Fault))

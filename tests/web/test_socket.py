@@ -160,6 +160,21 @@ async def test_a_daemon_that_is_gone_is_named(path):
         await SocketControl(path).views()
 
 
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[", b"nothing of HTTP\r\n\r\n"])
+async def test_a_daemon_that_ends_while_it_answers_is_named(path, said):
+    async def answer(stream):
+        async with stream:
+            await stream.receive()
+            await stream.send(said)
+
+    path.parent.mkdir()
+    async with await anyio.create_unix_listener(path) as listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, answer)
+        with pytest.raises(Transient, match=r"the daemon at .* does not answer: \S"):
+            await SocketControl(path).views()
+        tasks.cancel_scope.cancel()
+
+
 async def test_calls_at_the_same_time_do_not_wait_for_one_another(path):
     async with serving(path), anyio.create_task_group() as tasks:
         for _ in range(20):
