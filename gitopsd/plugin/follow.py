@@ -15,7 +15,8 @@ from gitopsd.plugin import egress
 if TYPE_CHECKING:
     from yarl import URL
 
-MAX_REDIRECTS = 5
+MAX_REDIRECTS = 10
+"""As many as Go's client follows, and with it Flux and kustomize."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 

@@ -300,7 +300,7 @@ async def test_redirects_end(registry, opened):
     registry.rule("manifests", Answer(status=302, headers={"Location": "/v2/team/app/manifests/v1"}))
 
     async with opened(registry) as client:
-        with pytest.raises(Rejected, match="more than 5 redirects"):
+        with pytest.raises(Rejected, match="more than 10 redirects"):
             await client.manifest("v1")
 
 

@@ -146,7 +146,7 @@ async def test_redirect_is_followed_with_care(world, server):
     await world.sync(read(made(f"http://{server.host}/moved")))
     with pytest.raises(Rejected, match="an address of this machine's own link"):
         await world.sync(read(made(f"http://{server.host}/metadata")))
-    with pytest.raises(Rejected, match="more than 5 redirects"):
+    with pytest.raises(Rejected, match="more than 10 redirects"):
         await world.sync(read(made(f"http://{server.host}/loop")))
 
 

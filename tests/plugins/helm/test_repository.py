@@ -123,7 +123,7 @@ async def test_redirect_to_where_nobody_should_go_is_refused(world, site, reposi
 async def test_endless_redirects_are_given_up(world, site, repository):
     site.redirects["/index.yaml"] = "/index.yaml"
 
-    with pytest.raises(Rejected, match="more than 5 redirects"):
+    with pytest.raises(Rejected, match="more than 10 redirects"):
         await RepositorySource().resolve(repository(url=site.url), world.ctx)
 
 
