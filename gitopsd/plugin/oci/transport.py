@@ -99,8 +99,8 @@ class Connection:
         Answers a challenge once, follows redirects of what reads.
         """
         what = f"{self._repository}: {path}" if "://" not in path else str(self._repository)
-        url, challenged = path if "://" in path else "", False
-        for _ in range(follow.MAX_REDIRECTS + 2):
+        url, challenged, redirects = path if "://" in path else "", False, 0
+        while redirects <= follow.MAX_REDIRECTS:
             async with self._turn(url or f"https://{self._repository.server}"):
                 origin = await self._origin()
                 url = url or f"{origin}/v2/{self._repository.name}/{path}"
@@ -110,6 +110,7 @@ class Connection:
                     leads = response.status in follow.REDIRECTS and method in {"GET", "HEAD"}
                     if leads and "Location" in response.headers:
                         url = follow.target(url, response.headers["Location"], reason=FAILED)
+                        redirects += 1
                     elif not asked:
                         await self._check_answer(response, what)
                         yield response

@@ -58,7 +58,7 @@ class Scheduler:
         now: Callable[[], datetime],
         rng: Random,
         pace: Pace,
-        awaited: Awaited = lambda _: None,
+        awaited: Awaited,
     ) -> None:
         self._tasks = tasks
         self._carry = carry
