@@ -150,7 +150,13 @@ async def test_old_artifacts_serve_through_an_outage_and_no_burst_meets_who_is_b
 ) -> None:
     async with anyio.create_task_group() as tasks:
         scheduler = Scheduler(
-            tasks, forty.carry, on_outcome=forty.outcomes.append, now=_now, rng=Random(1), pace=Pace()
+            tasks,
+            forty.carry,
+            on_outcome=forty.outcomes.append,
+            now=_now,
+            rng=Random(1),
+            pace=Pace(),
+            awaited=lambda _: None,
         )
         scheduler.declare(forty.scheduled())
         await anyio.sleep(120.0)
