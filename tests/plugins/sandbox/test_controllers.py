@@ -78,6 +78,13 @@ async def test_a_workload_gets_as_many_pods_as_the_sandbox_can_bear(
     assert condition(stored(sandbox, "apps", "deployments", "vast"), "Available")[0] == "False"
 
 
+async def test_no_two_pods_of_a_workload_are_named_alike() -> None:
+    for uid in map(str, range(20)):
+        names = pods.suffixes(uid, pods.MOST)
+        assert len({*names}) == pods.MOST
+        assert pods.suffixes(uid, 3) == names[:3]
+
+
 async def test_a_new_image_rolls_out(sandbox: Running, session: aiohttp.ClientSession) -> None:
     await make(session, f"{APPS}/deployments", scenarios.deployment("web"))
     await until(lambda: condition(stored(sandbox, "apps", "deployments", "web"), "Available")[0] == "True")

@@ -144,7 +144,7 @@ def look_at_set(cluster: Cluster, stored: Stored, _: float) -> float | None:
     if stored.doomed:
         return None
     spec = stored.body["spec"]
-    names = [f"{stored.key[1]}-{_suffix(stored.uid, index)}" for index in pods.places(spec["replicas"])]
+    names = [f"{stored.key[1]}-{suffix}" for suffix in pods.suffixes(stored.uid, spec["replicas"])]
     held = pods.ensure(cluster, stored, spec["template"], names, {})
     ready = sum(map(pods.is_ready, held))
     status: Json = {"replicas": len(held), "observedGeneration": stored.metadata["generation"]}
@@ -155,7 +155,3 @@ def look_at_set(cluster: Cluster, stored: Stored, _: float) -> float | None:
         status |= {"readyReplicas": ready, "availableReplicas": ready}
     own_writes.put_status(cluster, stored, status, MANAGER)
     return None
-
-
-def _suffix(uid: str, index: int) -> str:
-    return pods.template_hash({"uid": uid, "index": index})[:5]

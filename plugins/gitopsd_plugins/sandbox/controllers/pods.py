@@ -7,6 +7,7 @@ pod waits in ImagePullBackOff, a Job's pod fails. Pods of Jobs succeed. No conta
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable
 
 from gitopsd_plugins.sandbox.cluster import Cluster
@@ -51,6 +52,15 @@ def template_hash(template: Json) -> str:
 def places(count: int) -> range:
     """The numbers of the pods that a workload of `count` gets."""
     return range(min(count, MOST))
+
+
+def suffixes(uid: str, count: int) -> list[str]:
+    """What tells the pods of a workload of `count` from one another: the same each time, those of fewer pods among those of more."""
+    found: dict[str, None] = {}
+    tries = itertools.count()
+    while len(found) < min(count, MOST):
+        found[template_hash({"uid": uid, "index": next(tries)})[:5]] = None
+    return [*found]
 
 
 def owned(cluster: Cluster, owner: Stored) -> list[Stored]:

@@ -80,8 +80,7 @@ def job(cluster: Cluster, stored: Stored, now: float) -> float | None:
         _suspend(cluster, stored)
         return None
     wanted = spec.get("completions") or spec["parallelism"]
-    digests = [pods.template_hash({"uid": stored.uid, "index": index}) for index in pods.places(wanted)]
-    names = [f"{stored.key[1]}-{digest[:5]}" for digest in digests]
+    names = [f"{stored.key[1]}-{suffix}" for suffix in pods.suffixes(stored.uid, wanted)]
     held = pods.ensure(cluster, stored, spec["template"], names, {})
     own_writes.put_status(cluster, stored, _job_status(cluster, stored, held, wanted), MANAGER)
     return None
