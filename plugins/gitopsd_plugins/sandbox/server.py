@@ -1,7 +1,6 @@
-"""HTTP on top of a cluster: connections, tokens, faults, the journal, and watches written out line by line.
+"""What a cluster answers to whom: tokens, faults, the journal, and watches written out line by line.
 
-aiohttp's low-level server without router or middleware, because every path is parsed by `call.py` anyway and the
-sandbox also serves benchmarks. Use it as
+There is no router and no middleware, because every path is parsed by `call.py` anyway. Use it as
 
     async with serve() as running:
         running.url, running.token, running.kubeconfig(), running.cluster, running.faults, running.journal
@@ -20,14 +19,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import aiohttp
-from aiohttp import web
-
-from gitopsd_plugins.sandbox import kubeconfig, routes, startup
+from gitopsd_plugins.sandbox import connections, kubeconfig, routes, startup
 from gitopsd_plugins.sandbox.access import impersonation
 from gitopsd_plugins.sandbox.cluster import Cluster, Settings
+from gitopsd_plugins.sandbox.connections import Exchange, Incoming
 from gitopsd_plugins.sandbox.controllers.loop import Controllers
 from gitopsd_plugins.sandbox.faults import Fault, Faults
 from gitopsd_plugins.sandbox.journal import Journal, Request
@@ -40,6 +37,8 @@ from gitopsd_plugins.sandbox.storage.store import encode
 from gitopsd_plugins.sandbox.views.watch import Watcher
 
 if TYPE_CHECKING:
+    import aiohttp
+
     from gitopsd_plugins.sandbox.access.certificates import Certificates
     from gitopsd_plugins.sandbox.keeping.keeper import Keeper
 
@@ -87,6 +86,8 @@ class Running:
 
     def client(self) -> aiohttp.ClientSession:
         """A session of the administrator for paths of this server; to be used in `async with`."""
+        import aiohttp  # here, because a server needs none
+
         connector = aiohttp.TCPConnector(
             ssl=ssl.create_default_context(cadata=self.authority) if self.authority else True
         )
@@ -108,101 +109,93 @@ class Running:
         """End the open watches of one resource, or all; what they have queued is still sent."""
         self.cluster.watchers.end_all(None if group is None else (group, plural))
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def handle(self, exchange: Exchange) -> None:
         """Answer one HTTP request."""
-        method, path = request.method, request.path
+        incoming = exchange.incoming
         try:
-            user = self._user(request)
+            user = self._user(incoming)
         except status.Refused as refused:
-            return _response(Answer(code=refused.code, body=encode(refused.body)))
+            return await _send(exchange, _refused(refused))
         self.journal.add(
             Request(
-                method=method,
-                path=path,
-                query=dict(request.query),
+                method=incoming.method,
+                path=incoming.path,
+                query=incoming.query,
                 user=user.name if user else "",
-                agent=request.headers.get("User-Agent", ""),
+                agent=incoming.headers.get("User-Agent", ""),
             )
         )
-        fault = self.faults.met(method, path)
+        fault = self.faults.met(incoming.method, incoming.path)
         if fault is not None:
             await asyncio.sleep(fault.delay)
             if fault.effect not in ("cut", "pass"):
-                return await _failed(request, fault)
+                return await _failed(exchange, fault)
         if user is None:
-            return _response(Answer(code=401, body=encode(UNAUTHORIZED.body)))
-        return await self._answered(request, user, cut=fault is not None and fault.effect == "cut")
+            return await _send(exchange, _refused(UNAUTHORIZED))
+        return await self._answer(exchange, user, cut=fault is not None and fault.effect == "cut")
 
-    async def _answered(self, request: web.BaseRequest, user: User, *, cut: bool) -> web.StreamResponse:
-        try:
-            body = await request.read() if request.body_exists else b""
-        except web.HTTPRequestEntityTooLarge:
-            return _response(Answer(code=413, body=encode(status.too_large(BODY_LIMIT).body)))
+    async def _answer(self, exchange: Exchange, user: User, *, cut: bool) -> None:
+        incoming, body = exchange.incoming, await exchange.body(BODY_LIMIT)
+        if body is None:
+            return await _send(exchange, _refused(status.too_large(BODY_LIMIT)))
         asked = Asked(
-            method=request.method,
-            path=request.path,
-            query=request.query,
-            headers=request.headers,
+            method=incoming.method,
+            path=incoming.path,
+            query=incoming.query,
+            headers=incoming.headers,
             body=body,
             user=user,
         )
         answer = _contained(self.cluster, asked)
         if answer.watcher is None:
-            return _response(answer)
+            return await _send(exchange, answer)
         if cut:
             answer.watcher.end()
-        return await self._stream(request, answer.watcher)
+        return await self._stream(exchange, answer.watcher)
 
-    def _user(self, request: web.BaseRequest) -> User | None:
+    def _user(self, incoming: Incoming) -> User | None:
         """Who asks, after impersonation; None without a credential that is known. Raises `Refused`."""
-        sender = self._sender(request)
+        sender = self._sender(incoming)
         if sender is None:
-            return User(name=ANONYMOUS, groups=(ANYBODY,)) if request.path in PROBES else None
-        return impersonation.acting(self.cluster.access, sender, request.headers)
+            return User(name=ANONYMOUS, groups=(ANYBODY,)) if incoming.path in PROBES else None
+        return impersonation.acting(self.cluster.access, sender, incoming.headers)
 
-    def _sender(self, request: web.BaseRequest) -> User | None:
+    def _sender(self, incoming: Incoming) -> User | None:
         """Who sent the request: by his token, else by his certificate."""
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        scheme, _, token = incoming.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             if secrets.compare_digest(token.encode(), self.token.encode()):
                 return ADMIN
             return self.cluster.tokens.get(token)
-        name, groups = subject(request.get_extra_info("peercert"))
+        name, groups = subject(incoming.certificate)
         return authenticated(name, groups) if name else None
 
-    async def _stream(self, request: web.BaseRequest, watcher: Watcher) -> web.StreamResponse:
-        response = web.StreamResponse(
-            headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
-        )
+    async def _stream(self, exchange: Exchange, watcher: Watcher) -> None:
+        headers = (("Content-Type", "application/json"), ("Cache-Control", "no-cache, private"))
         try:
-            await response.prepare(request)
-            await self._send(response, watcher, request.query)
-        except ConnectionError:  # the reader went away, which is how most watches end
-            return response
+            await exchange.stream(headers, self._lines(watcher, exchange.incoming.query))
         finally:
             self.cluster.watchers.remove(watcher)
-        return response
 
-    async def _send(self, response: web.StreamResponse, watcher: Watcher, query: Mapping[str, str]) -> None:
-        """Write lines as they come, until the watch ends or its time is over."""
+    async def _lines(self, watcher: Watcher, query: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """Lines as they come, until the watch ends or its time is over."""
         loop = asyncio.get_running_loop()
         seconds = whole(query, "timeoutSeconds") or LONGEST_WATCH
         deadline = loop.time() + min(seconds, LONGEST_WATCH)
         bookmarks = flag(query, "allowWatchBookmarks")
         while True:
             if lines := watcher.take():
-                await response.write(lines)
+                yield lines
                 continue
             left = deadline - loop.time()
             if watcher.ended or left <= 0:
-                break
+                return
             try:
                 async with asyncio.timeout(min(left, BOOKMARK_EVERY)):
                     await watcher.filled.wait()
             except TimeoutError:
                 if bookmarks:
                     watcher.bookmark(self.cluster.store.version)
-        await response.write_eof()
 
 
 def _contained(cluster: Cluster, asked: Asked) -> Answer:
@@ -223,36 +216,31 @@ def _refused(refused: status.Refused) -> Answer:
 UNAUTHORIZED = status.Refused(401, "Unauthorized", "Unauthorized")
 
 
-def _response(answer: Answer) -> web.Response:
-    response = web.Response(status=answer.code, body=answer.body, headers={"Content-Type": answer.content_type})
+async def _send(exchange: Exchange, answer: Answer) -> None:
+    headers = [("Content-Type", answer.content_type)]
     if answer.retry_after:
-        response.headers["Retry-After"] = str(answer.retry_after)
-    for warning in answer.warnings:
-        response.headers.add("Warning", f'299 - "{_quoted(warning)}"')
-    return response
+        headers.append(("Retry-After", str(answer.retry_after)))
+    headers += [("Warning", f'299 - "{_quoted(warning)}"') for warning in answer.warnings]
+    await exchange.answer(answer.code, headers, answer.body)
 
 
 def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-async def _failed(request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
+async def _failed(exchange: Exchange, fault: Fault) -> None:
     """Carry out a fault other than a cut watch."""
     match fault.effect:
         case "hang":
-            await asyncio.Event().wait()  # until the client gives up, which cancels this
+            return await exchange.hang()
         case "drop":
-            if request.transport is not None:
-                request.transport.abort()
-            await asyncio.Event().wait()
+            return await exchange.drop()
     reasons = {429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable", 504: "Timeout"}
     refused = status.Refused(fault.status, reasons.get(fault.status, ""), "asked for by a fault")
-    response = web.Response(
-        status=fault.status, body=encode(refused.body), headers={"Content-Type": "application/json"}
-    )
+    headers = [("Content-Type", "application/json")]
     if fault.retry_after is not None:
-        response.headers["Retry-After"] = f"{fault.retry_after:g}"
-    return response
+        headers.append(("Retry-After", f"{fault.retry_after:g}"))
+    return await exchange.answer(fault.status, headers, encode(refused.body))
 
 
 @asynccontextmanager
@@ -303,16 +291,6 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _server(running: Running) -> web.Server:
-    """The HTTP server, with the API server's limit on bodies."""
-    loop = asyncio.get_running_loop()
-
-    def request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
-        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=BODY_LIMIT)
-
-    return web.Server(running.handle, request_factory=request, access_log=None, handler_cancellation=True)
-
-
 def _certificates(host: str) -> Certificates:
     # here, because most servers speak no TLS and the library takes a while to load
     from gitopsd_plugins.sandbox.access import certificates
@@ -324,16 +302,11 @@ def _certificates(host: str) -> Certificates:
 async def _listening(running: Running, host: str, port: int, *, tls: bool) -> AsyncIterator[None]:
     """Take requests for `running`, and say in it where."""
     made = _certificates(host) if tls else None
-    runner = web.ServerRunner(_server(running), shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, host, port, ssl_context=made.context if made else None)
-        await site.start()
-        address, bound = runner.addresses[0][:2]
+    async with connections.listening(running.handle, host, port, made.context if made else None) as (address, bound):
         shown = f"[{address}]" if ":" in address else address
         running.url = f"{'https' if made else 'http'}://{shown}:{bound}"
         running.certificates = made
-        yield
-    finally:
-        running.cluster.watchers.end_all()
-        await runner.cleanup()
+        try:
+            yield
+        finally:
+            running.cluster.watchers.end_all()

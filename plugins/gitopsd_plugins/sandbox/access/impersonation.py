@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDict
 
 from gitopsd_plugins.sandbox.access.access import Access
 from gitopsd_plugins.sandbox.requests import status
@@ -18,7 +18,7 @@ USER, GROUP, UID, EXTRA = "Impersonate-User", "Impersonate-Group", "Impersonate-
 ACCOUNT = "system:serviceaccount:"
 
 
-def acting(access: Access, sender: User, headers: CIMultiDictProxy[str]) -> User:
+def acting(access: Access, sender: User, headers: CIMultiDict[str]) -> User:
     """Who the request is from, in the end. Raises `Refused` where the sender may not act so."""
     name, groups = headers.get(USER, ""), tuple(headers.getall(GROUP, ()))
     extras = {key[len(EXTRA) :].lower(): headers.get(key, "") for key in headers if key.title().startswith(EXTRA)}
