@@ -7,6 +7,7 @@ It knows nothing of Kubernetes. What an answer is, is up to whoever listens.
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -30,6 +31,8 @@ _IDLE = 3600
 """Seconds after which a connection without requests is closed."""
 _LEAVING = 1.0
 """Seconds that answers may take which are on their way at the end."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 Headers = Sequence[tuple[str, str]]
 _Message = Mapping[str, Any]
@@ -87,6 +90,11 @@ class Exchange:
 
         await self._while_there(send())
 
+    async def hold(self, seconds: float) -> None:
+        """Leave the client without an answer for so long. Raises ConnectionResetError when he does not wait."""
+        if not await self._while_there(asyncio.sleep(seconds)):
+            raise ConnectionResetError
+
     async def hang(self) -> None:
         """Never answer."""
         await self._while_there(asyncio.Event().wait())
@@ -102,8 +110,8 @@ class Exchange:
         ]
         await self._send({"type": "http.response.start", "status": code, "headers": lines})
 
-    async def _while_there(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Do something until it is done or the client is gone."""
+    async def _while_there(self, work: Coroutine[Any, Any, Any]) -> bool:
+        """Do something until it is done, or the client is gone: False. What is still sent with the request is lost."""
         task = asyncio.ensure_future(work)
         listening = asyncio.ensure_future(self._gone())
         try:
@@ -112,8 +120,10 @@ class Exchange:
             task.cancel()
             listening.cancel()
             await asyncio.gather(task, listening, return_exceptions=True)
-        if not task.cancelled():
-            task.result()
+        if task.cancelled():
+            return False
+        task.result()
+        return True
 
     async def _gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -208,7 +218,8 @@ def _application(handler: Handler) -> Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def _line(value: str) -> bytes:
-    return value.encode("utf-8", "replace")
+    """A header's value as it may be sent: what comes from a request may hold anything."""
+    return _CONTROL.sub(" ", value).encode("utf-8", "replace")
 
 
 @lru_cache(maxsize=1)

@@ -125,19 +125,21 @@ class Running:
                 agent=incoming.headers.get("User-Agent", ""),
             )
         )
+        body = await exchange.body(BODY_LIMIT)
         fault = self.faults.met(incoming.method, incoming.path)
         if fault is not None:
-            await asyncio.sleep(fault.delay)
+            if fault.delay:
+                await exchange.hold(fault.delay)
             if fault.effect not in ("cut", "pass"):
                 return await _failed(exchange, fault)
         if user is None:
             return await _send(exchange, _refused(UNAUTHORIZED))
-        return await self._answer(exchange, user, cut=fault is not None and fault.effect == "cut")
-
-    async def _answer(self, exchange: Exchange, user: User, *, cut: bool) -> None:
-        incoming, body = exchange.incoming, await exchange.body(BODY_LIMIT)
         if body is None:
             return await _send(exchange, _refused(status.too_large(BODY_LIMIT)))
+        return await self._answer(exchange, user, body, cut=fault is not None and fault.effect == "cut")
+
+    async def _answer(self, exchange: Exchange, user: User, body: bytes, *, cut: bool) -> None:
+        incoming = exchange.incoming
         asked = Asked(
             method=incoming.method,
             path=incoming.path,

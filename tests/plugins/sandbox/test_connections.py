@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 from in_process import CM, config_map
 
@@ -147,18 +148,40 @@ async def test_a_watch_ends_when_its_reader_leaves(sandbox: Running) -> None:
         await asyncio.sleep(0.001)
 
 
-@pytest.mark.parametrize("path", ["/version", f"{CM}?watch=1"])
-async def test_the_end_waits_for_nobody(path: str) -> None:
-    async with serve() as running, line(running) as opened, line(running) as idle:
-        if path == "/version":
-            running.faults.add(Fault(effect="hang", path=path))
-        opened.writer.write(request(running, "GET", path))
-        idle.writer.write(request(running, "GET", "/api"))
-        assert (await idle.answer())[0] == 200
-        await running_out(running)
+async def test_a_client_that_leaves_is_not_waited_for(sandbox: Running) -> None:
+    sandbox.faults.add(Fault(effect="pass", method="POST", delay=3600))
+    body = json.dumps(config_map("a")).encode()
+    async with line(sandbox) as opened:
+        opened.writer.write(request(sandbox, "POST", CM, f"Content-Length: {len(body)}") + body)
+        await asked(sandbox, 1)
+    async with line(sandbox) as opened:
+        opened.writer.write(request(sandbox, "GET", f"{CM}/a"))
+        assert (await opened.answer())[0] == 404
 
 
-async def running_out(running: Running) -> None:
-    """Return when the requests of the test are on their way."""
-    while running.journal.total < 2:  # noqa: ASYNC110 - the time limit of the test is the law
+async def test_headers_take_no_lines_from_requests(sandbox: Running, session: aiohttp.ClientSession) -> None:
+    response = await session.post(CM, json={**config_map("a"), "extra\r\nSet-Cookie: a": 1})
+    assert (response.status, response.headers.getall("Set-Cookie", [])) == (201, [])
+    assert response.headers["Warning"] == '299 - "unknown field \\"extra  Set-Cookie: a\\""'
+
+
+@pytest.mark.parametrize("fault", [None, Fault(effect="hang", path=CM)], ids=["watch", "hang"])
+async def test_the_end_waits_for_nobody(fault: Fault | None) -> None:
+    async with AsyncExitStack() as lines:
+        async with serve() as running:
+            if fault:
+                running.faults.add(fault)
+            opened, idle = [await lines.enter_async_context(line(running)) for _ in range(2)]
+            opened.writer.write(request(running, "GET", f"{CM}?watch=1"))
+            idle.writer.write(request(running, "GET", "/api"))
+            assert (await idle.answer())[0] == 200
+            await asked(running, 2)
+        assert await idle.rest() == b""
+        if fault is None:
+            assert (await opened.rest()).endswith(b"\r\n0\r\n\r\n")
+
+
+async def asked(running: Running, count: int) -> None:
+    """Return when so many requests have come in."""
+    while running.journal.total < count:  # noqa: ASYNC110 - the time limit of the test is the law
         await asyncio.sleep(0.001)
