@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from gitopsd.plugin import Changes, Content, Digest, Entry, File, Intake, Link, Rejected, Stored
 from gitopsd.plugin.sources import ignore
