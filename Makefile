@@ -13,6 +13,7 @@ test: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	cd tests && ../$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q -m "not benchmark" -n 2 --dist worksteal
 

@@ -385,8 +385,8 @@ async def test_applies_beside_a_big_render(tmp_path: Path, server: Server) -> No
         file.write_text(f"{body}data: {{payload: {'x' * 500}}}\n")
     _commit(repository)
     config = _config(tmp_path, repository, "bench-render", 1)
-    with config.open("a") as file:
-        file.write(
+    with config.open("a") as declared:
+        declared.write(
             "---\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: big}\n"
             "spec: {interval: 1h, path: ./big, prune: true, dependsOn: [{name: absent}], "
             "sourceRef: {kind: GitRepository, name: bench}}\n"

@@ -24,6 +24,8 @@ JWS, COSE = "application/jose+json", "application/cose"
 PREFIX = "io.cncf.notary."
 AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
+_AUTHORITY = (False, False, False, False, False, True, True, False, False)
+"""The key signs certificates, and lists of those that are revoked."""
 ADA = "CN=ada,O=Example,ST=BE,C=DE"
 
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
@@ -72,7 +74,7 @@ class Authority:
         self.certificate = (
             self._builder(self.name, self.private, self.ends)
             .add_extension(x509.BasicConstraints(ca=True, path_length=self.length), critical=True)
-            .add_extension(x509.KeyUsage(*[False] * 5, True, True, False, False), critical=True)
+            .add_extension(x509.KeyUsage(*_AUTHORITY), critical=True)
             .sign(self.private, hashes.SHA256())
         )
 

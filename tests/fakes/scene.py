@@ -15,6 +15,7 @@ from gitopsd.plugin.conformance.scene import actor, eventually, place
 from gitopsd_plugins.kubernetes import client as clients
 from gitopsd_plugins.kubernetes.client import APPLY, Client
 from gitopsd_plugins.kubernetes.sink import KubernetesSink
+from gitopsd_plugins.kubernetes.target import KubernetesTarget
 
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
@@ -95,6 +96,7 @@ class Scene:
         self, method: str, body: Body, what: Any, content_type: str, params: Mapping[str, str], *, named: bool = True
     ) -> None:
         id, target = Manifest.of(body).id, self.app.target
+        assert isinstance(target, KubernetesTarget)
         resource = await target.discovery.find(id.group, id.kind, body["apiVersion"].rpartition("/")[2])
         path = resource.path(id.namespace, id.name)
         path = path if named else path.rpartition("/")[0]

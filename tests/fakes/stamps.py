@@ -18,6 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+_AUTHORITY = (False, False, False, False, False, True, True, False, False)
+"""The key signs certificates, and lists of those that are revoked."""
+
 CONFIG = """
 [tsa]
 default_tsa = tests
@@ -47,7 +50,7 @@ class Stamps:
         root, tsa = (rsa.generate_private_key(65537, 2048) for _ in range(2))
         ca = self._builder(f"{name} root", f"{name} root", root)
         ca = ca.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        ca = ca.add_extension(x509.KeyUsage(*[False] * 5, True, True, False, False), critical=True)
+        ca = ca.add_extension(x509.KeyUsage(*_AUTHORITY), critical=True)
         leaf = self._builder(name, f"{name} root", tsa)
         leaf = leaf.add_extension(x509.KeyUsage(True, *[False] * 8), critical=True)
         leaf = leaf.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)

@@ -124,7 +124,9 @@ async def test_a_certificate_signs_a_statement_about_its_client(azure, home, for
     assert "client_secret" not in form_
     head, claims, signature = (base64.urlsafe_b64decode(p + "==") for p in form_["client_assertion"].split("."))
     signed = form_["client_assertion"].rpartition(".")[0].encode()
-    certificate.public_key().verify(signature, signed, padding.PKCS1v15(), hashes.SHA256())
+    public = certificate.public_key()
+    assert isinstance(public, rsa.RSAPublicKey)
+    public.verify(signature, signed, padding.PKCS1v15(), hashes.SHA256())
     der = certificate.public_bytes(serialization.Encoding.DER)
     assert json.loads(head)["x5c"] == [base64.b64encode(der).decode()]
     assert base64.urlsafe_b64decode(json.loads(head)["x5t"] + "==") == hashlib.sha1(der).digest()

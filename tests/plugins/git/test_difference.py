@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from dulwich.objects import Commit
 from dulwich.repo import Repo
 from fakes.git_repository import GitRepository, Link, Submodule
 from hypothesis import HealthCheck, given, settings
@@ -127,7 +128,9 @@ def test_submodules_that_stay_are_named_once(world, repo):
 
 
 def _tree_at(opened: Repo, commit: str, path: bytes) -> str:
-    oid = opened[commit.encode()].tree
+    found = opened[commit.encode()]
+    assert isinstance(found, Commit)
+    oid = found.tree
     for name in path.split(b"/"):
         _, oid = opened[oid][name]
     return oid.decode()

@@ -363,13 +363,13 @@ def _security_key(kind):
         blob = _packed(name, public, application)
         sign = private.sign
     else:
-        private = ec.generate_private_key(ec.SECP256R1())
+        curve = ec.generate_private_key(ec.SECP256R1())
         name = b"sk-ecdsa-sha2-nistp256@openssh.com"
-        point = private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        point = curve.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
         blob = _packed(name, b"nistp256", point, application)
 
         def sign(message):
-            r, s = decode_dss_signature(private.sign(message, ec.ECDSA(SHA256())))
+            r, s = decode_dss_signature(curve.sign(message, ec.ECDSA(SHA256())))
             return _packed(*(n.to_bytes(33, "big") for n in (r, s)))
 
     def signed(payload, flags=1):

@@ -99,7 +99,7 @@ IGNORED = {
 
 
 @pytest.mark.parametrize("text", IGNORED.values(), ids=IGNORED)
-async def test_ignore_file_leaves_out_what_helm_leaves_out(charts, chart, tmp_path, text):
+async def test_ignore_file_leaves_out_what_helm_leaves_out(charts, repository, chart, tmp_path, text):
     paths = [
         "README.md",
         "a/README.md",
@@ -118,7 +118,7 @@ async def test_ignore_file_leaves_out_what_helm_leaves_out(charts, chart, tmp_pa
 
     data = made.packed_by_helm(given, tmp_path)
     with web_server(Site(files={"/web.tgz": data, "/index.yaml": _index(data)})) as site:
-        theirs = await _names(charts, site, chart)
+        theirs = await _names(charts, repository(url=site.url), chart)
 
     _, files = await charts.sync(chart(chart="web", sourceRef={"kind": "GitRepository", "name": "repo"}))
 
@@ -129,10 +129,7 @@ def _index(data):
     return made.index({"web": [made.entry("1.0.0", data, "web.tgz")]})
 
 
-async def _names(charts, site, chart):
-    from gitopsd_plugins.helm.repository_kind import HelmRepository
-    from tests.plugins.helm.conftest import declared
-
-    await charts.repository(HelmRepository().read(declared("HelmRepository", {"url": site.url})))
+async def _names(charts, repository, chart):
+    await charts.repository(repository)
     _, files = await charts.sync(chart())
     return set(files) - {".helmignore"}

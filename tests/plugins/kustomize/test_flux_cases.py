@@ -114,5 +114,7 @@ def test_overlays(case):
         case _:
             source = LocalFolder(FLUX)
             spec = {k: v for k, v in document(case["flux_kustomization"])["spec"].items() if k in {"images", "patches"}}
-            made = KustomizeRenderer().render(Tree(source, source.root), {"path": case["path"], **spec})
-            assert by_name(yaml.write_all(m.body for m in made.manifests)).keys() == by_name(case["expected"]).keys()
+            rendered = KustomizeRenderer().render(Tree(source, source.root), {"path": case["path"], **spec})
+            assert (
+                by_name(yaml.write_all(m.body for m in rendered.manifests)).keys() == by_name(case["expected"]).keys()
+            )
