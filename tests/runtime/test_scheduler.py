@@ -528,6 +528,7 @@ async def test_who_waits_for_another_begins_once_with_all_wakes_when_there_is_ne
         world.scheduler.declare([git, parent, child])
         await anyio.sleep(1)
         world.scheduler.wake(child.ref, Reason.DRIFT)
+        assert [world.scheduler.awaits(each.ref) for each in (parent, child)] == [None, parent.ref]
 
         await world.scheduler.settle()
 
@@ -561,7 +562,9 @@ async def test_one_that_is_due_waits_as_well_and_a_stop_waits_for_nobody() -> No
         world.scheduler.declare([parent, child])
         await world.scheduler.settle()
         world.awaited[child.ref] = parent.ref
+        assert world.scheduler.awaits(child.ref) is None
         await anyio.sleep(2000)
+        assert world.scheduler.awaits(child.ref) == parent.ref
         assert len(world.times(child)) == 1
         assert len(world.times(parent)) > 1
         await world.scheduler.stop()

@@ -51,10 +51,13 @@ VIEWS = {it: view(it) for it in INTENTS}
 
 
 def chain(
-    name: str, changed: dict[ObjectRef, View | None], intents: dict[ObjectRef, Intent] | None = None
+    name: str,
+    changed: dict[ObjectRef, View | None],
+    intents: dict[ObjectRef, Intent] | None = None,
+    awaits: dict[ObjectRef, ObjectRef] | None = None,
 ) -> tuple[Link, ...]:
     views: dict[ObjectRef, View | None] = {**VIEWS, **changed}
-    return why.chain(ref(name), views.get, intents or INTENTS, {})
+    return why.chain(ref(name), views.get, intents or INTENTS, {}, (awaits or {}).get)
 
 
 def waiting(*names: str) -> dict[ObjectRef, View | None]:
@@ -84,7 +87,7 @@ def test_what_is_ready_waits_for_nobody() -> None:
 
 
 def test_held_deletions_are_named() -> None:
-    [link] = why.chain(ref("a"), VIEWS.get, INTENTS, {ref("a"): frozenset({ref("b")})})
+    [link] = why.chain(ref("a"), VIEWS.get, INTENTS, {ref("a"): frozenset({ref("b")})}, {}.get)
     assert link.unblock.endswith("its deletions wait for Kustomization/flux-system/b")
 
 
@@ -121,5 +124,21 @@ def test_a_deletion_that_waits_for_an_approval_says_so() -> None:
 def test_a_kind_that_is_not_served_unblocks_by_nothing() -> None:
     chart = ObjectRef(kind="HelmRelease", namespace="flux-system", name="chart")
     shown = View(ref=chart, phase=Phase.UNSERVED, ready=None, message="not served yet")
-    [link] = why.chain(chart, {chart: shown}.get, {chart: Unserved(ref=chart)}, {})
+    [link] = why.chain(chart, {chart: shown}.get, {chart: Unserved(ref=chart)}, {}, {}.get)
     assert link.unblock == "nothing: its kind is not served yet"
+
+
+def test_one_that_is_to_look_after_its_parent_says_so_however_it_is() -> None:
+    parent = view(ref("a"), Phase.PROGRESSING, "Deployment/web/api: 1 of 2 updated")
+    for child in (view(ref("e")), view(ref("e"), Phase.RETRYING, "what went wrong before")):
+        links = chain("e", {ref("a"): parent, ref("e"): child}, awaits={ref("e"): ref("a")})
+        assert [(link.ref.name, link.state) for link in links] == [("e", "waiting"), ("a", "progressing")]
+        assert links[0].message == (
+            "looks at what is new after Kustomization/flux-system/a, which may change or end its declaration"
+        )
+        assert links[0].unblock == "Kustomization/flux-system/a having looked"
+
+
+def test_one_that_is_suspended_waits_for_nobody_to_look() -> None:
+    links = chain("e", {ref("e"): view(ref("e"), suspended=True)}, awaits={ref("e"): ref("a")})
+    assert [(link.ref.name, link.state) for link in links] == [("e", "suspended")]

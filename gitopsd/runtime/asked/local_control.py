@@ -90,7 +90,8 @@ class LocalControl:
     async def why(self, name: str) -> Sequence[Sequence[Link]]:
         """The chains of these objects."""
         board = self._engine.board
-        return [why.chain(ref, self._look, board.intents, board.holding) for ref in self._engine.find(name)]
+        awaits = self._engine.scheduler.awaits
+        return [why.chain(ref, self._look, board.intents, board.holding, awaits) for ref in self._engine.find(name)]
 
     async def trace(self, name: str) -> Sequence[TraceStep]:
         """From an object in a cluster to its source."""

@@ -108,6 +108,12 @@ class Scheduler:
         worker = self._workers.get(ref)
         return worker is not None and not worker.settled
 
+    def awaits(self, ref: ObjectRef) -> ObjectRef | None:
+        """Whom this object is to look after, which is about to look; None where it may, or is about nothing."""
+        worker = self._workers.get(ref)
+        about = worker is not None and not (worker.settled or worker.attempting)
+        return self._awaited(ref) if about else None
+
     def release(self, ref: ObjectRef) -> None:
         """There is news of this object: whoever waited for it before beginning asks again whether it may."""
         for held in self._held.pop(ref, ()):

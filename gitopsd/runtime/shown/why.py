@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gitopsd.model.declared import AppIntent, Intent, SourceIntent, Unserved
@@ -19,14 +20,20 @@ def chain(
     look: Callable[[ObjectRef], View | None],
     intents: Mapping[ObjectRef, Intent],
     holding: Mapping[ObjectRef, frozenset[ObjectRef]],
+    awaits: Callable[[ObjectRef], ObjectRef | None],
 ) -> tuple[Link, ...]:
-    """From the object to the end of the chain; one link for an object that waits for nobody. `look` None: not declared."""
+    """From the object to the end of the chain; one link for an object that waits for nobody. `look` None: not declared.
+
+    `awaits`: after whom an object looks, that is about to.
+    """
     links: list[Link] = []
     at: ObjectRef | None = ref
     while at is not None and len(links) < LONGEST:
         view, intent = look(at), intents.get(at)
-        follows = _follows(view, intent, look)
-        links.append(_link(at, view, intent, follows, holding.get(at, frozenset())))
+        first = awaits(at) if view and not view.suspended else None
+        follows = first or _follows(view, intent, look)
+        link = _link(at, view, intent, follows, holding.get(at, frozenset()))
+        links.append(_later(link, first) if first else link)
         at = follows
     return tuple(links)
 
@@ -58,6 +65,12 @@ def _link(
         unblock=_unblock(view, intent, follows, held),
         place=view.place,
     )
+
+
+def _later(link: Link, first: ObjectRef) -> Link:
+    """An object that waits for another one's look, however it is itself."""
+    message = f"looks at what is new after {first}, which may change or end its declaration"
+    return replace(link, message=message, unblock=f"{first} having looked")
 
 
 def _state(view: View, follows: ObjectRef | None) -> str:
