@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gitopsd import __version__
+from gitopsd.cli.lazy import LazyGroup
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
@@ -53,7 +54,7 @@ def _plugins() -> EntryPoints:
     return entry_points(group=GROUP)
 
 
-class Verbs(click.Group):
+class Verbs(LazyGroup):
     """A group that imports a verb when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

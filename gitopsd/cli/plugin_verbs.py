@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
+from gitopsd.cli.lazy import LazyGroup
 
-class PluginVerbs(click.Group):
+
+class PluginVerbs(LazyGroup):
     """One verb for each entry point of `group`, imported when it is called."""
 
     def __init__(self, *args: Any, group: str, **kwargs: Any) -> None:

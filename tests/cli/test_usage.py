@@ -55,10 +55,19 @@ def test_the_first_help_lists_every_verb_and_the_exit_codes(here):
         assert code in " ".join(shown.split())
 
 
-def test_a_verb_that_is_none(here):
-    shown = here("recncile")
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("recncile", "No such command 'recncile'. Did you mean 'reconcile'?"),
+        ("sandbx", "No such command 'sandbx'. Did you mean 'sandbox'?"),
+        ("import flx", "No such command 'flx'. Did you mean 'flux'?"),
+        ("xyzzy", "No such command 'xyzzy'."),
+    ],
+)
+def test_a_verb_that_is_none(here, said, told):
+    shown = here(*said.split())
     assert shown.exit_code == 2
-    assert "No such command 'recncile'" in shown.stderr
+    assert shown.stderr.endswith(f"Error: {told}\n")
 
 
 def test_something_to_build_that_is_none(here):
