@@ -79,11 +79,12 @@ async def test_events_that_the_server_forgot_are_made_up_for_by_a_list(access: A
             live = await applied(target, config_map("a", "default", {}))
             async with target.watch(MAPS) as stream:
                 await next_of(stream, live.id)
-                cluster.faults.add(Fault(effect="drop", path=ALL_MAPS, times=2))
+                cluster.faults.add(Fault(effect="drop", path=ALL_MAPS, times=-1))
                 cluster.cut_watches()
                 assert (await target.delete(Change(id=live.id, action=Action.DELETE, live=live))).error is None
                 for number in range(50):
                     await applied(target, config_map("b", "default", {"x": str(number)}))
+                cluster.faults.clear()
                 await _until_relisted(stream)
                 assert (await next_of(stream, live.id)).live is None
 
