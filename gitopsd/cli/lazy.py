@@ -17,7 +17,7 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
-            if not near or args[0].startswith("-"):
+            near = () if args[0].startswith("-") else get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if not near:
                 raise
             raise click.UsageError(f"{error.message} Did you mean {near[0]!r}?", ctx) from error

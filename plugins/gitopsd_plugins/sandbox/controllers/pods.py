@@ -58,7 +58,7 @@ def suffixes(uid: str, count: int) -> list[str]:
     """What tells the pods of a workload of `count` from one another: the same each time, those of fewer pods among those of more."""
     found: dict[str, None] = {}
     tries = itertools.count()
-    while len(found) < min(count, MOST):
+    while len(found) < len(places(count)):
         found[template_hash({"uid": uid, "index": next(tries)})[:5]] = None
     return [*found]
 
