@@ -34,10 +34,16 @@ def sandbox() -> None:
 
 
 @sandbox.command()
-@click.option("--port", default=0, show_default="a free one", help="Port on 127.0.0.1.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default="a free one", help="Port on 127.0.0.1.")
 @KUBECONFIG
 @PERSIST
-@click.option("--settling", default=0.3, show_default=True, help="Seconds until workloads become healthy.")
+@click.option(
+    "--settling",
+    type=click.FloatRange(min=0),
+    default=0.3,
+    show_default=True,
+    help="Seconds until workloads become healthy.",
+)
 def up(port: int, kubeconfig: Path, persist: Path | None, settling: float) -> None:
     """Run a sandbox cluster until Ctrl-C or `gitopsd sandbox down`, and write a kubeconfig for it.
 

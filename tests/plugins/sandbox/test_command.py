@@ -50,6 +50,14 @@ def test_help_has_examples() -> None:
     assert "gitopsd sandbox up" in result.output
 
 
+@pytest.mark.parametrize("words", [("--port", "99999"), ("--port", "-1"), ("--settling", "-1")])
+def test_a_number_that_is_none_is_refused_by_its_option(tmp_path: Path, words: tuple[str, str]) -> None:
+    result = CliRunner().invoke(command.sandbox, ["up", "--kubeconfig", str(tmp_path / "config"), *words])
+    assert result.exit_code == 2
+    assert f"Invalid value for '{words[0]}': {words[1]}" in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
 def up(folder: Path, *more: str) -> subprocess.Popen[str]:
     """`gitopsd sandbox up` in a folder, as soon as it answers."""
     words = [sys.executable, "-m", "gitopsd", "sandbox", "up", "--kubeconfig", str(folder / "config"), *more]
