@@ -2,8 +2,6 @@
 
 A big file is written and synced beside its place, then renamed inside the transaction that makes its row: *gc* removes
 files under the same lock, so a row never lacks its file. What a crash leaves behind has no row and is removed by gc.
-
-What is written is written in a thread, while whoever adds unpacks and digests what comes next.
 """
 
 from __future__ import annotations
@@ -13,8 +11,6 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
 from tempfile import mkstemp
@@ -38,11 +34,12 @@ WORTH = 4096
 BATCH_COUNT = 1000
 BATCH_BYTES = 4 << 20
 """What one transaction writes: small enough that another writer waits for some milliseconds."""
-SORTED_COUNT = 25_000
-SORTED_BYTES = 24 << 20
+SORTED_COUNT = 10_000
+SORTED_BYTES = 16 << 20
 """What is put in the order of its digests before it is written: a transaction then changes few pages of the indexes, which
 would else be most of what it writes."""
-CHECKPOINT = 8 * 1024 * 1024
+CHECKPOINT = 4 << 20
+"""Bytes after which the log is moved to the main file."""
 
 
 _LAST = "SELECT max(coalesce((SELECT max(id) FROM blob), 0), coalesce((SELECT max(id) FROM bytes), 0))"
@@ -74,21 +71,53 @@ class _Packed(msgspec.Struct, frozen=True, gc=False):
     temporary: Path | None = None
 
 
-def add(database: Database, contents: Iterable[Content], now: Clock) -> Sequence[File]:
-    """Keep bytes and their native ids, in short transactions; equal content is stored once."""
-    files: list[File] = []
-    writer = _Writer(database, now)
-    with ThreadPoolExecutor(1, "gitopsd-store") as beside:
-        written: Future[None] | None = None
-        for group in _cut(contents, lambda content: len(content.data), SORTED_COUNT, SORTED_BYTES):
-            digests = [hashlib.sha256(content.data).digest() for content in group]
-            files += [File(digest=unpack(d), size=len(c.data)) for d, c in zip(digests, group, strict=True)]
-            if written:
-                written.result()
-            written = beside.submit(writer.write, digests, group)
-        if written:
-            written.result()
-    return files
+class Group(msgspec.Struct, frozen=True, gc=False):
+    """Contents that are written in the order of their digests: native ids and bytes, equally many."""
+
+    keys: list[str]
+    data: list[bytes]
+
+    @property
+    def sizes(self) -> list[int]:
+        """The bytes of each."""
+        return list(map(len, self.data))
+
+    @property
+    def full(self) -> bool:
+        """Whether another one may follow."""
+        return len(self.data) >= SORTED_COUNT or sum(self.sizes) >= SORTED_BYTES
+
+
+def groups(contents: Iterable[Content]) -> Iterator[Group]:
+    """The contents in groups of some size."""
+    for part in _cut(contents, lambda content: len(content.data), SORTED_COUNT, SORTED_BYTES):
+        yield Group([content.key for content in part], [content.data for content in part])
+
+
+def write(database: Database, group: Group, now: Clock) -> list[bytes]:
+    """Make the rows of what is new, in the order of the digests, then those of the native ids, in theirs.
+
+    In short transactions; equal content is stored once. Returns the digests.
+    """
+    digests = [hashlib.sha256(data).digest() for data in group.data]
+    contents = dict(sorted(zip(digests, group.data, strict=True), key=itemgetter(0)))
+    with database.read() as connection:
+        found = retention.present(connection, "blob", contents)
+    # What is there but not fresh may be removed before the transaction: it is written like new content.
+    safe = found.keys() - set(retention.stale(found, now(), retention.FRESH // 2))
+    new = [item for item in contents.items() if item[0] not in safe]
+    for batch in _cut(new, lambda item: len(item[1]), BATCH_COUNT, BATCH_BYTES):
+        _add(database, batch, now)
+    named = {key: digest for key, digest in zip(group.keys, digests, strict=True) if key}
+    _name(database, sorted(named.items()))
+    if sum(group.sizes) >= CHECKPOINT:
+        database.checkpoint()
+    return digests
+
+
+def files(digests: Iterable[bytes], sizes: Iterable[int]) -> list[File]:
+    """What contents are known by."""
+    return [File(digest=unpack(digest), size=size) for digest, size in zip(digests, sizes, strict=True)]
 
 
 def _cut(items: Iterable[T], weight: Callable[[T], int], count: int, size: int) -> Iterator[list[T]]:
@@ -105,47 +134,23 @@ def _cut(items: Iterable[T], weight: Callable[[T], int], count: int, size: int) 
         yield part
 
 
-@dataclass(slots=True)
-class _Writer:
-    """Writes one group after the other. `unmoved`: bytes since the log was moved to the main file."""
+def _add(database: Database, batch: Sequence[tuple[bytes, bytes]], now: Clock) -> None:
+    packed: list[_Packed] = []
+    try:
+        packed.extend(_pack(database, digest, data) for digest, data in batch)
+        with database.write() as connection:
+            _insert(database, connection, packed, now())
+    finally:
+        for blob in packed:
+            if blob.temporary:
+                blob.temporary.unlink(missing_ok=True)
 
-    database: Database
-    now: Clock
-    unmoved: int = field(default=0, init=False)
 
-    def write(self, digests: Sequence[bytes], group: Sequence[Content]) -> None:
-        """Make the rows of what is new, in the order of the digests, then those of the native ids, in theirs."""
-        contents = dict(sorted(zip(digests, [content.data for content in group], strict=True), key=itemgetter(0)))
-        with self.database.read() as connection:
-            found = retention.present(connection, "blob", contents)
-        # What is there but not fresh may be removed before the transaction: it is written like new content.
-        safe = found.keys() - set(retention.stale(found, self.now()))
-        new = [item for item in contents.items() if item[0] not in safe]
-        for batch in _cut(new, lambda item: len(item[1]), BATCH_COUNT, BATCH_BYTES):
-            self._add(batch)
-        named = {content.key: digest for content, digest in zip(group, digests, strict=True) if content.key}
-        self._name(sorted(named.items()))
-        self.unmoved += sum(map(len, contents.values()))
-        if self.unmoved >= CHECKPOINT:
-            self.database.checkpoint()
-            self.unmoved = 0
-
-    def _add(self, batch: Sequence[tuple[bytes, bytes]]) -> None:
-        packed: list[_Packed] = []
-        try:
-            packed.extend(_pack(self.database, digest, data) for digest, data in batch)
-            with self.database.write() as connection:
-                _insert(self.database, connection, packed, self.now())
-        finally:
-            for blob in packed:
-                if blob.temporary:
-                    blob.temporary.unlink(missing_ok=True)
-
-    def _name(self, named: Sequence[tuple[str, bytes]]) -> None:
-        """Note what native ids mean, in the order of the ids."""
-        for start in range(0, len(named), BATCH_COUNT):
-            with self.database.write() as connection:
-                rows.write(connection, _NATIVE, named[start : start + BATCH_COUNT])
+def _name(database: Database, named: Sequence[tuple[str, bytes]]) -> None:
+    """Note what native ids mean, in the order of the ids."""
+    for start in range(0, len(named), BATCH_COUNT):
+        with database.write() as connection:
+            rows.write(connection, _NATIVE, named[start : start + BATCH_COUNT])
 
 
 def _pack(database: Database, digest: bytes, data: bytes) -> _Packed:

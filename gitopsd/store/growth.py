@@ -40,14 +40,14 @@ class _New:
     totals: Totals
 
 
-def put(database: Database, known: Nodes, changes: Changes, now: Clock) -> Stored:
-    """Make the tree that differs by `changes` from its base.
+def put(database: Database, known: Nodes, changes: Changes, sure: Mapping[Digest, int], now: Clock) -> Stored:
+    """Make the tree that differs by `changes` from its base; `sure` are files that are certainly there, with their sizes.
 
     A path below a file replaces the file by a directory; an entry for a directory replaces all of it; directories without
     entries vanish. Raises `PathError` for a path that cannot be, `Transient` for content that is not in the store.
     """
     branch = _sorted(changes.entries)
-    blobs.require(database, _files(changes.entries), now)
+    blobs.require(database, _files(changes.entries, sure), now)
     growth = _Growth(known)
     base = Folder(digest=changes.base) if changes.base else None
     top = growth.fold(base, branch, "")
@@ -161,10 +161,13 @@ def _bytes(path: str, name: str) -> bytes:
         raise PathError(f"{path[:200]!r}: holds a character that no file name can have") from error
 
 
-def _files(entries: Mapping[str, Entry | None]) -> dict[bytes, int]:
+def _files(entries: Mapping[str, Entry | None], sure: Mapping[Digest, int]) -> dict[bytes, int]:
+    """The files that are to be looked for, with their sizes."""
     files: dict[bytes, int] = {}
     for path, entry in entries.items():
-        if isinstance(entry, File) and files.setdefault(pack(entry.digest), entry.size) != entry.size:
+        if not isinstance(entry, File) or sure.get(entry.digest) == entry.size:
+            continue
+        if files.setdefault(pack(entry.digest), entry.size) != entry.size:
             raise PathError(f"{path}: two sizes for one digest")
     return files
 

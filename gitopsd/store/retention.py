@@ -32,9 +32,9 @@ def present(connection: sqlite3.Connection, table: str, digests: Collection[byte
     return {digest: (size, touched) for digest, size, touched in found}
 
 
-def stale(found: dict[bytes, tuple[int, int]], now: int) -> list[bytes]:
-    """Those of `present` whose last use is not fresh."""
-    return [digest for digest, (_, touched) in found.items() if touched < now - FRESH]
+def stale(found: dict[bytes, tuple[int, int]], now: int, fresh: int = FRESH) -> list[bytes]:
+    """Those of `present` whose last use is not so fresh (seconds)."""
+    return [digest for digest, (_, touched) in found.items() if touched < now - fresh]
 
 
 def touch(connection: sqlite3.Connection, table: str, digests: Collection[bytes], now: int) -> None:

@@ -8,11 +8,11 @@ process. Everything but the ledger may be lost at any time.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from gitopsd.model.change import Applied
 from gitopsd.model.digest import Digest
@@ -38,11 +38,16 @@ from gitopsd.store import (
     status,
     verify,
 )
+from gitopsd.store.adding import Group
 from gitopsd.store.database import Database, NewerDatabase, OlderDatabase, open_database
 from gitopsd.store.failures import DamagedDatabase, translated
+from gitopsd.store.lately import Lately
 from gitopsd.store.nodes import Nodes
 from gitopsd.store.retention import Clock
 from gitopsd.store.schema import CACHE, LEDGER
+
+Through = Callable[[Iterable[Group]], Iterable[Sequence[File]]]
+"""Writes groups of contents, and says by which files they are known."""
 
 
 def wall_clock() -> int:
@@ -69,9 +74,10 @@ class Store:
         self._key = key
         self._now = now
         self._nodes = Nodes(cache)
+        self._lately = Lately(cache, now)
 
     @classmethod
-    def open(cls, path: Path, *, now: Clock = wall_clock) -> Store:
+    def open(cls, path: Path, *, now: Clock = wall_clock) -> Self:
         """Open the store in this folder, made where it is missing (for its owner only).
 
         A cache that is damaged or was written by a newer gitopsd is set aside and a fresh one made, with a warning. Raises
@@ -91,7 +97,7 @@ class Store:
         with translated(self.path):
             folder.hand_over(self.path)
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -120,13 +126,27 @@ class Store:
         """Which of these native ids are in the store; they are kept for the grace period from now on."""
         return blobs.known(self._cache, keys, self._now)
 
-    def add(self, contents: Iterable[Content]) -> Sequence[File]:
-        """Keep bytes, in short transactions of up to 1,000; one `File` per content, in order."""
-        return adding.add(self._cache, contents, self._now)
+    def add(self, contents: Iterable[Content], through: Through | None = None) -> Sequence[File]:
+        """Keep bytes, in short transactions of up to 1,000; one `File` per content, in order.
+
+        `through` is who writes the groups instead, and returns the files of each; at its end all is written.
+        """
+        mark = self._lately.mark()
+        files = [file for written in (through or self._write)(adding.groups(contents)) for file in written]
+        self._lately.note(mark, files)
+        return files
+
+    def write(self, group: Group) -> list[bytes]:
+        """Keep one of the groups that `add` makes of contents; returns the digests."""
+        return adding.write(self._cache, group, self._now)
 
     def put(self, changes: Changes) -> Stored:
         """Make the tree that differs by `changes` from its base; see `growth.put` for what replaces what."""
-        return growth.put(self._cache, self._nodes, changes, self._now)
+        return growth.put(self._cache, self._nodes, changes, self._lately.take(), self._now)
+
+    def _write(self, groups: Iterable[Group]) -> Iterator[Sequence[File]]:
+        for group in groups:
+            yield adding.files(self.write(group), group.sizes)
 
     # References
 

@@ -17,7 +17,8 @@ from gitopsd.model.digest import of_bytes
 from gitopsd.model.errors import GitopsdError, Misconfigured, Rejected, Transient
 from gitopsd.plugin.tree import Content
 from gitopsd.runtime.pool import intake
-from gitopsd.runtime.pool.processes import Processes, WorkerFailed, WorkerPool
+from gitopsd.runtime.pool.answers import WorkerFailed
+from gitopsd.runtime.pool.processes import Processes, WorkerPool
 from gitopsd.store.store import Store
 
 pytestmark = pytest.mark.asyncio
@@ -133,6 +134,20 @@ async def test_a_cancelled_caller_leaves_no_process_behind(tmp_path: Path) -> No
             tasks.cancel_scope.cancel()
 
         await ended(process)
+
+
+async def test_nor_the_one_that_writes_beside_it(tmp_path: Path) -> None:
+    pipe = anyio.Path(tmp_path / "pid")
+    os.mkfifo(pipe)
+    async with pool(opener=intake.OPENER, argument=str(tmp_path / "store")) as work:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run, work, "add_without_end", str(pipe).encode())
+            process = os.pidfd_open(int(await pipe.read_text()))
+            tasks.cancel_scope.cancel()
+
+        await ended(process)
+    with Store.open(tmp_path / "store") as store:
+        assert store.verify().sound
 
 
 async def ended(process: int) -> None:

@@ -120,14 +120,20 @@ class Rules:
         return self.verdict(path, directory=directory) is Verdict.EXCLUDE
 
     def excluded(self, paths: Iterable[str]) -> Iterator[str]:
-        """Those of many paths of files that stay out; each directory is looked at once."""
+        """Those of many paths of files that stay out."""
+        return filter(self.sieve(), paths)
+
+    def sieve(self) -> Callable[[str], bool]:
+        """Whether a path of a file stays out, asked of many: each directory is looked at once."""
         calm: dict[str, bool] = {}
-        for path in paths:
+
+        def out(path: str) -> bool:
             parent, _, name = path.rpartition("/")
             if parent not in calm:
                 calm[parent] = not any(map(self.concerns, parent.split("/")))
-            if not (calm[parent] and not self.concerns(name)) and self.excludes(path.split("/")):
-                yield path
+            return not (calm[parent] and not self.concerns(name)) and self.excludes(path.split("/"))
+
+        return out
 
 
 def rules(files: Mapping[str, str], spec: str | None, *, domain: Sequence[str] = (), elsewhere: bool = False) -> Rules:

@@ -1,8 +1,7 @@
-"""One worker process as the daemon sees it: started, asked one thing at a time, killed. This file alone starts a process.
+"""One worker process as the daemon sees it: started, asked one thing at a time, killed.
 
 A process, since pure-Python work in a thread stops the event loop for as long as the interpreter likes, and cannot be
-ended. Spawned, never forked: a fork would copy locks, connections and secrets of the daemon. What it starts is its own
-interpreter with its own code, named by constants below; no argument and no environment variable comes from content.
+ended. Spawned, never forked: a fork would copy locks, connections and secrets of the daemon.
 """
 
 from __future__ import annotations
@@ -10,31 +9,18 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from contextlib import suppress
 
 import anyio
 from anyio.abc import Process as Child
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from gitopsd.runtime.pool import protocol
+from gitopsd.runtime.pool import command, protocol
+from gitopsd.runtime.pool.answers import EndedError
 from gitopsd.runtime.pool.protocol import Job, Reply, Setup
 
-_PROGRAM = (
-    "import sys; sys.path[:] = {path!r}; from gitopsd.runtime.pool.worker_main import main; main({parent}, {nice})"
-)
-_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
 MAX_SAID = 16_384
 """Bytes of its standard error that are kept, the last ones."""
-
-
-class EndedError(Exception):
-    """The process ended instead of answering. `signal` is the number of what killed it, or None; `said` its last words."""
-
-    def __init__(self, signal_number: int | None, said: str) -> None:
-        super().__init__(said)
-        self.signal = signal_number
-        self.said = said
 
 
 class Process:
@@ -54,13 +40,12 @@ class Process:
     @classmethod
     async def start(cls, setup: Setup, nice: int) -> Process:
         """Spawn one and tell it what it is for. Raises OSError when the machine cannot."""
-        path = [entry for entry in sys.path if os.path.isabs(entry)]
         child = await anyio.open_process(
-            [sys.executable, "-I", "-c", _PROGRAM.format(path=path, parent=os.getpid(), nice=nice)],
+            command.line(nice),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=_ENVIRONMENT,
+            env=command.ENVIRONMENT,
             cwd="/",
             start_new_session=True,  # an interrupt at the terminal is for the daemon, which then ends its workers
         )

@@ -11,23 +11,19 @@ import math
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
-from signal import Signals
 from typing import TYPE_CHECKING
 
 import anyio
 from anyio.abc import TaskGroup
 
 from gitopsd.model.errors import Rejected, Transient
-from gitopsd.runtime.pool import jobs, raised
-from gitopsd.runtime.pool.process import EndedError, Process
-from gitopsd.runtime.pool.protocol import Broke, Done, FrameError, Job, OutOfMemory, Raised, Reply, Setup
+from gitopsd.runtime.pool import answers, jobs
+from gitopsd.runtime.pool.answers import EndedError
+from gitopsd.runtime.pool.process import Process
+from gitopsd.runtime.pool.protocol import Done, FrameError, Job, OutOfMemory, Reply, Setup
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
-
-
-class WorkerFailed(RuntimeError):  # noqa: N818 - the name is the state, as in gitopsd's error tree
-    """A job or its process broke in a way that nobody foresaw: a bug. The message holds the worker's traceback."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +79,7 @@ class WorkerPool:
             process = await self._take()
             reply = await self._ask(process, request, timeout)
             self._put_back(process, reply)
-        return self._value(request, reply)
+        return answers.value(request, reply, self._setup.packages)
 
     async def warm(self) -> None:
         """Have one process ready, so that the first job need not wait for it."""
@@ -134,7 +130,7 @@ class WorkerPool:
         except TimeoutError as error:
             raise Rejected(f"{job.name} took longer than its limit of {timeout:g} s and was stopped") from error
         except EndedError as error:
-            raise _ended(error, job) from error
+            raise answers.ended(error, job) from error
         except FrameError as error:
             raise Rejected(f"{job.name}: its answer cannot be used: {error}") from error
         finally:
@@ -150,19 +146,6 @@ class WorkerPool:
         else:
             process.idle_since = anyio.current_time()
             self._idle.append(process)
-
-    def _value(self, job: Job, reply: Reply) -> bytes:
-        match reply:
-            case Done(value=value):
-                return value
-            case Raised():
-                raise raised.unpack(reply, self._setup.packages)
-            case OutOfMemory():
-                raise Rejected(
-                    f"{job.name} needed more than its limit of {job.memory >> 20} MiB of memory and was stopped"
-                )
-            case Broke(trace=trace):
-                raise WorkerFailed(f"{job.name} failed in a worker process:\n{trace}")
 
     async def _attend(self, process: Process) -> None:
         """One process's whole life, next to the jobs that it runs."""
@@ -187,14 +170,3 @@ class WorkerPool:
                 process.kill()
                 return
             await anyio.sleep(rest)
-
-
-def _ended(error: EndedError, job: Job) -> Exception:
-    match error.signal:
-        case None:
-            return WorkerFailed(f"{job.name}: the worker process ended by itself:\n{error.said}")
-        case Signals.SIGXCPU:
-            return Rejected(f"{job.name} used more than its limit of {job.seconds} s of processor time and was stopped")
-        case Signals.SIGKILL:
-            return Rejected(f"{job.name}: its worker process was killed; was the machine, or its unit, out of memory?")
-    return Rejected(f"{job.name}: its worker process crashed ({Signals(error.signal).name})")

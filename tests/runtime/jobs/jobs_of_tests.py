@@ -7,9 +7,13 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 from gitopsd.model.errors import Misconfigured, Transient
+from gitopsd.plugin.tree import Content
 
 
 class SpecialError(Misconfigured):
@@ -110,3 +114,20 @@ def wrong_type(payload: bytes, intake: Any) -> Any:
 
 def too_large(payload: bytes, intake: Any) -> bytes:
     return bytes((256 << 20) + 1)
+
+
+def add_without_end(payload: bytes, intake: Any) -> bytes:
+    """Add so much that another process writes it, say into the pipe that the payload names which one, and go on."""
+
+    def contents() -> Iterator[Content]:
+        numbers = count()
+        for number in numbers:
+            yield Content(data=b"%d" % number)
+            if number % 1000 == 0 and (started := Path("/proc/thread-self/children").read_text()):
+                Path(payload.decode()).write_text(started)
+                break
+        for number in numbers:
+            yield Content(data=b"%d" % number)
+
+    intake.add(contents())
+    return b""
