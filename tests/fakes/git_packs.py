@@ -1,12 +1,29 @@
-"""Git packs made by hand: what no honest server sends."""
+"""Git packs made by hand, which no honest server sends; and what is in those that one sent."""
 
 from __future__ import annotations
 
 import hashlib
+import mmap
 import struct
 import zlib
+from collections import Counter
+from pathlib import Path
+
+from gitopsd_plugins.git.packs import packed
 
 BLOB, OFS, REF = 3, 6, 7
+
+
+def kinds(folder: Path) -> Counter[int]:
+    """How many objects of each kind there are in the packs below a folder."""
+    found: Counter[int] = Counter()
+    for file in folder.rglob("*.pack"):
+        with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as contents:
+            at, end = packed.HEADER, len(contents) - packed.CHECKSUM
+            while at < end:
+                thing, _, at = packed.at(contents, at, end)
+                found[thing.kind] += 1
+    return found
 
 
 def head(kind: int, size: int) -> bytes:

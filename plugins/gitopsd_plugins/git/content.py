@@ -56,7 +56,7 @@ NOTHING: Mapping[str, File] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What the rules keep of a commit, where that was looked at before, and its files that are in the store, by native ids."""
+    """What the rules keep of a commit, and of that the files that are in the store for certain, by object name."""
 
     leaves: Mapping[str, Leaf]
     files: Mapping[str, File]
@@ -128,10 +128,10 @@ class _Reader:
         for path, leaf in leaves.items():
             if stat.S_ISLNK(leaf.mode):
                 found[path] = self._link(path, leaf)
-            elif file := there.get(key := leaf.key):
-                found[path] = _file(file, leaf)
+            elif file := there.get(leaf.oid):
+                found[path] = _file(file, leaf) if leaf.mode & 0o100 else file
             else:
-                elsewhere[path] = key, leaf
+                elsewhere[path] = leaf.key, leaf
         return {**found, **self._files(elsewhere)} if elsewhere else found
 
     def _files(self, wanted: Mapping[str, tuple[str, Leaf]]) -> Mapping[str, Entry]:

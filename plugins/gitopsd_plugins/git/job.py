@@ -17,10 +17,9 @@ from gitopsd_plugins.git import bring, cached, content, copies, difference, list
 from gitopsd_plugins.git import folder as folders
 from gitopsd_plugins.git.address import Address
 from gitopsd_plugins.git.content import NOBODY, Guests
-from gitopsd_plugins.git.listing import Listing, Trees
+from gitopsd_plugins.git.listing import Trees, Unfolding
 from gitopsd_plugins.git.order import Fetched, FetchOrder, FolderOrder, ListOrder
 from gitopsd_plugins.git.packs.objects import Damaged, GitObjects
-from gitopsd_plugins.git.packs.packs import AtHand
 from gitopsd_plugins.git.passing import Passing
 from gitopsd_plugins.git.reference import FAILED, Advertised
 from gitopsd_plugins.git.signatures import provenance
@@ -97,12 +96,11 @@ def _passing(objects: GitObjects, given: FetchOrder, intake: Intake, tag: str) -
     if given.tree or given.submodules or given.rules.copies:
         return None
 
-    def read(at_hand: AtHand) -> Listing:
-        objects.glance(at_hand)
+    def begin() -> Unfolding:
         _verified(objects, given, tag)
-        return listing.read(Trees(objects), given, given.rules.sparse)
+        return Unfolding(Trees(objects), given, given.rules.sparse)
 
-    return Passing(given, intake, read)
+    return Passing(given, intake, objects, begin)
 
 
 def _of_tag(given: FetchOrder) -> bool:
@@ -123,15 +121,14 @@ def _stored(
     if changes is not None:
         stored = content.change(objects, given, changes, intake)
         return Fetched(stored=stored, verified=verified, submodules=changes.submodules)
-    found = passing.found if passing else None
+    found = passing.listing() if passing else None
     if found is None:
         found = listing.read(trees, given, given.rules.sparse)
     if given.submodules and found.submodules and guests is None:
         return Nest(order=given, found=found, modules=submodules.modules_of(objects, found))
     inner = guests or NOBODY
     copied = copies.gather(given.rules.copies, {*found.leaves, *inner.entries}, given.limits, intake)
-    taken = passing.taken if passing else None
-    stored = content.put(objects, given, found, intake, inner.joined(copied), taken)
+    stored = content.put(objects, given, found, intake, inner.joined(copied), passing.taken(found) if passing else None)
     left_out = () if given.submodules else found.submodules
     return Fetched(stored=stored, verified=verified, submodules=left_out)
 

@@ -76,23 +76,40 @@ class Trees:
         return found
 
 
-def read(trees: Trees, given: FetchOrder, sparse: Sequence[str] = ()) -> Listing:
-    """Everything the commit names, or what these paths name of it. Raises `Rejected` for what no artifact may hold."""
-    leaves: dict[str, Leaf] = {}
-    todo = [("", trees.objects.tree_of(given.commit), 0)]
-    count = 0
-    while todo:
-        prefix, oid, depth = todo.pop()
-        if depth > MAX_DEPTH:
-            raise Rejected(f"{shown(prefix)}: deeper than {MAX_DEPTH} directories; nest them less", reason=FAILED)
-        entries = trees.entries(oid, prefix)
-        count += len(entries)
-        if count > given.limits.entries:
-            raise Rejected(
-                f"{given.place}: more than {given.limits.entries:,} files and folders; name the folders that are needed in "
-                "spec.sparseCheckout, or split the repository",
-                reason=FAILED,
-            )
+class Unfolding:
+    """What a commit names, directory by directory: `shut` are those that were not opened yet, with the places where they stand.
+
+    Every method raises `Rejected` for what no artifact may hold.
+    """
+
+    def __init__(self, trees: Trees, given: FetchOrder, sparse: Sequence[str] = ()) -> None:
+        self._trees = trees
+        self._given = given
+        self._sparse = sparse
+        self._count = 0
+        self._leaves: dict[str, Leaf] = {}
+        self.shut: dict[str, list[tuple[str, int]]] = {trees.objects.tree_of(given.commit): [("", 0)]}
+
+    def open(self, oid: str) -> Mapping[str, Leaf]:
+        """Open a directory wherever it is known to stand, and say what it holds beside directories."""
+        new: dict[str, Leaf] = {}
+        for prefix, depth in self.shut.pop(oid):
+            if depth > MAX_DEPTH:
+                raise Rejected(f"{shown(prefix)}: deeper than {MAX_DEPTH} directories; nest them less", reason=FAILED)
+            entries = self._trees.entries(oid, prefix)
+            self._count += len(entries)
+            if self._count > self._given.limits.entries:
+                raise Rejected(
+                    f"{self._given.place}: more than {self._given.limits.entries:,} files and folders; name the folders "
+                    "that are needed in spec.sparseCheckout, or split the repository",
+                    reason=FAILED,
+                )
+            self._sort(prefix, depth, entries, new)
+        self._leaves.update(new)
+        return new
+
+    def _sort(self, prefix: str, depth: int, entries: Sequence[tuple[str, Leaf]], new: dict[str, Leaf]) -> None:
+        sparse = self._sparse
         for name, leaf in entries:
             path = prefix + name
             if len(path) > MAX_PATH:
@@ -100,11 +117,23 @@ def read(trees: Trees, given: FetchOrder, sparse: Sequence[str] = ()) -> Listing
             if sparse and not touches(path, sparse):
                 continue
             if stat.S_ISDIR(leaf.mode):
-                todo.append((f"{path}/", leaf.oid, depth + 1))
+                self.shut.setdefault(leaf.oid, []).append((f"{path}/", depth + 1))
             elif not sparse or within(path, sparse):
-                leaves[path] = leaf
-    check_found(leaves, sparse)
-    return Listing(leaves=leaves, ignores=dict(ignores(trees.objects, leaves)))
+                new[path] = leaf
+
+    def listing(self, ignored: Mapping[str, str] | None = None) -> Listing:
+        """All of it: what is still shut is opened, and the ignore files are read unless their texts are given."""
+        while self.shut:
+            self.open(next(reversed(self.shut)))
+        check_found(self._leaves, self._sparse)
+        if ignored is None:
+            ignored = dict(ignores(self._trees.objects, self._leaves))
+        return Listing(leaves=self._leaves, ignores=ignored)
+
+
+def read(trees: Trees, given: FetchOrder, sparse: Sequence[str] = ()) -> Listing:
+    """Everything the commit names, or what these paths name of it. Raises `Rejected` for what no artifact may hold."""
+    return Unfolding(trees, given, sparse).listing()
 
 
 def within(path: str, sparse: Sequence[str]) -> bool:
@@ -131,12 +160,16 @@ def ignores(objects: GitObjects, leaves: Mapping[str, Leaf | None]) -> Iterator[
     for path, leaf in leaves.items():
         if not path.endswith(ignore.FILE):
             continue
-        directory, _, name = path.rpartition("/")
-        if leaf and name == ignore.FILE and stat.S_ISREG(leaf.mode):
+        if leaf and is_ignore_file(path, leaf):
             data = objects.blob(leaf.oid)
             if len(data) > ignore.MAX_BYTES:
                 raise Rejected(f"{shown(path)}: more than {ignore.MAX_BYTES >> 20} MiB", reason=FAILED)
-            yield directory, data.decode("utf-8", "replace")
+            yield path.rpartition("/")[0], data.decode("utf-8", "replace")
+
+
+def is_ignore_file(path: str, leaf: Leaf) -> bool:
+    """Whether the rules of a directory stand there."""
+    return path.rpartition("/")[2] == ignore.FILE and stat.S_ISREG(leaf.mode)
 
 
 def _checked(name: bytes, prefix: str, names: set[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import anyio
 import pytest
+from fakes.git_packs import OFS, REF, kinds
 from fakes.open_ssh import open_ssh
 
 from gitopsd.plugin import Rejected
@@ -83,6 +84,17 @@ async def test_host_with_one_key_is_found_among_several_known_ones(world, repo, 
         world.secrets.data["key"] = {"identity": one.identity("ed25519").encode(), "known_hosts": known.encode()}
 
         await world.sync(read({"url": one.address(repo.path), "secretRef": SECRET, "ref": {"branch": "main"}}))
+
+
+@pytest.mark.asyncio
+async def test_differences_name_their_base_by_its_place(world, repo, intent, tmp_path):
+    repo.commit({f"{n}.yaml": "".join(f"line {m}\n" for m in range(n, n + 200)) for n in range(9)})
+
+    await world.sync(intent())
+
+    found = kinds(tmp_path / "cache")
+    assert found[OFS] > 4
+    assert not found[REF]
 
 
 @pytest.mark.asyncio

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+from fakes.git_packs import OFS, REF, kinds
 from fakes.git_server import backend_server
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
@@ -84,6 +85,18 @@ async def test_commits_of_git_come_as_they_are_and_the_next_is_small(world, chec
     assert (str(revision), str(next_revision)) == (f"main@sha1:{first}", f"main@sha1:{second}")
     assert contents(world.store, stored.tree) == FILES
     assert contents(world.store, tree.tree) == {**FILES, "dir0/file0.yaml": b"kind: Secret\n", "new.yaml": b"x"}
+
+
+@pytest.mark.asyncio
+async def test_differences_name_their_base_by_its_place(world, checkout, read, tmp_path):
+    checkout.commit({f"{n}.yaml": b"".join(b"line %d\n" % m for m in range(n, n + 200)) for n in range(9)})
+    checkout.git("gc", "-q")
+    with backend_server(tmp_path) as url:
+        await world.sync(read({"url": f"{url}/work/.git", "ref": {"branch": "main"}}))
+
+    found = kinds(tmp_path / "cache")
+    assert found[OFS] > 4
+    assert not found[REF]
 
 
 @pytest.mark.asyncio

@@ -14,7 +14,7 @@ from dulwich.objects import Commit, ObjectID, ShaFile, Tag, parse_tree
 from dulwich.repo import Repo
 
 from gitopsd_plugins.git.packs import packed
-from gitopsd_plugins.git.packs.packed import NAMES, MalformedPack
+from gitopsd_plugins.git.packs.packed import BLOB, NAMES, TREE, MalformedPack
 from gitopsd_plugins.git.packs.packreader import PackReader
 from gitopsd_plugins.git.packs.packs import AtHand, Kept
 
@@ -141,9 +141,11 @@ class GitObjects:
         return self._store.get_raw(ObjectID(oid.encode()))
 
     def _read(self, oid: str) -> tuple[bytes, bytes]:
-        """Kind and bytes. Each object is wanted once, as a rule, so that what was at hand need not be any longer."""
-        known = self._at_hand.pop(bytes.fromhex(oid), None) if self._at_hand else None
+        """Kind and bytes. Each tree and file is wanted once, as a rule: what was at hand of them need not be any longer."""
+        known = self._at_hand.get(name := bytes.fromhex(oid)) if self._at_hand else None
         if known:
+            if known[0] in {TREE, BLOB}:
+                del self._at_hand[name]
             return NAMES[known[0]], known[1]
         try:
             number, data = self._raw(oid)

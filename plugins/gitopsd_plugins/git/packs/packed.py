@@ -54,11 +54,11 @@ def at(contents: mmap.mmap, offset: int, end: int) -> tuple[Packed, bytes, int]:
 
     Never unpacks more than one byte beyond what an object says of itself. Raises `MalformedPack`.
     """
-    found = head(contents[offset : min(offset + LONGEST_HEAD, end)], offset)
-    begin, size = found.data, found.size
-    text = contents[begin : min(begin + min(size + _OVER, _LOOK), end)]
     stream = zlib.decompressobj()
     try:
+        found = _head(contents[offset : min(offset + LONGEST_HEAD, end)], offset)
+        begin, size = found.data, found.size
+        text = contents[begin : min(begin + min(size + _OVER, _LOOK), end)]
         made = stream.decompress(text, size + 1)
         if stream.eof and len(made) == size:
             return found, made, begin + len(text) - len(stream.unused_data)
@@ -66,6 +66,8 @@ def at(contents: mmap.mmap, offset: int, end: int) -> tuple[Packed, bytes, int]:
         return found, *_continued(contents, found, after, end, stream, made)
     except zlib.error as error:
         raise MalformedPack("an object that cannot be unpacked") from error
+    except IndexError as error:
+        raise _early() from error
 
 
 def head(text: bytes, offset: int) -> Packed:
@@ -73,7 +75,11 @@ def head(text: bytes, offset: int) -> Packed:
     try:
         return _head(text, offset)
     except IndexError as error:
-        raise MalformedPack("a pack that ends early") from error
+        raise _early() from error
+
+
+def _early() -> MalformedPack:
+    return MalformedPack("a pack that ends early")
 
 
 def _head(text: bytes, offset: int) -> Packed:
@@ -163,4 +169,4 @@ def _sizes(delta: bytes) -> tuple[int, int]:
 
 def name(kind: int, data: bytes) -> bytes:
     """The 20 bytes that name an object of this kind (1 to 4) and content."""
-    return hashlib.sha1(b"%s %d\0%s" % (NAMES[kind], len(data), data), usedforsecurity=False).digest()
+    return hashlib.sha1(b"%s %d\0" % (NAMES[kind], len(data)) + data, usedforsecurity=False).digest()

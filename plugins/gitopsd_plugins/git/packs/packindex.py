@@ -21,6 +21,7 @@ class Index:
         self.names: list[bytes] = []
         self.offsets = array("Q")
         self.checks = array("I")
+        self._table = (-1, b"", b"")
 
     def add(self, name: bytes, offset: int, check: int) -> None:
         """Note one object."""
@@ -30,27 +31,32 @@ class Index:
 
     def write(self, file: IO[bytes], checksum: bytes) -> str:
         """Write it for a pack with this checksum. Returns what names the pack (hex): a digest of the sorted names."""
-        order = sorted(range(len(self.names)), key=self.names.__getitem__)
-        names = b"".join([self.names[at] for at in order])
-        far = [offset for at in order if (offset := self.offsets[at]) >= FAR]
-        near = [self.offsets[at] for at in order]
-        if far:
-            number = iter(range(len(far)))
-            near = [offset if offset < FAR else FAR | next(number) for offset in near]
-        text = b"".join(
-            (
-                MAGIC,
-                _longs(_fanout(names)),
-                names,
-                _longs([self.checks[at] for at in order]),
-                _longs(near),
-                struct.pack(f">{len(far)}Q", *far),
-                checksum,
-            )
-        )
+        names, table = self.tables()
+        text = table + checksum
         file.write(text)
         file.write(hashlib.sha1(text, usedforsecurity=False).digest())
         return hashlib.sha1(names, usedforsecurity=False).hexdigest()
+
+    def tables(self) -> tuple[bytes, bytes]:
+        """The sorted names, and all of the index before the checksums; made once, for as long as nothing is added."""
+        count, names, table = self._table
+        if count != len(self.names):
+            order = sorted(range(len(self.names)), key=self.names.__getitem__)
+            names = b"".join([self.names[at] for at in order])
+            table = self._written(order, names)
+            self._table = len(order), names, table
+        return names, table
+
+    def _written(self, order: Sequence[int], names: bytes) -> bytes:
+        near = [self.offsets[at] for at in order]
+        far = [offset for offset in near if offset >= FAR]
+        if far:
+            number = iter(range(len(far)))
+            near = [offset if offset < FAR else FAR | next(number) for offset in near]
+        checks = [self.checks[at] for at in order]
+        return b"".join(
+            (MAGIC, _longs(_fanout(names)), names, _longs(checks), _longs(near), struct.pack(f">{len(far)}Q", *far))
+        )
 
 
 def _fanout(names: bytes) -> Sequence[int]:

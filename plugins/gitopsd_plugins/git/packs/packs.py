@@ -15,7 +15,7 @@ import struct
 import zlib
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,11 +51,11 @@ class AtHand(dict[bytes, Unpacked]):
             self[name] = known
 
 
-Blobs = Iterator[tuple[bytes, bytes]]
-"""Name and bytes of files."""
+Objects = Iterator[tuple[bytes, Unpacked]]
+"""Objects with their names, in the order of the pack."""
 
-Passing = Callable[[Blobs, AtHand], None]
-"""Takes the files of a pack as they pass, as many as it wants; what is no file and came before is at hand meanwhile."""
+Passing = Callable[[Objects, AtHand], None]
+"""Sees the objects of a pack as they pass, as many as it wants; what is no file is at hand meanwhile."""
 
 
 class _Waiting:
@@ -80,7 +80,7 @@ class Kept:
 def keep(file: Path, lookup: Lookup, passing: Passing | None = None) -> Kept:
     """Index the pack and give it its place beside; the file is gone afterwards. Raises `MalformedPack`, OSError.
 
-    Where nobody takes the files as they pass, they are handed on like the rest.
+    Where nobody sees the files as they pass, they are handed on like the rest.
     """
     at_hand = AtHand()
     with file.open("rb") as opened:
@@ -89,11 +89,11 @@ def keep(file: Path, lookup: Lookup, passing: Passing | None = None) -> Kept:
         with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as contents:
             checksum = _checked(contents)
             scan = _Scan(contents, lookup)
-            blobs = _blobs(scan.objects(), at_hand, taken=passing is not None)
+            objects = _kept(scan.objects(), at_hand, files=passing is None)
             if passing:
-                passing(blobs, at_hand)
-            for _ in blobs:
-                """What nobody took is named all the same."""
+                passing(objects, at_hand)
+            for _ in objects:
+                """What nobody wanted to see is named all the same."""
     index = scan.index
     if scan.missing:
         with file.open("r+b") as opened:
@@ -122,12 +122,11 @@ def _checked(contents: mmap.mmap) -> bytes:
     return sum_.digest()
 
 
-def _blobs(objects: Iterator[tuple[bytes, Unpacked]], at_hand: AtHand, *, taken: bool) -> Blobs:
+def _kept(objects: Objects, at_hand: AtHand, *, files: bool) -> Objects:
     for name, known in objects:
-        if taken and known[0] == BLOB:
-            yield name, known[1]
-        else:
+        if files or known[0] != BLOB:
             at_hand.keep(name, known)
+        yield name, known
 
 
 class _Scan:
@@ -139,12 +138,13 @@ class _Scan:
         self._contents = contents
         self._lookup = lookup
         self._unpacking = Unpacking(contents)
-        self._places: dict[bytes, int] = {}
+        self._placed: dict[bytes, int] = {}
+        self._count_placed = 0
         self._by_offset: dict[int, list[_Waiting]] = defaultdict(list)
         self._by_name: dict[bytes, list[_Waiting]] = defaultdict(list)
         self._room = _DELTAS
 
-    def objects(self) -> Iterator[tuple[bytes, Unpacked]]:
+    def objects(self) -> Objects:
         """Each object with its name, in the order of the pack; those whose base comes after them, at the end."""
         signature, version, count = struct.unpack(">4sLL", self._contents[:HEADER])
         if signature != b"PACK" or version != 2:
@@ -167,12 +167,21 @@ class _Scan:
             raise MalformedPack(
                 "a pack with differences from objects that are nowhere, or from one another in a circle"
             )
+        self.index.tables()  # made here, while what took the last files may still be writing them
 
     def _named(self, known: Unpacked, offset: int, check: int) -> bytes:
         name = packed.name(*known)
-        self._places[name] = offset
         self.index.add(name, offset, check)
         return name
+
+    @property
+    def _places(self) -> Mapping[bytes, int]:
+        """Where the objects stand that are named so far. Made when it is asked for: most packs never do."""
+        names, offsets, count = self.index.names, self.index.offsets, self._count_placed
+        if count < len(names):
+            self._placed.update(zip(names[count:], offsets[count:], strict=True))
+            self._count_placed = len(names)
+        return self._placed
 
     def _made(self, found: Packed, delta: bytes) -> Unpacked | None:
         """What a difference makes; None where its base is not known yet."""
@@ -203,8 +212,10 @@ class _Scan:
         else:
             self._by_offset[found.base_offset].append(waiting)
 
-    def _late(self) -> Iterator[tuple[bytes, Unpacked]]:
+    def _late(self) -> Objects:
         """Name the differences that wait, from their bases outwards; what leads in a circle is never come to."""
+        if not self._by_name:
+            return
         for name in self._by_name.keys() & self._places.keys():
             yield from self._resolved(name, self._unpacking.whole(self._places[name], self._base))
         for name in [*self._by_name]:
@@ -221,7 +232,7 @@ class _Scan:
         except KeyError:
             return None
 
-    def _resolved(self, name: bytes, known: Unpacked) -> Iterator[tuple[bytes, Unpacked]]:
+    def _resolved(self, name: bytes, known: Unpacked) -> Objects:
         """All that waits for this object, and for what comes of it."""
         todo = [(self._by_name.pop(name, []), known)]
         while todo:

@@ -11,7 +11,7 @@ from dulwich.config import StackedConfig
 from dulwich.protocol import Protocol
 
 from gitopsd_plugins.git.order import Remote
-from gitopsd_plugins.git.wire import sshline
+from gitopsd_plugins.git.wire import pktline, sshline
 
 
 def client(remote: Remote) -> SSHGitClient:
@@ -54,7 +54,7 @@ class _Session:
         self.read: Callable[[int], bytes] = channel.makefile("rb", 1 << 16).read
 
     def write(self, data: bytes) -> int:
-        self._channel.sendall(data)
+        self._channel.sendall(pktline.asking_for_offsets(data))
         return len(data)
 
     def can_read(self) -> bool:

@@ -127,6 +127,8 @@ class OriginPool:
 
     def request(self, method: str, url: str, headers: dict[str, str] | None = None, **options: Any) -> Any:
         """Send one request; the answer's `geturl()` is where it came from in the end."""
+        if body := options.get("body"):
+            options["body"] = pktline.asking_for_offsets(body)
         for _ in range(follow.MAX_REDIRECTS + 1):
             self._remote.egress.check_url(url)
             response = self._pool.request(
@@ -141,10 +143,14 @@ class OriginPool:
         raise lsrefs.too_many_redirects(self._remote.address)
 
     def _with_access(self, url: str, headers: dict[str, str] | None) -> dict[str, str]:
-        found = {key: value for key, value in (headers or {}).items() if key.lower() != "authorization"}
+        found = {key: value for key, value in (headers or {}).items() if key.lower() not in _OURS}
         if self._remote.access.authorization and http.same_origin(url, self._remote.address.url):
             found["Authorization"] = self._remote.access.authorization
         return found
+
+
+_OURS = frozenset({"authorization", "content-length"})
+"""Headers that are made here."""
 
 
 class _Answer:
