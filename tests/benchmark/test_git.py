@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,9 +31,9 @@ from gitopsd_plugins.git.source import GitSource
 FILES = 100_000
 TAGS = 500
 POLLS = 50
-RUNS = 3
+RUNS = 5
 MEMORY = 300
-"""MiB that a worker may hold at most."""
+"""MiB that a worker may hold at most, with the process that writes for it."""
 
 MANIFEST = """apiVersion: apps/v1
 kind: Deployment
@@ -141,16 +141,37 @@ def by_git(url: str, folder: Path) -> Cost:
     return Cost(wall=time.perf_counter() - start, cpu=used.ru_utime + used.ru_stime, memory=used.ru_maxrss >> 10)
 
 
-def worker() -> tuple[float, int]:
-    """Processor seconds and the most memory (MiB) of the one worker process."""
-    children = (Path("/proc/self/task") / str(threading.main_thread().native_id) / "children").read_text().split()
-    found = [
-        Path("/proc") / pid for pid in children if b"worker_main" in (Path("/proc") / pid / "cmdline").read_bytes()
-    ]
+def worker() -> Path:
+    """The one worker process in /proc."""
+    found = [at for at in started(Path("/proc/thread-self")) if b"worker_main" in (at / "cmdline").read_bytes()]
     assert len(found) == 1, found
-    ticks = (found[0] / "stat").read_text().rpartition(")")[2].split()[11:13]
-    (peak,) = [line.split()[1] for line in (found[0] / "status").read_text().splitlines() if line.startswith("VmHWM")]
-    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"), int(peak) >> 10
+    return found[0]
+
+
+def started(process: Path) -> list[Path]:
+    """What the first thread of a process has started."""
+    thread = process if process.name == "thread-self" else process / "task" / process.name
+    return [Path("/proc") / pid for pid in (thread / "children").read_text().split()]
+
+
+def seconds(process: Path) -> float:
+    """Processor seconds that it took, with what it started and waited for."""
+    ticks = (process / "stat").read_text().rpartition(")")[2].split()[11:15]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
+def held(process: Path) -> int:
+    """Bytes of memory that it holds at the moment; what it shares counts for each that shares it."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return int((process / "statm").read_text().split()[1]) * resource.getpagesize()
+    return 0
+
+
+async def watch(process: Path, peaks: list[int]) -> None:
+    """Note what the process and those that it started hold together, again and again (MiB)."""
+    while True:
+        peaks.append(sum(held(one) for one in (process, *started(process))) >> 20)
+        await anyio.sleep(0.05)
 
 
 class NoSecrets:
@@ -173,7 +194,7 @@ async def context(folder: Path) -> AsyncIterator[Context]:
                 log=log,
                 opener=intake.OPENER,
                 argument=str(folder / "state"),
-                preload=["gitopsd_plugins.git.job"],
+                preload=[intake.__name__, "gitopsd_plugins.git.job", "gitopsd_plugins.git.wire.transport"],
             )
             try:
                 await work.warm()
@@ -208,11 +229,14 @@ async def fetched(
     source: GitSource, intent: SourceIntent, base: Artifact | None, ctx: Context
 ) -> tuple[Cost, Artifact]:
     revision = await source.resolve(intent, ctx)
-    before, _ = worker()
-    start = time.perf_counter()
-    stored = await source.fetch(intent, revision, base, ctx)
-    seconds = time.perf_counter() - start
-    after, memory = worker()
+    process, peaks = worker(), [0]
+    before = seconds(process)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch, process, peaks)
+        start = time.perf_counter()
+        stored = await source.fetch(intent, revision, base, ctx)
+        wall = time.perf_counter() - start
+        tasks.cancel_scope.cancel()
     artifact = Artifact(
         source=intent.ref,
         revision=revision,
@@ -222,7 +246,7 @@ async def fetched(
         stored=ctx.now(),
         spec=intent.content,
     )
-    return Cost(wall=seconds, cpu=after - before, memory=memory), artifact
+    return Cost(wall=wall, cpu=seconds(process) - before, memory=max(peaks)), artifact
 
 
 def middle(costs: list[Cost]) -> Cost:
