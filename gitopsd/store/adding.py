@@ -39,7 +39,7 @@ SORTED_BYTES = 16 << 20
 """What is put in the order of its digests before it is written: a transaction then changes few pages of the indexes, which
 would else be most of what it writes."""
 CHECKPOINT = 4 << 20
-"""Bytes after which the log is moved to the main file."""
+"""Bytes of a group after which the log is moved to the main file."""
 
 
 _LAST = "SELECT max(coalesce((SELECT max(id) FROM blob), 0), coalesce((SELECT max(id) FROM bytes), 0))"

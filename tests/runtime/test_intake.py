@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,24 +37,32 @@ def contents(count: int) -> Iterator[Content]:
         yield Content(data=b"content %d\n" % (number % 190), key=f"test:{number}")
 
 
-def beside() -> list[int]:
-    """The worker processes that this thread has started."""
-    children = [int(pid) for pid in Path("/proc/thread-self/children").read_text().split()]
-    return [pid for pid in children if b"worker_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+def children() -> set[int]:
+    """The processes that this thread has started."""
+    return set(map(int, Path("/proc/thread-self/children").read_text().split()))
 
 
-def seen(items: Iterator[Content], found: list[int]) -> Iterator[Content]:
-    """The same contents; when the last is asked for, `found` are the processes."""
+@pytest.fixture
+def beside() -> Callable[[], set[int]]:
+    """Tells which processes were started by this test; other tests keep servers."""
+    before = children()
+    return lambda: children() - before
+
+
+def seen(items: Iterator[Content], beside: Callable[[], set[int]], found: set[int]) -> Iterator[Content]:
+    """The same contents; when no more is asked for, `found` are the processes."""
     yield from items
-    found += beside()
+    found |= beside()
 
 
-def test_all_is_there_as_if_one_process_had_written_it(shared: Shared, tmp_path: Path) -> None:
-    processes: list[int] = []
-    files = shared.add(seen(contents(4 * GROUP + 10), processes))
+def test_all_is_there_as_if_one_process_had_written_it(
+    shared: Shared, beside: Callable[[], set[int]], tmp_path: Path
+) -> None:
+    processes: set[int] = set()
+    files = shared.add(seen(contents(4 * GROUP + 10), beside, processes))
 
     assert len(processes) == 1
-    assert beside() == []
+    assert not beside()
     with Store.open(tmp_path / "alone") as alone:
         assert alone.add(contents(4 * GROUP + 10)) == files
         changes = Changes(entries={f"dir/{number}": file for number, file in enumerate(files)})
@@ -65,15 +73,15 @@ def test_all_is_there_as_if_one_process_had_written_it(shared: Shared, tmp_path:
         assert store.verify().sound
 
 
-def test_little_starts_no_process(shared: Shared) -> None:
-    processes: list[int] = []
+def test_little_starts_no_process(shared: Shared, beside: Callable[[], set[int]]) -> None:
+    processes: set[int] = set()
 
-    assert len(shared.add(seen(contents(GROUP - 1), processes))) == GROUP - 1
+    assert len(shared.add(seen(contents(GROUP - 1), beside, processes))) == GROUP - 1
 
-    assert processes == []
+    assert not processes
 
 
-def test_what_is_large_is_not_handed_over(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_too_large_to_be_handed_over_keeps_its_place(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "LARGE", 100_000)
     large = Content(data=b"large" * 40_000)
     files = shared.add([*contents(2 * GROUP), large, *contents(2 * GROUP)])
@@ -83,7 +91,9 @@ def test_what_is_large_is_not_handed_over(shared: Shared, monkeypatch: pytest.Mo
     ]
 
 
-def test_a_writer_that_is_killed_is_an_error_and_the_store_is_whole(shared: Shared, tmp_path: Path) -> None:
+def test_a_writer_that_is_killed_is_an_error_and_the_store_is_whole(
+    shared: Shared, beside: Callable[[], set[int]], tmp_path: Path
+) -> None:
     def killing() -> Iterator[Content]:
         yield from contents(2 * GROUP)
         for pid in beside():
@@ -93,7 +103,7 @@ def test_a_writer_that_is_killed_is_an_error_and_the_store_is_whole(shared: Shar
     with pytest.raises(Rejected, match="its worker process was killed; was the machine, or its unit, out of memory"):
         shared.add(killing())
 
-    assert beside() == []
+    assert not beside()
     with Store.open(tmp_path / "store") as store:
         assert store.verify().sound
     assert len(shared.add(contents(4 * GROUP))) == 4 * GROUP
@@ -108,7 +118,7 @@ def test_an_error_of_the_writer_is_told_as_it_is(shared: Shared, tmp_path: Path)
         shared.add(contents(2 * GROUP))
 
 
-def test_an_error_of_the_contents_ends_the_writer(shared: Shared) -> None:
+def test_an_error_of_the_contents_ends_the_writer(shared: Shared, beside: Callable[[], set[int]]) -> None:
     def refused() -> Iterator[Content]:
         yield from contents(3 * GROUP)
         raise Rejected("no more of it")
@@ -116,4 +126,4 @@ def test_an_error_of_the_contents_ends_the_writer(shared: Shared) -> None:
     with pytest.raises(Rejected, match="no more of it"):
         shared.add(refused())
 
-    assert beside() == []
+    assert not beside()

@@ -78,6 +78,7 @@ class Beside:
 
     def do(self, name: str, payload: bytes) -> None:
         """Have it run this job; at most `AHEAD` may be unanswered."""
+        assert len(self._waiting) < AHEAD
         file = self._files[0]
         self._files.rotate(-1)
         _leave(file, payload)

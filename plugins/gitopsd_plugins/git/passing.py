@@ -26,7 +26,53 @@ from gitopsd_plugins.git.packs.packs import AtHand, Objects
 LARGE = 64 << 10
 """Bytes of a file that is worth a look at the usual rules: they leave out pictures and archives."""
 MAX_IGNORE_FILES = 100
-"""Each makes the rules anew; with more of them nothing is taken any more."""
+"""Each makes the rules anew: with more of them nothing is taken any more."""
+
+
+class _Ignoring:
+    """The ignore files of a commit as they pass, and what those that came leave out. `awaited` are the others, by object name."""
+
+    def __init__(self, spec: str | None) -> None:
+        self._spec = spec
+        self._seen: dict[str, bytes] = {}
+        self.awaited: dict[str, list[str]] = defaultdict(list)
+        self.texts: dict[str, str] = {}
+        """By the directory in which they stand."""
+        self._out = self.rules(self.texts).sieve()
+        self._too_much = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that are known of have come."""
+        return not self.awaited and not self._too_much
+
+    def rules(self, texts: Mapping[str, str]) -> Rules:
+        """The source's own rules, and those of ignore files."""
+        return ignore.rules(texts, self._spec)
+
+    def expect(self, directory: str, oid: str) -> None:
+        """There is one in this directory."""
+        if not self._too_much:
+            self.awaited[oid].append(directory)
+            if oid in self._seen:
+                self.see(oid, self._seen[oid])
+
+    def see(self, oid: str, data: bytes) -> None:
+        """One that is awaited passes."""
+        self._seen[oid] = data
+        self.texts.update(dict.fromkeys(self.awaited.pop(oid), data.decode("utf-8", "replace")))
+        self._too_much = self._too_much or len(self.texts) > MAX_IGNORE_FILES or len(data) > ignore.MAX_BYTES
+        if not self._too_much:
+            self._out = self.rules(self.texts).sieve()
+
+    def leaves_out(self, path: str, size: int) -> bool:
+        """Whether the rules leave out a file of this size (bytes), or that cannot be told.
+
+        The usual rules leave out few files: small ones are taken for nothing.
+        """
+        if self.awaited or self._too_much:
+            return True
+        return (size > LARGE or bool(self.texts) or self._spec is not None) and self._out(path)
 
 
 class Passing:
@@ -39,19 +85,12 @@ class Passing:
         self._begin = begin
         self._unfolding: Unfolding | None = None
         """What the commit names, as far as it could be told."""
-        self._found: Listing | None = None
-        self._leaves: Mapping[str, Leaf] | None = None
+        self._ignoring = _Ignoring(given.rules.ignore)
         self._paths: dict[str, str] = {}
         """Where the files stand that have not passed yet, by their object names."""
-        self._awaited: dict[str, list[str]] = defaultdict(list)
-        """Directories whose ignore files have not passed yet, by the object names of those."""
-        self._texts: dict[str, bytes] = {}
-        """The texts of those that have."""
-        self._ignores: dict[str, str] = {}
-        self._own = given.rules.ignore is not None
-        """Whether there are rules beside the usual ones: those leave out few files, and small ones are taken for nothing."""
-        self._out = self._rules({}).sieve()
         self._files: Mapping[str, File] = {}
+        self._found: Listing | None = None
+        self._leaves: Mapping[str, Leaf] | None = None
 
     def __call__(self, objects: Objects, at_hand: AtHand) -> None:
         """Take what is wanted of these."""
@@ -66,19 +105,20 @@ class Passing:
 
     def taken(self, found: Listing) -> Taken:
         """What is to be put, and what of that was taken."""
-        return Taken(leaves=self._leaves or content.kept(found, self._rules(found.ignores)), files=self._files)
+        return Taken(leaves=self._leaves or content.kept(found, self._ignoring.rules(found.ignores)), files=self._files)
 
     def _contents(self, objects: Objects, taken: list[str]) -> Iterator[Content]:
+        ignoring = self._ignoring
         total = 0
         for name, (kind, data) in objects:
             oid = name.hex()
             if kind != BLOB:
                 self._look(kind, oid)
                 continue
-            if self._awaited and oid in self._awaited:
-                self._learn(oid, data)
+            if oid in ignoring.awaited:
+                ignoring.see(oid, data)
             path = self._paths.pop(oid, None)
-            if path is None or self._awaited or ((self._own or len(data) > LARGE) and self._out(path)):
+            if path is None or ignoring.leaves_out(path, len(data)):
                 continue
             total += len(data)
             if total > self._given.limits.total or content.fault(data, path, self._given.limits):
@@ -89,46 +129,25 @@ class Passing:
 
     def _conclude(self) -> None:
         """Tell what is to be put, where that can be told now: what was taken last is still being written."""
-        if self._unfolding and not self._unfolding.shut and not self._awaited:
+        if self._unfolding and not self._unfolding.shut and self._ignoring.complete:
             with suppress(GitopsdError):  # said where it is asked for
-                self._found = self._unfolding.listing(self._ignores)
-                self._leaves = content.kept(self._found, self._rules(self._ignores))
+                self._found = self._unfolding.listing(self._ignoring.texts)
+                self._leaves = content.kept(self._found, self._ignoring.rules(self._found.ignores))
 
     def _look(self, kind: int, oid: str) -> None:
-        """The commit, or a directory of it, passes."""
+        """The commit, or a directory of it, passes. Where one cannot be used, nothing more is taken."""
         try:
-            if kind == COMMIT and oid == self._given.commit:
+            if kind == COMMIT and oid == self._given.commit and not self._unfolding:
                 self._unfolding = self._begin()
             elif kind == TREE and self._unfolding and oid in self._unfolding.shut:
                 self._expect(self._unfolding.open(oid))
         except (Damaged, GitopsdError):
-            self._stop()
+            self._unfolding = None
+            self._paths.clear()
 
     def _expect(self, leaves: Mapping[str, Leaf]) -> None:
         for path, leaf in leaves.items():
-            if not stat.S_ISREG(leaf.mode):
-                continue
-            self._paths[leaf.oid] = path
-            if path.endswith(ignore.FILE) and listing.is_ignore_file(path, leaf):
-                self._awaited[leaf.oid].append(path.rpartition("/")[0])
-                if leaf.oid in self._texts:
-                    self._learn(leaf.oid, self._texts[leaf.oid])
-                if not self._unfolding:
-                    return
-
-    def _learn(self, oid: str, data: bytes) -> None:
-        """An ignore file passes."""
-        self._texts[oid] = data
-        self._ignores.update(dict.fromkeys(self._awaited.pop(oid), data.decode("utf-8", "replace")))
-        if len(self._ignores) > MAX_IGNORE_FILES or len(data) > ignore.MAX_BYTES:
-            self._stop()
-        else:
-            self._own, self._out = True, self._rules(self._ignores).sieve()
-
-    def _rules(self, ignores: Mapping[str, str]) -> Rules:
-        return ignore.rules(ignores, self._given.rules.ignore)
-
-    def _stop(self) -> None:
-        """Take nothing more."""
-        self._unfolding = None
-        self._paths.clear()
+            if stat.S_ISREG(leaf.mode):
+                self._paths[leaf.oid] = path
+                if path.endswith(ignore.FILE) and listing.is_ignore_file(path, leaf):
+                    self._ignoring.expect(path.rpartition("/")[0], leaf.oid)
